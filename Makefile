@@ -1,0 +1,46 @@
+# Everything a developer runs. `make check` is what CI runs, but for the wheel and the demo (.ci/run).
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test demo lint format types contracts check clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+
+setup: $(STAMP) ## the virtual environment, with the command .venv/bin/retarget
+
+# Written last, so that an install that broke off is begun again.
+$(STAMP): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,dev]"
+	@touch $@
+
+test: setup ## all tests; those whose servers are missing are skipped with the reason
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+demo: setup ## a shop, a broker, a store and the engine on this machine (DEMO_ARGS="--seconds 20")
+	$(BIN)/retarget demo $(DEMO_ARGS)
+
+lint: setup ## ruff, with every rule on
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+format: setup ## mend what ruff can mend
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+types: setup ## mypy, strict, tests included
+	$(BIN)/mypy
+
+contracts: setup ## who may import whom
+	$(BIN)/lint-imports
+
+check: lint types contracts test ## all of the above
+
+clean: ## what the tools left behind, the environment included
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
