@@ -17,7 +17,7 @@ def config_dir() -> Path:
     for folder in (_IN_WHEEL, _IN_CHECKOUT):
         if folder.is_dir():
             return folder
-    raise FileNotFoundError(f"no shipped configuration in {_IN_WHEEL} or {_IN_CHECKOUT}; install retarget again")
+    raise FileNotFoundError(f"neither {_IN_WHEEL} nor {_IN_CHECKOUT} is there; install retarget again")
 
 
 def default_rules_dir() -> Path:
