@@ -137,9 +137,7 @@ class ChildProcess:
             if not self.running:
                 raise StartFailed(self.name, "ended at once", self.log)
             if time.monotonic() > deadline:
-                raise StartFailed(
-                    self.name, f"did not answer on port {self.port} in {within_s:g} s", self.log
-                )
+                raise StartFailed(self.name, f"was not ready on port {self.port} in {within_s:g} s", self.log)
             time.sleep(_POLL_S)
         # Somebody else may have taken the port first: then our child has ended, and theirs has answered.
         if not self.running:

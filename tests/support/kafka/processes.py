@@ -1,0 +1,65 @@
+"""Apache Kafka on this machine's Java, as child processes."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from streams.embedded.processes import LOOPBACK, ChildProcess, free_port
+from tests.support.kafka.readiness import speaks_kafka
+from tests.support.kafka.server_properties import SINGLE_NODE
+
+_CLUSTER_ID: Final = "cmV0YXJnZXQtdGVzdHMtMQ"  # any 16 bytes, in base64
+_START_S: Final = 60.0
+
+
+class KafkaOnJava:
+    """A single KRaft node in `folder`; it keeps its ports and its data over a restart."""
+
+    def __init__(self, folder: Path, classpath: str) -> None:
+        """Write its settings and format its storage; nothing runs yet."""
+        port = free_port()
+        self._config = folder / "server.properties"
+        self._config.write_text(_properties(folder / "data", port=port, controller_port=free_port()))
+        self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
+        self._server = ChildProcess(
+            "Apache Kafka",
+            [*self._java, "kafka.Kafka", str(self._config)],
+            port=port,
+            log=folder / "kafka.log",
+        )
+        self._format()
+
+    @property
+    def bootstrap(self) -> str:
+        """`host:port`, the same before and after a restart."""
+        return f"{LOOPBACK}:{self._server.port}"
+
+    def start(self) -> None:
+        """Start it, with all it held; ready for clients on return. Harmless when it runs."""
+        self._server.start(within_s=_START_S, ready=lambda: speaks_kafka(self._server.port))
+
+    def stop(self) -> None:
+        """Shut it down in good order; what it holds stays."""
+        self._server.stop(grace_s=30)
+
+    def kill(self) -> None:
+        """End it with SIGKILL; what it holds stays."""
+        self._server.kill()
+
+    def close(self) -> None:
+        """End it for good; nobody will ask for its data again."""
+        self._server.kill()
+
+    def _format(self) -> None:
+        arguments = ["format", "--standalone", "-t", _CLUSTER_ID, "-c", str(self._config)]
+        command = [*self._java, "kafka.tools.StorageTool", *arguments]
+        subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
+
+
+def _properties(data: Path, *, port: int, controller_port: int) -> str:
+    here = {
+        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
+        "log.dirs": str(data),
+    }
+    return "".join(f"{key}={value}\n" for key, value in {**SINGLE_NODE, **here}.items())
