@@ -1,0 +1,64 @@
+"""Conditions: what an author writes after `if` and `when`, checked at load, judged well within a microsecond.
+
+The language has the names of a vocabulary, literals, comparisons, `in`, `and`, `or`, `not`, `exists(name)`,
+arithmetic, `seconds(n) minutes(n) hours(n) days(n)` and calls with literal arguments. A value may be unknown:
+comparing it is False, calculating with it is unknown. Nothing the author writes is ever run: the syntax tree is
+translated into closures.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from retarget.rules.expressions.syntax import Problem, tree_of
+from retarget.rules.expressions.terms import Argument, Function, Name, Scene, Term, Vocabulary, Window
+from retarget.rules.expressions.translate import Translation
+
+__all__ = [
+    "Argument", "Condition", "Function", "Name", "Problem", "Scene", "Vocabulary", "Window",
+    "parse_condition",
+]  # fmt: skip
+
+
+class Condition(msgspec.Struct, frozen=True, eq=False):
+    """A checked condition; equal to every other of the same text.
+
+    `evaluate` judges a scene. `windows` are the events it looks back on, `names` the names it reads.
+    """
+
+    text: str
+    evaluate: Callable[[Scene], bool]
+    windows: tuple[Window, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Condition) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Condition({self.text!r})"
+
+
+def parse_condition(
+    text: str, vocabulary: Vocabulary, subject: str | None = None
+) -> Condition | tuple[Problem, ...]:
+    """The condition `text` about a subject of that kind (None: any), or everything that is wrong with it."""
+    text = text.strip()
+    tree = tree_of(text)
+    if isinstance(tree, Problem):
+        return (tree,)
+    translation = Translation(text, vocabulary, subject)
+    term = translation.yes_or_no(tree)
+    if term is None:
+        return tuple(sorted(translation.problems))
+    return Condition(text, _judge(term), tuple(translation.windows), frozenset(translation.names))
+
+
+def _judge(term: Term) -> Callable[[Scene], bool]:
+    """What gives True or False even where a yes or no of the vocabulary is unknown."""
+    read = term.read
+    return read if term.certain else lambda scene: bool(read(scene))

@@ -1,0 +1,97 @@
+"""The words a condition may use, and the typed terms it is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, TypeAlias
+
+import msgspec
+
+Type = Literal["number", "text", "bool", "duration", "time", "list"]
+# What a condition is judged on. Only the vocabulary knows what it is.
+Scene: TypeAlias = Any
+Read: TypeAlias = Callable[[Scene], Any]
+
+
+class Window(msgspec.Struct, frozen=True):
+    """The person's events of `types` are needed as far back as `within` ms."""
+
+    types: tuple[str, ...]
+    within: int
+
+
+class Name(msgspec.Struct, frozen=True):
+    """A dotted name: `read` gives its value in a scene, None when it is not known.
+
+    `subjects` are the kinds of subject for which it exists (None: all), `choices` the texts it can have
+    (None: any), `of` the type of a list's elements. Durations are ms, times epoch ms.
+    """
+
+    type: Type
+    doc: str
+    read: Read
+    subjects: frozenset[str] | None = None
+    choices: tuple[str, ...] | None = None
+    of: Type = "text"
+
+
+class Argument(msgspec.Struct, frozen=True):
+    """One argument of a function; always a literal. Durations must be longer than nothing.
+
+    `many`: takes all positional values, at least one. `keyword`: must be named. `choices`: the known texts.
+    """
+
+    name: str
+    type: Type
+    required: bool = True
+    many: bool = False
+    keyword: bool = False
+    choices: tuple[str, ...] | None = None
+
+
+class Function(msgspec.Struct, frozen=True):
+    """A call such as `count("add", within=hours(48))`.
+
+    `build` and `window` get the literals as they were given: positional ones in order, named ones by name.
+    `build` gives the reader of the call's value and may raise ValueError with a sentence about the literals;
+    `window` says which events the call looks back on.
+    """
+
+    args: tuple[Argument, ...]
+    returns: Type
+    doc: str
+    build: Callable[..., Read]
+    window: Callable[..., Window] | None = None
+    subjects: frozenset[str] | None = None
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """All that conditions can speak of, besides `exists` and the durations, which are the language's own."""
+
+    names: Mapping[str, Name]
+    functions: Mapping[str, Function] = {}
+
+
+class Term(msgspec.Struct, frozen=True, kw_only=True):
+    """A checked part of a condition: its type and how its value is read.
+
+    `constant` terms read no scene and hold their `value`; `certain` ones are never None.
+    """
+
+    text: str
+    type: Type
+    read: Read
+    of: Type | None = None
+    choices: tuple[str, ...] | None = None
+    constant: bool = False
+    value: Any = None
+    certain: bool = False
+
+
+# What was wrong, as a sentence; whoever asked knows where.
+Complaint: TypeAlias = str
+
+
+def literal(text: str, kind: Type, value: object, of: Type | None = None) -> Term:
+    """The term of a value that is the same in every scene."""
+    return Term(text=text, type=kind, read=lambda _: value, of=of, constant=True, value=value, certain=True)

@@ -1,0 +1,27 @@
+"""Sentences about names that are not known, with the nearest one that is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+# Longer texts are cut in messages, and a typing error is not looked for beyond this.
+_LONGEST: Final = 60
+
+
+def shown(text: str) -> str:
+    """`text` in quotes on one line, cut when it is long."""
+    return repr(text) if len(text) <= _LONGEST else f"{text[:_LONGEST]!r}…"
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """`; nearest: NAME` when one of `known` is close to `name`, else nothing."""
+    found = get_close_matches(name[:_LONGEST], list(known), n=1)
+    return f"; nearest: {found[0]}" if found else ""
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> str:
+    """The sentence for a `name` that is none of `known`: what was found, what is known, the nearest."""
+    names = sorted(known)
+    return f"unknown {what} {shown(name)}; known: {', '.join(names) or 'none'}{nearest(name, names)}"
