@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Protocol
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -48,15 +48,16 @@ def running(folder: Path) -> Iterator[RealKafka]:
 
 
 def _choose(folder: Path) -> RealKafka:
-    wanted: Final = os.environ.get("RETARGET_TEST_KAFKA", "")
-    if wanted == "docker":
-        return KafkaInContainer()
-    try:
-        return KafkaOnJava(folder, classpath())
-    except KafkaMissing:
-        if wanted == "java" or not engine_answers():
-            raise
-        return KafkaInContainer()
+    wanted = os.environ.get("RETARGET_TEST_KAFKA", "")
+    if wanted != "docker":
+        try:
+            return KafkaOnJava(folder, classpath())
+        except KafkaMissing:
+            if wanted == "java" or not engine_answers():
+                raise
+    if not engine_answers():
+        raise KafkaMissing("no Docker engine answers")
+    return KafkaInContainer()
 
 
 async def create_topic(
