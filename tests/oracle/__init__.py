@@ -1,0 +1,37 @@
+"""A slow and obvious second implementation of the rules, to compare the engine with.
+
+It shares nothing with the engine; READING.md lists how it reads the contract where that leaves a choice.
+"""
+
+from .engine import Lane
+from .journeys import Journeys
+from .model import RULES, Decision, Event
+from .readings import Readings
+
+__all__ = ["Decision", "Readings", "decide"]
+
+
+def decide(
+    events: list[Event],
+    *,
+    rules: set[str] | None = None,
+    lateness_ms: int = 0,
+    assume_consent: bool = True,
+    quiet_hours: bool = False,
+    readings: Readings | None = None,
+) -> list[Decision]:
+    """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
+
+    Gives the final decisions in the order in which they are made, recalls and removals included.
+    """
+    journeys = Journeys(
+        [rule for rule in RULES.values() if rules is None or rule.name in rules],
+        assume_consent=assume_consent,
+        quiet_hours=quiet_hours,
+        readings=readings or Readings(),
+    )
+    lane = Lane(journeys, lateness_ms=lateness_ms)
+    for event in events:
+        lane.read(event)
+    lane.end()
+    return journeys.delivery.decisions

@@ -1,0 +1,113 @@
+"""From a step that is due to its records: gates, sends, recalls."""
+
+from collections.abc import Callable
+
+from . import gates
+from .model import DAY, Decision, Rule, Step
+from .person import Person, Send
+from .readings import Readings
+from .waits import Deferred
+
+RECALL_WINDOW = 7 * DAY
+
+
+class Delivery:
+    """Judges steps and writes the decisions, in the order in which they are made."""
+
+    def __init__(
+        self, *, assume: bool, quiet_hours: bool, readings: Readings, defer: Callable[[Deferred], None]
+    ) -> None:
+        self.assume = assume
+        self.quiet_hours = quiet_hours
+        self.readings = readings
+        self.defer = defer
+        self.decisions: list[Decision] = []
+
+    def passes_again(self, step: Step, person: Person, now: int) -> bool:
+        """Judge `again` at step 1; a stop is recorded, a pass remembered."""
+        if step.number > 1:
+            return True
+        if gates.again_stops(step.rule, person, step.subject, now):
+            self.stop(step, "again")
+            return False
+        person.passed_again[step.rule.name, step.subject] = now
+        return True
+
+    def stop(self, step: Step, reason: str) -> None:
+        """Record that a gate before the channels' own stopped a step, and its audience."""
+        self.record(step, reason, step.rule.channels[0], "send")
+        if step.rule.audience and step.number == 1 and self.readings.audience_passes_gates:
+            self.record(step, reason, "ads", "add", step.rule.audience)
+
+    def offer(self, step: Step, person: Person, now: int) -> None:
+        """Judge the gates from consent on, for the message and then for the audience."""
+        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
+        if not reason and gates.is_stale(step.due, now):
+            reason = "stale"
+        until = gates.quiet_until(person, now) if self.quiet_hours and not reason else None
+        if until is None:
+            self.send(step, person, now, channel, reason)
+        else:
+            self.defer(Deferred(step, until))
+        if step.rule.audience and step.number == 1:
+            self.offer_audience(step, person, now, step.rule.audience)
+
+    def release(self, deferred: Deferred, person: Person, now: int, *, closed: bool) -> None:
+        """Judge a deferred message anew, `again` apart."""
+        step = deferred.held_step
+        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
+        if closed:
+            reason = "closed"
+        elif not reason and gates.is_stale(deferred.release, now):
+            reason = "stale"
+        self.send(step, person, now, channel, reason)
+
+    def send(self, step: Step, person: Person, now: int, channel: str, reason: str) -> None:
+        """Judge the caps, and record the message."""
+        if not reason and gates.is_capped(person, channel, now):
+            reason = "cap"
+        if not reason:
+            person.sends.append(Send(step, channel, now))
+        self.record(step, reason, channel, "send")
+
+    def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
+        """Judge an addition to an audience: no quiet hours, no caps."""
+        _, reason = gates.choose_channel(("ads",), person, assume=self.assume)
+        if not reason and gates.is_stale(step.due, now):
+            reason = "stale"
+        if not reason:
+            person.sends.append(Send(step, "ads", now, audience))
+        if not reason or self.readings.audience_passes_gates:
+            self.record(step, reason, "ads", "add", audience)
+
+    def take_back(self, send: Send, due: int, now: int) -> None:
+        """Recall a message, or leave an audience, while that is still worth it."""
+        window = self.readings.removal_window_ms if send.channel == "ads" else RECALL_WINDOW
+        if not send.undone and (window is None or now - send.time < window):
+            self.undo(send, due)
+
+    def undo(self, send: Send, due: int) -> None:
+        """Record a recall or a removal; neither passes a gate."""
+        send.undone = True
+        done = send.step
+        step = Step(done.rule, done.person, done.subject, done.number, due)
+        self.record(step, "", send.channel, "remove" if send.channel == "ads" else "recall", send.audience)
+
+    def record(self, step: Step, reason: str, channel: str, operation: str, audience: str = "") -> None:
+        """Write a final record."""
+        rule: Rule = step.rule
+        self.decisions.append(
+            Decision(
+                rule=rule.name,
+                person=step.person,
+                subject_kind=rule.kind,
+                subject_id=step.subject,
+                step=step.number,
+                due=step.due,
+                outcome="suppressed" if reason else "sent",
+                reason=reason,
+                channel=channel,
+                operation=operation,
+                audience=audience,
+            )
+        )

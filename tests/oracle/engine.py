@@ -1,0 +1,68 @@
+"""The clock of one lane: what is held, what is late, and in which order things happen."""
+
+from .journeys import Journeys
+from .model import Event, person_of
+from .waits import Wait, order
+
+NEED_NO_PERSON = ("heartbeat", "price_change", "stock_change")
+
+
+class Lane:
+    """One lane in `replay`: record timestamps do not exist, only events move the clock."""
+
+    def __init__(self, journeys: Journeys, *, lateness_ms: int) -> None:
+        self.journeys = journeys
+        self.lateness = lateness_ms
+        self.clock: int | None = None
+        self.largest: int | None = None
+        self.held: list[Event] = []
+
+    def read(self, event: Event) -> None:
+        """Take the next record of the input."""
+        if not person_of(event) and event["type"] not in NEED_NO_PERSON:
+            return
+        time: int = event["time"]
+        if self.largest is None or time > self.largest:
+            self.largest = time
+        known = list(self.held)
+        if self.clock is not None and time <= self.clock:
+            self.journeys.apply(event, self.clock)
+            self.work_off(self.clock, known)
+        else:
+            self.held.append(event)
+            self.work_off(time - self.lateness, known)
+
+    def end(self) -> None:
+        """Take the end of the input: the clock goes to the largest time seen."""
+        if self.largest is not None:
+            self.work_off(self.largest, list(self.held))
+
+    def work_off(self, target: int, known: list[Event]) -> None:
+        """Move the clock to `target` through all waits and held events on the way."""
+        while True:
+            wait = self.next_wait(target)
+            event = self.next_held(target)
+            if wait is not None and (event is None or wait.due() <= event["time"]):
+                still_held = [other for other in known if any(other is held for held in self.held)]
+                self.journeys.decide(wait, still_held, self.move_to(wait.due()))
+            elif event is not None:
+                self.held = [other for other in self.held if other is not event]
+                self.journeys.apply(event, self.move_to(event["time"]))
+            else:
+                self.move_to(target)
+                return
+
+    def move_to(self, time: int) -> int:
+        """Move the clock, which never goes back; gives the clock."""
+        self.clock = time if self.clock is None else max(self.clock, time)
+        return self.clock
+
+    def next_wait(self, target: int) -> Wait | None:
+        """The first wait that is due by `target`."""
+        due = [wait for wait in self.journeys.waits if wait.due() <= target]
+        return min(due, key=order, default=None)
+
+    def next_held(self, target: int) -> Event | None:
+        """The first held event of a time up to `target`; ties in input order."""
+        reached = [event for event in self.held if event["time"] <= target]
+        return min(reached, key=lambda event: int(event["time"]), default=None)

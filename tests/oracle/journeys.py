@@ -1,0 +1,177 @@
+"""What an applied event does to the open episodes, and what happens when a wait falls due."""
+
+from . import gates, rules
+from .delivery import Delivery
+from .model import DAY, Event, Rule, Step, person_of
+from .person import Effect, Person, change
+from .readings import Readings
+from .waits import Deferred, Episode, Wait
+
+MAX_AGE = 30 * DAY
+
+
+class Journeys:
+    """The people of a lane and everything that waits for them."""
+
+    def __init__(
+        self, chosen: list[Rule], *, assume_consent: bool, quiet_hours: bool, readings: Readings
+    ) -> None:
+        self.rules = sorted(chosen, key=lambda rule: (-rule.priority, rule.name))
+        self.readings = readings
+        self.people: dict[str, Person] = {}
+        self.waits: list[Wait] = []
+        self.delivery = Delivery(
+            assume=assume_consent, quiet_hours=quiet_hours, readings=readings, defer=self.waits.append
+        )
+
+    # --- events ----------------------------------------------------------------------------------
+
+    def apply(self, event: Event, now: int) -> None:
+        """Apply an event: state first, then endings, touches, and what it completes."""
+        name = person_of(event)
+        if not name:
+            return
+        person = self.people.setdefault(name, Person(name))
+        if person.has_applied(event):
+            return
+        effect = change(person, event)
+        self.end_episodes(person, event, effect)
+        self.take_back_sends(person, event, effect, now)
+        if event["time"] >= now - MAX_AGE:
+            self.touch_episodes(person, event, effect)
+            self.decide_completed(person, event, now)
+
+    def end_episodes(self, person: Person, event: Event, effect: Effect) -> None:
+        """End the episodes that the event ends."""
+        for wait in list(self.waits):
+            if wait.person == person.id and rules.ends(wait.rule.name, wait.subject, event, effect):
+                if isinstance(wait, Deferred):
+                    wait.ended = True
+                else:
+                    self.forget(wait)
+
+    def take_back_sends(self, person: Person, event: Event, effect: Effect, now: int) -> None:
+        """Recall what was sent for the episodes that the event ends, over or not."""
+        for send in person.sends:
+            if rules.ends(send.step.rule.name, send.step.subject, event, effect):
+                self.delivery.take_back(send, event["time"], now)
+
+    def touch_episodes(self, person: Person, event: Event, effect: Effect) -> None:
+        """Open episodes, or start the wait of their step 1 again."""
+        for rule in self.rules:
+            for subject in rules.touched_subjects(rule.name, person, event, effect):
+                episode = self.episode(rule, person, subject)
+                if episode is None:
+                    episode = Episode(rule, person.id, subject, touched=event["time"])
+                    self.waits.append(episode)
+                if episode.number == 1:
+                    episode.touched = max(episode.touched, event["time"])
+                    episode.views += 1
+
+    def decide_completed(self, person: Person, event: Event, now: int) -> None:
+        """Decide the count and event rules, and the stage, at this event."""
+        for rule in self.rules:
+            if rule.name == "ad_stage":
+                self.judge_stage(rule, person, event, now)
+            for subject in sorted(rules.completed_subjects(rule.name, person, event, self.readings)):
+                step = Step(rule, person.id, subject, 1, event["time"])
+                if self.delivery.passes_again(step, person, now):
+                    self.delivery.offer(step, person, now)
+
+    def judge_stage(self, rule: Rule, person: Person, event: Event, now: int) -> None:
+        """Change the person's ad audience when the stage has changed."""
+        if self.readings.stage_judged_on == "product" and not event.get("items"):
+            return
+        stage = rules.stage_of(person, now, self.readings)
+        if stage in ("", person.stage):
+            return
+        person.stage = stage
+        for send in person.sends:
+            if send.step.rule is rule and not send.undone:
+                self.delivery.undo(send, event["time"])
+        step = Step(rule, person.id, person.id, 1, event["time"])
+        self.delivery.offer_audience(step, person, now, stage)
+
+    # --- waits -----------------------------------------------------------------------------------
+
+    def decide(self, wait: Wait, known: list[Event], now: int) -> None:
+        """Decide a wait that the clock has reached; `known` are the events read but held."""
+        person = self.people[wait.person]
+        if isinstance(wait, Deferred):
+            self.forget(wait)
+            closed = wait.ended or self.is_closed(wait, person, known)
+            self.delivery.release(wait, person, now, closed=closed)
+            return
+        if not condition_holds(wait, person):
+            self.forget(wait)
+            return
+        step = wait.step()
+        if self.is_closed(wait, person, known):
+            self.delivery.stop(step, "closed")
+            self.advance(wait, now, over=self.readings.closed_ends_episode)
+        elif not self.delivery.passes_again(step, person, now):
+            self.forget(wait)
+        else:
+            self.advance(wait, now, over=False)
+            self.delivery.offer(step, person, now)
+
+    def advance(self, episode: Episode, now: int, *, over: bool) -> None:
+        """Go to the next step, or forget the episode after its last one."""
+        due = episode.due()
+        if over or episode.number == len(episode.rule.steps):
+            self.forget(episode)
+            return
+        if episode.number == 1:
+            episode.first_due = due
+        if gates.is_stale(due, now):
+            episode.delay += now - due
+        episode.number += 1
+
+    def is_closed(self, wait: Wait, person: Person, known: list[Event]) -> bool:
+        """Whether an ending event of the episode is known although it is still held."""
+        trial = person.copy()
+        own = [event for event in known if person_of(event) == person.id]
+        for event in sorted(own, key=lambda event: int(event["time"])):
+            if trial.has_applied(event):
+                continue
+            effect = change(trial, event)
+            if event["type"] == "remove" and not self.readings.held_remove_is_known:
+                continue
+            if rules.ends(wait.rule.name, wait.subject, event, effect):
+                return True
+        if self.readings.late_touch_sees_past_endings and isinstance(wait, Episode):
+            return ended_after_touch(wait, person)
+        return False
+
+    def episode(self, rule: Rule, person: Person, subject: str) -> Episode | None:
+        """The open episode of (rule, person, subject)."""
+        for wait in self.waits:
+            same = (wait.rule.name, wait.person, wait.subject) == (rule.name, person.id, subject)
+            if isinstance(wait, Episode) and same:
+                return wait
+        return None
+
+    def forget(self, wait: Wait) -> None:
+        """Take a wait away."""
+        for place, other in enumerate(self.waits):
+            if other is wait:
+                del self.waits[place]
+                return
+
+
+def condition_holds(episode: Episode, person: Person) -> bool:
+    """The condition of a quiet rule, judged when it is due."""
+    if episode.rule.name == "browse_abandonment":
+        return episode.views >= 2
+    if episode.rule.name == "win_back":
+        return bool(person.orders)
+    return True
+
+
+def ended_after_touch(episode: Episode, person: Person) -> bool:
+    """Whether an applied event of a time after the last touch ends the episode (only late touches)."""
+    for event, effect in zip(person.events, person.effects, strict=True):
+        later = event["time"] > episode.touched
+        if later and rules.ends(episode.rule.name, episode.subject, event, effect):
+            return True
+    return False

@@ -1,0 +1,161 @@
+"""The decision and the ten rules as plain data."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+Event = dict[str, Any]
+
+SECOND = 1_000
+MINUTE = 60 * SECOND
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+NEVER = -1
+"""The `again` of a rule that is decided once per subject."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """One final decision record; `due` in epoch milliseconds, `audience` is not compared."""
+
+    rule: str
+    person: str
+    subject_kind: str
+    subject_id: str
+    step: int
+    due: int
+    outcome: str
+    reason: str = ""
+    channel: str
+    operation: str
+    audience: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """What the engine of the oracle has to know of a rule; the conditions are in `rules.py`."""
+
+    name: str
+    priority: int
+    kind: str
+    again: int
+    channels: tuple[str, ...]
+    wait: int = 0
+    steps: tuple[int, ...] = (0,)
+    audience: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of one episode, due at `due` milliseconds."""
+
+    rule: Rule
+    person: str
+    subject: str
+    number: int
+    due: int
+
+
+RULES = {
+    rule.name: rule
+    for rule in (
+        Rule(
+            name="abandoned_checkout",
+            priority=90,
+            kind="checkout",
+            again=DAY,
+            channels=("email", "push"),
+            wait=60 * MINUTE,
+        ),
+        Rule(
+            name="abandoned_cart",
+            priority=80,
+            kind="cart",
+            again=DAY,
+            channels=("push", "email"),
+            wait=30 * MINUTE,
+            steps=(0, 24 * HOUR, 72 * HOUR),
+            audience="abandoned_cart",
+        ),
+        Rule(name="first_purchase", priority=70, kind="order", again=NEVER, channels=("email",)),
+        Rule(
+            name="repeated_view",
+            priority=60,
+            kind="product",
+            again=7 * DAY,
+            channels=("push",),
+            audience="repeated_view",
+        ),
+        Rule(
+            name="wishlist_reminder",
+            priority=55,
+            kind="product",
+            again=30 * DAY,
+            channels=("email",),
+            wait=3 * DAY,
+        ),
+        Rule(
+            name="browse_abandonment",
+            priority=50,
+            kind="person",
+            again=7 * DAY,
+            channels=("email",),
+            wait=60 * MINUTE,
+        ),
+        Rule(
+            name="choice_overload", priority=45, kind="category", again=14 * DAY, channels=("onsite", "chat")
+        ),
+        Rule(
+            name="review_request", priority=40, kind="order", again=NEVER, channels=("email",), wait=14 * DAY
+        ),
+        Rule(
+            name="win_back",
+            priority=30,
+            kind="person",
+            again=90 * DAY,
+            channels=("email", "direct_mail"),
+            wait=60 * DAY,
+        ),
+        Rule(name="ad_stage", priority=20, kind="person", again=0, channels=("ads",)),
+    )
+}
+
+
+def person_of(event: Event) -> str:
+    """The person an event belongs to, '' when it names none."""
+    return str(event.get("user_id") or event.get("anonymous_id") or "")
+
+
+def products_of(event: Event) -> list[str]:
+    """The distinct products of an event, in their order."""
+    found: list[str] = []
+    for item in event.get("items") or []:
+        product = item.get("product_id")
+        if product and product not in found:
+            found.append(product)
+    return found
+
+
+def categories_of(event: Event) -> list[str]:
+    """The distinct categories of an event's items that have a product, in their order."""
+    found: list[str] = []
+    for item in event.get("items") or []:
+        category = item.get("category")
+        if item.get("product_id") and category and category not in found:
+            found.append(category)
+    return found
+
+
+def cart_of(event: Event) -> str:
+    """The cart an event is about; '' is the default cart."""
+    return str(event.get("cart_id") or "")
+
+
+def checkout_of(event: Event) -> str:
+    """The checkout an event is about: its own id, else that of its cart."""
+    return str(event.get("checkout_id") or cart_of(event))
+
+
+def order_of(event: Event) -> str:
+    """The order of a `purchase`: its own id, else that of the event."""
+    return str(event.get("order_id") or event["id"])
