@@ -1,0 +1,205 @@
+"""The settings of a worker: loaded from all sources, checked at once, and described."""
+# ruff: noqa: RUF009 - every section is frozen, so one default serves all
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple, get_type_hints
+
+from retarget.errors import BadInput
+from streams.settings_declared import (
+    App,
+    Batch,
+    Caps,
+    Channels,
+    Clock,
+    Consent,
+    Delivery,
+    HoldOut,
+    Input,
+    Kafka,
+    Log,
+    QuietHours,
+    Rates,
+    Rules,
+    Store,
+    Web,
+)
+from streams.settings_source import (
+    CONFIG,
+    Declared,
+    declaration_of,
+    declared_in,
+    gather,
+    of_environment,
+    of_file,
+    of_flags,
+    of_presets,
+)
+
+
+class Row(NamedTuple):
+    """One line of `retarget settings`, with its secret masked."""
+
+    key: str
+    value: str
+    source: str
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """All settings of one worker; `sources` says where each key's value came from."""
+
+    app: App = App()
+    kafka: Kafka = Kafka()
+    store: Store = Store()
+    rules: Rules = Rules()
+    clock: Clock = Clock()
+    delivery: Delivery = Delivery()
+    input: Input = Input()
+    consent: Consent = Consent()
+    quiet_hours: QuietHours = QuietHours()
+    caps: Caps = Caps()
+    rates: Rates = Rates()
+    channels: Channels = Channels()
+    hold_out: HoldOut = HoldOut()
+    batch: Batch = Batch()
+    web: Web = Web()
+    log: Log = Log()
+    sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
+
+    def describe(self) -> tuple[Row, ...]:
+        """Every key with its value, source and sentence, in the order of declaration, secrets masked."""
+        return tuple(
+            Row(key, declared.shown(value), self.sources.get(key, "default"), declared.sentence)
+            for key, declared, value in self._rows()
+        )
+
+    def deciding(self) -> dict[str, str]:
+        """The settings that decide what is sent, as texts that `load_settings` takes back as presets."""
+        return {
+            key: declared.kind.write(value)
+            for key, declared, value in self._rows()
+            if key.partition(".")[0] in DECIDING
+        }
+
+    def _rows(self) -> list[tuple[str, Declared, object]]:
+        rows: list[tuple[str, Declared, object]] = []
+        for key, declared in DECLARED.items():
+            section, _, _ = key.partition(".")
+            value = getattr(getattr(self, section), declared.attribute)
+            each = value.items() if declared.open else [(None, value)]
+            rows += [(f"{section}.{name}" if name else key, declared, one) for name, one in each]
+        return rows
+
+
+SECTIONS: Final[Mapping[str, type]] = {
+    name: section for name, section in get_type_hints(Settings).items() if name != "sources"
+}
+DECLARED: Final[Mapping[str, Declared]] = declared_in(SECTIONS)
+# A batch that is replayed must find these as they were, so the journal's bundle holds them.
+DECIDING: Final = frozenset(
+    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "rates", "channels", "hold_out"}
+)
+
+
+def load_settings(
+    config: Path | None = None,
+    environ: Mapping[str, str] | None = None,
+    overrides: Sequence[str] = (),
+    *,
+    presets: Mapping[str, str] | None = None,
+) -> Settings:
+    """Defaults, then `presets` (a command's own), the file, the environment, `--set`; the last one wins.
+
+    Without `config` the file is the one that RETARGET_CONFIG names. Raises BadInput with every problem.
+    """
+    environ = environ or {}
+    path = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
+    gathered = gather(
+        DECLARED,
+        (
+            lambda: of_presets(presets or {}),
+            lambda: of_file(path) if path else [],
+            lambda: of_environment(environ, DECLARED),
+            lambda: of_flags(overrides),
+        ),
+    )
+    settings = _built(gathered.values, gathered.sources)
+    if problems := _contradictions(settings):
+        raise BadInput(problems)
+    return settings
+
+
+def _built(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings:
+    fields: dict[str, dict[str, Any]] = {section: {} for section in SECTIONS}
+    for key, declared in DECLARED.items():
+        if declared.open:
+            fields[key.removesuffix(".*")][declared.attribute] = {}
+    for key, value in values.items():
+        section, _, name = key.partition(".")
+        declared = DECLARED.get(key) or DECLARED[f"{section}.*"]
+        if declared.open:
+            fields[section][declared.attribute][name] = value
+        else:
+            fields[section][declared.attribute] = value
+    built: dict[str, Any] = {name: section(**fields[name]) for name, section in SECTIONS.items()}
+    return Settings(**built, sources=dict(sources))
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    kafka, quiet = settings.kafka, settings.quiet_hours
+    dialects = settings.input.dialect_by_topic
+    said = {
+        "kafka.catalogue_topic": (
+            kafka.catalogue_topic in kafka.input_topics,
+            f"found {kafka.catalogue_topic!r}, which is also in kafka.input_topics; expected another topic",
+        ),
+        "kafka.input_topics": (
+            any(topic.startswith("retarget.") for topic in kafka.input_topics),
+            "found a topic of the engine's own output; expected names that do not begin with retarget.",
+        ),
+        "kafka.replication": (kafka.replication == 0, "found 0, expected -1 or at least 1"),
+        "kafka.sasl_user": (
+            kafka.security.startswith("sasl") and not (kafka.sasl_user and kafka.sasl_password),
+            f"kafka.security is {kafka.security}; expected kafka.sasl_user and kafka.sasl_password with it",
+        ),
+        "quiet_hours.end": (
+            quiet.enabled and quiet.start == quiet.end,
+            "found the same time as quiet_hours.start; to have none set quiet_hours.enabled to false",
+        ),
+        "store.url": (
+            not settings.store.url.startswith(("redis://", "rediss://", "unix://")),
+            "found an address of another kind, expected redis://…, rediss://… or unix://…",
+        ),
+        "input.dialect_by_topic": (
+            any(_not_a_dialect(name) for name in dialects.values())
+            or not dialects.keys() <= {*kafka.input_topics},
+            "expected TOPIC=DIALECT with topics of kafka.input_topics and dialects of input.dialect",
+        ),
+    }
+    return [f"{_place(settings, key)}: {sentence}" for key, (wrong, sentence) in said.items() if wrong]
+
+
+def _not_a_dialect(name: str) -> bool:
+    try:
+        DECLARED["input.dialect"].kind.read(name)
+    except ValueError:
+        return True
+    return False
+
+
+def _place(settings: Settings, key: str) -> str:
+    return f"{settings.sources.get(key, 'default')}: {key}"
+
+
+def sentence_of(key: str) -> str:
+    """What a key means, for help texts. Raises KeyError for an unknown one."""
+    declared = declaration_of(key, DECLARED)
+    if declared is None:
+        raise KeyError(key)
+    return declared.sentence

@@ -1,0 +1,280 @@
+"""Every setting, declared once: its type, default, meaning and reason."""
+# ruff: noqa: RUF009 - `setting(...)` is how a field is declared here
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Final, Literal
+
+from retarget.times import DAY, HOUR, MINUTE, SECOND
+from streams.settings_kinds import (
+    Count,
+    Duration,
+    Limit,
+    LimitsByName,
+    Named,
+    Names,
+    Pairs,
+    Port,
+    RatesByName,
+    Share,
+    SomeNames,
+    TimeOfDay,
+    Zone,
+    whole,
+)
+from streams.settings_source import open_settings, setting
+
+Dialect = Literal["auto", "canonical", "segment", "ga4", "snowplow", "meta", "braze", "cloudevents", "criteo"]
+_IN_URL: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]*(?=@)|(?<=[?&]password=)[^&]*")
+
+
+def _masked(text: str) -> str:
+    return "***" if text else ""
+
+
+def _masked_url(url: str) -> str:
+    return _IN_URL.sub(lambda found: f"{found[1] or ''}***", url)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class App:
+    """Who this worker is."""
+
+    id: Named = setting(
+        "retarget",
+        "Name of the engine: the consumer group, the start of transactional ids and of keys in the store.",
+        because="two engines with one name would fence each other",
+    )
+    worker_id: str = setting(
+        "",
+        "Name of this worker within the engine, the same after a restart; empty: the name of the machine.",
+        because="a worker that comes back under its name gets its lanes back without a rebalance",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Kafka:
+    """The broker and the topics."""
+
+    bootstrap: Named = setting("localhost:9092", "Addresses of the first brokers to ask, with commas.")
+    emit: Literal["transactional", "idempotent"] = setting(
+        "transactional",
+        "How messages leave: in transactions, or with headers by which consumers drop repeats.",
+        because="idempotent is for brokers without transactions; see docs on delivery guarantees",
+    )
+    partitions: Count = setting(
+        8,
+        "Partitions of every input topic, thus the number of lanes.",
+        because="it can be changed only offline, with `retarget repartition`",
+    )
+    replication: Annotated[int, whole(-1)] = setting(
+        -1, "Copies of every topic that is created; -1: what the broker does by default."
+    )
+    input_topics: SomeNames = setting(
+        ("touchpoints",), "Topics with touchpoints; all have the same number of partitions."
+    )
+    catalogue_topic: Named = setting("catalogue", "Topic with prices and stock; any number of partitions.")
+    journal_retention: Duration = setting(
+        30 * DAY,
+        "How long the journal, merges and catalogue are kept.",
+        because="at least as long as the oldest snapshot that one may want to go back to",
+    )
+    security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = setting(
+        "plaintext", "How the connection is secured."
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = setting(
+        "SCRAM-SHA-512", "How the password is proven, when `kafka.security` begins with sasl."
+    )
+    sasl_user: str = setting("", "User name at the broker.")
+    sasl_password: str = setting(
+        "", "Password at the broker; better in the environment than in a file.", mask=_masked
+    )
+    ca_file: str = setting("", "File with the broker's certificate authority; empty: the machine's own.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Store:
+    """Redis or Valkey."""
+
+    url: Named = setting(
+        "redis://localhost:6379/0", "Address of the store, `redis://` or `rediss://`.", mask=_masked_url
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rules:
+    """Where the rules are."""
+
+    dir: str = setting("", "Folder with the rules' YAML files; empty: the rules that ship.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Clock:
+    """The clock of a lane."""
+
+    lateness: Duration = setting(
+        2 * SECOND,
+        "How far the clock stays behind the largest event time, so that displaced events are put in order.",
+        because="most producers send within a second or two; every message waits for as long",
+    )
+    max_skew: Duration = setting(
+        5 * MINUTE,
+        "How far an event's time may lie after its record's timestamp before it is clamped to that.",
+        because="phones' clocks are wrong by minutes, not by hours",
+    )
+    max_age: Duration = setting(30 * DAY, "Events older than this, by the clock, open nothing any more.")
+    idle: Literal["wall", "heartbeat", "off"] = setting(
+        "wall",
+        "What moves the clock of a lane that is caught up and idle: the wall clock, heartbeats, nothing.",
+    )
+    idle_after: Duration = setting(1 * SECOND, "How long a lane is without events before it counts as idle.")
+    now: Literal["wall", "event"] = setting(
+        "wall",
+        "What counts as now: the wall clock, or the lane's clock.",
+        because="event is for loads of old data, whose messages would all be stale by the wall clock",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Delivery:
+    """When a message may still go out."""
+
+    max_delay: Duration = setting(
+        1 * HOUR,
+        "A step that is due longer ago than this is suppressed as stale.",
+        because="after an outage of days nobody gets three reminders in a minute",
+    )
+    arbitration: Duration = setting(
+        0, "Window in which a person's candidates compete and the most valuable one wins; 0s: off."
+    )
+    purchase_guard: Duration = setting(
+        0,
+        "Abandonment rules pause when no purchase arrived for this long; 0s: off.",
+        because="when purchases stop arriving, buyers would be reminded of what they have bought",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Input:
+    """How touchpoints are read."""
+
+    dedupe_window: Duration = setting(
+        24 * HOUR, "An event id counts as a repeat for this long, and at least among the last 128."
+    )
+    dialect: Dialect = setting("auto", "The form of the events; auto: recognised by content.")
+    dialect_by_topic: Pairs = setting({}, "Topics with a dialect of their own, as TOPIC=DIALECT.")
+    max_bytes: Count = setting(
+        1_000_000,
+        "Records longer than this are dead letters.",
+        because="Kafka's own default limit; longer ones would block a lane",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Consent:
+    """What counts as consent."""
+
+    assume: Literal["denied", "granted"] = setting(
+        "denied", "What a person gets who never said anything.", because="marketing needs a granted consent"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class QuietHours:
+    """When marketing rests, in the person's own zone."""
+
+    enabled: bool = setting(default=True, sentence="Whether messages wait for the morning.")
+    start: TimeOfDay = setting(21 * HOUR, "First moment of the quiet hours.")
+    end: TimeOfDay = setting(8 * HOUR, "First moment after the quiet hours.")
+    zone: Zone = setting("UTC", "Zone of people whose profile and location tell none.")
+    spread: Duration = setting(
+        30 * MINUTE,
+        "Messages of the night leave spread over this time after the end.",
+        because="channel services and shops need not stand a flood at eight sharp",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Caps:
+    """How many messages a person gets, in rolling windows; `total` counts all marketing."""
+
+    limits: LimitsByName = open_settings(
+        {"total": (Limit(3, 24 * HOUR), Limit(8, 7 * DAY)), "direct_mail": (Limit(1, 30 * DAY),)},
+        "Caps by `total`, channel, purpose or tag, as COUNT/DURATION; off: none.",
+        because="more than this and people unsubscribe",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """How fast messages may leave per channel; a rate delays and never drops."""
+
+    limits: RatesByName = open_settings({}, "Rates by channel, all lanes together, as COUNT/DURATION.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channels:
+    """How people are reached."""
+
+    external: Names = setting(
+        ("email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"),
+        "Channels whose service looks up the address of an identified person by itself.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HoldOut:
+    """The control group over all rules; rules may have one of their own."""
+
+    global_: Share = setting(
+        0.0, "Share of people who get no marketing at all, so that its effect can be measured."
+    )
+    salt: Named = setting("retarget", "Chooses the people; another salt chooses others.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Batch:
+    """How much a lane takes at once."""
+
+    records: Count = setting(10_000, "A batch is full with this many records.")
+    persons: Count = setting(
+        1_000,
+        "A batch is full with this many people.",
+        because="one call to the store takes 500 to 1,000 journeys well",
+    )
+    wait: Duration = setting(30, "A batch is cut after this when little comes in.")
+    wait_under_load: Duration = setting(150, "A batch is cut after this when the lane is behind.")
+    unconfirmed: Count = setting(
+        4,
+        "Batches that may be under way to Kafka and the store before intake stops.",
+        because="it bounds memory",
+    )
+    waits: Count = setting(1_000, "A jump of the clock is worked off in portions of this many waits.")
+    cached_persons: Count = setting(
+        50_000, "Journeys a lane keeps in memory.", because="a journey takes about a kilobyte in Python"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Web:
+    """The worker's own pages: /metrics, /health, /ready."""
+
+    host: Named = setting(
+        "127.0.0.1", "Address to listen on.", because="open it on purpose: 0.0.0.0 in a container"
+    )
+    port: Port = setting(9464, "Port to listen on, one per worker; 0: any free one.")
+    stalled_after: Duration = setting(
+        60 * SECOND,
+        "A lane with lag that finishes no batch for this long makes the worker unhealthy.",
+        because="longer than a rebalance and a broker's restart take",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """What the worker says."""
+
+    format: Literal["text", "json"] = setting("text", "Lines for people, or JSON lines for machines.")
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least important lines shown.")
