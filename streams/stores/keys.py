@@ -1,0 +1,76 @@
+"""The names of a lane's keys: all in one slot, the lanes spread evenly over the slots.
+
+    {app:lanes:lane.xy}:m        hash         seq, meta
+    {app:lanes:lane.xy}:j:PERSON string       the journey of a person
+    {app:lanes:lane.xy}:w        sorted set   person -> due of the wait, epoch ms
+    app:pauses                   hash         rule or channel -> since, epoch ms
+
+The braces come first, so nothing that a person's id holds, not even braces, can move a key to another slot.
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from functools import cache
+from itertools import count, product
+from string import ascii_lowercase, digits
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SLOTS: Final = 16384
+_LETTERS: Final = ascii_lowercase + digits
+
+
+class LaneKeys(NamedTuple):
+    """The keys of one lane; `journey` is the prefix that the person's id follows."""
+
+    meta: bytes
+    waits: bytes
+    journey: bytes
+
+
+@cache
+def lane_keys(app_id: str, lanes: int, lane: int) -> LaneKeys:
+    """The keys of `lane` out of `lanes`, which no other number of lanes shares.
+
+    Raises ValueError for an app id that cannot name keys.
+    """
+    tag = "{" + _lane_tag(app_id, lanes, lane) + "}"
+    return LaneKeys(f"{tag}:m".encode(), f"{tag}:w".encode(), f"{tag}:j:".encode())
+
+
+def pauses_key(app_id: str) -> bytes:
+    """The key of the kill switches, which belong to no lane."""
+    return f"{app_id}:pauses".encode()
+
+
+def person_bytes(person: str) -> bytes:
+    """The id as the store holds it. Any text has one, and bytes sort as the text does."""
+    return person.encode("utf-8", "surrogatepass")
+
+
+def person_text(stored: bytes) -> str:
+    """The inverse of `person_bytes`."""
+    return stored.decode("utf-8", "surrogatepass")
+
+
+def slot(tag: str) -> int:
+    """The cluster slot of every key whose first braces hold `tag`."""
+    return crc_hqx(tag.encode(), 0) % SLOTS
+
+
+def _lane_tag(app_id: str, lanes: int, lane: int) -> str:
+    if not app_id or "{" in app_id or "}" in app_id:
+        raise ValueError(f"app id {app_id!r} cannot name keys: it must be non-empty and without braces")
+    first = lane * SLOTS // lanes
+    wanted = range(first, max(first + 1, (lane + 1) * SLOTS // lanes))
+    tags = (f"{app_id}:{lanes}:{lane}{suffix}" for suffix in _suffixes())
+    return next(tag for tag in tags if slot(tag) in wanted)
+
+
+def _suffixes() -> Iterator[str]:
+    yield ""
+    for length in count(1):
+        yield from ("." + "".join(letters) for letters in product(_LETTERS, repeat=length))

@@ -1,0 +1,114 @@
+"""The store in memory: for replay, for tests, and as the reference that the real one is tested against."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+from streams.ports import Checkpoint, LaneImage
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+class MemoryStore:
+    """A JourneyStore in this process; all it holds is gone with it. It never raises UnknownOutcome."""
+
+    def __init__(self) -> None:
+        self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
+        self._pauses: dict[str, int] = {}
+
+    async def image(self, lane: int) -> LaneImage:
+        """The stored sequence and meta of a lane."""
+        held = self._lanes[lane]
+        return LaneImage(held.sequence, held.meta)
+
+    async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at."""
+        held = self._lanes[lane]
+        return held.sequence, list(map(held.journeys.get, persons))
+
+    async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """At least one and about `limit` (>= 1) waits with after < due <= until, in the order (due, person).
+
+        The whole of a due time is given, so there may be more than `limit`.
+        """
+        held = self._lanes[lane]
+        return held.sequence, held.waits.page(after, until, limit)
+
+    async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
+        """Store it if the stored sequence is `expected`; the sequence stored after the call either way."""
+        held = self._lanes[lane]
+        if held.sequence == checkpoint.expected:
+            held.write(checkpoint)
+        return held.sequence
+
+    async def journey(self, lane: int, person: str) -> bytes | None:
+        """The stored journey of one person, to be looked at only."""
+        return self._lanes[lane].journeys.get(person)
+
+    async def wait_of(self, lane: int, person: str) -> int | None:
+        """The due of a person's stored wait, epoch ms, to be looked at only."""
+        return self._lanes[lane].waits.due.get(person)
+
+    async def set_pause(self, name: str, since_ms: int | None) -> None:
+        """Pause a rule or channel from `since_ms` on; None ends its pause."""
+        if since_ms is None:
+            self._pauses.pop(name, None)
+        else:
+            self._pauses[name] = since_ms
+
+    async def pauses(self) -> dict[str, int]:
+        """The pauses in force: rule or channel -> since, epoch ms."""
+        return dict(self._pauses)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class _Lane:
+    def __init__(self) -> None:
+        self.sequence = 0
+        self.meta = b""
+        self.journeys: dict[str, bytes] = {}
+        self.waits = _Waits()
+
+    def write(self, checkpoint: Checkpoint) -> None:
+        self.journeys.update(checkpoint.journeys)
+        for person in checkpoint.forgotten:
+            self.journeys.pop(person, None)
+        for person, due in checkpoint.waits:
+            self.waits.put(person, due)
+        for person in checkpoint.unwaited:
+            self.waits.drop(person)
+        self.sequence, self.meta = checkpoint.expected + 1, checkpoint.meta
+
+
+class _Waits:
+    """One due per person, also in the order (due, person)."""
+
+    def __init__(self) -> None:
+        self.due: dict[str, int] = {}
+        self._order: list[tuple[int, str]] = []
+
+    def put(self, person: str, due: int) -> None:
+        self.drop(person)
+        self.due[person] = due
+        insort(self._order, (due, person))
+
+    def drop(self, person: str) -> None:
+        due = self.due.pop(person, None)
+        if due is not None:
+            del self._order[bisect_left(self._order, (due, person))]
+
+    def page(self, after: int, until: int, limit: int) -> list[tuple[int, str]]:
+        order = self._order
+        first = bisect_right(order, after, key=_due)
+        if first + limit <= len(order):
+            until = min(until, order[first + limit - 1][0])
+        return order[first : bisect_right(order, until, lo=first, key=_due)]
+
+
+def _due(wait: tuple[int, str]) -> int:
+    return wait[0]

@@ -1,0 +1,165 @@
+"""The store in Redis or Valkey: each call is one command or one script, done whole or not at all."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final, Self
+
+from redis.exceptions import NoPermissionError
+
+from retarget.errors import BadInput, Unreachable
+from streams.ports import Checkpoint, LaneImage, UnknownOutcome
+from streams.stores import scripts
+from streams.stores.keys import LaneKeys, lane_keys, pauses_key, person_bytes, person_text
+from streams.stores.link import SETTING, Argument, Link
+from streams.stores.routes import Routes
+
+_log: Final = logging.getLogger(__name__)
+_NO_LANE: Final = -1
+
+
+class RedisStore:
+    """A JourneyStore in Redis or Valkey, alone or as a cluster; one for all lanes of a process."""
+
+    def __init__(self, routes: Routes, app_id: str, lanes: int) -> None:
+        """Use `connect` instead, which also looks whether the server is fit."""
+        self._routes = routes
+        self._app_id = app_id
+        self._lanes = lanes
+        self._pauses = pauses_key(app_id)
+
+    @classmethod
+    async def connect(cls, url: str, app_id: str, lanes: int) -> Self:
+        """The store at `url` for an app of `lanes` lanes; both are part of its keys.
+
+        Raises BadInput for a bad URL or app id, or a server that may evict journeys;
+        Unreachable when it does not answer or does not let us in.
+        """
+        try:
+            lane_keys(app_id, lanes, 0)
+        except ValueError as error:
+            raise BadInput([f"app.id: {error}"]) from error
+        routes = Routes.to(url)
+        try:
+            await _require_fit(routes.home)
+        except BaseException:
+            await routes.close()
+            raise
+        return cls(routes, app_id, lanes)
+
+    async def image(self, lane: int) -> LaneImage:
+        """The stored sequence and meta of a lane. Raises UnknownOutcome."""
+        sequence, meta = await self._routes.call(lane, b"HMGET", self._keys(lane).meta, b"seq", b"meta")
+        return LaneImage(int(sequence or 0), meta or b"")
+
+    async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at.
+
+        All at one moment. Raises UnknownOutcome.
+        """
+        keys = self._keys(lane)
+        prefix = keys.journey
+        found = await self._routes.run(
+            lane, scripts.LOAD, [keys.meta, *[prefix + person_bytes(person) for person in persons]]
+        )
+        return found[0], found[1:]
+
+    async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """At least one and about `limit` (>= 1) waits with after < due <= until, in the order (due, person).
+
+        The whole of a due time is given, so there may be more than `limit`. Raises UnknownOutcome.
+        """
+        keys = self._keys(lane)
+        sequence, page = await self._routes.run(
+            lane, scripts.WAITS, [keys.meta, keys.waits], [after, until, limit]
+        )
+        dues = map(int, page[1::2])
+        return sequence, list(zip(dues, map(person_text, page[::2]), strict=True))
+
+    async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
+        """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
+
+        The caller is done when that is expected + 1, whoever wrote it. Raises UnknownOutcome.
+        """
+        keys = self._keys(lane)
+        return int(
+            await self._routes.run(
+                lane,
+                scripts.CHECKPOINT,
+                _checkpoint_keys(keys, checkpoint),
+                _checkpoint_arguments(checkpoint),
+            )
+        )
+
+    async def journey(self, lane: int, person: str) -> bytes | None:
+        """The stored journey of one person, to be looked at only. Raises UnknownOutcome."""
+        found: bytes | None = await self._routes.call(
+            lane, b"GET", self._keys(lane).journey + person_bytes(person)
+        )
+        return found
+
+    async def wait_of(self, lane: int, person: str) -> int | None:
+        """The due of a person's stored wait, epoch ms, to be looked at only. Raises UnknownOutcome."""
+        due = await self._routes.call(lane, b"ZSCORE", self._keys(lane).waits, person_bytes(person))
+        return None if due is None else int(due)
+
+    async def set_pause(self, name: str, since_ms: int | None) -> None:
+        """Pause a rule or channel from `since_ms` on; None ends its pause. Raises UnknownOutcome."""
+        if since_ms is None:
+            await self._routes.call(_NO_LANE, b"HDEL", self._pauses, person_bytes(name))
+        else:
+            await self._routes.call(_NO_LANE, b"HSET", self._pauses, person_bytes(name), since_ms)
+
+    async def pauses(self) -> dict[str, int]:
+        """The pauses in force: rule or channel -> since, epoch ms. Raises UnknownOutcome."""
+        flat = await self._routes.call(_NO_LANE, b"HGETALL", self._pauses)
+        return {person_text(name): int(since) for name, since in zip(flat[::2], flat[1::2], strict=True)}
+
+    async def close(self) -> None:
+        """End every connection."""
+        await self._routes.close()
+
+    def _keys(self, lane: int) -> LaneKeys:
+        return lane_keys(self._app_id, self._lanes, lane)
+
+
+def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
+    prefix = keys.journey
+    named = [keys.meta, keys.waits]
+    named += [prefix + person_bytes(person) for person, _ in checkpoint.journeys]
+    named += [prefix + person_bytes(person) for person in checkpoint.forgotten]
+    return named
+
+
+def _checkpoint_arguments(checkpoint: Checkpoint) -> list[Argument]:
+    journeys, waits = checkpoint.journeys, checkpoint.waits
+    expected = checkpoint.expected
+    arguments: list[Argument] = [expected, expected + 1, checkpoint.meta, len(journeys), len(waits)]
+    arguments += [journey for _, journey in journeys]
+    for person, due in waits:
+        arguments += (due, person_bytes(person))
+    arguments += map(person_bytes, checkpoint.unwaited)
+    return arguments
+
+
+async def _require_fit(link: Link) -> None:
+    try:
+        told: bytes = await link.call(
+            b"INFO", b"memory"
+        )  # CONFIG is forbidden on hosted servers, this rarely
+    except UnknownOutcome as error:
+        raise link.unreachable(str(error.__cause__ or error)) from error
+    except Unreachable as error:
+        if isinstance(error.__cause__, NoPermissionError):
+            return
+        raise
+    facts = dict(line.split(":", 1) for line in told.decode().splitlines() if ":" in line)
+    policy = facts.get("maxmemory_policy", "noeviction")
+    if policy == "noeviction":
+        return
+    problem = f"{SETTING}: the store at {link.address} has maxmemory-policy {policy} and would drop journeys"
+    remedy = "set maxmemory-policy noeviction on it"
+    if facts.get("maxmemory", "0") != "0":
+        raise BadInput([f"{problem} when it is full: {remedy}"])
+    _log.warning("%s as soon as it gets a maxmemory: %s", problem, remedy)
