@@ -1,0 +1,241 @@
+"""Bytes to canonical touchpoints and back: a strict fast path, and a tolerant one that gives every reason.
+
+A record that the fast path does not settle goes to the tolerant path, which reads what can be read (numbers
+as ids, times as text) and is the only one to reject. Where both accept, they agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from operator import attrgetter
+from typing import Any, Final, get_type_hints
+
+import msgspec
+
+from retarget.errors import Rejected
+from retarget.times import LATEST, parse_time
+from retarget.touchpoints import IMPERSONAL, TYPES, Item, Touchpoint
+
+MAX_BYTES: Final = 1024 * 1024
+# Deeper values could not be written again from a deeper call stack, and no producer means them.
+MAX_DEPTH: Final = 32
+_SHOWN: Final = 60
+_INTEGERS: Final = range(-(2**63), 2**64)
+
+_strict: Final = msgspec.json.Decoder(Touchpoint).decode
+_generic: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
+
+
+def decode_canonical(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
+    """The touchpoint in one canonical record. Raises Rejected with the dead letter's reason."""
+    require_size(value, max_bytes)
+    return decode_fast(value) or decode_tolerant(value)
+
+
+def encode_touchpoint(touchpoint: Touchpoint) -> bytes:
+    """Canonical JSON of `touchpoint`, absent fields left out; decoding it gives an equal touchpoint."""
+    return _encode(touchpoint)
+
+
+def require_size(value: bytes, max_bytes: int) -> None:
+    """Raise Rejected `too_large` when `value` is longer than `max_bytes`."""
+    if len(value) > max_bytes:
+        raise Rejected("too_large", f"the record has {len(value)} bytes, the limit is {max_bytes}")
+
+
+def decode_fast(value: bytes) -> Touchpoint | None:
+    """The touchpoint of a record in strictly canonical form; None when the tolerant path must judge it."""
+    try:
+        touchpoint = _strict(value)
+        if not value.isascii():
+            value.decode()  # the strict decoder skips unknown fields without looking at their bytes
+    except (ValueError, RecursionError):
+        return None
+    if not _is_plain(touchpoint, value):
+        return None
+    if touchpoint.type not in TYPES:
+        _make_custom(touchpoint)
+    if touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL:
+        return touchpoint
+    return None
+
+
+def decode_tolerant(value: bytes) -> Touchpoint:
+    """The touchpoint of any record that can be understood as canonical. Raises Rejected."""
+    return from_mapping(parse_object(value))
+
+
+def parse_object(value: bytes) -> dict[str, Any]:
+    """The JSON object in `value`. Raises Rejected `not_json`, `not_an_object` or `bad_field`."""
+    try:
+        parsed = _generic(value)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Rejected("bad_field", f"a value cannot be used: {error}") from None
+    except ValueError as error:
+        raise Rejected("not_json", f"the record is not JSON in UTF-8: {error}") from None
+    if not isinstance(parsed, dict):
+        raise Rejected("not_an_object", "the record is JSON, but not an object in braces")
+    return parsed
+
+
+def from_mapping(record: Mapping[str, Any]) -> Touchpoint:
+    """The touchpoint of a mapping with canonical field names; unknown keys are ignored. Raises Rejected."""
+    touchpoint = Touchpoint(**_read_fields(record, _READERS, ""))
+    if touchpoint.type not in TYPES:
+        _make_custom(touchpoint)
+    if not touchpoint.person and touchpoint.type not in IMPERSONAL:
+        raise Rejected("no_person", f"a {touchpoint.type!r} event needs user_id or anonymous_id")
+    return touchpoint
+
+
+def read_time(given: object, field: str = "time") -> int:
+    """Epoch milliseconds of RFC 3339 text or of a whole number of them. Raises Rejected `bad_time`."""
+    moment = given
+    if isinstance(given, str):
+        with suppress(ValueError, OverflowError):
+            moment = parse_time(given.upper())
+    elif isinstance(given, float) and given.is_integer():
+        moment = int(given)
+    if isinstance(moment, bool) or not isinstance(moment, int) or not 0 <= moment <= LATEST:
+        remedy = "RFC 3339 such as 2026-01-31T09:30:00Z or epoch milliseconds, from 1970 on"
+        raise Rejected("bad_time", f"{field} is {_short(given)}; write {remedy}")
+    return moment
+
+
+def read_text(given: object, field: str) -> str:
+    """Text as it is, a number as text without `.0`. Raises Rejected `bad_field`."""
+    if isinstance(given, str):
+        return given
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise _bad(field, given, "text or a number")
+    try:
+        return str(int(given)) if isinstance(given, float) and given.is_integer() else str(given)
+    except ValueError:  # Python refuses to write out integers of thousands of digits
+        raise _bad(field, given, "text or a number of fewer digits") from None
+
+
+def read_id(given: object, field: str) -> str | None:
+    """Like `read_text`, but empty text is no id. Raises Rejected `bad_field`."""
+    return read_text(given, field) or None
+
+
+def read_number(given: object, field: str) -> float:
+    """A JSON number as float. Raises Rejected `bad_field`."""
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise _bad(field, given, "a number")
+    try:
+        return float(given)
+    except OverflowError:
+        raise _bad(field, given, "a number below 1.8e308") from None
+
+
+def read_object(given: object, field: str) -> dict[str, Any]:
+    """A JSON object that can be stored: not too deep, integers of at most 64 bits. Raises Rejected."""
+    if not isinstance(given, dict):
+        raise _bad(field, given, "an object")
+    if not _is_storable(given, MAX_DEPTH):
+        raise Rejected("bad_field", f"{field} has more than {MAX_DEPTH} levels or an integer of over 64 bits")
+    return given
+
+
+def _read_sentiment(given: object, field: str) -> str | float | None:
+    return read_text(given, field) if isinstance(given, str) else read_number(given, field)
+
+
+def _read_type(given: object, field: str) -> str:
+    return read_text(given, field) or "custom"
+
+
+def _read_items(given: object, field: str) -> list[Item]:
+    if not isinstance(given, list):
+        raise _bad(field, given, "a list of objects")
+    return [_read_item(one, f"{field}[{n}]") for n, one in enumerate(given) if one is not None]
+
+
+def _read_item(given: object, field: str) -> Item:
+    if not isinstance(given, dict):
+        raise _bad(field, given, "an object")
+    return Item(**_read_fields(given, _ITEM_READERS, field + "."))
+
+
+Reader = Callable[[object, str], Any]
+
+_BY_HINT: Final[dict[object, Reader]] = {
+    str | None: read_text,
+    float | None: read_number,
+    dict[str, Any] | None: read_object,
+    str | float | None: _read_sentiment,
+    int: read_time,
+    str: _read_type,
+    list[Item]: _read_items,
+}
+
+
+def _readers(kind: type[Touchpoint | Item]) -> dict[str, Reader]:
+    readers = {name: _BY_HINT[hint] for name, hint in get_type_hints(kind).items()}
+    return readers | {name: read_id for name in readers if name.endswith("id") or name == "category"}
+
+
+_READERS: Final = _readers(Touchpoint)
+_ITEM_READERS: Final = _readers(Item)
+KNOWN_KEYS: Final = frozenset(_READERS)
+
+_ids: Final = attrgetter("type", *(name for name, reader in _READERS.items() if reader is read_id))
+_item_ids: Final = attrgetter(*(name for name, reader in _ITEM_READERS.items() if reader is read_id))
+_free_form: Final = attrgetter(*(name for name, reader in _READERS.items() if reader is read_object))
+
+
+def _read_fields(record: Mapping[str, Any], readers: Mapping[str, Reader], prefix: str) -> dict[str, Any]:
+    return {
+        name: readers[name](given, prefix + name)
+        for name, given in record.items()
+        if given is not None and name in readers
+    }
+
+
+def _is_plain(touchpoint: Touchpoint, value: bytes) -> bool:
+    # Whether nothing is there that the strict decoder lets through and the tolerant path changes or rejects.
+    time = touchpoint.time
+    if not 0 <= time <= LATEST and (time != -1 or b'"time"' in value):
+        return False
+    if "" in _ids(touchpoint):
+        return False
+    for item in touchpoint.items:
+        if "" in _item_ids(item):
+            return False
+    for given in _free_form(touchpoint):
+        if given is not None and not _is_storable(given, MAX_DEPTH):
+            return False
+    return True
+
+
+def _make_custom(touchpoint: Touchpoint) -> None:
+    touchpoint.name, touchpoint.type = touchpoint.type, "custom"
+
+
+def _is_storable(given: object, depth: int) -> bool:
+    if isinstance(given, dict):
+        return depth > 0 and all(_is_storable(one, depth - 1) for one in given.values())
+    if isinstance(given, list):
+        return depth > 0 and all(_is_storable(one, depth - 1) for one in given)
+    return type(given) is not int or given in _INTEGERS
+
+
+def _bad(field: str, given: object, wanted: str) -> Rejected:
+    return Rejected("bad_field", f"{field} is {_short(given)}; it must be {wanted}")
+
+
+def _short(given: object) -> str:
+    match given:
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case int() if given not in _INTEGERS:
+            return "a huge integer"
+        case str() if len(given) > _SHOWN:
+            return f"{given[:_SHOWN]!r}..."
+        case _:
+            return repr(given)
