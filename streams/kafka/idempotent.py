@@ -1,0 +1,62 @@
+"""The log of a lane on a broker without transactions: claims in the journal instead of a fence.
+
+A batch counts when its journal record stands behind its writer's claim and before any newer one. Its outputs
+leave after that is known; consumers drop repeats by their headers.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+
+import msgspec
+
+from streams.kafka import journal
+from streams.kafka.lane import LaneOnKafka
+from streams.kafka.sending import send, stamped
+from streams.ports import Fenced, History, JournalRecord, Output
+
+
+class IdempotentLog(LaneOnKafka):
+    """LaneLog without transactions."""
+
+    _token = ""
+    _next = 0  # the journal offset up to which no newer claim than ours stands
+
+    async def claim(self) -> None:
+        """See LaneLog."""
+        await self._replace_producer()
+        token = secrets.token_hex(16)
+        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
+            offsets = await send(producer, [self._journaled(JournalRecord(sequence=0, claim=token))])
+            self._token, self._next = token, self._offset(offsets) + 1
+
+    async def history(self, offset: int) -> History:
+        """See LaneLog. Raises Fenced when another claim follows ours."""
+        arbiter = await self._arbitrate(offset)
+        if arbiter.owner != self._token:
+            self._void()
+            raise Fenced(f"lane {self._lane} has been claimed by another worker")
+        return arbiter.history()
+
+    async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
+        """See LaneLog. It states that everything before this record is out: emit again first."""
+        mine = msgspec.structs.replace(record, writer=self._token, acknowledged=record.sequence - 1)
+        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
+            outgoing = await stamped(producer, self._lane, record, outputs)
+            offset = self._offset(await send(producer, [self._journaled(mine)]))
+            await self._refuse_newer_claim(offset)
+            await send(producer, outgoing)
+        return offset
+
+    async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
+        """See LaneLog."""
+        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
+            await send(producer, await stamped(producer, self._lane, record, outputs))
+
+    async def _refuse_newer_claim(self, offset: int) -> None:
+        """Look at what stands between our last record and this one; nothing does when they are neighbours."""
+        if offset > self._next:
+            between = await self._reader.read(self._journal, self._lane, self._next, offset)
+            if any(journal.decode(one).claim not in (None, self._token) for one in between):
+                raise Fenced(f"lane {self._lane} has been claimed by another worker")
+        self._next = offset + 1

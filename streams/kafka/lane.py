@@ -1,0 +1,107 @@
+"""What both logs of a lane have in common: one producer at a time, the journal's partition, reads."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+
+from retarget.errors import LaneRefused
+from streams import topics
+from streams.kafka import journal
+from streams.kafka.connection import KafkaAddress, discard
+from streams.kafka.reader import Reader
+from streams.kafka.sending import Outgoing
+from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
+
+
+class LaneOnKafka:
+    """One lane's side of Kafka; not for use by several tasks at a time."""
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        reader: Reader,
+        lane: int,
+        *,
+        app_id: str,
+        journal_topic: str = topics.JOURNAL,
+        deadline_s: float = 15.0,
+    ) -> None:
+        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here."""
+        self._address = address
+        self._reader = reader
+        self._lane = lane
+        self._app_id = app_id
+        self._journal = journal_topic
+        self._deadline_s = deadline_s
+        self._producer: AIOKafkaProducer | None = None
+        self._leaving: set[asyncio.Task[None]] = set()
+
+    async def history(self, offset: int) -> History:
+        """See LaneLog. `offset` is 0, or one more than that of a record this returned before."""
+        arbiter = await self._arbitrate(offset)
+        return arbiter.history()
+
+    async def read(self, topic: str, start: int, end: int) -> list[Record]:
+        """See LaneLog."""
+        return await self._reader.read(topic, self._lane, start, end)
+
+    async def close(self) -> None:
+        """See LaneLog. What is in flight is not waited for: it counts as a call of unknown outcome."""
+        self._void()
+        if self._leaving:
+            await asyncio.wait(self._leaving)
+
+    async def _arbitrate(self, offset: int) -> journal.Arbiter:
+        end = await self._reader.end(self._journal, self._lane)
+        if offset > end:
+            raise LaneRefused(
+                f"{self._journal}[{self._lane}] ends at offset {end}, and the store has applied it up to "
+                f"{offset}: the journal was lost or belongs to another store"
+            )
+        arbiter = journal.Arbiter(offset)
+        found = await self._reader.read(self._journal, self._lane, max(offset - 1, 0), end)
+        arbiter.take((one.offset, journal.decode(one)) for one in found)
+        return arbiter
+
+    def _journaled(self, record: JournalRecord) -> Outgoing:
+        return Outgoing(self._journal, self._lane, b"%d" % self._lane, journal.encode(record))
+
+    def _offset(self, offsets: Mapping[tuple[str, int], int]) -> int:
+        offset = offsets[self._journal, self._lane]
+        if offset < 0:  # a repeat that the broker recognised; it does not tell where the first one is
+            raise UnknownOutcome(f"lane {self._lane}: the journal record is stored, its offset is unknown")
+        return offset
+
+    async def _replace_producer(self, transactional_id: str | None = None) -> None:
+        """Start a new producer instead of any former one. Raises UnknownOutcome, Fenced."""
+        self._void()
+        self._producer = self._address.producer(transactional_id)
+        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
+            await producer.start()
+
+    @asynccontextmanager
+    async def _owned(self) -> AsyncIterator[AIOKafkaProducer]:
+        """The producer, thrown away after any error; errors of Kafka become UnknownOutcome or Fenced."""
+        producer = self._producer
+        if producer is None:
+            raise Fenced(f"lane {self._lane} is not claimed")
+        try:
+            yield producer
+        except BaseException as error:
+            self._void()
+            if isinstance(error, ProducerFenced | InvalidProducerEpoch):
+                raise Fenced(f"lane {self._lane} has been claimed by another worker") from error
+            if isinstance(error, KafkaError | TimeoutError):
+                raise UnknownOutcome(f"lane {self._lane}: {error!r}") from error
+            raise
+
+    def _void(self) -> None:
+        """Throw the producer away; the claim is void then."""
+        if self._producer is not None:
+            task = asyncio.get_running_loop().create_task(discard(self._producer))
+            self._leaving.add(task)
+            task.add_done_callback(self._leaving.discard)
+            self._producer = None

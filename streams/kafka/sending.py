@@ -1,0 +1,100 @@
+"""Records out, as batches that we build: one future each instead of one for every record."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from aiokafka import AIOKafkaProducer
+from aiokafka.producer.message_accumulator import BatchBuilder
+
+from retarget.errors import LaneRefused
+from streams import topics
+from streams.kafka.connection import MAX_RECORD_BYTES
+from streams.kafka.headers import Stamp, encode_headers
+from streams.ports import JournalRecord, Output
+
+
+class Outgoing(NamedTuple):
+    """One record with its place."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: list[tuple[str, bytes]] | None = None
+
+
+async def stamped(
+    producer: AIOKafkaProducer, lane: int, record: JournalRecord, outputs: Sequence[Output]
+) -> list[Outgoing]:
+    """The outputs of one batch with their partitions and headers. Raises LaneRefused for one too large."""
+    sizes = {topic: len(await producer.partitions_for(topic)) for topic in {one.topic for one in outputs}}
+    return [
+        Outgoing(
+            one.topic,
+            topics.partition_of(one.key, sizes[one.topic]),
+            one.key,
+            _bounded(one),
+            encode_headers(Stamp(lane, record.incarnation, record.sequence, index)),
+        )
+        for index, one in enumerate(outputs)
+    ]
+
+
+async def send(producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]) -> dict[tuple[str, int], int]:
+    """Send everything and await every acknowledgement; each partition's offset of its first record.
+
+    The order within a partition holds whatever fails: its second batch leaves when the first is acknowledged.
+    Raises what the producer raises; some of the records may be out then.
+    """
+    first: dict[tuple[str, int], int] = {}
+    queues = _batches(producer, outgoing)
+    while queues:
+        offsets = await _acknowledged(
+            [
+                await producer.send_batch(batches[0], topic, partition=partition)
+                for (topic, partition), batches in queues.items()
+            ]
+        )
+        for place, offset in zip(queues, offsets, strict=True):
+            first.setdefault(place, offset)
+        queues = {place: batches[1:] for place, batches in queues.items() if len(batches) > 1}
+    return first
+
+
+async def _acknowledged(futures: Sequence["asyncio.Future[Any]"]) -> list[int]:
+    """The offsets of all batches; every future is awaited before the first error is raised."""
+    results = await asyncio.gather(*futures, return_exceptions=True)
+    offsets: list[int] = []
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+        offsets.append(result.offset)
+    return offsets
+
+
+def _batches(
+    producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]
+) -> dict[tuple[str, int], list[BatchBuilder]]:
+    batches: dict[tuple[str, int], list[BatchBuilder]] = defaultdict(list)
+    for one in outgoing:
+        queue = batches[one.topic, one.partition]
+        if not queue or not _append(queue[-1], one):
+            queue.append(producer.create_batch())
+            _append(queue[-1], one)  # an empty batch takes a record of any size
+    return batches
+
+
+def _append(batch: BatchBuilder, one: Outgoing) -> bool:
+    added = batch.append(timestamp=None, key=one.key, value=one.value, headers=one.headers)
+    return added is not None
+
+
+def _bounded(output: Output) -> bytes:
+    if len(output.value) > MAX_RECORD_BYTES:
+        raise LaneRefused(
+            f"an output for {output.topic} has {len(output.value)} bytes, Kafka takes {MAX_RECORD_BYTES}, "
+            f"and no retry can help: find the rule that makes it and pause it"
+        )
+    return output.value

@@ -1,0 +1,59 @@
+"""Topic names and the partition rule: the only place where they are spelled."""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple
+
+from aiokafka.partitioner import murmur2
+
+CHANNELS: Final = ("email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service")
+TOUCHPOINTS: Final = "touchpoints"
+CATALOGUE: Final = "catalogue"
+DECISIONS: Final = "retarget.decisions"
+DEAD: Final = "retarget.dead"
+JOURNAL: Final = "retarget.internal.journal"
+MERGE: Final = "retarget.internal.merge"
+FORWARD: Final = "retarget.internal.forward"  # records under a wrong key, on their way to the right lane
+
+Keep = Literal["broker", "forever"]
+
+
+class TopicSpec(NamedTuple):
+    """One topic as it must be. `exact`: another number of partitions than `partitions` is an error."""
+
+    name: str
+    partitions: int
+    exact: bool
+    keep: Keep
+
+
+def channel_topic(channel: str) -> str:
+    """The topic that messages of a channel go to."""
+    return f"retarget.{channel}"
+
+
+def dead_channel_topic(channel: str) -> str:
+    """The topic for what a channel service could not send."""
+    return f"retarget.dead.{channel}"
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The partition of a key, as Java's default partitioner has it."""
+    return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
+
+
+def lane_topics(input_topics: Iterable[str]) -> tuple[str, ...]:
+    """The topics whose partition p belongs to lane p: the inputs, then the internal ones; no journal."""
+    return (*input_topics, MERGE, FORWARD)
+
+
+def topic_specs(
+    input_topics: Sequence[str], partitions: int, catalogue: str = CATALOGUE
+) -> tuple[TopicSpec, ...]:
+    """Every topic the engine reads or writes, for lanes 0 to `partitions` - 1."""
+    outputs = [*map(channel_topic, CHANNELS), DECISIONS, DEAD, *map(dead_channel_topic, CHANNELS)]
+    return (
+        *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
+        *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, MERGE, FORWARD)),
+        TopicSpec(catalogue, partitions, exact=False, keep="forever"),
+        *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),
+    )
