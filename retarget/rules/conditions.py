@@ -2,7 +2,7 @@
 
 The language has the names of a vocabulary, literals, comparisons, `in`, `and`, `or`, `not`, `exists(name)`,
 arithmetic, `seconds(n) minutes(n) hours(n) days(n)` and calls with literal arguments. A value may be unknown:
-comparing it is False, calculating with it is unknown. Nothing the author writes is ever run: the syntax tree is
+comparing it is False, calculating with it is unknown. Nothing an author writes is ever run: the tree is
 translated into closures.
 """
 

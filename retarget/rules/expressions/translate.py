@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
-from math import isfinite
 from typing import Any, Final
 
 from retarget.rules.expressions import logic
@@ -226,7 +225,7 @@ def _kind_of(value: object) -> Type | None:
         return "bool"
     if isinstance(value, str):
         return "text"
-    if isinstance(value, int | float) and isfinite(value) and abs(value) <= _LARGEST:
+    if isinstance(value, int | float) and abs(value) <= _LARGEST:
         return "number"
     return None
 

@@ -1,0 +1,180 @@
+"""What is wrong between the keys of a rule: contradictions, and parts that could never have an effect.
+
+Every check looks at values of which some may be missing or BAD: their problems have been noted already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, get_args
+
+from retarget.rules.carriers import CANNOT_CARRY
+from retarget.rules.model import ANYTHING, Channel
+from retarget.rules.places import Place
+from retarget.rules.shapes import BAD
+from retarget.times import format_duration
+
+TRIGGERS: Final = ("count", "quiet", "event", "becomes")
+_Values = Mapping[str, Any]
+
+
+def quiet(values: _Values, at: Place) -> None:
+    """`anything` stands alone."""
+    for key in ("opens", "touches"):
+        types = _several(values, key)
+        if ANYTHING in types and len(types) > 1:
+            at.child(key).problem(
+                f"found {ANYTHING} beside other types, which it includes; known: {ANYTHING} alone"
+            )
+
+
+def ending(values: _Values, at: Place) -> None:
+    """`same` narrows an event."""
+    if "same" in values and "event" not in values:
+        at.child("same").problem("found same without event; known: {event: purchase, same: subject}")
+
+
+def audience(values: _Values, at: Place) -> None:
+    """States replace each other; they do not expire."""
+    if "by_state" in values and "expires" in values:
+        at.child("expires").problem(
+            "found expires with by_state, where the next state ends the last; known: add"
+        )
+
+
+def step(values: _Values, at: Place) -> None:
+    """A step does something, and a channel knows what to send."""
+    if "channels" not in values and "audience" not in values:
+        at.problem("found a step that does nothing; known: channels with template, audience, or both")
+    if "channels" in values and "template" not in values:
+        at.child("template").problem("missing; known: channels need a template, such as cart-reminder-1")
+    if "template" in values and "channels" not in values:
+        at.child("template").problem("found template without channels; known: channels: [push, email]")
+
+
+def rule(values: _Values, at: Place) -> None:
+    """Everything between the parts of a rule."""
+    _name_of_channel(values, at)
+    _step_times(values, at)
+    _nothing_to_expire(values, at)
+    _states(values, at)
+    _unless(values, at)
+    _never_about_subject(values, at)
+    _distinct_subject(values, at)
+
+
+def _name_of_channel(values: _Values, at: Place) -> None:
+    if values.get("rule") in get_args(Channel):
+        at.child("rule").problem(
+            f"found {values['rule']}, a channel; known: a name that `pause` cannot mistake"
+        )
+
+
+def _step_times(values: _Values, at: Place) -> None:
+    before = -1
+    for place, _, found in _drafts(values, "steps", at):
+        after = found.get("after")
+        if not isinstance(after, int):
+            continue
+        if place.path[-1] == 0 and after > 0:
+            place.child("after").problem(
+                f"found {format_duration(after)}; known: step 1 comes at the decision; quiet waits before it"
+            )
+        elif after <= before:
+            earlier = format_duration(before)
+            place.child("after").problem(
+                f"found {format_duration(after)}; known: later than the step before it, at {earlier}"
+            )
+        before = max(before, after)
+
+
+def _nothing_to_expire(values: _Values, at: Place) -> None:
+    steps = list(_drafts(values, "steps", at))
+    if "expires" in values and steps and not any("channels" in found for _, _, found in steps):
+        at.child("expires").problem(
+            "found expires without a message; known: a step with channels, or expires of an audience"
+        )
+
+
+def _states(values: _Values, at: Place) -> None:
+    states = values.get("becomes")
+    for place, _, found in _drafts(values, "steps", at):
+        chosen = found.get("audience")
+        if chosen is None or chosen is BAD or not isinstance(chosen.values.get("by_state"), dict):
+            continue
+        here = place.child("audience").child("by_state")
+        if states is None:
+            here.problem("found by_state without becomes, so there are no states; known: add")
+        elif isinstance(states, dict):
+            _cover(states, chosen.values["by_state"], here)
+        if values.get("subject") not in (None, BAD, "person"):
+            here.problem(f"found by_state for the subject {values['subject']}; known: person")
+
+
+def _cover(states: _Values, audiences: _Values, here: Place) -> None:
+    known = ", ".join(states)
+    for state in states:
+        if state not in audiences:
+            here.problem(f"missing the state {state}; known: all of {known}")
+    for state in audiences:
+        if state not in states:
+            here.child(str(state)).problem(f"found {state}, no state of becomes; known: {known}")
+
+
+def _unless(values: _Values, at: Place) -> None:
+    instant = [trigger for trigger in ("event", "becomes") if trigger in values]
+    if "unless" in values and instant:
+        at.child("unless").problem(
+            f"found unless in a rule by {instant[0]}, which leaves nothing open; known: count, quiet"
+        )
+    seen: set[str] = set()
+    for place, _, found in _drafts(values, "unless", at):
+        event = found.get("event")
+        if isinstance(event, str) and event in seen:
+            place.problem(f"found {event} twice; known: one ending for each type")
+        elif isinstance(event, str):
+            seen.add(event)
+
+
+def _never_about_subject(values: _Values, at: Place) -> None:
+    """Events that never name such a subject can neither open, touch, count for nor end its episodes."""
+    subject = values.get("subject")
+    cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
+    for place, event in _subject_events(values, at):
+        if event in cannot:
+            place.problem(f"found {event}, which is never about a {subject}; known: types that carry one")
+
+
+def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
+    for place, _, found in _drafts(values, "unless", at):
+        if found.get("same") == "subject" and isinstance(found.get("event"), str):
+            yield place, found["event"]
+    for event in _several(values, "event"):
+        yield at.child("event"), event
+    for trigger, keys in (("count", ("of",)), ("quiet", ("opens", "touches"))):
+        inner = getattr(values.get(trigger), "values", {})
+        for key in keys:
+            for event in _several(inner, key):
+                yield at.child(trigger).child(key), event
+
+
+def _distinct_subject(values: _Values, at: Place) -> None:
+    counted = getattr(values.get("count"), "values", {})
+    least = counted.get("at_least")
+    subject = values.get("subject")
+    if counted.get("distinct") == subject != BAD and isinstance(least, int) and least > 1:
+        at.child("count").child("distinct").problem(
+            f"found {subject}, the subject itself, of which there is always one; known: another subject"
+        )
+
+
+def _several(values: _Values, key: str) -> list[str]:
+    found = values.get(key)
+    return [one for one in found if isinstance(one, str)] if isinstance(found, tuple) else []
+
+
+def _drafts(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, int, _Values]]:
+    found = values.get(key)
+    for index, draft in enumerate(found if isinstance(found, tuple) else ()):
+        if draft is not BAD:
+            yield at.child(key).child(index), index, draft.values

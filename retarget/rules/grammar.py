@@ -1,0 +1,323 @@
+"""The form of a rule: every key declared once. Parser, JSON Schema and manual are derived from here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, get_args
+
+from retarget.rules import checks
+from retarget.rules.model import (
+    ANYTHING,
+    NEVER,
+    Audience,
+    Becomes,
+    Channel,
+    Count,
+    Ending,
+    Event,
+    Purpose,
+    Quiet,
+    Rule,
+    Step,
+    SubjectKind,
+)
+from retarget.rules.places import Place
+from retarget.rules.records import Key, Record, Short, Values
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Schema, Several, Text
+from retarget.touchpoints import IMPERSONAL, TYPES
+
+# A count is kept as that many times at most, so that a person's state stays bounded.
+MOST_COUNTED: Final = 64
+
+_NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
+_LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
+_SENTENCE: Final = Text("a sentence")
+
+_IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no rule can wait for it")
+_TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
+_OPENING: Final = OneOf(_TYPE.what, (ANYTHING, *_TYPE.known), _IMPERSONAL)
+_TYPES: Final = Several(_TYPE, _TYPE.what, single=True)
+_CHANNEL: Final = OneOf(
+    "channel",
+    tuple(name for name in get_args(Channel) if name != "ads"),
+    {"ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step"},
+)
+
+
+class _Subject(OneOf, frozen=True):
+    """The kind of subject; what the conditions of the document are about from then on."""
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        subject = super().read(value, at)
+        at.reading.subject = subject if isinstance(subject, str) else None
+        return subject
+
+    def schema(self) -> Schema:
+        return super().schema()
+
+
+COUNT: Final = Record(
+    what="a count",
+    build=lambda v: Count(**v),
+    keys=(
+        Key(name="of", shape=_TYPES, required=True, says="The touchpoint types that count.", example="view"),
+        Key(
+            name="at_least",
+            shape=Number(1, MOST_COUNTED),
+            required=True,
+            says="So many of them, or of the distinct values, within the window.",
+            example=3,
+        ),
+        Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
+        Key(
+            name="distinct",
+            shape=OneOf("thing to tell apart", ("product", "category")),
+            says="Count different products or categories instead of events.",
+            example="product",
+        ),
+    ),
+)
+
+
+def _quiet(values: Values) -> Quiet:
+    return Quiet(**{"touches": values["opens"], **values})
+
+
+QUIET: Final = Record(
+    what="a silence to wait for",
+    build=_quiet,
+    check=checks.quiet,
+    keys=(
+        Key(
+            name="after",
+            shape=Duration(),
+            required=True,
+            says="Decided after so long without a touch.",
+            example="30m",
+        ),
+        Key(
+            name="opens",
+            shape=Several(_OPENING, _TYPE.what, single=True),
+            required=True,
+            says="The touchpoint types that open an episode, or `anything` the person does.",
+            example=["add", "remove", "cart"],
+        ),
+        Key(
+            name="touches",
+            shape=Several(_OPENING, _TYPE.what, least=0, single=True),
+            says="The types that start the wait again: the same as `opens` if not said; [] waits once.",
+            example=["add", "remove", "cart"],
+        ),
+        Key(
+            name="when",
+            shape=Expression(),
+            says="Only events at which this holds open or touch.",
+            example="cart.size > 0",
+        ),
+    ),
+)
+
+
+def _ending(values: Values) -> Ending:
+    return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
+
+
+ENDING: Final = Record(
+    what="an ending",
+    build=_ending,
+    check=checks.ending,
+    exactly_one=("event", "when"),
+    keys=(
+        Key(name="event", shape=_TYPE, says="An event of this type ends the episode.", example="purchase"),
+        Key(
+            name="same",
+            shape=OneOf("word", ("subject",)),
+            says="Only an event about the episode's own subject.",
+            example="subject",
+        ),
+        Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),
+    ),
+)
+
+AUDIENCE: Final = Record(
+    what="an ad audience",
+    build=lambda v: Audience(**v),
+    check=checks.audience,
+    exactly_one=("add", "by_state"),
+    keys=(
+        Key(name="add", shape=_LABEL, says="The audience the person joins.", example="cart-left"),
+        Key(
+            name="by_state",
+            shape=Named(_LABEL, _NAME, "state: audience"),
+            says="The audience for each state of `becomes`; the person is in exactly one.",
+            example={"viewed": "stage-viewed", "bought": "stage-bought"},
+        ),
+        Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
+    ),
+)
+
+
+def _step(values: Values) -> Step:
+    return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
+
+
+STEP: Final = Record(
+    what="a step",
+    build=_step,
+    check=checks.step,
+    keys=(
+        Key(
+            name="after",
+            shape=Duration(zero=True),
+            default=0,
+            says="How long after the decision of step 1.",
+            example="24h",
+        ),
+        Key(
+            name="channels",
+            shape=Several(_CHANNEL, _CHANNEL.what),
+            says="The channels in order of choice; the first that can reach the person sends.",
+            example=["push", "email"],
+        ),
+        Key(name="template", shape=_LABEL, says="What the channel sends.", example="cart-reminder-1"),
+        Key(
+            name="audience",
+            shape=AUDIENCE,
+            says="The ad audience that the person joins.",
+            example={"add": "cart-left", "expires": "7d"},
+        ),
+        Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
+    ),
+)
+
+
+def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
+    if "event" in values:
+        return Event(of=values["event"])
+    if "becomes" in values:
+        return Becomes(states=values["becomes"])
+    trigger: Count | Quiet = values.get("count") or values["quiet"]
+    return trigger
+
+
+_AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
+                    "hold_out", "why", "steps")  # fmt: skip
+
+
+def _rule(values: Values) -> Rule:
+    same: Mapping[str, Any] = {key: values[key] for key in _AS_NAMED if key in values}
+    return Rule(
+        name=values["rule"],
+        version="",
+        trigger=_trigger(values),
+        condition=values.get("if"),
+        **{"description": "", **same},
+    )
+
+
+RULE: Final = Record(
+    what="a rule",
+    build=_rule,
+    check=checks.rule,
+    exactly_one=checks.TRIGGERS,
+    keys=(
+        Key(name="rule", shape=_NAME, required=True, says="The rule's name.", example="abandoned_cart"),
+        Key(
+            name="description",
+            shape=_SENTENCE,
+            says="What it is for, in a sentence.",
+            example="Somebody filled a cart and went away.",
+        ),
+        Key(
+            name="subject",
+            shape=_Subject("subject", get_args(SubjectKind)),
+            required=True,
+            says="What an episode is about; there is one per person and subject.",
+            example="cart",
+        ),
+        Key(
+            name="count",
+            shape=COUNT,
+            says="Decided when enough happened in a window.",
+            example={"of": "view", "at_least": 3, "within": "24h"},
+        ),
+        Key(
+            name="quiet",
+            shape=QUIET,
+            says="Decided when nothing more happened for a while.",
+            example={"after": "30m", "opens": ["add", "cart"]},
+        ),
+        Key(name="event", shape=_TYPES, says="Decided at every such event.", example="purchase"),
+        Key(
+            name="becomes",
+            shape=Named(Expression(), _NAME, "state: condition"),
+            says="Decided when the first state whose condition holds becomes another one.",
+            example={"bought": 'person.stage == "bought"', "viewed": 'person.stage == "viewed"'},
+        ),
+        Key(
+            name="if",
+            shape=Expression(),
+            says="Judged at the decision; nothing happens otherwise.",
+            example="cart.size > 0",
+        ),
+        Key(
+            name="unless",
+            shape=Several(Short(ENDING, "event"), "ending"),
+            says="What ends an open episode, or starts a count afresh.",
+            example=["purchase", {"event": "checkout", "same": "subject"}, {"when": "cart.size == 0"}],
+        ),
+        Key(
+            name="again",
+            shape=Duration(zero=True, words={"never": NEVER}),
+            default=0,
+            says="How long after a decision the next one about the same subject may come.",
+            example="24h",
+        ),
+        Key(
+            name="priority",
+            shape=Number(0, 100),
+            default=50,
+            says="Of several decisions at one moment the highest comes first.",
+            example=80,
+        ),
+        Key(
+            name="purpose",
+            shape=OneOf("purpose", get_args(Purpose)),
+            default="marketing",
+            says="Why the person is written to; only marketing is capped.",
+            example="marketing",
+        ),
+        Key(
+            name="tags",
+            shape=Several(_LABEL, "tag", least=0),
+            says="What caps and preferences can name.",
+            example=["cart"],
+        ),
+        Key(
+            name="expires",
+            shape=Duration(),
+            says="A message is worthless so long after its decision.",
+            example="48h",
+        ),
+        Key(
+            name="hold_out",
+            shape=Number(0, 1, whole=False),
+            default=0,
+            says="The share of people who get nothing, for comparison.",
+            example=0.1,
+        ),
+        Key(
+            name="why",
+            shape=_SENTENCE,
+            says="Why the person gets this, in a sentence for them.",
+            example="You left something in your cart.",
+        ),
+        Key(
+            name="steps",
+            shape=Several(STEP, "step"),
+            required=True,
+            says="What is sent, in order of time.",
+            example=[{"channels": ["push", "email"], "template": "cart-reminder-1"}],
+        ),
+    ),
+)

@@ -1,0 +1,134 @@
+"""Records: mappings whose keys are declared once, with shape, default, a sentence and an example."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from retarget.rules.names import unknown
+from retarget.rules.places import Place
+from retarget.rules.shapes import BAD, Schema, Shape, described
+
+# Values by key, as far as they could be read.
+Values = Mapping[str, Any]
+
+
+class Key(msgspec.Struct, frozen=True, kw_only=True):
+    """One key. `default` and `example` are as an author writes them; else the model's own default counts."""
+
+    name: str
+    shape: Shape
+    says: str
+    example: Any
+    required: bool = False
+    default: Any = None
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A mapping with those keys and no others, `exactly_one` of which there must be.
+
+    `check` notes what is wrong between keys, in `Values` that may lack keys and hold BAD;
+    `build` makes the model's value once nothing is wrong in the whole document.
+    """
+
+    what: str
+    keys: tuple[Key, ...]
+    build: Callable[[Values], Any]
+    exactly_one: tuple[str, ...] = ()
+    check: Callable[[Values, Place], None] | None = None
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """A Draft of what could be read."""
+        if not isinstance(value, Mapping):
+            names = ", ".join(key.name for key in self.keys)
+            at.problem(f"found {described(value)}; known: a mapping, {self.what}, with {names}")
+            return BAD
+        self._check_keys(value, at)
+        values: dict[str, Any] = {}
+        for key in self.keys:
+            given = value.get(key.name, key.default)
+            if key.name in value or given is not None:
+                values[key.name] = key.shape.read(given, at.child(key.name))
+        if self.check is not None:
+            self.check(values, at)
+        return Draft(self, values)
+
+    def schema(self) -> Schema:
+        """An object; the sentences become descriptions."""
+        schema: Schema = {
+            "type": "object",
+            "properties": {key.name: _property(key) for key in self.keys},
+            "required": [key.name for key in self.keys if key.required],
+            "additionalProperties": False,
+        }
+        if self.exactly_one:
+            schema["oneOf"] = [{"required": [name]} for name in self.exactly_one]
+        return schema
+
+    def _check_keys(self, value: Mapping[Any, object], at: Place) -> None:
+        known = [key.name for key in self.keys]
+        for name in value:
+            if name not in known:
+                at.child(str(name)).problem(unknown("key", str(name), known))
+        for key in self.keys:
+            if key.required and key.name not in value:
+                at.child(key.name).problem(f"missing; known: {key.says} Example: {_example(key)}")
+        found = [name for name in self.exactly_one if name in value]
+        if self.exactly_one and len(found) != 1:
+            said = f"found {' and '.join(found)}" if found else "missing"
+            at.problem(f"{said}; known: exactly one of {', '.join(self.exactly_one)}")
+
+
+class Short(msgspec.Struct, frozen=True):
+    """A record, or the text of its key `key` alone."""
+
+    record: Record
+    key: str
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """A Draft of the record either way."""
+        if not isinstance(value, str):
+            return self.record.read(value, at)
+        draft = Draft(self.record, {self.key: self._shape.read(value, at)})
+        if self.record.check is not None:
+            self.record.check(draft.values, at)
+        return draft
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [self._shape.schema(), self.record.schema()]}
+
+    @property
+    def _shape(self) -> Shape:
+        return next(key.shape for key in self.record.keys if key.name == self.key)
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """What could be read of a record."""
+
+    record: Record
+    values: Values
+
+
+def built(value: Any) -> Any:  # noqa: ANN401 - from drafts to the model, whatever it holds
+    """`value` with every draft in it built, innermost first. Only for documents without a problem."""
+    if isinstance(value, Draft):
+        return value.record.build({name: built(inner) for name, inner in value.values.items()})
+    if isinstance(value, tuple):
+        return tuple(built(inner) for inner in value)
+    if isinstance(value, dict):
+        return {name: built(inner) for name, inner in value.items()}
+    return value
+
+
+def _example(key: Key) -> str:
+    """The key as YAML, of which JSON is a part."""
+    plain = isinstance(key.example, str)
+    return f"{key.name}: {key.example if plain else msgspec.json.encode(key.example).decode()}"
+
+
+def _property(key: Key) -> Schema:
+    default = {} if key.default is None else {"default": key.default}
+    return {**key.shape.schema(), "description": key.says, "examples": [key.example], **default}

@@ -1,0 +1,246 @@
+"""The shapes of a rule's values: each reads a value or notes what is wrong, and gives its JSON Schema."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final, Protocol
+
+import msgspec
+
+from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.names import shown, unknown
+from retarget.rules.places import Place
+from retarget.times import DAY, format_duration, parse_duration
+
+
+class _Bad(msgspec.Struct, frozen=True):
+    """Stands for a value whose problem has been noted."""
+
+
+BAD: Final = _Bad()
+Schema = dict[str, Any]
+
+# Ten years: longer is a typing error, and everything stays far below what a clock can hold.
+_LONGEST: Final = 3650 * DAY
+
+
+class Shape(Protocol):
+    """What one value of a rule must look like."""
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - what the model's fields hold
+        """The checked value; BAD after a problem was noted at `at`."""
+
+    def schema(self) -> Schema:
+        """The same as JSON Schema."""
+
+
+class Text(msgspec.Struct, frozen=True):
+    """A text that is not empty; of that pattern, which `form` says in words."""
+
+    form: str = "a text"
+    pattern: str = r"(?s).*\S.*"
+    longest: int = 1_000
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The text as it is."""
+        if not isinstance(value, str):
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        if len(value) > self.longest or not re.fullmatch(self.pattern, value):
+            at.problem(f"found {described(value)}; known: {self.form}, at most {self.longest} characters")
+            return BAD
+        return value
+
+    def schema(self) -> Schema:
+        """A string; the pattern without Python's flags."""
+        pattern = {} if self.pattern.startswith("(?s)") else {"pattern": f"^{self.pattern}$"}
+        return {"type": "string", "minLength": 1, "maxLength": self.longest, **pattern}
+
+
+class Number(msgspec.Struct, frozen=True):
+    """A number between `least` and `most`, both allowed."""
+
+    least: int
+    most: int
+    whole: bool = True
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The number; a float unless `whole`."""
+        kinds = int if self.whole else (int, float)
+        if isinstance(value, bool) or not isinstance(value, kinds) or not self.least <= value <= self.most:
+            kind = "a whole number" if self.whole else "a number"
+            at.problem(f"found {described(value)}; known: {kind} from {self.least} to {self.most}")
+            return BAD
+        return value if self.whole else float(value)
+
+    def schema(self) -> Schema:
+        """A number with its bounds."""
+        return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
+
+
+class Duration(msgspec.Struct, frozen=True):
+    """A duration such as `30m`, read into ms; `words` stand for numbers of their own; `zero`: 0 is allowed."""
+
+    zero: bool = False
+    words: Mapping[str, int] = {}
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """Milliseconds, or what the word stands for."""
+        if isinstance(value, str) and value in self.words:
+            return self.words[value]
+        found = self._milliseconds(value)
+        if found is None or found > _LONGEST or (found == 0 and not self.zero):
+            at.problem(f"found {described(value)}; known: {self._form()}")
+            return BAD
+        return found
+
+    def schema(self) -> Schema:
+        """A string of that form, or 0, or one of the words."""
+        pattern = r"^(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"
+        options: list[Schema] = [{"type": "string", "pattern": pattern}]
+        if self.zero:
+            options.append({"const": 0})
+        if self.words:
+            options.append({"enum": list(self.words)})
+        return options[0] if len(options) == 1 else {"anyOf": options}
+
+    def _milliseconds(self, value: object) -> int | None:
+        if value == 0 and type(value) is int:
+            return 0
+        try:
+            return parse_duration(value) if isinstance(value, str) else None
+        except (ValueError, OverflowError):
+            return None
+
+    def _form(self) -> str:
+        others = [*(["0"] if self.zero else []), *self.words]
+        most = format_duration(_LONGEST)
+        return f"a duration such as 30m, 24h or 1d 12h, at most {most}" + "".join(f", or {o}" for o in others)
+
+
+class OneOf(msgspec.Struct, frozen=True):
+    """One of `known`; `what` names such a value. `refused` says why a text that seems right is not."""
+
+    what: str
+    known: tuple[str, ...]
+    refused: Mapping[str, str] = {}
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The text as it is."""
+        if not isinstance(value, str):
+            at.problem(f"found {described(value)}; known: {', '.join(self.known)}")
+            return BAD
+        if value in self.refused:
+            at.problem(f"found {described(value)}: {self.refused[value]}")
+            return BAD
+        if value not in self.known:
+            at.problem(unknown(self.what, value, self.known))
+            return BAD
+        return value
+
+    def schema(self) -> Schema:
+        """An enumeration."""
+        return {"enum": list(self.known)}
+
+
+class Several(msgspec.Struct, frozen=True):
+    """A list of different `item`s, at least `least`; with `single`, one may stand without the list."""
+
+    item: Shape
+    what: str
+    least: int = 1
+    most: int = 100
+    single: bool = False
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The readable elements, in order; what is missing has its problem noted."""
+        if self.single and isinstance(value, str):
+            value = [value]
+            read = [self.item.read(value[0], at)]
+        elif isinstance(value, list):
+            read = [self.item.read(element, at.child(index)) for index, element in enumerate(value)]
+        else:
+            single = f"one {self.what}, or " if self.single else ""
+            at.problem(f"found {described(value)}; known: {single}a list: one {self.what} or more")
+            return BAD
+        if not self.least <= len(value) <= self.most:
+            at.problem(
+                f"found {len(value)} in the list; known: {self.least} to {self.most}, each a {self.what}"
+            )
+        for index, element in enumerate(value):
+            if isinstance(element, str) and element in value[:index]:
+                at.child(index).problem(f"found {shown(element)} twice; known: each {self.what} once")
+        return tuple(read)
+
+    def schema(self) -> Schema:
+        """An array, or one element."""
+        item = self.item.schema()
+        array: Schema = {"type": "array", "items": item, "minItems": self.least, "maxItems": self.most}
+        return {"anyOf": [item, array]} if self.single else array
+
+
+class Named(msgspec.Struct, frozen=True):
+    """A mapping from names of the author's choice to `item`s; its order counts."""
+
+    item: Shape
+    name: Text
+    what: str
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The readable pairs, in order."""
+        if not isinstance(value, Mapping) or not value:
+            at.problem(f"found {described(value)}; known: a mapping of {self.what}")
+            return BAD
+        for key in value:
+            self.name.read(key, at.child(str(key)))
+        return {key: self.item.read(item, at.child(str(key))) for key, item in value.items()}
+
+    def schema(self) -> Schema:
+        """An object whose properties are alike."""
+        names = self.name.schema()
+        return {
+            "type": "object",
+            "propertyNames": names,
+            "additionalProperties": self.item.schema(),
+            "minProperties": 1,
+        }
+
+
+class Expression(msgspec.Struct, frozen=True):
+    """A condition about the rule's subject."""
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The Condition."""
+        if isinstance(value, bool):
+            value = str(value).lower()  # YAML reads `true` before we do
+        if not isinstance(value, str):
+            at.problem(f"found {described(value)}; known: a condition such as cart.size > 0")
+            return BAD
+        condition = parse_condition(value, at.reading.vocabulary, at.reading.subject)
+        if isinstance(condition, Condition):
+            return condition
+        for problem in condition:
+            at.problem(str(problem))
+        return BAD
+
+    def schema(self) -> Schema:
+        """A string: the language itself is beyond JSON Schema."""
+        return {"type": ["string", "boolean"], "minLength": 1}
+
+
+def described(value: object) -> str:
+    """`value` in a few words for a message."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"the number {value}" if abs(value) < _LONGEST else "a number out of range"
+    if isinstance(value, str) and value:
+        return f"the text {shown(value)}"
+    if value is None:
+        return "nothing"
+    kind = next((word for kind, word in _KINDS.items() if isinstance(value, kind)), type(value).__name__)
+    return f"a {kind}" if value else f"an empty {kind}"
+
+
+_KINDS: Final = {str: "text", list: "list", Mapping: "mapping"}

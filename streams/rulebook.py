@@ -1,0 +1,160 @@
+"""The rule files: YAML read with its line numbers and handed to the core as plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from retarget.errors import BadInput
+from retarget.rules.conditions import Vocabulary
+from retarget.rules.model import Rule
+from retarget.rules.parse import Document, read_rules
+from retarget.rules.parse import Path as Keys
+
+_SUFFIXES: Final = (".yaml", ".yml")
+# A rule's test cases lie beside it and are no rules.
+_CASES: Final = ".cases"
+
+
+def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...]:
+    """All rules in the files and directories `paths`, files of a directory by name.
+
+    Raises BadInput with every problem of every file: unreadable, not YAML, or a rule that is wrong.
+    """
+    documents, unreadable = read_documents(paths)
+    rules, wrong = read_rules(documents, vocabulary)
+    problems = [*unreadable, *wrong]
+    if not documents and not problems:
+        named = ", ".join(map(str, paths)) or "nothing"
+        problems = [f"{named}: no rules; known: files that end in .yaml, with a rule in each document"]
+    if problems:
+        raise BadInput(problems)
+    return rules
+
+
+def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
+    """The documents of all files, and a line for each file that could not be read."""
+    documents: list[Document] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            files = rule_files(path)
+        except OSError as error:
+            problems.append(_unreadable(path, error))
+            continue
+        for file in files:
+            try:
+                documents += _documents(file)
+            except BadInput as error:
+                problems += error.problems
+    return documents, problems
+
+
+def rule_files(path: Path) -> list[Path]:
+    """The rule files of a directory, by name, or the file itself. Raises OSError without such a path."""
+    if not path.is_dir():
+        path.stat()
+        return [path]
+    return sorted(
+        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.stem.endswith(_CASES)),
+        key=lambda file: file.name,
+    )
+
+
+def _documents(file: Path) -> list[Document]:
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise BadInput([f"{file}:1: not UTF-8 at byte {error.start}; save the file as UTF-8"]) from error
+    except OSError as error:
+        raise BadInput([_unreadable(file, error)]) from error
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.YAMLError as error:
+        raise BadInput([_syntax(file, error)]) from error
+    try:
+        return list(_compose(file, loader))
+    except yaml.YAMLError as error:
+        raise BadInput([_syntax(file, error)]) from error
+    except RecursionError as error:
+        raise BadInput([f"{file}:1: nested too deep; write the rule as docs/rules.md shows"]) from error
+    finally:
+        loader.dispose()
+
+
+def _compose(file: Path, loader: yaml.SafeLoader) -> Iterator[Document]:
+    problems: list[str] = []
+    while loader.check_node():
+        node: Any = loader.get_node()
+        plain = _Plain(file, loader)
+        data = plain.value(node, ())
+        problems += plain.problems
+        if data is not None:  # a document of comments only
+            yield Document(str(file), data, plain.lines)
+    if problems:
+        raise BadInput(problems)
+
+
+class _Plain:
+    """One document's nodes as plain data, with the line of every path."""
+
+    def __init__(self, file: Path, loader: yaml.SafeLoader) -> None:
+        self.lines: dict[Keys, int] = {}
+        self.problems: list[str] = []
+        self._file = file
+        self._loader = loader
+        self._seen: set[int] = set()
+
+    def value(self, node: yaml.Node, path: Keys) -> Any:  # noqa: ANN401 - what YAML can say
+        """The data of a node; texts, numbers, lists, mappings."""
+        self.lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        if id(node) in self._seen:
+            self._note(node, "found an alias; write the value out, a rule is read by people")
+            return None
+        self._seen.add(id(node))
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
+        return self._mapping(node, path)
+
+    def _mapping(self, node: Any, path: Keys) -> dict[str, Any]:  # noqa: ANN401 - PyYAML has no types for it
+        found: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._note(key_node, "found a list or mapping as a key; known: names")
+                continue
+            key = key_node.value  # as written: YAML 1.1 would read `on` and `no` as true and false
+            here = (*path, key)
+            if key in found:
+                self._note(
+                    key_node, f"found the key {key} twice, first in line {self.lines[here]}; remove one"
+                )
+                continue
+            self.lines[here] = key_node.start_mark.line + 1
+            found[key] = self.value(value_node, here)
+        return found
+
+    def _scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - what YAML can say
+        try:
+            return self._loader.construct_object(node)
+        except ValueError as error:
+            self._note(node, f"found {node.value[:60]!r}, which is no value ({error}); put it in quotes")
+            return None
+
+    def _note(self, node: yaml.Node, sentence: str) -> None:
+        self.problems.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")
+
+
+def _unreadable(path: Path, error: OSError) -> str:
+    return f"{path}:1: cannot be read ({error.strerror}); check the path and the setting rules.dir"
+
+
+def _syntax(file: Path, error: yaml.YAMLError) -> str:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else 1
+    said = " ".join(str(getattr(error, "problem", None) or error).split())
+    return f"{file}:{line}: not YAML ({said}); check indentation, quotes and colons"
