@@ -64,8 +64,9 @@ def slot(tag: str) -> int:
 def _lane_tag(app_id: str, lanes: int, lane: int) -> str:
     if not app_id or "{" in app_id or "}" in app_id:
         raise ValueError(f"app id {app_id!r} cannot name keys: it must be non-empty and without braces")
-    first = lane * SLOTS // lanes
-    wanted = range(first, max(first + 1, (lane + 1) * SLOTS // lanes))
+    middle = (2 * lane + 1) * SLOTS // (2 * lanes)
+    tolerance = SLOTS // (32 * lanes)  # of a lane's share: exact would take 16,384 tries, this a few hundred
+    wanted = range(middle - tolerance, middle + tolerance + 1)
     tags = (f"{app_id}:{lanes}:{lane}{suffix}" for suffix in _suffixes())
     return next(tag for tag in tags if slot(tag) in wanted)
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final, Self
 
 import hiredis
 from redis import exceptions as theirs
-from redis.asyncio import Connection, ConnectionPool
+from redis.asyncio import ConnectionPool
+from redis.asyncio.connection import parse_url
 
 from retarget.errors import BadInput, Unreachable
 from streams.ports import UnknownOutcome
@@ -20,8 +22,13 @@ _SCHEMES: Final = {name: name for name in ("redis", "rediss", "unix")} | {
 _LOCAL: Final = "localhost"
 _CONNECT_S: Final = 3.0
 _ANSWER_S: Final = 5.0
+_DEFAULTS: Final[dict[str, Any]] = {
+    "socket_connect_timeout": _CONNECT_S,
+    "socket_timeout": _ANSWER_S,
+    "socket_keepalive": True,
+}
 # Whatever the URL says: journeys are opaque bytes, and the answers are read as those of RESP 2.
-_FORCED: Final = {"protocol": 2, "decode_responses": False}
+_FORCED: Final[dict[str, Any]] = {"protocol": 2, "decode_responses": False}
 
 _NOT_ADMITTED: Final = (
     theirs.AuthenticationError,
@@ -46,9 +53,12 @@ Argument = bytes | str | int
 class Link:
     """A pool of connections to one server, opened when they are first needed; `address` is safe to show."""
 
-    def __init__(self, pool: ConnectionPool) -> None:
-        self._pool = pool
-        self.address = _address(pool.connection_kwargs)
+    def __init__(self, settings: Mapping[str, Any]) -> None:
+        """Connect with these settings of redis-py. Raises TypeError for one that it does not know."""
+        self._settings = {**settings, **_FORCED}
+        self._pool = ConnectionPool(**self._settings)
+        self._pool.connection_class(**self._pool.connection_kwargs)  # opened never: it tells what is unknown
+        self.address = _address(settings)
 
     @classmethod
     def to(cls, url: str) -> Self:
@@ -57,18 +67,10 @@ class Link:
         if not separator or scheme not in _SCHEMES:
             raise BadInput([_BAD_URL])
         try:
-            pool: ConnectionPool = ConnectionPool.from_url(
-                url.replace(scheme, _SCHEMES[scheme], 1),
-                socket_connect_timeout=_CONNECT_S,
-                socket_timeout=_ANSWER_S,
-                socket_keepalive=True,
-            )
-            pool.connection_kwargs.update(_FORCED)
-            pool.connection_class(**pool.connection_kwargs)  # refuses unknown options, opens nothing
+            return cls({**_DEFAULTS, **parse_url(url.replace(scheme, _SCHEMES[scheme], 1))})
         except (ValueError, TypeError):
             # Not chained: their text can hold a part of the password.
             raise BadInput([_BAD_URL]) from None
-        return cls(pool)
 
     async def run(self, script: Script, keys: list[bytes], arguments: list[Argument] | None = None) -> Any:  # noqa: ANN401 - the script's header says what comes back
         """The answer of `script`. Raises UnknownOutcome, Unreachable, and MovedError of redis."""
@@ -110,10 +112,11 @@ class Link:
 
     def beside(self, host: str, port: int) -> Link:
         """The way to another node of the same cluster, with the same password and options."""
-        settings = {name: value for name, value in self._pool.connection_kwargs.items() if name != "path"}
-        kind = Connection if "path" in self._pool.connection_kwargs else self._pool.connection_class
+        settings = dict(self._settings)
+        if settings.pop("path", None):
+            settings.pop("connection_class")
         here = settings.get("host", _LOCAL)
-        return Link(ConnectionPool(kind, **{**settings, "host": host or here, "port": port}))
+        return Link({**settings, "host": host or here, "port": port})
 
     def unreachable(self, detail: str) -> Unreachable:
         """The error for a server that cannot be used."""
@@ -130,7 +133,7 @@ _BAD_URL: Final = (
 )
 
 
-def _address(settings: dict[str, Any]) -> str:
+def _address(settings: Mapping[str, Any]) -> str:
     if "path" in settings:
         return str(settings["path"])
     return f"{settings.get('host', _LOCAL)}:{settings.get('port', 6379)}"

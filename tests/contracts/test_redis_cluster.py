@@ -1,0 +1,142 @@
+"""The store on a real cluster of two nodes: each lane finds its node, also after a move."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from redis import Redis as Node
+from redis.crc import key_slot
+
+from streams.embedded.processes import LOOPBACK, ChildProcess, PartMissing, free_port
+from streams.embedded.store import store_binary
+from streams.ports import Checkpoint, UnknownOutcome
+from streams.stores import RedisStore
+from streams.stores.keys import lane_keys
+
+pytestmark = [pytest.mark.embedded, pytest.mark.slow]
+LANES = 8
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[list[Node]]:
+    """Two nodes with half of the slots each."""
+    try:
+        binary = store_binary()
+    except PartMissing as error:
+        pytest.skip(str(error))
+    with ExitStack() as stack:
+        clients, bus = [], [free_port(), free_port()]
+        for name, bus_port in zip(("one", "two"), bus, strict=True):
+            port = free_port()
+            folder = tmp_path / name
+            folder.mkdir()
+            argv = [binary, "--bind", LOOPBACK, "--port", str(port), "--dir", str(folder), "--save", ""]
+            argv += ["--cluster-enabled", "yes", "--cluster-port", str(bus_port)]
+            stack.enter_context(ChildProcess(name, argv, port=port, log=folder / "log"))
+            clients.append(stack.enter_context(Node(host=LOOPBACK, port=port)))
+        _join(bus[0], *clients)
+        yield clients
+
+
+async def test_every_lane_is_served_by_the_node_that_holds_it(nodes: list[Node]) -> None:
+    """All lanes work through the address of one node, and each node holds its half of them."""
+    store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
+    try:
+        for lane in range(LANES):
+            written = Checkpoint(
+                expected=0, meta=b"m", journeys=[("{x}", b"%d" % lane)], waits=[("{x}", lane)]
+            )
+            assert await store.checkpoint(lane, written) == 1
+        loaded = [await store.load(lane, ["{x}"]) for lane in range(LANES)]
+        assert loaded == [(1, [b"%d" % lane]) for lane in range(LANES)]
+        await store.set_pause("rule:x", 1)
+        assert await store.pauses() == {"rule:x": 1}
+        metas = [len(node.keys("*:m")) for node in nodes]
+        assert metas == [LANES // 2, LANES // 2]
+    finally:
+        await store.close()
+
+
+async def test_a_lane_that_moved_to_another_node_is_found_there(nodes: list[Node]) -> None:
+    """While it moves its outcomes are unknown; the first call after it is answered by the new node."""
+    store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
+    try:
+        for lane in range(LANES):
+            assert await store.checkpoint(lane, Checkpoint(expected=0, meta=b"m")) == 1
+        for lane in (0, LANES - 1):
+            move = _begin_move(nodes, lane)
+            new = Checkpoint(expected=1, meta=b"m", journeys=[("ann", b"a")])
+            with pytest.raises(UnknownOutcome, match="on its way"):
+                await store.checkpoint(lane, new)
+            _end_move(*move)
+            assert (await store.image(lane)).sequence == 1
+            assert await store.checkpoint(lane, new) == 2
+            assert await store.load(lane, ["ann"]) == (2, [b"a"])
+    finally:
+        await store.close()
+
+
+async def test_another_node_tells_the_way_when_that_of_the_address_is_gone(
+    nodes: list[Node],
+) -> None:
+    """Lanes of the living node go on, the one never asked for before too; only the others' outcome is unknown."""
+    store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
+    try:
+        for lane in (0, LANES - 1):
+            await store.checkpoint(lane, Checkpoint(expected=0, meta=b"m"))
+        nodes[1].config_set("cluster-require-full-coverage", "no")
+        nodes[0].shutdown(nosave=True)
+        with pytest.raises(UnknownOutcome):
+            await store.image(0)
+        with pytest.raises(UnknownOutcome):
+            await store.image(0)
+        assert (await store.image(LANES - 1)).sequence == 1
+        assert (await store.image(LANES - 2)).sequence == 0
+    finally:
+        await store.close()
+
+
+def _url(node: Node) -> str:
+    return f"redis://{LOOPBACK}:{_port(node)}"
+
+
+def _port(node: Node) -> int:
+    return int(node.connection_pool.connection_kwargs["port"])
+
+
+def _tell(node: Node, *command: str | int | bytes) -> bytes:
+    answer: bytes = node.execute_command(*command)  # type: ignore[no-untyped-call]
+    return answer
+
+
+def _join(bus_of_one: int, one: Node, two: Node) -> None:
+    _tell(one, "CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+    _tell(two, "CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+    _tell(two, "CLUSTER", "MEET", LOOPBACK, _port(one), bus_of_one)
+    deadline = time.monotonic() + 20
+    while not all(map(_is_whole, (one, two))):
+        assert time.monotonic() < deadline, "the cluster did not come together"
+        time.sleep(0.05)
+
+
+def _is_whole(node: Node) -> bool:
+    # Its raw text: the client would parse it, and differently in each version.
+    facts = str(_tell(node, "CLUSTER", "INFO"))
+    return "ok" in facts.split("cluster_state")[1][:8] and "16384" in facts.split("cluster_slots_ok")[1][:12]
+
+
+def _begin_move(nodes: list[Node], lane: int) -> tuple[int, Node, Node]:
+    number = key_slot(lane_keys("retarget", LANES, lane).meta)
+    source, target = nodes if number < 8192 else nodes[::-1]
+    _tell(target, "CLUSTER", "SETSLOT", number, "IMPORTING", _tell(source, "CLUSTER", "MYID"))
+    _tell(source, "CLUSTER", "SETSLOT", number, "MIGRATING", _tell(target, "CLUSTER", "MYID"))
+    return number, source, target
+
+
+def _end_move(number: int, source: Node, target: Node) -> None:
+    keys = source.cluster("GETKEYSINSLOT", str(number), "100")
+    _tell(source, "MIGRATE", LOOPBACK, _port(target), "", 0, 5000, "KEYS", *keys)
+    for node in (target, source):
+        _tell(node, "CLUSTER", "SETSLOT", number, "NODE", _tell(target, "CLUSTER", "MYID"))

@@ -1,0 +1,313 @@
+"""What every store promises: the same suite runs on the one in memory and on a real server."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streams.embedded import EmbeddedStore
+from streams.ports import Checkpoint, LaneImage
+from streams.stores import Store, open_store
+
+LANES = 8
+ODD = [
+    "",
+    " ",
+    "{}",
+    "}{a}",
+    "{retarget:8:1}:j:x",
+    "a\r\nb",
+    "\x00",
+    "ä😀",
+    "\ud800",
+    ":" * 300,
+    "-1",
+    "(5",
+    "*",
+]
+
+
+@pytest.fixture(params=["memory", pytest.param("server", marks=pytest.mark.embedded)])
+def url(request: pytest.FixtureRequest) -> str:
+    """The address of an empty store, of each kind."""
+    if request.param == "memory":
+        return "memory://"
+    server: EmbeddedStore = request.getfixturevalue("store")
+    return server.url
+
+
+@asynccontextmanager
+async def opened(url: str, app_id: str = "retarget") -> AsyncIterator[Store]:
+    """A store of LANES lanes, closed afterwards."""
+    store = await open_store(url, app_id, LANES)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def checkpoint(expected: int, **changes: Any) -> Checkpoint:  # noqa: ANN401 - the fields of a Checkpoint
+    """A checkpoint whose meta names its sequence."""
+    return Checkpoint(expected=expected, meta=b"meta %d" % (expected + 1), **changes)
+
+
+async def test_a_lane_that_was_never_written_is_empty(url: str) -> None:
+    """Sequence 0, no meta, no journeys, no waits."""
+    async with opened(url) as store:
+        assert await store.image(0) == LaneImage(0, b"")
+        assert await store.load(0, ["ann", "bob"]) == (0, [None, None])
+        assert await store.load(0, []) == (0, [])
+        assert await store.waits(0, -1, 10**15, 10) == (0, [])
+
+
+async def test_a_checkpoint_writes_all_it_holds_under_the_next_sequence(url: str) -> None:
+    """Journeys, waits, meta and sequence are there afterwards, and the next one changes them."""
+    async with opened(url) as store:
+        first = checkpoint(0, journeys=[("ann", b"a1"), ("bob", b"b1")], waits=[("ann", 50), ("bob", 60)])
+        assert await store.checkpoint(1, first) == 1
+        assert await store.image(1) == LaneImage(1, b"meta 1")
+        assert await store.load(1, ["bob", "eve", "ann", "bob"]) == (1, [b"b1", None, b"a1", b"b1"])
+        assert await store.waits(1, 0, 100, 10) == (1, [(50, "ann"), (60, "bob")])
+        second = checkpoint(
+            1, journeys=[("ann", b"a2")], forgotten=["bob"], waits=[("ann", 70)], unwaited=["bob"]
+        )
+        assert await store.checkpoint(1, second) == 2
+        assert await store.load(1, ["ann", "bob"]) == (2, [b"a2", None])
+        assert await store.waits(1, 0, 100, 10) == (2, [(70, "ann")])
+
+
+@pytest.mark.parametrize("expected", [0, 1, 3])
+async def test_a_checkpoint_for_another_sequence_writes_nothing(url: str, expected: int) -> None:
+    """At sequence 2, one that expects less or more leaves all as it is and says 2."""
+    async with opened(url) as store:
+        await store.checkpoint(1, checkpoint(0, journeys=[("ann", b"a1")], waits=[("ann", 5)]))
+        await store.checkpoint(1, checkpoint(1))
+        stale = checkpoint(
+            expected, journeys=[("bob", b"b")], forgotten=["ann"], waits=[("bob", 6)], unwaited=["ann"]
+        )
+        assert await store.checkpoint(1, stale) == 2
+        assert await store.image(1) == LaneImage(2, b"meta 2")
+        assert await store.load(1, ["ann", "bob"]) == (2, [b"a1", None])
+        assert await store.waits(1, 0, 10, 10) == (2, [(5, "ann")])
+
+
+async def test_a_repeated_checkpoint_is_answered_as_the_first_was(url: str) -> None:
+    """Sent again after an unknown outcome, it says expected + 1 and changes nothing."""
+    async with opened(url) as store:
+        again = checkpoint(0, journeys=[("ann", b"a")], waits=[("ann", 5)])
+        assert [await store.checkpoint(1, again) for _ in range(3)] == [1, 1, 1]
+        assert await store.image(1) == LaneImage(1, b"meta 1")
+
+
+async def test_whoever_is_forgotten_or_unwaited_in_a_checkpoint_is_so_afterwards(url: str) -> None:
+    """Removal wins over a write in the same checkpoint, and of two writes the later one."""
+    async with opened(url) as store:
+        both = checkpoint(
+            0,
+            journeys=[("ann", b"1"), ("bob", b"1"), ("bob", b"2")],
+            forgotten=["ann", "ann", "eve"],
+            waits=[("ann", 5), ("bob", 9), ("bob", 6)],
+            unwaited=["ann", "ann", "eve"],
+        )
+        await store.checkpoint(1, both)
+        assert await store.load(1, ["ann", "bob", "eve"]) == (1, [None, b"2", None])
+        assert await store.waits(1, 0, 10, 10) == (1, [(6, "bob")])
+
+
+@pytest.mark.parametrize(
+    ("after", "until", "limit", "expected"),
+    [
+        (0, 100, 10, ["e", "a", "b", "c", "d"]),
+        (0, 100, 1, ["e"]),
+        (0, 100, 2, ["e", "a", "b", "c"]),
+        (0, 100, 3, ["e", "a", "b", "c"]),
+        (0, 100, 4, ["e", "a", "b", "c"]),
+        (0, 100, 5, ["e", "a", "b", "c", "d"]),
+        (10, 100, 2, ["a", "b", "c"]),
+        (10, 20, 10, ["a", "b", "c"]),
+        (10, 19, 10, []),
+        (20, 30, 1, ["d"]),
+        (30, 100, 1, []),
+        (50, 20, 1, []),
+    ],
+)
+async def test_a_page_of_waits_never_cuts_a_due_time_in_two(
+    url: str, after: int, until: int, limit: int, expected: list[str]
+) -> None:
+    """From after to until, ordered by due and person, longer than the limit where a due time needs it."""
+    async with opened(url) as store:
+        waits = [("c", 20), ("d", 30), ("a", 20), ("e", 10), ("b", 20)]
+        await store.checkpoint(1, checkpoint(0, waits=waits))
+        sequence, page = await store.waits(1, after, until, limit)
+        assert sequence == 1
+        assert [person for _, person in page] == expected
+        assert page == sorted((due, person) for person, due in waits if person in expected)
+
+
+async def test_a_persons_id_may_hold_any_text(url: str) -> None:
+    """Braces, line ends, NUL, emoji, lone surrogates: each a person of its own, in the order of the text."""
+    async with opened(url) as store:
+        written = checkpoint(
+            0,
+            journeys=[(person, person.encode("utf-8", "surrogatepass") + b"!") for person in ODD],
+            waits=[(person, 7) for person in ODD],
+        )
+        await store.checkpoint(1, written)
+        assert await store.load(1, ODD) == (1, [journey for _, journey in written.journeys])
+        assert await store.waits(1, 0, 7, 1) == (1, [(7, person) for person in sorted(ODD)])
+        await store.checkpoint(1, checkpoint(1, forgotten=ODD, unwaited=ODD))
+        assert await store.load(1, ODD) == (2, [None] * len(ODD))
+        assert await store.waits(1, 0, 7, 1) == (2, [])
+
+
+@pytest.mark.parametrize("value", [b"", b"\x00", b"\r\n$3\r\n", bytes(range(256)), b"x" * 1_000_000])
+async def test_journeys_and_meta_are_opaque(url: str, value: bytes) -> None:
+    """Every byte comes back, also none at all: an empty journey is not an unknown one."""
+    async with opened(url) as store:
+        await store.checkpoint(1, Checkpoint(expected=0, meta=value, journeys=[("ann", value)]))
+        assert await store.image(1) == LaneImage(1, value)
+        assert await store.load(1, ["ann"]) == (1, [value])
+
+
+@pytest.mark.parametrize("people", [1999, 2000, 2001, 4000, 4001, 10_000])
+async def test_one_call_takes_thousands_of_people(url: str, people: int) -> None:
+    """Around and far above the size of the server's portions, nobody is lost or mixed up."""
+    persons = [f"person {number:05}" for number in range(people)]
+    journeys = [(person, f"journey of {person}".encode()) for person in persons]
+    async with opened(url) as store:
+        many = checkpoint(
+            0, journeys=journeys, waits=[(person, 1000 + i) for i, person in enumerate(persons)]
+        )
+        assert await store.checkpoint(1, many) == 1
+        assert await store.load(1, persons) == (1, [journey for _, journey in journeys])
+        assert (await store.waits(1, 0, 10**6, 10**6))[1] == [(1000 + i, p) for i, p in enumerate(persons)]
+        kept = persons[-1]
+        most = checkpoint(1, journeys=[(kept, b"new")], forgotten=persons[:-1], unwaited=persons[:-1])
+        assert await store.checkpoint(1, most) == 2
+        assert await store.load(1, persons) == (2, [None] * (people - 1) + [b"new"])
+        assert await store.waits(1, 0, 10**6, 10) == (2, [(999 + people, kept)])
+
+
+async def test_lanes_share_nothing(url: str) -> None:
+    """The same person in two lanes has two journeys, and each lane its own sequence."""
+    async with opened(url) as store:
+        for lane in range(LANES):
+            await store.checkpoint(
+                lane, checkpoint(0, journeys=[("ann", b"%d" % lane)], waits=[("ann", lane)])
+            )
+        await store.checkpoint(3, checkpoint(1, forgotten=["ann"], unwaited=["ann"]))
+        loaded = [await store.load(lane, ["ann"]) for lane in range(LANES)]
+        assert loaded == [(1, [b"%d" % lane]) if lane != 3 else (2, [None]) for lane in range(LANES)]
+        waits = [(await store.waits(lane, -1, 100, 5))[1] for lane in range(LANES)]
+        assert waits == [[(lane, "ann")] if lane != 3 else [] for lane in range(LANES)]
+
+
+async def test_a_load_beside_checkpoints_belongs_to_the_sequence_it_names(url: str) -> None:
+    """Every journey and wait that is read at sequence n was written by checkpoint n."""
+    persons = [f"p{number}" for number in range(300)]
+
+    async def write(store: Store) -> None:
+        for expected in range(100):
+            value = b"%d" % (expected + 1)
+            waits = [(person, expected + 1) for person in persons]
+            await store.checkpoint(
+                1, checkpoint(expected, journeys=[(p, value) for p in persons], waits=waits)
+            )
+
+    async with opened(url) as store:
+        writing = asyncio.create_task(write(store))
+        while not writing.done():
+            sequence, journeys = await store.load(1, persons)
+            assert set(journeys) == {b"%d" % sequence if sequence else None}
+            sequence, page = await store.waits(1, 0, 1000, 1)
+            assert {due for due, _ in page} == ({sequence} if sequence else set())
+            await asyncio.sleep(0)  # the store in memory never gives way
+        await writing
+
+
+async def test_the_view_for_explain_shows_one_person(url: str) -> None:
+    """A journey and a wait by lane and person; None for what is not there."""
+    async with opened(url) as store:
+        await store.checkpoint(1, checkpoint(0, journeys=[("ann", b"a")], waits=[("ann", 1_732_255_000_123)]))
+        assert (await store.journey(1, "ann"), await store.wait_of(1, "ann")) == (b"a", 1_732_255_000_123)
+        assert (await store.journey(1, "bob"), await store.wait_of(2, "ann")) == (None, None)
+
+
+async def test_pauses_are_set_changed_and_ended_by_name(url: str) -> None:
+    """They stand outside of the lanes and keep the time since when they are in force."""
+    async with opened(url) as store:
+        assert await store.pauses() == {}
+        await store.set_pause("channel:email", 1_732_255_000_000)
+        await store.set_pause("rule:ärger {x}", 5)
+        await store.set_pause("rule:ärger {x}", 6)
+        assert await store.pauses() == {"channel:email": 1_732_255_000_000, "rule:ärger {x}": 6}
+        await store.set_pause("channel:email", None)
+        await store.set_pause("never set", None)
+        assert await store.pauses() == {"rule:ärger {x}": 6}
+
+
+_persons = st.sampled_from(["ann", "bob", "eve", *ODD])
+_dues = st.integers(-3, 8) | st.integers(-(2**53), 2**53)
+_checkpoints = st.builds(
+    Checkpoint,
+    expected=st.integers(0, 3),
+    meta=st.binary(max_size=4),
+    journeys=st.lists(st.tuples(_persons, st.binary(max_size=4)), max_size=6),
+    forgotten=st.lists(_persons, max_size=3),
+    waits=st.lists(st.tuples(_persons, _dues), max_size=6),
+    unwaited=st.lists(_persons, max_size=3),
+)
+_lanes = st.integers(0, 1)
+_calls = st.one_of(
+    st.tuples(st.just("next"), _lanes, _checkpoints),
+    st.tuples(st.just("checkpoint"), _lanes, _checkpoints),
+    st.tuples(st.just("image"), _lanes),
+    st.tuples(st.just("load"), _lanes, st.lists(_persons, max_size=5)),
+    st.tuples(st.just("waits"), _lanes, _dues, _dues, st.integers(1, 5)),
+    st.tuples(st.just("journey"), _lanes, _persons),
+    st.tuples(st.just("wait_of"), _lanes, _persons),
+    st.tuples(st.just("set_pause"), _persons, st.none() | st.integers(0, 2**53)),
+    st.tuples(st.just("pauses")),
+)
+
+
+@given(calls=st.lists(_calls, min_size=1, max_size=25))
+def test_any_calls_have_the_same_answers_in_memory_and_on_a_server(
+    store_server: EmbeddedStore, calls: list[tuple[Any, ...]]
+) -> None:
+    """The store in memory can stand for the real one: no sequence of calls tells them apart."""
+    app_id = uuid.uuid4().hex
+    assert asyncio.run(_answers(store_server.url, app_id, calls)) == asyncio.run(
+        _answers("memory://", app_id, calls)
+    )
+
+
+async def _answers(url: str, app_id: str, calls: list[tuple[Any, ...]]) -> list[object]:
+    answers: list[object] = []
+    async with opened(url, app_id) as store:
+        for name, *arguments in calls:
+            if name == "next":
+                lane, drawn = arguments
+                fitting = Checkpoint(
+                    expected=(await store.image(lane)).sequence,
+                    meta=drawn.meta,
+                    journeys=drawn.journeys,
+                    forgotten=drawn.forgotten,
+                    waits=drawn.waits,
+                    unwaited=drawn.unwaited,
+                )
+                answers.append(await store.checkpoint(lane, fitting))
+            else:
+                answers.append(await getattr(store, name)(*arguments))
+        for lane in range(2):
+            answers += [
+                await store.image(lane),
+                await store.load(lane, ODD),
+                await store.waits(lane, -(2**54), 2**54, 99),
+            ]
+    return answers
