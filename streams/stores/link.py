@@ -25,7 +25,6 @@ _ANSWER_S: Final = 5.0
 _DEFAULTS: Final[dict[str, Any]] = {
     "socket_connect_timeout": _CONNECT_S,
     "socket_timeout": _ANSWER_S,
-    "socket_keepalive": True,
 }
 # Whatever the URL says: journeys are opaque bytes, and the answers are read as those of RESP 2.
 _FORCED: Final[dict[str, Any]] = {"protocol": 2, "decode_responses": False}

@@ -81,7 +81,7 @@ async def test_a_lane_that_moved_to_another_node_is_found_there(nodes: list[Node
 async def test_another_node_tells_the_way_when_that_of_the_address_is_gone(
     nodes: list[Node],
 ) -> None:
-    """Lanes of the living node go on, the one never asked for before too; only the others' outcome is unknown."""
+    """Lanes of the living node go on, also one never asked for before; the others' outcome is unknown."""
     store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
     try:
         for lane in (0, LANES - 1):
