@@ -43,7 +43,7 @@ _MEANING: Final[tuple[tuple[type[theirs.RedisError], str], ...]] = (
     (theirs.ClusterDownError, "the cluster is not whole"),
     (theirs.AskError, "the lane is on its way to another node of the cluster"),
     (theirs.TryAgainError, "the lane is on its way to another node of the cluster"),
-    (theirs.TimeoutError, f"no answer within {_ANSWER_S:g} s"),
+    (theirs.TimeoutError, "no answer in time"),
 )
 
 Argument = bytes | str | int
