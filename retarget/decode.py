@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from math import isfinite
 from operator import attrgetter
 from typing import Any, Final, get_type_hints
 
@@ -82,7 +83,7 @@ def parse_object(value: bytes) -> dict[str, Any]:
 
 def from_mapping(record: Mapping[str, Any]) -> Touchpoint:
     """The touchpoint of a mapping with canonical field names; unknown keys are ignored. Raises Rejected."""
-    touchpoint = Touchpoint(**_read_fields(record, _READERS, ""))
+    touchpoint = Touchpoint(**_read_fields(record, READERS, ""))
     if touchpoint.type not in TYPES:
         _make_custom(touchpoint)
     if not touchpoint.person and touchpoint.type not in IMPERSONAL:
@@ -125,10 +126,10 @@ def read_number(given: object, field: str) -> float:
     """A JSON number as float. Raises Rejected `bad_field`."""
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise _bad(field, given, "a number")
-    try:
-        return float(given)
-    except OverflowError:
-        raise _bad(field, given, "a number below 1.8e308") from None
+    with suppress(OverflowError):
+        if isfinite(number := float(given)):
+            return number
+    raise _bad(field, given, "a finite number below 1.8e308")
 
 
 def read_object(given: object, field: str) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def _read_items(given: object, field: str) -> list[Item]:
 def _read_item(given: object, field: str) -> Item:
     if not isinstance(given, dict):
         raise _bad(field, given, "an object")
-    return Item(**_read_fields(given, _ITEM_READERS, field + "."))
+    return Item(**_read_fields(given, ITEM_READERS, field + "."))
 
 
 Reader = Callable[[object, str], Any]
@@ -178,13 +179,13 @@ def _readers(kind: type[Touchpoint | Item]) -> dict[str, Reader]:
     return readers | {name: read_id for name in readers if name.endswith("id") or name == "category"}
 
 
-_READERS: Final = _readers(Touchpoint)
-_ITEM_READERS: Final = _readers(Item)
-KNOWN_KEYS: Final = frozenset(_READERS)
+READERS: Final = _readers(Touchpoint)
+ITEM_READERS: Final = _readers(Item)
+KNOWN_KEYS: Final = frozenset(READERS)
 
-_ids: Final = attrgetter("type", *(name for name, reader in _READERS.items() if reader is read_id))
-_item_ids: Final = attrgetter(*(name for name, reader in _ITEM_READERS.items() if reader is read_id))
-_free_form: Final = attrgetter(*(name for name, reader in _READERS.items() if reader is read_object))
+_ids: Final = attrgetter("type", *(name for name, reader in READERS.items() if reader is read_id))
+_item_ids: Final = attrgetter(*(name for name, reader in ITEM_READERS.items() if reader is read_id))
+_free_form: Final = attrgetter(*(name for name, reader in READERS.items() if reader is read_object))
 
 
 def _read_fields(record: Mapping[str, Any], readers: Mapping[str, Reader], prefix: str) -> dict[str, Any]:

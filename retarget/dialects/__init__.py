@@ -1,0 +1,54 @@
+"""Dialects: the forms in which touchpoints arrive, each mapped to the canonical one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from retarget.decode import MAX_BYTES, decode_canonical
+from retarget.dialects import jd, rees46, retailrocket, taobao
+from retarget.dialects.model import Dialect, RecordDecoder, Rows
+from retarget.dialects.recognise import decode_auto
+from retarget.dialects.segment import decode_segment
+from retarget.errors import BadInput
+from retarget.touchpoints import Touchpoint
+
+__all__ = ["DIALECTS", "Dialect", "RecordDecoder", "Rows", "decoder_for", "dialect_named"]
+
+_ALL: Final = (
+    Dialect(
+        name="auto", kind="record", sentence="JSON records, canonical or Segment's, told by their content"
+    ),
+    Dialect(name="canonical", kind="record", sentence="JSON records in retarget's own form"),
+    Dialect(name="segment", kind="record", sentence="calls of Segment, RudderStack or Jitsu as JSON records"),
+    Dialect(name="taobao", kind="file", sentence="rows of Taobao's UserBehavior.csv", rows=taobao.ROWS),
+    Dialect(name="rees46", kind="file", sentence="rows of the REES46 stores' files", rows=rees46.ROWS),
+    Dialect(
+        name="retailrocket", kind="file", sentence="rows of RetailRocket's events.csv", rows=retailrocket.ROWS
+    ),
+    Dialect(name="jd", kind="file", sentence="rows of the JD.com actions", rows=jd.ROWS),
+    Dialect(name="csv", kind="file", sentence="rows of any delimited file, read by a mapping file"),
+)
+DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in _ALL}
+
+_DECODERS: Final[Mapping[str, Callable[..., Touchpoint]]] = {
+    "auto": decode_auto,
+    "canonical": decode_canonical,
+    "segment": decode_segment,
+}
+
+
+def dialect_named(name: str) -> Dialect:
+    """The dialect of that name. Raises BadInput that lists the names."""
+    if name not in DIALECTS:
+        raise BadInput([f"dialect {name!r} is unknown; write one of {', '.join(DIALECTS)}"])
+    return DIALECTS[name]
+
+
+def decoder_for(name: str, max_bytes: int = MAX_BYTES) -> RecordDecoder:
+    """What decodes the records of a dialect of kind `record` or raises Rejected. Raises BadInput."""
+    if name not in _DECODERS:
+        dialect_named(name)
+        raise BadInput([f"dialect {name!r} is for files; topics carry one of {', '.join(_DECODERS)}"])
+    return partial(_DECODERS[name], max_bytes=max_bytes)
