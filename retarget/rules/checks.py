@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from retarget.rules.carriers import CANNOT_CARRY
+from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Channel
+from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import format_duration
@@ -61,6 +63,7 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _event_gone(values, at)
 
 
 def _name_of_channel(values: _Values, at: Place) -> None:
@@ -112,13 +115,13 @@ def _states(values: _Values, at: Place) -> None:
 
 
 def _cover(states: _Values, audiences: _Values, here: Place) -> None:
-    known = ", ".join(states)
+    known = ", ".join(map(shown, states))
     for state in states:
         if state not in audiences:
-            here.problem(f"missing the state {state}; known: all of {known}")
+            here.problem(f"missing the state {shown(state)}; known: all of {known}")
     for state in audiences:
         if state not in states:
-            here.child(str(state)).problem(f"found {state}, no state of becomes; known: {known}")
+            here.child(state).problem(f"found {shown(state)}, no state of becomes; known: {known}")
 
 
 def _unless(values: _Values, at: Place) -> None:
@@ -166,6 +169,19 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         at.child("count").child("distinct").problem(
             f"found {subject}, the subject itself, of which there is always one; known: another subject"
         )
+
+
+def _event_gone(values: _Values, at: Place) -> None:
+    """After a wait there is no event: what only an event can tell would be unknown for ever."""
+    steps = [(place.child("if"), found.get("if")) for place, _, found in _drafts(values, "steps", at)]
+    waited = [(at.child("if"), values.get("if")), *steps] if "quiet" in values else steps[1:]
+    words = at.reading.vocabulary.names
+    for place, condition in waited:
+        for name in sorted(condition.names) if isinstance(condition, Condition) else ():
+            if words[name].event_only:
+                place.problem(
+                    f"found {name}, but no event is left when this is judged; known: state, not event"
+                )
 
 
 def _several(values: _Values, key: str) -> list[str]:

@@ -7,7 +7,6 @@ from typing import Any, Final, get_args
 
 from retarget.rules import checks
 from retarget.rules.model import (
-    ANYTHING,
     NEVER,
     Audience,
     Becomes,
@@ -23,20 +22,13 @@ from retarget.rules.model import (
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
-from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Schema, Several, Text
-from retarget.touchpoints import IMPERSONAL, TYPES
-
-# A count is kept as that many times at most, so that a person's state stays bounded.
-MOST_COUNTED: Final = 64
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.triggers import COUNT, QUIET, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
 _SENTENCE: Final = Text("a sentence")
 
-_IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no rule can wait for it")
-_TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
-_OPENING: Final = OneOf(_TYPE.what, (ANYTHING, *_TYPE.known), _IMPERSONAL)
-_TYPES: Final = Several(_TYPE, _TYPE.what, single=True)
 _CHANNEL: Final = OneOf(
     "channel",
     tuple(name for name in get_args(Channel) if name != "ads"),
@@ -52,71 +44,6 @@ class _Subject(OneOf, frozen=True):
         at.reading.subject = subject if isinstance(subject, str) else None
         return subject
 
-    def schema(self) -> Schema:
-        return super().schema()
-
-
-COUNT: Final = Record(
-    what="a count",
-    build=lambda v: Count(**v),
-    keys=(
-        Key(name="of", shape=_TYPES, required=True, says="The touchpoint types that count.", example="view"),
-        Key(
-            name="at_least",
-            shape=Number(1, MOST_COUNTED),
-            required=True,
-            says="So many of them, or of the distinct values, within the window.",
-            example=3,
-        ),
-        Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
-        Key(
-            name="distinct",
-            shape=OneOf("thing to tell apart", ("product", "category")),
-            says="Count different products or categories instead of events.",
-            example="product",
-        ),
-    ),
-)
-
-
-def _quiet(values: Values) -> Quiet:
-    return Quiet(**{"touches": values["opens"], **values})
-
-
-QUIET: Final = Record(
-    what="a silence to wait for",
-    build=_quiet,
-    check=checks.quiet,
-    keys=(
-        Key(
-            name="after",
-            shape=Duration(),
-            required=True,
-            says="Decided after so long without a touch.",
-            example="30m",
-        ),
-        Key(
-            name="opens",
-            shape=Several(_OPENING, _TYPE.what, single=True),
-            required=True,
-            says="The touchpoint types that open an episode, or `anything` the person does.",
-            example=["add", "remove", "cart"],
-        ),
-        Key(
-            name="touches",
-            shape=Several(_OPENING, _TYPE.what, least=0, single=True),
-            says="The types that start the wait again: the same as `opens` if not said; [] waits once.",
-            example=["add", "remove", "cart"],
-        ),
-        Key(
-            name="when",
-            shape=Expression(),
-            says="Only events at which this holds open or touch.",
-            example="cart.size > 0",
-        ),
-    ),
-)
-
 
 def _ending(values: Values) -> Ending:
     return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
@@ -128,7 +55,7 @@ ENDING: Final = Record(
     check=checks.ending,
     exactly_one=("event", "when"),
     keys=(
-        Key(name="event", shape=_TYPE, says="An event of this type ends the episode.", example="purchase"),
+        Key(name="event", shape=TYPE, says="An event of this type ends the episode.", example="purchase"),
         Key(
             name="same",
             shape=OneOf("word", ("subject",)),
@@ -247,7 +174,7 @@ RULE: Final = Record(
             says="Decided when nothing more happened for a while.",
             example={"after": "30m", "opens": ["add", "cart"]},
         ),
-        Key(name="event", shape=_TYPES, says="Decided at every such event.", example="purchase"),
+        Key(name="event", shape=TYPE_LIST, says="Decided at every such event.", example="purchase"),
         Key(
             name="becomes",
             shape=Named(Expression(), _NAME, "state: condition"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec.structs import replace
 
@@ -43,7 +43,7 @@ def read_rules(documents: Sequence[Document], vocabulary: Vocabulary) -> tuple[t
 def _repeated(documents: Sequence[Document]) -> Iterator[str]:
     first: dict[str, str] = {}
     for document in documents:
-        name = document.data.get("rule") if isinstance(document.data, dict) else None
+        name = document.data.get("rule") if isinstance(document.data, Mapping) else None
         if not isinstance(name, str):
             continue
         here = f"{document.file}:{document.line(('rule',))}"

@@ -80,7 +80,7 @@ class Number(msgspec.Struct, frozen=True):
 
 
 class Duration(msgspec.Struct, frozen=True):
-    """A duration such as `30m`, read into ms; `words` stand for numbers of their own; `zero`: 0 is allowed."""
+    """A duration such as `30m`, read into ms; `words` stand for numbers of their own; `zero` allows 0."""
 
     zero: bool = False
     words: Mapping[str, int] = {}
@@ -145,7 +145,7 @@ class OneOf(msgspec.Struct, frozen=True):
 
 
 class Several(msgspec.Struct, frozen=True):
-    """A list of different `item`s, at least `least`; with `single`, one may stand without the list."""
+    """A list of different `item`s, at least `least`; with `single`, one may stand without a list."""
 
     item: Shape
     what: str
@@ -194,7 +194,7 @@ class Named(msgspec.Struct, frozen=True):
             return BAD
         for key in value:
             self.name.read(key, at.child(str(key)))
-        return {key: self.item.read(item, at.child(str(key))) for key, item in value.items()}
+        return {str(key): self.item.read(item, at.child(str(key))) for key, item in value.items()}
 
     def schema(self) -> Schema:
         """An object whose properties are alike."""

@@ -21,7 +21,7 @@ def version_of(rule: Rule) -> str:
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a rule holds
-    """Fields at their default are left out, so that a new one changes no version. Order in mappings counts."""
+    """Without fields at their default, so that a new one changes no version. Order in mappings counts."""
     if isinstance(value, Condition):
         return value.text
     if isinstance(value, msgspec.Struct):

@@ -24,7 +24,8 @@ class Name(msgspec.Struct, frozen=True):
     """A dotted name: `read` gives its value in a scene, None when it is not known.
 
     `subjects` are the kinds of subject for which it exists (None: all), `choices` the texts it can have
-    (None: any), `of` the type of a list's elements. Durations are ms, times epoch ms.
+    (None: any), `of` the type of a list's elements. `event_only`: known only while an event is judged, not
+    at the end of a wait. Durations are ms, times epoch ms.
     """
 
     type: Type
@@ -33,6 +34,7 @@ class Name(msgspec.Struct, frozen=True):
     subjects: frozenset[str] | None = None
     choices: tuple[str, ...] | None = None
     of: Type = "text"
+    event_only: bool = False
 
 
 class Argument(msgspec.Struct, frozen=True):

@@ -1,0 +1,81 @@
+"""The triggers that have keys of their own, and the touchpoint types that a rule may name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.rules import checks
+from retarget.rules.model import ANYTHING, Count, Quiet
+from retarget.rules.records import Key, Record, Values
+from retarget.rules.shapes import Duration, Expression, Number, OneOf, Several
+from retarget.touchpoints import IMPERSONAL, TYPES
+
+# A count is kept as that many times at most, so that a person's state stays bounded.
+MOST_COUNTED: Final = 64
+
+_IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no rule can wait for it")
+TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
+_OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL)
+TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
+COUNT: Final = Record(
+    what="a count",
+    build=lambda v: Count(**v),
+    keys=(
+        Key(
+            name="of", shape=TYPE_LIST, required=True, says="The touchpoint types that count.", example="view"
+        ),
+        Key(
+            name="at_least",
+            shape=Number(1, MOST_COUNTED),
+            required=True,
+            says="So many of them, or of the distinct values, within the window.",
+            example=3,
+        ),
+        Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
+        Key(
+            name="distinct",
+            shape=OneOf("thing to tell apart", ("product", "category")),
+            says="Count different products or categories instead of events.",
+            example="product",
+        ),
+    ),
+)
+
+
+def _quiet(values: Values) -> Quiet:
+    return Quiet(**{"touches": values["opens"], **values})
+
+
+QUIET: Final = Record(
+    what="a silence to wait for",
+    build=_quiet,
+    check=checks.quiet,
+    keys=(
+        Key(
+            name="after",
+            shape=Duration(),
+            required=True,
+            says="Decided after so long without a touch.",
+            example="30m",
+        ),
+        Key(
+            name="opens",
+            shape=Several(_OPENING, TYPE.what, single=True),
+            required=True,
+            says="The touchpoint types that open an episode, or `anything` the person does.",
+            example=["add", "remove", "cart"],
+        ),
+        Key(
+            name="touches",
+            shape=Several(_OPENING, TYPE.what, least=0, single=True),
+            says="The types that start the wait again: the same as `opens` if not said; [] waits once.",
+            example=["add", "remove", "cart"],
+        ),
+        Key(
+            name="when",
+            shape=Expression(),
+            says="Only events at which this holds open or touch.",
+            example="cart.size > 0",
+        ),
+    ),
+)
