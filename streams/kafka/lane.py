@@ -3,9 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
 
 from retarget.errors import LaneRefused
 from streams import topics
@@ -14,6 +15,9 @@ from streams.kafka.connection import KafkaAddress, discard
 from streams.kafka.reader import Reader
 from streams.kafka.sending import Outgoing
 from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
+
+# The last two are how a producer answers whose transaction has failed meanwhile.
+_KAFKA_FAILED: Final = (KafkaError, TimeoutError, OSError, IllegalOperation, AssertionError)
 
 
 class LaneOnKafka:
@@ -94,7 +98,7 @@ class LaneOnKafka:
             self._void()
             if isinstance(error, ProducerFenced | InvalidProducerEpoch):
                 raise Fenced(f"lane {self._lane} has been claimed by another worker") from error
-            if isinstance(error, KafkaError | TimeoutError):
+            if isinstance(error, _KAFKA_FAILED):
                 raise UnknownOutcome(f"lane {self._lane}: {error!r}") from error
             raise
 

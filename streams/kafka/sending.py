@@ -52,15 +52,22 @@ async def send(producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]) -> dict
     queues = _batches(producer, outgoing)
     while queues:
         offsets = await _acknowledged(
-            [
-                await producer.send_batch(batches[0], topic, partition=partition)
-                for (topic, partition), batches in queues.items()
-            ]
+            [await _sent(producer, batches[0], place) for place, batches in queues.items()]
         )
         for place, offset in zip(queues, offsets, strict=True):
             first.setdefault(place, offset)
         queues = {place: batches[1:] for place, batches in queues.items() if len(batches) > 1}
     return first
+
+
+async def _sent(
+    producer: AIOKafkaProducer, batch: BatchBuilder, place: tuple[str, int]
+) -> "asyncio.Future[Any]":
+    topic, partition = place
+    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    # When a later one fails at once, nobody awaits this one, and asyncio would log its error as lost.
+    future.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return future
 
 
 async def _acknowledged(futures: Sequence["asyncio.Future[Any]"]) -> list[int]:
