@@ -10,6 +10,8 @@ import msgspec
 from aiokafka import AIOKafkaClient, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
+from streams.kafka.ending import end_once
+
 MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 MAX_BATCH_BYTES: Final = 256 * 1024
 REQUEST_TIMEOUT_MS: Final = 15_000
@@ -40,7 +42,7 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
                 "transactional_id": transactional_id,
                 "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
             }
-        return AIOKafkaProducer(
+        producer = AIOKafkaProducer(
             **self._options(),
             **transactions,
             acks="all",
@@ -49,6 +51,9 @@ class KafkaAddress(msgspec.Struct, frozen=True, kw_only=True):
             max_batch_size=MAX_BATCH_BYTES,
             max_request_size=MAX_RECORD_BYTES,
         )
+        if transactional_id is not None:
+            end_once(producer)
+        return producer
 
     def _options(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,58 @@
+import pytest
+
+from retarget.errors import LaneRefused
+from streams.kafka.journal import Arbiter, decode, encode
+from streams.ports import JournalRecord, Record
+
+
+def claim(token: str) -> JournalRecord:
+    """A claim record."""
+    return JournalRecord(sequence=0, claim=token)
+
+
+def batch(sequence: int, writer: str = "") -> JournalRecord:
+    """A batch's record by the owner of a token; without one it came in a transaction."""
+    return JournalRecord(sequence=sequence, writer=writer, acknowledged=sequence - 1 if writer else 0)
+
+
+def read(*records: JournalRecord, after: int = 0, first: int = 0) -> tuple[list[int], int]:
+    """The offsets that count, and the acknowledged sequence."""
+    arbiter = Arbiter(after)
+    arbiter.take(enumerate(records, start=first))
+    found = arbiter.history()
+    return [offset for offset, _ in found.records], found.acknowledged
+
+
+def test_only_the_newest_claims_writer_counts() -> None:
+    """Whatever stands behind a newer claim than its writer's is void."""
+    assert read(claim("a"), batch(1, "a"), claim("b"), batch(2, "a"), batch(2, "b")) == ([1, 4], 1)
+
+
+def test_a_claim_that_was_written_twice_counts_once() -> None:
+    """A claim that a broker stored again, late, does not take the lane back."""
+    records = (claim("a"), batch(1, "a"), claim("b"), claim("a"), batch(2, "a"), batch(2, "b"))
+    assert read(*records) == ([1, 5], 1)
+
+
+def test_a_record_that_was_written_twice_counts_once() -> None:
+    """The first of two copies is the record, wherever the second landed."""
+    assert read(claim("a"), batch(1, "a"), batch(1, "a"), batch(2, "a"), batch(1, "a")) == ([1, 3], 1)
+
+
+def test_from_the_middle_the_record_before_tells_the_owner() -> None:
+    """Reading on behind a record that counts needs no claim from before it."""
+    assert read(batch(4, "a"), batch(5, "b"), batch(5, "a"), after=11, first=10) == ([12], 4)
+    assert read(claim("b"), batch(5, "a"), batch(5, "b"), after=11, first=10) == ([12], 4)
+
+
+def test_records_of_transactions_count_and_are_acknowledged() -> None:
+    """A lane that was switched from one mode to the other goes on with all it had."""
+    assert read(batch(1), batch(2), claim("a"), batch(3, "a")) == ([0, 1, 3], 2)
+    assert read(claim("a"), batch(1, "a"), batch(2)) == ([1, 2], 2)
+
+
+def test_a_strangers_record_is_refused_with_its_place() -> None:
+    """A journal with something else in it stops the lane and names the offset."""
+    with pytest.raises(LaneRefused, match="offset 17"):
+        decode(Record("journal", 17, 0, None, b"hello"))
+    assert decode(Record("journal", 0, 0, None, encode(batch(3, "a")))) == batch(3, "a")
