@@ -1,0 +1,83 @@
+"""Structured log lines, for people or as JSON. Fields travel in `extra`; personal ones are withheld."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Mapping
+from typing import Final, Literal, TextIO
+
+from retarget.times import format_time
+
+_STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "color", "data"}
+# Logs are read by more people, and kept longer, than the topics are.
+PERSONAL: Final = frozenset(
+    {
+        "address", "anonymous_id", "email", "first_name", "key", "last_name", "person", "persons", "phone",
+        "record", "to", "token", "touchpoint", "traits", "user_id", "value",
+    }
+)  # fmt: skip
+WITHHELD: Final = "(withheld)"
+# Below a warning they speak about each fetch and each heartbeat of the group.
+_QUIET: Final = ("aiohttp", "aiokafka", "faust", "mode")
+
+
+def configure_logs(
+    form: Literal["text", "json"],
+    level: Literal["debug", "info", "warning", "error"],
+    stream: TextIO | None = None,
+) -> None:
+    """Send everything to `stream` (standard error) in this form; a second call replaces the first."""
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level.upper())
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+def fields_of(record: logging.LogRecord) -> Mapping[str, object]:
+    """What the caller put into `extra`, personal values withheld."""
+    return {
+        name: WITHHELD if name in PERSONAL else value
+        for name, value in vars(record).items()
+        if name not in _STANDARD and not name.startswith("_")
+    }
+
+
+def _time(record: logging.LogRecord) -> str:
+    return format_time(round(record.created * 1000))
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: time, level, logger, event, the fields, and the traceback as one text."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line; whatever is no JSON value is written as text."""
+        line: dict[str, object] = {
+            "time": _time(record),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **fields_of(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class TextLines(logging.Formatter):
+    """Time, level, logger, event and `field=value`; tracebacks follow on their own lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """A line, or several with a traceback."""
+        fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
+        line = f"{_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _shown(value: object) -> str:
+    text = str(value)
+    return json.dumps(text, ensure_ascii=False) if not text or any(mark in text for mark in ' ="\n') else text

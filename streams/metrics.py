@@ -1,0 +1,269 @@
+"""Every metric, declared once, in the registry that the caller owns. `docs/metrics.md` is made from this.
+
+Lanes report once a batch, not once an event: looking a label up costs as much as deciding.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple, TypeVar, get_args
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+
+from retarget.errors import RejectReason
+
+Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
+ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed", "failed"]
+Service = Literal["broker", "store"]
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+
+# A stage takes 1-60 ms when all is well; seconds mean that a service struggles.
+_STAGE_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
+# From one person at night to a full batch of a backlog.
+_RECORDS: Final = (1.0, 10.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
+# A live wait is late by clock.lateness; after an outage by hours.
+_LATE_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
+# A claim reads the journal's end; one that replays takes longer.
+_CLAIM_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
+
+Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
+
+
+class Declared(NamedTuple):
+    """One metric as the manual shows it."""
+
+    name: str
+    kind: Literal["counter", "gauge", "histogram"]
+    labels: tuple[str, ...]
+    sentence: str
+
+
+class _Maker:
+    """Makes instruments in one registry and keeps the list of what was made."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+        self.declared: list[Declared] = []
+
+    def counter(self, name: str, sentence: str, *labels: str) -> Counter:
+        self.declared.append(Declared(f"{name}_total", "counter", labels, sentence))
+        return Counter(name, sentence, labels, registry=self._registry)
+
+    def gauge(self, name: str, sentence: str, *labels: str) -> Gauge:
+        self.declared.append(Declared(name, "gauge", labels, sentence))
+        return Gauge(name, sentence, labels, registry=self._registry)
+
+    def histogram(self, name: str, sentence: str, buckets: Sequence[float], *labels: str) -> Histogram:
+        self.declared.append(Declared(name, "histogram", labels, sentence))
+        return Histogram(name, sentence, labels, registry=self._registry, buckets=buckets)
+
+
+def _from_zero(instrument: Instrument, values: Iterable[str]) -> Instrument:
+    """A series that is absent until its first failure has no increase to alert on."""
+    for value in values:
+        instrument.labels(value)
+    return instrument
+
+
+class InputMetrics:
+    """What came in."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.applied = make.counter("retarget_events_applied", "Events applied to journeys.", "lane")
+        self.late = make.counter(
+            "retarget_events_late", "Events behind the clock; many of them: raise clock.lateness.", "lane"
+        )
+        self.duplicate = make.counter(
+            "retarget_events_duplicate", "Events whose id was known, so that they changed nothing.", "lane"
+        )
+        self.forwarded = make.counter(
+            "retarget_events_forwarded",
+            "Events sent on to the lane of their person; their key was another.",
+            "lane",
+        )
+        self.dead_letters = _from_zero(
+            make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
+            get_args(RejectReason),
+        )
+        self.merges = make.counter("retarget_merges", "Anonymous people joined to known ones.")
+        self.merge_doubles = make.counter(
+            "retarget_merge_doubles", "Messages that both sides of a merge had been sent before it."
+        )
+
+
+class DecisionMetrics:
+    """What was decided and sent."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.decisions = make.counter(
+            "retarget_decisions",
+            "Candidates by outcome and the gate that stopped them.",
+            "rule",
+            "outcome",
+            "reason",
+        )
+        self.messages = make.counter(
+            "retarget_messages", "Messages by rule, channel and operation.", "rule", "channel", "operation"
+        )
+        self.regretted = make.counter(
+            "retarget_regretted_messages",
+            "Messages sent although the person had just ended the episode.",
+            "rule",
+        )
+        self.wait_lateness = make.histogram(
+            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", _LATE_SECONDS
+        )
+        self.paused = make.gauge("retarget_paused_switches", "Kill switches in force.")
+
+
+class BatchMetrics:
+    """How batches run."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.stage = _from_zero(
+            make.histogram(
+                "retarget_stage_seconds",
+                "Time of a batch in each stage; commit is the Kafka transaction, checkpoint the store call.",
+                _STAGE_SECONDS,
+                "stage",
+            ),
+            get_args(Stage),
+        )
+        self.records = make.histogram("retarget_batch_records", "Records in a batch.", _RECORDS)
+        self.dropped = make.counter(
+            "retarget_state_dropped",
+            "Parts of journeys dropped because of the bounds on state, by kind.",
+            "kind",
+        )
+
+
+class LaneMetrics:
+    """How the lanes of this worker are."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.expected = make.gauge(
+            "retarget_lanes", "Lanes that all workers together must own (kafka.partitions)."
+        )
+        self.up = make.gauge("retarget_lane_up", "1 while this worker owns the lane and works on it.", "lane")
+        self.refused = make.gauge(
+            "retarget_lane_refused",
+            "1 when journal and store contradict each other and the lane stands.",
+            "lane",
+        )
+        self.progress = make.gauge(
+            "retarget_lane_progress_timestamp_seconds",
+            "When the lane last finished a batch or was caught up.",
+            "lane",
+        )
+        self.clock = make.gauge("retarget_lane_clock_timestamp_seconds", "The lane's clock.", "lane")
+        self.lag_records = make.gauge("retarget_lane_lag_records", "Records not yet read.", "lane")
+        self.lag_seconds = make.gauge(
+            "retarget_lane_lag_seconds", "Wall clock minus the lane's clock.", "lane"
+        )
+        self.waits = make.gauge("retarget_lane_waits", "Waits that have not ended yet.", "lane")
+        self.held = make.gauge(
+            "retarget_lane_held_events", "Events held until the clock reaches them.", "lane"
+        )
+        self.unconfirmed = make.gauge("retarget_lane_unconfirmed_batches", "Batches under way.", "lane")
+        self.claims = _from_zero(
+            make.counter(
+                "retarget_lane_claims",
+                "Claims of lanes by cause; all but start and rebalance are repairs.",
+                "cause",
+            ),
+            get_args(ClaimCause),
+        )
+        self.claim = make.histogram(
+            "retarget_lane_claim_seconds", "From the wish for a lane to its first batch.", _CLAIM_SECONDS
+        )
+        self.replayed = make.counter(
+            "retarget_replayed_batches", "Batches repeated from the journal in claims."
+        )
+        self.mismatches = make.counter(
+            "retarget_replay_mismatches", "Replayed batches whose outputs were others than the journal says."
+        )
+
+    def forget(self, lane: int) -> None:
+        """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
+        gauges = (
+            self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
+            self.waits, self.held, self.unconfirmed,
+        )  # fmt: skip
+        for gauge in gauges:
+            gauge.remove(str(lane))
+
+
+class ServiceMetrics:
+    """What the worker depends on, and what it is."""
+
+    def __init__(self, make: _Maker, version: str) -> None:
+        self.waiting = _from_zero(
+            make.gauge(
+                "retarget_service_waiting", "1 while the worker waits for a service to answer.", "service"
+            ),
+            get_args(Service),
+        )
+        self.build = make.gauge(
+            "retarget_build_info", "Always 1; the labels say what runs.", "version", "python"
+        )
+        self.build.labels(version, platform.python_version()).set(1)
+
+
+class Metrics:
+    """All instruments, by what they tell; `declared` lists them for the manual."""
+
+    def __init__(self, registry: CollectorRegistry, *, version: str = "") -> None:
+        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
+        make = _Maker(registry)
+        self.input = InputMetrics(make)
+        self.decision = DecisionMetrics(make)
+        self.batch = BatchMetrics(make)
+        self.lane = LaneMetrics(make)
+        self.service = ServiceMetrics(make, version)
+        self.declared: Sequence[Declared] = tuple(make.declared)
+
+
+class _WithoutCreated(CollectorRegistry):
+    """The registry without creation times: they double the page and Prometheus has no use for them."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        super().__init__()
+        self._of = registry
+
+    def collect(self) -> Iterator[Metric]:
+        for metric in self._of.collect():
+            metric.samples = [one for one in metric.samples if not one.name.endswith("_created")]
+            yield metric
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """The page that Prometheus reads, of type CONTENT_TYPE."""
+    return generate_latest(_WithoutCreated(registry))
+
+
+def manual() -> str:
+    """The text of `docs/metrics.md`: `python -m streams.metrics > docs/metrics.md`."""
+    declared = Metrics(CollectorRegistry()).declared
+    rows = (
+        f"| `{one.name}` | {one.kind} | {', '.join(one.labels) or '-'} | {one.sentence} |" for one in declared
+    )
+    return _MANUAL_HEAD + "\n".join(rows) + "\n"
+
+
+_MANUAL_HEAD: Final = """\
+# Metrics
+
+Every worker shows these at `/metrics` on `web.host`:`web.port`, beside `process_*` of the Prometheus client.
+`lane` is the partition. Alert rules: `deploy/prometheus/alerts.yml`, dashboard: `deploy/grafana`.
+Made by `python -m streams.metrics > docs/metrics.md`.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(manual())
