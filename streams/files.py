@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from retarget.dialects import Dialect, RecordDecoder, Rows, decoder_for, dialect_named
+from retarget.dialects import Dialect, LineReader, RecordDecoder, Rows, decoder_for, dialect_named
 from retarget.dialects.csv_rows import rows_of_mapping
 from retarget.errors import BadInput, Rejected
 from retarget.touchpoints import Touchpoint
@@ -54,6 +54,8 @@ def read_files(
     shared = {name for name, times in Counter(map(_short_name, names)).items() if times > 1}
     if form.kind == "record":
         return _read_records(names, decoder_for(dialect), shared)
+    if form.line is not None:
+        return _read_lines(names, form.line, shared)
     rows = form.rows or rows_of_mapping(_mapping_text(str(mapping)), str(mapping))
     return _read_rows(names, rows, shared)
 
@@ -81,6 +83,18 @@ def _read_records(names: Sequence[str], decode: RecordDecoder, shared: set[str])
                 _require_own_name(path, file, shared)
                 found.id = f"{file}:{number}"
             yield FileEvent(file, number, found, raw)
+
+
+def _read_lines(names: Sequence[str], read: LineReader, shared: set[str]) -> Iterator[FileEvent]:
+    for path in names:
+        file = _short_name(path)
+        _require_own_name(path, file, shared)
+        for number, raw in _lines(path):
+            try:
+                found: Sequence[Touchpoint | Rejected] = read(raw, f"{file}:{number}") if raw.strip() else ()
+            except Rejected as rejected:
+                found = (rejected,)
+            yield from (FileEvent(file, number, one, raw) for one in found)
 
 
 def _decoded(decode: RecordDecoder, raw: bytes) -> Touchpoint | Rejected:
@@ -220,9 +234,9 @@ def _problems_of_names(names: Sequence[str]) -> Iterator[str]:
 
 
 def _problems_of_mapping(form: Dialect, mapping: str | Path | None) -> Iterator[str]:
-    if form.kind == "file" and form.rows is None and mapping is None:
-        yield f"dialect {form.name}: needs a mapping file that says which column is which field"
-    elif mapping is not None and (form.kind == "record" or form.rows is not None):
+    if form.name == "csv" and mapping is None:
+        yield "dialect csv: needs a mapping file that says which column is which field"
+    elif form.name != "csv" and mapping is not None:
         yield f"{mapping}: a mapping file is for the dialect csv, not for {form.name}"
 
 

@@ -7,14 +7,14 @@ from functools import partial
 from typing import Final
 
 from retarget.decode import MAX_BYTES, decode_canonical
-from retarget.dialects import jd, rees46, retailrocket, taobao
-from retarget.dialects.model import Dialect, RecordDecoder, Rows
+from retarget.dialects import jd, otto, rees46, retailrocket, taobao
+from retarget.dialects.model import Dialect, LineReader, RecordDecoder, Rows
 from retarget.dialects.recognise import decode_auto
 from retarget.dialects.segment import decode_segment
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 
-__all__ = ["DIALECTS", "Dialect", "RecordDecoder", "Rows", "decoder_for", "dialect_named"]
+__all__ = ["DIALECTS", "Dialect", "LineReader", "RecordDecoder", "Rows", "decoder_for", "dialect_named"]
 
 _ALL: Final = (
     Dialect(
@@ -28,6 +28,7 @@ _ALL: Final = (
         name="retailrocket", kind="file", sentence="rows of RetailRocket's events.csv", rows=retailrocket.ROWS
     ),
     Dialect(name="jd", kind="file", sentence="rows of the JD.com actions", rows=jd.ROWS),
+    Dialect(name="otto", kind="file", sentence="the OTTO sessions, one JSON object each", line=otto.read),
     Dialect(name="csv", kind="file", sentence="rows of any delimited file, read by a mapping file"),
 )
 DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in _ALL}

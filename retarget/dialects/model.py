@@ -10,6 +10,7 @@ from retarget.touchpoints import Touchpoint
 
 RecordDecoder = Callable[[bytes], Touchpoint]
 RowReader = Callable[[Mapping[str, str], str], Touchpoint]
+LineReader = Callable[[bytes, str], list[Touchpoint]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +29,13 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Dialect:
-    """One form of input: `record` is a JSON value on a topic or on a line, `file` the rows of a data set."""
+    """One form of input: `record` is a JSON value on a topic or on a line, `file` the form of a data set.
+
+    A file has `rows`, or `line` reads one line of it, and the line's id, to several touchpoints.
+    """
 
     name: str
     sentence: str
     kind: Literal["record", "file"]
     rows: Rows | None = None
+    line: LineReader | None = None
