@@ -52,8 +52,8 @@ def create_shell(  # noqa: PLR0913 - all by keyword, one place
     `on_assigned` gets all partition numbers that are ours now; each of their partitions stays silent until it
     is sought and resumed. `on_revoked` gets the numbers that are taken from us, before anybody else can have
     them: on every change of the group, and on a stop. `on_chunk` is awaited for one chunk after the other: it
-    should put the chunk into its lane's queue and return. Without `on_fault`, a partition that cannot be read,
-    as one whose sought offset is gone, ends the shell with FetchFailed; with it, the partition is paused. An
+    should put the chunk into its lane's queue and return. Without `on_fault`, a partition that cannot be
+    read, as one whose sought offset is gone, ends the shell with FetchFailed; with it, it is only paused. An
     exception from a hook ends the shell. `faust_options` go to the app, as `broker_credentials`.
     """
     brokers = [URL(f"kafka://{address.strip()}") for address in bootstrap.split(",")]
@@ -162,11 +162,11 @@ class Shell:
         return self._positions.position(Partition(topic, partition))
 
     def tail(self, topic: str, partition: int) -> Tail | None:
-        """Where the partition ended when a fetch of it was last answered; None before."""
+        """Where the partition ended when a fetch was last answered since the last seek; None before."""
         return self._consumer.thread.tail(Partition(topic, partition))
 
     def highwater(self, topic: str, partition: int) -> int | None:
-        """The high watermark of the last fetch that was answered; None before."""
+        """The high watermark as last answered since the last seek; None before."""
         tail = self.tail(topic, partition)
         return tail.highwater if tail else None
 

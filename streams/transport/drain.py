@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import islice
 
 from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult, PartitionRecords
+from aiokafka.consumer.subscription_state import Assignment
+from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.record.default_records import DefaultRecord
 from aiokafka.structs import TopicPartition
 
@@ -41,7 +43,17 @@ def drain(fetcher: Fetcher, *, seeks: dict[TopicPartition, int], generation: int
             )
             if chunk is not None:
                 chunks.append(chunk)
+    if not chunks:
+        _refuse_beyond_end(assignment)
     return chunks
+
+
+def _refuse_beyond_end(assignment: Assignment) -> None:
+    """Beyond its end a log was cut or replaced; not every broker calls it an error to fetch from there."""
+    for partition in assignment.tps:
+        state = assignment.state_value(partition)
+        if not state.paused and state.highwater is not None and state.highwater < state.position:
+            raise FetchFailed(partition, OffsetOutOfRangeError({partition: state.position}))
 
 
 def _take(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
@@ -19,6 +20,7 @@ from faust.transport.drivers.aiokafka import (
 )
 from faust.types import TP
 from faust.types.transports import TransportT
+from mode.threads import WorkerThread
 
 from streams.transport.assignor import NumberAssignor
 from streams.transport.chunks import Chunk, Partition, Tail
@@ -32,11 +34,21 @@ if TYPE_CHECKING:
 _KAFKA_PORT = 9092
 
 
+class _ToldThread(WorkerThread):
+    """A thread that ends without a word: what ended it was told to the main loop, which raises it."""
+
+    def run(self) -> None:
+        with suppress(Exception):
+            super().run()
+
+
 class ChunkThread(AIOKafkaConsumerThread):
     """Fetches chunks; every new assignment is held until each partition is sought and released."""
 
     #: Whether the member leaves the group when it stops; else its numbers wait for it for a session timeout.
     leaves: bool = True
+
+    Worker = _ToldThread
 
     _seeks: dict[TopicPartition, int]
 
@@ -94,6 +106,10 @@ class ChunkThread(AIOKafkaConsumerThread):
     def close(self) -> None:
         """Do nothing: `on_thread_stop` closes the consumer, in the loop that it belongs to."""
 
+    def on_crash(self, msg: str, *fmt: object, **_: object) -> None:
+        """Mode would print it; see `_ToldThread`."""
+        self.log.debug(msg.format(*fmt))
+
     def _stopped_set(self) -> None:
         """After a crash the thread's loop is closed, and mode would not get on with the stop."""
         if self.thread_loop.is_closed():
@@ -109,6 +125,9 @@ class ChunkThread(AIOKafkaConsumerThread):
         def seek(consumer: aiokafka.AIOKafkaConsumer, of: TopicPartition) -> None:
             consumer.seek(of, offset)
             self._seeks[of] = serial
+            # aiokafka drops answers to fetches from elsewhere, so what it learns from now on is true of here.
+            state = consumer._subscription.subscription.assignment.state_value(of)  # noqa: SLF001
+            state.highwater = state.lso = state.timestamp = None
 
         self._order(seek, partition)
 
@@ -133,7 +152,7 @@ class ChunkThread(AIOKafkaConsumerThread):
             self.thread_loop.call_soon_threadsafe(carry_out)
 
     def tail(self, partition: Partition) -> Tail | None:
-        """The end of the partition as last answered; None before. Callable from any thread."""
+        """The end of the partition as last answered since it was sought; None before. For any thread."""
         subscription = self._ensure_consumer()._subscription.subscription  # noqa: SLF001
         assignment = subscription and subscription.assignment
         state = assignment and assignment.state_value(TopicPartition(*partition))
