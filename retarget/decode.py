@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import isfinite
-from operator import attrgetter
 from typing import Any, Final, get_type_hints
 
 import msgspec
@@ -183,10 +182,6 @@ READERS: Final = _readers(Touchpoint)
 ITEM_READERS: Final = _readers(Item)
 KNOWN_KEYS: Final = frozenset(READERS)
 
-_ids: Final = attrgetter("type", *(name for name, reader in READERS.items() if reader is read_id))
-_item_ids: Final = attrgetter(*(name for name, reader in ITEM_READERS.items() if reader is read_id))
-_free_form: Final = attrgetter(*(name for name, reader in READERS.items() if reader is read_object))
-
 
 def _read_fields(record: Mapping[str, Any], readers: Mapping[str, Reader], prefix: str) -> dict[str, Any]:
     return {
@@ -196,20 +191,21 @@ def _read_fields(record: Mapping[str, Any], readers: Mapping[str, Reader], prefi
     }
 
 
-def _is_plain(touchpoint: Touchpoint, value: bytes) -> bool:
+def _is_plain(tp: Touchpoint, value: bytes) -> bool:
     # Whether nothing is there that the strict decoder lets through and the tolerant path changes or rejects.
-    time = touchpoint.time
-    if not 0 <= time <= LATEST and (time != -1 or b'"time"' in value):
+    # Spelled out: over the names of the fields in a loop it takes three times as long.
+    if not 0 <= tp.time <= LATEST and (tp.time != -1 or b'"time"' in value):
         return False
-    if "" in _ids(touchpoint):
+    if tp.user_id == "" or tp.anonymous_id == "" or tp.session_id == "" or tp.id == "" or tp.cart_id == "":
         return False
-    for item in touchpoint.items:
-        if "" in _item_ids(item):
+    if tp.order_id == "" or tp.checkout_id == "" or tp.device_id == "" or tp.store_id == "" or tp.type == "":
+        return False
+    for item in tp.items:
+        if item.product_id == "" or item.category == "" or item.variant_id == "":
             return False
-    for given in _free_form(touchpoint):
-        if given is not None and not _is_storable(given, MAX_DEPTH):
-            return False
-    return True
+    if tp.traits is None and tp.campaign is None and tp.geo is None and tp.consent is None:
+        return True
+    return all(_is_storable(given, MAX_DEPTH) for given in (tp.traits, tp.campaign, tp.geo, tp.consent))
 
 
 def _make_custom(touchpoint: Touchpoint) -> None:

@@ -52,4 +52,5 @@ def decoder_for(name: str, max_bytes: int = MAX_BYTES) -> RecordDecoder:
     if name not in _DECODERS:
         dialect_named(name)
         raise BadInput([f"dialect {name!r} is for files; topics carry one of {', '.join(_DECODERS)}"])
-    return partial(_DECODERS[name], max_bytes=max_bytes)
+    decode = _DECODERS[name]
+    return decode if max_bytes == MAX_BYTES else partial(decode, max_bytes=max_bytes)

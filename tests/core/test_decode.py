@@ -194,6 +194,19 @@ def test_empty_ids_are_absent(time: object) -> None:
     assert (found.anonymous_id, found.id, found.query, found.items) == (None, None, "", [Item(name="")])
 
 
+@pytest.mark.parametrize("field", sorted(key for key in KNOWN_KEYS if key.endswith("id")))
+def test_the_fast_path_leaves_no_empty_id(field: str) -> None:
+    """Whichever id is empty, it is absent."""
+    found = decode_canonical(_record(**{"user_id": "u", "anonymous_id": "a", field: ""}))
+    assert getattr(found, field) is None
+
+
+@pytest.mark.parametrize("field", ["product_id", "variant_id", "category"])
+def test_the_fast_path_leaves_no_empty_id_of_an_item(field: str) -> None:
+    """Whichever id of an item is empty, it is absent."""
+    assert decode_canonical(_record(items=[{"name": "n", field: ""}])).items == [Item(name="n")]
+
+
 def test_null_and_unknown_keys_are_absent() -> None:
     """A null is the same as no field, and fields nobody knows are ignored."""
     found = decode_canonical(_record(items=None, value=None, type=None, colour="red", traits=None))
