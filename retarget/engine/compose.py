@@ -1,0 +1,161 @@
+"""Composing: the message of a candidate that passed, with all that a channel service needs to say it well."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from retarget.engine import reach
+from retarget.engine.candidate import Candidate
+from retarget.engine.gates import Verdict
+from retarget.engine.moment import Moment
+from retarget.engine.quiet_hours import zone_name
+from retarget.journeys.model import Journey, Membership, Send
+from retarget.messages import Message, at_or_none
+from retarget.times import DAY, format_time
+
+# A message without an expiry of its own can be called back for this long.
+RECALLABLE: Final = 7 * DAY
+PRODUCTS_SHOWN: Final = 10
+
+
+def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
+    """Emit the message or audience change and remember it in the journey; its id."""
+    channel = verdict.channel or ""
+    message = _message(journey, candidate, channel, moment)
+    moment.emit_message(message)
+    if candidate.audience is not None:
+        _join(journey, candidate, message.message_id)
+    else:
+        journey.sends.append(_send(candidate, channel, message))
+    return message.message_id
+
+
+def _message(journey: Journey, candidate: Candidate, channel: str, moment: Moment) -> Message:
+    rule, policy = candidate.rule, moment.policy
+    message_id = candidate.message_id(journey.person, channel)
+    word = reach.consent(journey, rule.purpose, channel)
+    return Message(
+        message_id=message_id,
+        decision_id=candidate.decision_id(journey.person),
+        operation="add" if candidate.audience is not None else "send",
+        channel=channel,
+        rule=rule.name,
+        rule_version=rule.version,
+        step=candidate.number,
+        person=journey.person,
+        user_id=journey.user_id,
+        anonymous_id=journey.anonymous_id,
+        subject=candidate.subject,
+        audience=candidate.audience_name or None,
+        products=[_product(journey, p) for p in products_of(journey, candidate)[:PRODUCTS_SHOWN]],
+        to=reach.address(journey, channel, policy) or {},
+        template=candidate.step.template or None,
+        context=_context(journey, channel),
+        purl=f"{policy.purl_base}{message_id}" if policy.purl_base and candidate.audience is None else None,
+        purpose=rule.purpose,
+        legal_basis=(word.basis if word else None)
+        or ("consent" if rule.purpose == "marketing" else "contract"),
+        due=format_time(candidate.due),
+        decided_at=format_time(candidate.now),
+        expires_at=at_or_none(expires_at(candidate)),
+        priority=rule.priority,
+        experiment=_experiment(journey, candidate, policy.hold_out),
+        locale=journey.traits.get("locale"),
+        timezone=zone_name(journey, policy.quiet_hours),
+        why=rule.why or rule.description,
+        trace=candidate.trace,
+    )
+
+
+def expires_at(candidate: Candidate) -> int | None:
+    """When the message is worth nothing any more."""
+    lasts = candidate.audience.expires if candidate.audience is not None else candidate.rule.expires
+    return candidate.due + lasts if lasts else None
+
+
+def products_of(journey: Journey, candidate: Candidate) -> list[str]:
+    """The products a message is about: the subject's, or what is in the cart, or the latest ones seen."""
+    kind, subject = candidate.rule.subject, candidate.subject_id
+    if kind == "product":
+        return [subject]
+    if kind == "cart":
+        return sorted(journey.carts.get(subject, ()))
+    if kind == "category":
+        return _latest(journey, subject)
+    return _latest(journey, None) if kind == "person" else []
+
+
+def _latest(journey: Journey, category: str | None) -> list[str]:
+    known = journey.products.items()
+    seen = [(p.seen, name) for name, p in known if category is None or p.category == category]
+    return [name for _, name in sorted(seen, reverse=True)[:PRODUCTS_SHOWN]]
+
+
+def _product(journey: Journey, product_id: str) -> dict[str, Any]:
+    found = journey.products.get(product_id)
+    if found is None:
+        return {"product_id": product_id}
+    shown: dict[str, Any] = {
+        "product_id": product_id,
+        "name": found.name,
+        "category": found.category,
+        "price": found.price,
+        "price_as_of": at_or_none(found.seen) if found.price is not None else None,
+        "url": found.url,
+        "image_url": found.image_url,
+    }
+    return {key: value for key, value in shown.items() if value is not None}
+
+
+def _context(journey: Journey, channel: str) -> dict[str, Any]:
+    """Salutation only from what is known, never guessed; the ordinal of the purchase the person would make next."""
+    traits = journey.traits
+    names = {key: traits[key] for key in ("title", "first_name", "last_name", "gender") if traits.get(key)}
+    context: dict[str, Any] = {"salutation": names or {"neutral": True}, "purchases": journey.order_count}
+    if traits.get("persona"):
+        context["sender"] = traits["persona"]
+    if channel == "email":
+        context["list_unsubscribe"] = True
+    return context
+
+
+def _experiment(journey: Journey, candidate: Candidate, hold_out: float) -> dict[str, Any] | None:
+    arm = journey.arms.get(candidate.rule.name) or journey.arms.get("global")
+    if arm is None:
+        return None
+    own = candidate.rule.name in journey.arms
+    share = candidate.rule.hold_out if own else hold_out
+    return {"id": candidate.rule.name if own else "global", "arm": arm, "propensity": round(1 - share, 6)}
+
+
+def _send(candidate: Candidate, channel: str, message: Message) -> Send:
+    rule = candidate.rule
+    return Send(
+        at=candidate.at,
+        rule=rule.name,
+        subject=candidate.subject_id,
+        episode=candidate.episode,
+        step=candidate.number,
+        channel=channel,
+        purpose=rule.purpose,
+        tags=list(rule.tags),
+        message_id=message.message_id,
+        decision_id=message.decision_id,
+        until=expires_at(candidate) or candidate.at + RECALLABLE,
+    )
+
+
+def _join(journey: Journey, candidate: Candidate, message_id: str) -> None:
+    lasts = candidate.audience.expires if candidate.audience is not None else None
+    joined = Membership(
+        audience=candidate.audience_name,
+        rule=candidate.rule.name,
+        subject=candidate.subject_id,
+        episode=candidate.episode,
+        since=candidate.at,
+        expires=candidate.due + lasts if lasts else 0,
+        message_id=message_id,
+    )
+    same = (joined.audience, joined.rule, joined.subject)
+    others = [m for m in journey.audiences if (m.audience, m.rule, m.subject) != same]
+    journey.audiences = [*others, joined]

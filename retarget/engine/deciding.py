@@ -1,0 +1,142 @@
+"""Deciding: a step that has come due goes through the gates, once for its message and once for its audience."""
+
+from __future__ import annotations
+
+from retarget.engine import compose, endings
+from retarget.engine.candidate import Candidate
+from retarget.engine.gates import Judgement, Verdict
+from retarget.engine.moment import Moment
+from retarget.journeys.model import Deferred, Journey
+from retarget.messages import Decision, at_or_none
+from retarget.rules.matcher import Compiled
+from retarget.rules.model import NEVER
+from retarget.rules.scene import Scene
+from retarget.times import format_time
+
+
+class Occasion:
+    """What has come due: a step of a rule about a subject, by which episode and on what evidence."""
+
+    __slots__ = ("compiled", "due", "episode", "evidence", "number", "state", "subject", "trace")
+
+    def __init__(
+        self, compiled: Compiled, subject: str, episode: str, due: int, *, number: int = 1,
+        evidence: list[str], trace: str | None = None, state: str = "",
+    ) -> None:  # fmt: skip
+        self.compiled, self.subject, self.episode, self.due = compiled, subject, episode, due
+        self.number, self.evidence, self.trace, self.state = number, evidence, trace, state
+
+
+class Decided:
+    """What a step came to: whether the episode goes on, and by how much a stale step shifts the rest, ms."""
+
+    __slots__ = ("goes_on", "shift")
+
+    def __init__(self, *, goes_on: bool, shift: int) -> None:
+        self.goes_on, self.shift = goes_on, shift
+
+
+def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -> Decided:
+    """Judge and, where the gates let it, send one step. The step's own condition has been judged already."""
+    compiled, rule = occasion.compiled, occasion.compiled.rule
+    at = max(occasion.due, moment.clock)
+    closed = bool(moment.held) and endings.known_early(journey, compiled, occasion.subject, scene, moment)
+    barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
+    verdicts = [
+        _settle(journey, candidate, moment)
+        for candidate in _candidates(occasion, at, moment.now, closed=closed, barred=barred)
+    ]
+    if occasion.number == 1 and not closed and barred is None and rule.again:
+        journey.marks.setdefault(rule.name, {})[occasion.subject] = at
+    stale = any(verdict.reason == "stale" for verdict in verdicts)
+    return Decided(goes_on=barred is None, shift=moment.now - occasion.due if stale else 0)
+
+
+def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -> int | None:
+    """When `again` last let this subject pass, if that was too short a time ago."""
+    last = journey.marks.get(compiled.name, {}).get(subject)
+    if last is None:
+        return None
+    again = compiled.rule.again
+    return last if again == NEVER or at - last < again else None
+
+
+def _candidates(
+    occasion: Occasion, at: int, now: int, *, closed: bool, barred: int | None
+) -> list[Candidate]:
+    rule = occasion.compiled.rule
+    step = rule.steps[occasion.number - 1]
+    base = Candidate(
+        rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
+        due=occasion.due, at=at, now=now, evidence=occasion.evidence, closed=closed, again_since=barred,
+        trace=occasion.trace,
+    )  # fmt: skip
+    found = [base] if step.channels else []
+    if step.audience is not None:
+        name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
+        if name:
+            found.append(_for_audience(base, name))
+    return found
+
+
+def _for_audience(base: Candidate, name: str) -> Candidate:
+    fields = {field: getattr(base, field) for field in base.__struct_fields__}
+    return Candidate(**(fields | {"audience": base.step.audience, "audience_name": name}))
+
+
+def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
+    """Look again at a message whose quiet hours are over."""
+    rule = compiled.rule
+    known = moment.held and endings.known_early(journey, compiled, deferred.subject, scene, moment)
+    candidate = Candidate(
+        rule=rule, number=deferred.step, step=rule.steps[deferred.step - 1], subject_id=deferred.subject,
+        episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
+        evidence=deferred.evidence, closed=deferred.closed or bool(known), released=True,
+    )  # fmt: skip
+    _settle(journey, candidate, moment)
+
+
+def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> Verdict:
+    verdict = Judgement(candidate, journey, moment.policy, moment.pauses).verdict()
+    message_id = None
+    if verdict.outcome == "sent":
+        message_id = compose.send(journey, candidate, verdict, moment)
+    if verdict.outcome == "deferred":
+        _defer(journey, candidate, verdict, moment)
+        if candidate.released:
+            return verdict
+    moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
+    return verdict
+
+
+def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> None:
+    release_at = verdict.release or 0
+    journey.deferred.append(
+        Deferred(
+            release=release_at, rule=candidate.rule.name, subject=candidate.subject_id, episode=candidate.episode,
+            step=candidate.number, due=candidate.due, evidence=candidate.evidence,
+        )
+    )  # fmt: skip
+    moment.arm(journey, release_at)
+
+
+def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id: str | None,
+            moment: Moment) -> Decision:  # fmt: skip
+    return Decision(
+        decision_id=candidate.decision_id(journey.person),
+        rule=candidate.rule.name,
+        rule_version=candidate.rule.version,
+        step=candidate.number,
+        person=journey.person,
+        subject=candidate.subject,
+        due=format_time(candidate.due),
+        decided_at=format_time(moment.now),
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        channel=verdict.channel,
+        operation="add" if candidate.audience is not None else "send",
+        message_id=message_id,
+        release=at_or_none(verdict.release),
+        gates=verdict.gates,
+        evidence=candidate.evidence,
+    )

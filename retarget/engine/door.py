@@ -1,0 +1,204 @@
+"""The one door of the engine: an event applied to a journey, or a wait of it that is over."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.engine import deciding, endings, episodes, recalls
+from retarget.engine.deciding import Occasion
+from retarget.engine.moment import Moment
+from retarget.engine.recalls import Undoing
+from retarget.journeys import facts, repeats, stages
+from retarget.journeys.facts import Change
+from retarget.journeys.model import Journey
+from retarget.rules import tallies
+from retarget.rules.matcher import Compiled, Matcher, Plan
+from retarget.rules.model import Becomes
+from retarget.rules.scene import Scene
+from retarget.rules.subjects import product as products_in
+from retarget.times import DAY
+from retarget.touchpoints import Touchpoint
+
+# How often a journey is freed from what nothing can reach any more.
+TIDY_EVERY: Final = DAY
+PRODUCTS_KEPT: Final = 500
+
+
+class Engine:
+    """The rules of one bundle, ready to run. Holds no state of any person."""
+
+    def __init__(self, matcher: Matcher) -> None:
+        self.matcher = matcher
+        self._scene = Scene(Journey(person=""))
+
+    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
+        """Work an event into its person's journey and decide what it completes; False for a repeat.
+
+        The event's time may lie behind the moment's clock: it is late, and judged at the clock.
+        """
+        event_id, time = event.id or "", event.time
+        if repeats.is_repeat(journey, event_id, time, moment.policy.dedupe_window):
+            return False
+        repeats.remember(journey, event_id, time, moment.policy.dedupe_window)
+        if time - journey.tidied > TIDY_EVERY:
+            tidy(journey, self.matcher, time, moment)
+        plan = self.matcher.plans.get(event.type)
+        change = Change()
+        facts.apply(journey, event, change)
+        if plan is None:
+            return True
+        at = max(time, moment.clock)
+        self._count(journey, event, plan)
+        if self.matcher.asks_stage:
+            stages.note(journey, event.type, products_in(event), at)
+        scene = self._scene
+        scene.of_event(journey, event, change, at)
+        endings.apply(journey, event, plan, self.matcher.conditional, scene, moment)
+        if time >= moment.clock - moment.policy.max_age:
+            scene.at = time
+            self._trigger(journey, event, plan, moment)
+        return True
+
+    def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> None:
+        for name, subjects_of, kind, distinct, keep in plan.tallies:
+            if distinct == "product" and kind != "product":
+                for item in event.items:
+                    if item.product_id:
+                        subject = item.category if kind == "category" else subjects_of(event)[0]
+                        if subject is not None:
+                            tallies.add(journey, name, subject, event, item.product_id, keep)
+                continue
+            for subject in subjects_of(event):
+                value = "" if distinct is None else "|".join(products_in(event))
+                tallies.add(journey, name, subject, event, value, keep)
+
+    def _trigger(self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment) -> None:
+        for touch in plan.touches:
+            episodes.touch(journey, event, touch, self._scene, moment)
+        for compiled, occasion in self._completed(journey, event, plan):
+            self._scene.about(compiled.rule.subject, occasion.subject)
+            episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+        for compiled in self.matcher.becomes:
+            self._becomes(journey, compiled, event, moment)
+
+    def _completed(self, journey: Journey, event: Touchpoint, plan: Plan) -> list[tuple[Compiled, Occasion]]:
+        """What this event completes, in the order in which it is decided."""
+        found: list[tuple[Compiled, Occasion]] = []
+        for compiled in plan.counts:
+            count = compiled.count
+            assert count is not None  # noqa: S101 - only count rules are indexed under counts
+            for subject in compiled.subjects_of(event):
+                tally = journey.tallies.get(compiled.tally, {}).get(subject)
+                if tally is None or len(tally.times) < count.at_least:
+                    continue
+                start, end = tallies.span(tally, count.within, event.time)
+                seen = len(set(tally.values[start:end])) if count.distinct else end - start
+                if seen >= count.at_least and self._met(compiled, subject):
+                    evidence = tally.ids[max(start, end - episodes.EVIDENCE_KEPT) : end]
+                    found.append((compiled, _occasion(compiled, subject, event, evidence)))
+        for compiled in plan.events:
+            for subject in compiled.subjects_of(event):
+                if self._met(compiled, subject):
+                    found.append((compiled, _occasion(compiled, subject, event, [event.id or ""])))
+        if len(found) > 1:
+            found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
+        return found
+
+    def _met(self, compiled: Compiled, subject: str) -> bool:
+        condition = compiled.rule.condition
+        if condition is None:
+            return True
+        self._scene.about(compiled.rule.subject, subject)
+        return condition.evaluate(self._scene)
+
+    def _becomes(self, journey: Journey, compiled: Compiled, event: Touchpoint, moment: Moment) -> None:
+        """Decide when the person's state turns into another one; what belonged to the old one is left at once."""
+        trigger = compiled.rule.trigger
+        assert isinstance(trigger, Becomes)  # noqa: S101 - only such rules are listed under becomes
+        subject = journey.person
+        self._scene.about("person", subject)
+        state = next((name for name, when in trigger.states.items() if when.evaluate(self._scene)), None)
+        if state is None or state == journey.states.get(compiled.name) or not self._met(compiled, subject):
+            return
+        journey.states[compiled.name] = state
+        undoing = Undoing(compiled.rule, event.time, event.id or "")
+        for membership in [m for m in journey.audiences if m.rule == compiled.name]:
+            recalls.leave(journey, membership, undoing, moment)
+        occasion = _occasion(compiled, subject, event, [event.id or ""], state)
+        episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+
+    def wake(self, journey: Journey, due: int, moment: Moment) -> int:
+        """Decide everything of this person that is due by `due`; how many decisions that were."""
+        journey.alarm = 0
+        scene, decided = self._scene, 0
+        scene.of_wait(journey, max(due, moment.clock))
+        for _, _, rule, subject, release in self._due(journey, due):
+            compiled = self.matcher.rules[rule]
+            if release:
+                self._release(journey, rule, subject, due, moment)
+            elif subject in journey.episodes.get(rule, ()):
+                episodes.come_due(journey, compiled, subject, scene, moment)
+            decided += 1
+        self._rearm(journey, moment)
+        return decided
+
+    def _due(self, journey: Journey, due: int) -> list[tuple[int, int, str, str, bool]]:
+        rules = self.matcher.rules
+        found = [
+            (episode.due, -rules[rule].rule.priority, rule, subject, False)
+            for rule, by_subject in journey.episodes.items()
+            if rule in rules
+            for subject, episode in by_subject.items()
+            if episode.due <= due
+        ]
+        found += [
+            (d.release, -rules[d.rule].rule.priority, d.rule, d.subject, True)
+            for d in journey.deferred
+            if d.release <= due and d.rule in rules
+        ]
+        return sorted(found)
+
+    def _release(self, journey: Journey, rule: str, subject: str, due: int, moment: Moment) -> None:
+        ready = [d for d in journey.deferred if d.rule == rule and d.subject == subject and d.release <= due]
+        for deferred in ready[:1]:
+            journey.deferred.remove(deferred)
+            deciding.release(journey, deferred, self.matcher.rules[rule], self._scene, moment)
+
+    def _rearm(self, journey: Journey, moment: Moment) -> None:
+        rules = self.matcher.rules
+        dues = [e.due for rule, by in journey.episodes.items() if rule in rules for e in by.values()]
+        dues += [d.release for d in journey.deferred if d.rule in rules]
+        if dues:
+            moment.arm(journey, min(dues))
+
+
+def _occasion(
+    compiled: Compiled, subject: str, event: Touchpoint, evidence: list[str], state: str = ""
+) -> Occasion:
+    return Occasion(
+        compiled, subject, event.id or "", event.time, evidence=list(evidence), trace=event.trace, state=state
+    )
+
+
+def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
+    """Free a journey from what no rule, cap or recall can reach any more; bounded state, the same in every run."""
+    journey.tidied = at
+    tallies.tidy(journey, matcher.keeps, at)
+    longest = moment.policy.longest_cap()
+    journey.sends = [s for s in journey.sends if s.at > at - longest or s.until > at]
+    journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
+    for rule, by_subject in list(journey.marks.items()):
+        again = matcher.rules[rule].rule.again if rule in matcher.rules else 0
+        if again >= 0:
+            journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
+        if not journey.marks[rule]:
+            del journey.marks[rule]
+    if len(journey.products) > PRODUCTS_KEPT:
+        _drop_products(journey, moment)
+
+
+def _drop_products(journey: Journey, moment: Moment) -> None:
+    free = [(p.seen, name) for name, p in journey.products.items() if not p.carted]
+    for _, name in sorted(free)[: len(journey.products) - PRODUCTS_KEPT]:
+        del journey.products[name]
+        moment.counts["dropped", "product"] += 1

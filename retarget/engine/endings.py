@@ -1,0 +1,108 @@
+"""Endings: what closes an episode, takes back what was sent for it, and is known before its turn while it is held."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from retarget.engine import recalls
+from retarget.engine.moment import Moment
+from retarget.engine.recalls import Undoing
+from retarget.journeys import facts, repeats, wire
+from retarget.journeys.facts import Change
+from retarget.journeys.model import Journey
+from retarget.rules.matcher import Compiled, Plan
+from retarget.rules.model import Ending
+from retarget.rules.scene import Scene
+from retarget.touchpoints import Touchpoint
+
+
+def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence[Compiled], scene: Scene,
+          moment: Moment) -> None:  # fmt: skip
+    """End what this event ends, by its type or by a condition that now holds."""
+    for compiled, ending in plan.endings:
+        subjects = (
+            compiled.subjects_of(event) if ending.same_subject else _open_subjects(journey, compiled.name)
+        )
+        for subject in list(subjects):
+            end(journey, compiled, subject, event, moment)
+    if not (journey.episodes or journey.sends or journey.audiences or journey.deferred):
+        return
+    for compiled in conditional:
+        for subject in list(_open_subjects(journey, compiled.name)):
+            if _condition_holds(compiled, subject, scene):
+                end(journey, compiled, subject, event, moment)
+
+
+def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
+    """Everything of a rule that an ending can reach: episodes, deferred and sent messages, audiences."""
+    found = dict.fromkeys(journey.episodes.get(rule, ()))
+    found.update(dict.fromkeys(d.subject for d in journey.deferred if d.rule == rule))
+    found.update(dict.fromkeys(s.subject for s in journey.sends if s.rule == rule and s.until))
+    found.update(dict.fromkeys(m.subject for m in journey.audiences if m.rule == rule))
+    return found
+
+
+def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
+    scene.about(compiled.rule.subject, subject)
+    return any(condition.evaluate(scene) for condition in compiled.conditional)
+
+
+def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
+    """Close the episode of one subject and undo what was sent for it."""
+    rule = compiled.name
+    episodes = journey.episodes.get(rule)
+    if episodes is not None and episodes.pop(subject, None) is not None and not episodes:
+        del journey.episodes[rule]
+    if compiled.own_tally:
+        journey.tallies.get(compiled.tally, {}).pop(subject, None)
+    for deferred in journey.deferred:
+        if deferred.rule == rule and deferred.subject == subject:
+            deferred.closed = True
+    undoing = Undoing(compiled.rule, event.time, event.id or "")
+    at = max(event.time, moment.clock)
+    for send in journey.sends:
+        if send.rule == rule and send.subject == subject and at < send.until:
+            recalls.recall(journey, send, undoing, moment)
+    for membership in list(journey.audiences):
+        if membership.rule == rule and membership.subject == subject and _is_member(membership.expires, at):
+            recalls.leave(journey, membership, undoing, moment)
+
+
+def _is_member(expires: int, at: int) -> bool:
+    return not expires or at < expires
+
+
+def known_early(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> bool:
+    """Whether an event that is read but not yet applied will end this: nobody is reminded of what they have bought."""
+    held = [
+        e
+        for e in moment.held
+        if not repeats.is_repeat(journey, e.id or "", e.time, moment.policy.dedupe_window)
+    ]
+    for event in held:
+        ending = compiled.endings.get(event.type)
+        if ending is not None and _reaches(compiled, ending, event, subject):
+            return True
+    return bool(held and compiled.conditional) and _will_hold(journey, compiled, subject, held, scene)
+
+
+def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str) -> bool:
+    return not ending.same_subject or subject in compiled.subjects_of(event)
+
+
+def _will_hold(
+    journey: Journey, compiled: Compiled, subject: str, held: list[Touchpoint], scene: Scene
+) -> bool:
+    """Play the held events on a copy: does a condition that ends the episode come true on the way?"""
+    ahead = wire.decode(wire.encode(journey))
+    before = scene.journey, scene.event, scene.change, scene.at
+    try:
+        for event in held:
+            change = Change()
+            facts.apply(ahead, event, change)
+            scene.of_event(ahead, event, change, event.time)
+            if _condition_holds(compiled, subject, scene):
+                return True
+        return False
+    finally:
+        scene.of_event(*before)

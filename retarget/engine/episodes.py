@@ -1,0 +1,110 @@
+"""Episodes: opened and touched by events, decided when their wait is over, step after step."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.engine.deciding import Occasion, decide
+from retarget.engine.moment import Moment
+from retarget.journeys.model import Episode, Journey
+from retarget.rules.matcher import Compiled, Touch
+from retarget.rules.scene import Scene
+from retarget.touchpoints import Touchpoint
+
+# The opening event and the latest touches: enough to explain, small enough to keep.
+EVIDENCE_KEPT: Final = 8
+
+
+def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, moment: Moment) -> None:
+    """Open the episodes this event opens and restart the wait of those it touches."""
+    compiled = touch.compiled
+    quiet, rule = compiled.quiet, compiled.rule
+    assert quiet is not None  # noqa: S101 - only quiet rules are indexed under touches
+    for subject in compiled.subjects_of(event):
+        if quiet.when is not None:
+            scene.about(rule.subject, subject)
+            if not quiet.when.evaluate(scene):
+                continue
+        episode = journey.episodes.get(rule.name, {}).get(subject)
+        if episode is not None:
+            _touch_open(episode, event, quiet.after, restarts=touch.touches)
+        elif touch.opens:
+            _open(journey, rule.name, subject, event, quiet.after, moment)
+
+
+def _open(journey: Journey, rule: str, subject: str, event: Touchpoint, after: int, moment: Moment) -> None:
+    due = event.time + after
+    opened = Episode(
+        event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""]
+    )
+    journey.episodes.setdefault(rule, {})[subject] = opened
+    moment.arm(journey, due)
+
+
+def _touch_open(episode: Episode, event: Touchpoint, after: int, *, restarts: bool) -> None:
+    episode.counts[event.type] = episode.counts.get(event.type, 0) + 1
+    if not restarts:
+        return
+    episode.evidence.append(event.id or "")
+    if len(episode.evidence) > EVIDENCE_KEPT:
+        del episode.evidence[1]
+    if event.time > episode.touched:
+        episode.touched = event.time
+        if episode.step == 1:
+            episode.due = event.time + after
+
+
+def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> None:
+    """Decide the step of an open episode whose wait is over."""
+    rule, episode = compiled.rule, journey.episodes[compiled.name][subject]
+    number, due = episode.step, episode.due
+    scene.about(rule.subject, subject, episode)
+    step = rule.steps[number - 1]
+    met = (number > 1 or rule.condition is None or rule.condition.evaluate(scene)) and (
+        step.condition is None or step.condition.evaluate(scene)
+    )
+    goes_on, shift = met or number > 1, 0
+    if met:
+        occasion = Occasion(
+            compiled, subject, episode.opened_by, due, number=number, evidence=list(episode.evidence)
+        )
+        decided = decide(journey, occasion, scene, moment)
+        goes_on, shift = decided.goes_on, decided.shift
+    _move_on(journey, compiled, subject, episode, moment, goes_on=goes_on, shift=shift)
+
+
+def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episode, moment: Moment, *,
+             goes_on: bool, shift: int) -> None:  # fmt: skip
+    steps = compiled.rule.steps
+    if not goes_on or episode.step >= len(steps):
+        close(journey, compiled.name, subject)
+        return
+    # `decided` carries the delays of stale steps, so that the later ones keep their distance.
+    episode.decided = (episode.decided or episode.due) + shift
+    episode.step += 1
+    episode.due = episode.decided + steps[episode.step - 1].after
+    moment.arm(journey, episode.due)
+
+
+def close(journey: Journey, rule: str, subject: str) -> None:
+    """Forget an episode that is over."""
+    episodes = journey.episodes[rule]
+    del episodes[subject]
+    if not episodes:
+        del journey.episodes[rule]
+
+
+def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchpoint, scene: Scene,
+               moment: Moment) -> None:  # fmt: skip
+    """Decide step 1 at an event; later steps wait as an episode of their own."""
+    rule, subject = compiled.rule, occasion.subject
+    if subject in journey.episodes.get(rule.name, ()):
+        return
+    step = rule.steps[0]
+    if step.condition is not None and not step.condition.evaluate(scene):
+        return
+    decided = decide(journey, occasion, scene, moment)
+    if decided.goes_on and len(rule.steps) > 1:
+        episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence)
+        journey.episodes.setdefault(rule.name, {})[subject] = episode
+        _move_on(journey, compiled, subject, episode, moment, goes_on=True, shift=decided.shift)

@@ -1,0 +1,55 @@
+"""The moment: everything around one batch that a decision may look at, and where its results are gathered."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from retarget.engine.policy import Policy
+from retarget.journeys.model import Journey
+from retarget.messages import Decision, Message, encode
+from retarget.touchpoints import Touchpoint
+
+_NONE: Final[list[Touchpoint]] = []
+
+
+class Result(NamedTuple):
+    """One record to be emitted: a message for `channel`, a decision, or a dead letter (channel empty for both)."""
+
+    kind: str
+    channel: str
+    person: str
+    value: bytes
+
+
+class Moment:
+    """The clock, the wall clock and the switches of one batch; results and wait changes collect here."""
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self.clock = 0
+        self.now = 0
+        self.pauses: Mapping[str, int] = {}
+        self.results: list[Result] = []
+        self.armed: list[tuple[int, str]] = []
+        self.held: list[Touchpoint] = (
+            _NONE  # events of the person in question that are known but not yet applied
+        )
+        self.counts: Counter[tuple[str, ...]] = Counter()
+
+    def arm(self, journey: Journey, due: int) -> None:
+        """Wake this person at `due` at the latest. A wait that is armed already and earlier stays: it looks again."""
+        if not journey.alarm or due < journey.alarm:
+            journey.alarm = due
+            self.armed.append((due, journey.person))
+
+    def emit_message(self, message: Message) -> None:
+        """Send a message off with this batch."""
+        self.results.append(Result("message", message.channel, message.person, encode(message)))
+        self.counts["message", message.rule, message.channel, message.operation] += 1
+
+    def emit_decision(self, decision: Decision) -> None:
+        """Record a decision with this batch."""
+        self.results.append(Result("decision", "", decision.person, encode(decision)))
+        self.counts["decision", decision.rule, decision.outcome, decision.reason or ""] += 1

@@ -1,0 +1,56 @@
+"""The policy: every setting that decides, as one frozen value that belongs to the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import tzinfo
+from typing import NamedTuple
+
+import msgspec
+
+from retarget.times import DAY, HOUR, MINUTE
+
+
+class Cap(NamedTuple):
+    """At most `count` sends in (t - within, t]; within in ms."""
+
+    count: int
+    within: int
+
+
+class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
+    """The hours in which nobody is disturbed, in minutes of the person's local day."""
+
+    enabled: bool = True
+    start: int = 21 * 60
+    end: int = 8 * 60
+    zone: str = "UTC"
+    spread: int = 30 * MINUTE
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """What the gates hold candidates against. Durations are ms.
+
+    `caps_total` count marketing over all channels; `caps` holds further ones by channel, purpose or tag. `zone_of`
+    finds a time zone by its IANA name and answers None for an unknown one.
+    """
+
+    zone_of: Callable[[str], tzinfo | None]
+    max_age: int = 30 * DAY
+    dedupe_window: int = DAY
+    max_delay: int = HOUR
+    consent_assumed: bool = False
+    address_external: bool = True
+    quiet_hours: QuietHours = QuietHours()
+    caps_total: tuple[Cap, ...] = (Cap(3, DAY), Cap(8, 7 * DAY))
+    caps: Mapping[str, tuple[Cap, ...]] = msgspec.field(
+        default_factory=lambda: {"direct_mail": (Cap(1, 30 * DAY),)}
+    )
+    hold_out: float = 0.0
+    hold_out_salt: str = "retarget"
+    purl_base: str = ""
+
+    def longest_cap(self) -> int:
+        """The longest window in which sends must be remembered, ms."""
+        every = [*self.caps_total, *(cap for caps in self.caps.values() for cap in caps)]
+        return max((cap.within for cap in every), default=0)

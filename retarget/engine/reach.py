@@ -1,0 +1,55 @@
+"""Reach: on which channels a person may be addressed, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retarget.engine.policy import Policy
+from retarget.journeys.facts import EVERY
+from retarget.journeys.model import Consent, Journey
+
+# The traits that are an address of each channel, the best first.
+ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
+    "email": ("email",),
+    "push": ("push_tokens", "push_token"),
+    "sms": ("phone",),
+    "whatsapp": ("phone",),
+    "direct_mail": ("address", "postal_address"),
+    "ads": ("email", "phone", "push_tokens", "push_token"),
+}
+ALWAYS: Final = frozenset({"onsite", "chat", "service"})
+
+
+def address(journey: Journey, channel: str, policy: Policy) -> dict[str, Any] | None:
+    """Where `channel` finds the person; None when it cannot."""
+    if channel in journey.bounced:
+        return None
+    known = {key: journey.traits[key] for key in ADDRESSES.get(channel, ()) if journey.traits.get(key)}
+    if known or channel in ALWAYS:
+        return known
+    if journey.user_id and policy.address_external:
+        return {"external": journey.user_id}
+    return None
+
+
+def consent(journey: Journey, purpose: str, channel: str) -> Consent | None:
+    """The person's latest word that covers this purpose and channel; None when they never said one."""
+    if not journey.consents:
+        return None
+    latest: Consent | None = None
+    keys = {f"{p}|{c}" for p in (purpose, EVERY) for c in (channel, EVERY)}
+    for key, word in journey.consents.items():
+        if key in keys and (latest is None or word.at >= latest.at):
+            latest = word
+    return latest
+
+
+def may_address(journey: Journey, purpose: str, channel: str, policy: Policy) -> bool:
+    """Whether marketing may use the channel; service and transactional messages need no consent."""
+    if purpose != "marketing":
+        return True
+    if journey.erased:
+        return False
+    word = consent(journey, purpose, channel)
+    return policy.consent_assumed if word is None else word.granted

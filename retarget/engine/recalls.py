@@ -1,0 +1,90 @@
+"""Recalls: an ending that comes after the send takes the message back, and the person out of the audience, at once."""
+
+from __future__ import annotations
+
+from retarget.engine.moment import Moment
+from retarget.journeys.model import Journey, Membership, Send
+from retarget.messages import Decision, GateRecord, Message, Operation, Subject, stable_id
+from retarget.rules.model import Rule
+from retarget.times import format_time
+
+
+class Undoing:
+    """Why something is taken back: the rule, the time of the cause (epoch ms) and the event that caused it."""
+
+    __slots__ = ("due", "event_id", "rule")
+
+    def __init__(self, rule: Rule, due: int, event_id: str) -> None:
+        self.rule, self.due, self.event_id = rule, due, event_id
+
+
+def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> None:
+    """Call one message back; it still counts for the caps, as the person may have seen it."""
+    send.until = 0
+    regretted = undoing.due <= send.at
+    moment.counts["recall", send.rule, send.channel, "regretted" if regretted else "in time"] += 1
+    _undo(journey, undoing, moment, "recall", send.channel, send, None, regretted)
+
+
+def leave(journey: Journey, membership: Membership, undoing: Undoing, moment: Moment) -> None:
+    """Take the person out of one audience."""
+    journey.audiences.remove(membership)
+    _undo(journey, undoing, moment, "remove", "ads", membership, membership.audience, None)
+
+
+def _undo(
+    journey: Journey,
+    undoing: Undoing,
+    moment: Moment,
+    operation: Operation,
+    channel: str,
+    undone: Send | Membership,
+    audience: str | None,
+    regretted: bool | None,
+) -> None:
+    rule, subject = undoing.rule, Subject(undoing.rule.subject, undone.subject)
+    step = undone.step if isinstance(undone, Send) else 1
+    decision_id = stable_id("decision", undone.message_id, operation, undoing.event_id)
+    message_id = stable_id(undone.message_id, operation, undoing.event_id)
+    due, decided_at = format_time(undoing.due), format_time(moment.now)
+    moment.emit_message(
+        Message(
+            message_id=message_id,
+            recall_of=undone.message_id,
+            decision_id=decision_id,
+            operation=operation,
+            channel=channel,
+            rule=rule.name,
+            rule_version=rule.version,
+            step=step,
+            person=journey.person,
+            user_id=journey.user_id,
+            anonymous_id=journey.anonymous_id,
+            subject=subject,
+            audience=audience,
+            purpose=rule.purpose,
+            due=due,
+            decided_at=decided_at,
+            priority=rule.priority,
+            why=rule.why or rule.description,
+        )
+    )
+    moment.emit_decision(
+        Decision(
+            decision_id=decision_id,
+            rule=rule.name,
+            rule_version=rule.version,
+            step=step,
+            person=journey.person,
+            subject=subject,
+            due=due,
+            decided_at=decided_at,
+            outcome="sent",
+            channel=channel,
+            operation=operation,
+            message_id=message_id,
+            regretted=regretted,
+            gates=[GateRecord("ended", undoing.event_id)],
+            evidence=[undoing.event_id] if undoing.event_id else [],
+        )
+    )

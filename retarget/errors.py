@@ -1,0 +1,58 @@
+"""Everything that can be wrong, each with its fate.
+
+RetargetError
+├── Rejected        a record that cannot be used: it goes to the dead-letter topic, the lane goes on
+├── BadInput        a user's file, rule or setting: nothing starts, exit 1, every problem listed
+├── Unreachable     a broker or store that does not answer: exit 3 at start, wait and retry later
+└── LaneRefused     a lane whose journal and store contradict each other: it stops and says what to do
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+RejectReason = Literal[
+    "not_json",
+    "not_an_object",
+    "no_person",
+    "bad_time",
+    "bad_field",
+    "too_large",
+    "unknown_dialect",
+    "rule_failed",
+]
+
+
+class RetargetError(Exception):
+    """The root of the tree; never raised itself."""
+
+
+class Rejected(RetargetError):
+    """One input record cannot be used; `reason` is the dead letter's reason, `detail` says why in a sentence."""
+
+    def __init__(self, reason: RejectReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: RejectReason = reason
+        self.detail = detail
+
+
+class BadInput(RetargetError):
+    """What a user gave us is wrong; `problems` holds one line each, naming file, field and remedy."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class Unreachable(RetargetError):
+    """A service does not answer; names the address and the setting that holds it."""
+
+    def __init__(self, service: str, address: str, setting: str, detail: str = "") -> None:
+        tail = f" ({detail})" if detail else ""
+        super().__init__(f"cannot reach {service} at {address}{tail}; the address is the setting {setting}")
+        self.service, self.address, self.setting = service, address, setting
+
+
+class LaneRefused(RetargetError):
+    """Journal and store of a lane contradict each other; going on could lose or repeat messages."""

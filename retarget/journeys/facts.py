@@ -1,0 +1,175 @@
+"""What an event changes in the journey, whatever the rules are: identity, visit, products, carts, orders, consent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from retarget.journeys import carts
+from retarget.journeys.model import Consent, Journey, Product, Session
+from retarget.times import MINUTE
+from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
+
+SESSION_GAP: Final = 30 * MINUTE
+# A person's orders, oldest dropped beyond this many; the count itself goes on.
+ORDERS_KEPT: Final = 256
+EVERY: Final = "*"
+UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
+
+
+class Change:
+    """What one event did, as far as rules ask for it."""
+
+    __slots__ = ("changes_cart", "new_order")
+
+    def __init__(self) -> None:
+        self.changes_cart = False
+        self.new_order = False
+
+
+def apply(journey: Journey, event: Touchpoint, change: Change) -> None:
+    """Work one event into the journey."""
+    time = event.time
+    if event.type not in NOT_CAUSED_BY_PERSON:
+        _visit(journey, time)
+    if journey.user_id is None and event.user_id is not None:
+        journey.user_id = event.user_id
+    if journey.anonymous_id is None and event.anonymous_id is not None:
+        journey.anonymous_id = event.anonymous_id
+    if event.geo is not None:
+        journey.geo = event.geo
+    for item in event.items:
+        if item.product_id:
+            _look(journey.products.setdefault(item.product_id, Product()), item, time)
+    special = _SPECIAL.get(event.type)
+    if special is not None:
+        special(journey, event, time, change)
+
+
+def _visit(journey: Journey, time: int) -> None:
+    session = journey.session
+    if not journey.first:
+        journey.first = time
+    if time - session.last > SESSION_GAP or not session.last:
+        session = journey.session = Session(time, time)
+    session.last = max(session.last, time)
+    session.events += 1
+    journey.last = max(journey.last, time)
+
+
+def _look(product: Product, item: Item, time: int) -> None:
+    if time < product.seen:
+        return
+    product.seen = time
+    if item.category is not None:
+        product.category = item.category
+    if item.price is not None:
+        product.price = item.price
+    if item.name is not None:
+        product.name = item.name
+    if item.url is not None:
+        product.url = item.url
+    if item.image_url is not None:
+        product.image_url = item.image_url
+
+
+def _products(journey: Journey, event: Touchpoint) -> list[Product]:
+    return [journey.products[item.product_id] for item in event.items if item.product_id]
+
+
+def _view(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    for product in _products(journey, event):
+        product.viewed = max(product.viewed, time)
+
+
+def _add(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    change.changes_cart = carts.put(journey, event, time)
+
+
+def _remove(journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
+    change.changes_cart = carts.take(journey, event)
+
+
+def _cart(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    change.changes_cart = carts.replace(journey, event, time)
+
+
+def _wishlist(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    for product in _products(journey, event):
+        product.wished = max(product.wished, time)
+
+
+def _wishlist_remove(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    for product in _products(journey, event):
+        product.wished = 0
+
+
+def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    for product in _products(journey, event):
+        product.bought = max(product.bought, time)
+    carts.settle(journey, event)
+    order = event.order_id or event.id or ""
+    if order not in journey.orders:
+        change.new_order = True
+        journey.order_count += 1
+        journey.orders[order] = journey.order_count
+        if len(journey.orders) > ORDERS_KEPT:
+            del journey.orders[next(iter(journey.orders))]
+
+
+def _profile(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    journey.traits.update(event.traits or {})
+    if journey.bounced:
+        renewed = {"email": "email", "push_token": "push", "push_tokens": "push"}
+        back = {renewed[key] for key in event.traits or {} if key in renewed}
+        journey.bounced = [channel for channel in journey.bounced if channel not in back]
+
+
+def _consent(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    said = event.consent or {}
+    word = Consent(said.get("state") == "granted", time, said.get("basis"), said.get("text_version"))
+    _hear(journey, said.get("purpose") or EVERY, said.get("channel") or EVERY, word)
+
+
+def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    channel = event.channel or UNSUBSCRIBED_CHANNELS[event.type]
+    _hear(journey, "marketing", channel, Consent(False, time, event.type))
+
+
+def _hear(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
+    """Keep the latest word of each kind, in the order in which they came: later words override wider ones."""
+    key = f"{purpose}|{channel}"
+    known = journey.consents.pop(key, None)
+    journey.consents[key] = word if known is None or known.at <= word.at else known
+
+
+def _bounce(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    channel = event.type.removesuffix("_bounce")
+    if channel not in journey.bounced:
+        journey.bounced.append(channel)
+
+
+def _erase(journey: Journey, _event: Touchpoint, _time: int, _change: Change) -> None:
+    """Forget everything but that it was forgotten; what `again: never` has let pass stays passed."""
+    blank = Journey(person=journey.person, marks=journey.marks, erased=True, alarm=journey.alarm)
+    for name in journey.__struct_fields__:
+        setattr(journey, name, getattr(blank, name))
+
+
+_SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]] = {
+    "view": _view,
+    "add": _add,
+    "remove": _remove,
+    "cart": _cart,
+    "wishlist": _wishlist,
+    "wishlist_remove": _wishlist_remove,
+    "purchase": _purchase,
+    "identify": _profile,
+    "profile": _profile,
+    "consent": _consent,
+    "unsubscribe": _unsubscribe,
+    "email_spam": _unsubscribe,
+    "email_bounce": _bounce,
+    "push_bounce": _bounce,
+    "erase": _erase,
+}

@@ -1,0 +1,150 @@
+"""One person's journey: all that the rules may ask about, as small mutable records.
+
+A lane changes its own working copy in place during a step and hands the bytes to the store (`wire`). The records are
+positional on the wire: new fields are only ever appended, with a default. All times are epoch ms; 0 means never.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+
+class CartLine(msgspec.Struct, array_like=True, gc=False):
+    """One product in a cart."""
+
+    quantity: float
+    price: float | None = None
+    since: int = 0  # last put in
+
+
+class Product(msgspec.Struct, array_like=True, gc=False):
+    """What this person has had to do with one product, and how it last looked to them."""
+
+    seen: int = 0  # the last event of any kind
+    viewed: int = 0
+    wished: int = 0  # on the wish list since; 0 when not on it
+    carted: int = 0  # last put into a cart that still holds it; 0 when in none
+    bought: int = 0
+    category: str | None = None
+    price: float | None = None
+    name: str | None = None
+    url: str | None = None
+    image_url: str | None = None
+
+
+class Tally(msgspec.Struct, array_like=True, gc=False):
+    """Events of one kind about one subject, in time order: parallel lists of times, event ids and distinct values."""
+
+    times: list[int]
+    ids: list[str]
+    values: list[str]
+
+
+class Episode(msgspec.Struct, array_like=True, gc=False):
+    """A quiet rule's open case about one subject."""
+
+    opened_by: str
+    opened: int
+    touched: int
+    due: int
+    step: int = 1  # the next step to decide
+    decided: int = 0  # when step 1 was decided
+    counts: dict[str, int] = {}  # events of each type since it opened
+    evidence: list[str] = []  # the opening event and the latest touches
+
+
+class Deferred(msgspec.Struct, array_like=True, gc=False):
+    """A decision that waits for the end of quiet hours."""
+
+    release: int
+    rule: str
+    subject: str
+    episode: str
+    step: int
+    due: int
+    closed: bool = False
+    evidence: list[str] = []
+
+
+class Send(msgspec.Struct, array_like=True, gc=False):
+    """One message that left: counted by caps, recalled when its ending event comes after it."""
+
+    at: int
+    rule: str
+    subject: str
+    episode: str
+    step: int
+    channel: str
+    purpose: str
+    tags: list[str]
+    message_id: str
+    decision_id: str
+    until: int  # recallable until then; 0 once recalled
+
+
+class Membership(msgspec.Struct, array_like=True, gc=False):
+    """The person is in an ad audience because of this rule and subject."""
+
+    audience: str
+    rule: str
+    subject: str
+    episode: str
+    since: int
+    expires: int  # 0: until told otherwise
+    message_id: str
+
+
+class Consent(msgspec.Struct, array_like=True, gc=False):
+    """The latest word of the person on one (purpose, channel)."""
+
+    granted: bool
+    at: int
+    basis: str | None = None
+    text_version: str | None = None
+
+
+class Session(msgspec.Struct, array_like=True, gc=False):
+    """The person's current visit: ends when they are silent for longer than 30 min."""
+
+    started: int = 0
+    last: int = 0
+    events: int = 0
+
+
+class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
+    """Everything a lane keeps of one person."""
+
+    person: str
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    first: int = 0
+    last: int = 0  # the latest event the person caused
+    session: Session = msgspec.field(default_factory=Session)
+    recent: str = ""  # the last applied event ids with their times, as `repeats` joins them
+    recent_count: int = 0
+    earlier: dict[
+        str, int
+    ] = {}  # applied ids pushed out of `recent`, within the dedupe window: id -> event time
+    carts: dict[str, dict[str, CartLine]] = {}
+    products: dict[str, Product] = {}
+    tallies: dict[str, dict[str, Tally]] = {}
+    orders: dict[str, int] = {}  # order id -> its number
+    order_count: int = 0
+    episodes: dict[str, dict[str, Episode]] = {}
+    marks: dict[str, dict[str, int]] = {}  # rule -> subject -> when `again` last let it pass
+    states: dict[str, str] = {}  # `becomes` rule -> state
+    sends: list[Send] = []
+    deferred: list[Deferred] = []
+    audiences: list[Membership] = []
+    arms: dict[str, str] = {}
+    consents: dict[str, Consent] = {}
+    traits: dict[str, Any] = {}
+    geo: dict[str, Any] | None = None
+    bounced: list[str] = []
+    erased: bool = False
+    stage: int = -1  # highest of its products' stages; -1: none
+    stage_until: int = 0  # when that stage may lapse without an event
+    alarm: int = 0  # due time of the one wait that the lane holds for this person
+    tidied: int = 0  # last removal of what no window reaches any more

@@ -1,0 +1,72 @@
+"""Intake: one raw record becomes an arrival with its place, its time and the time it tells the clock, or a dead letter."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+import msgspec
+
+from retarget.errors import Rejected
+from retarget.times import format_time
+from retarget.touchpoints import IMPERSONAL, Touchpoint
+
+Decode = Callable[[bytes], Touchpoint]
+_encoder: Final = msgspec.json.Encoder()
+
+
+class Arrival(NamedTuple):
+    """A record that was read. `event` is None for one that only tells the time or is a dead letter (`dead` set).
+
+    `tells` is the time the clock may take from it, -1 for none.
+    """
+
+    topic: str
+    offset: int
+    event: Touchpoint | None
+    tells: int
+    dead: bytes | None = None
+
+
+class Intake:
+    """Decodes one lane's records: `decode` for each input topic, as its dialect is set."""
+
+    def __init__(self, partition: int, decode: Mapping[str, Decode], max_skew: int) -> None:
+        self._partition, self._decode, self._max_skew = partition, decode, max_skew
+
+    def arrival(self, topic: str, offset: int, timestamp: int, value: bytes | None) -> Arrival:
+        """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one."""
+        try:
+            event = self._decode[topic](value or b"")
+            tells = self._place(event, topic, offset, timestamp)
+        except Rejected as problem:
+            return Arrival(
+                topic, offset, None, -1, self._dead(topic, offset, timestamp, value or b"", problem)
+            )
+        return Arrival(topic, offset, None if event.type in IMPERSONAL else event, tells)
+
+    def _place(self, event: Touchpoint, topic: str, offset: int, timestamp: int) -> int:
+        """Give the event what only its record knows, and say what time it tells."""
+        if event.id is None:
+            event.id = f"{topic}-{self._partition}-{offset}"
+        if timestamp < 0:
+            if event.time < 0:
+                raise Rejected("bad_time", "neither the event nor its record has a time")
+            return event.time
+        if event.time < 0 or event.time > timestamp + self._max_skew:
+            event.time = timestamp
+        return min(event.time, timestamp)
+
+    def _dead(self, topic: str, offset: int, timestamp: int, raw: bytes, problem: Rejected) -> bytes:
+        letter: dict[str, Any] = {
+            "reason": problem.reason,
+            "detail": problem.detail,
+            "topic": topic,
+            "partition": self._partition,
+            "offset": offset,
+            "time": format_time(timestamp) if timestamp >= 0 else None,
+            "raw": base64.b64encode(raw).decode(),
+            "schema": 1,
+        }
+        return _encoder.encode(letter)

@@ -1,0 +1,210 @@
+"""One lane's work: arrivals are held until the clock reaches them, waits and events are worked off in order of time.
+
+The result does not depend on how the input is cut into batches: each arrival moves the clock's target, and all that is
+due by then is done before the next one is looked at. A batch may stop in the middle of such a stretch (`limit`); it is
+then as if the arrival that moved the target had not been read yet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from retarget.engine.door import Engine
+from retarget.engine.moment import Moment, Result
+from retarget.engine.policy import Policy
+from retarget.journeys.model import Journey
+from retarget.lane.hold import Held, Hold
+from retarget.lane.intake import Arrival
+from retarget.lane.waits import Waits
+from retarget.touchpoints import Touchpoint
+
+NEVER: Final = -1
+# An event that the rules failed on is set aside with this many characters of the error.
+DETAIL: Final = 300
+
+
+class Batch:
+    """What one batch did: results to emit, journeys changed, waits changed (due, or None for none any more)."""
+
+    __slots__ = (
+        "changed",
+        "clock",
+        "consumed",
+        "counts",
+        "frontier",
+        "lateness",
+        "results",
+        "waits",
+        "worked",
+    )
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self.changed: dict[str, Journey] = {}
+        self.waits: dict[str, int | None] = {}
+        self.counts: Mapping[tuple[str, ...], int] = {}
+        self.consumed = 0
+        self.worked = 0
+        self.clock = NEVER
+        self.frontier: dict[str, int] = {}
+        self.lateness: list[int] = []
+
+
+class Lane:
+    """The clock, hold, waits and loaded journeys of one partition. Its owner loads what `needs` names before `work`."""
+
+    def __init__(self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool) -> None:
+        self._engine, self._policy, self._lateness = engine, policy, lateness
+        self._now_is_clock = now_is_clock
+        self.clock = NEVER
+        self.hold = Hold(engine.matcher.ending_types)
+        self.waits = Waits()
+        self.journeys: dict[str, Journey] = {}
+
+    def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
+        """How far these arrivals, or a tick, move the clock."""
+        tells = max((arrival.tells for arrival in arrivals), default=NEVER)
+        return max(self.clock, tells - self._lateness if tells >= 0 else NEVER, advance_to)
+
+    def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
+        """The persons whose journeys must be loaded before `work`."""
+        known = self.journeys
+        found = {held.event.person for held in self.hold.until(target)}
+        found.update(a.event.user_id or a.event.anonymous_id or "" for a in arrivals if a.event is not None)
+        found.update(self.waits.until(target))
+        return {person for person in found if person not in known}
+
+    def work(
+        self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int = NEVER, limit: int
+    ) -> Batch:
+        """Read the arrivals one by one and do all that becomes due, at most `limit` events and waits."""
+        run = _Run(self, moment, limit)
+        for arrival in arrivals:
+            if not run.read(arrival):
+                break
+        else:
+            run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
+        return run.finish()
+
+
+class _Run:
+    """One call of `work`: the measured hot loop of the engine, so a few lines are longer than elsewhere."""
+
+    def __init__(self, lane: Lane, moment: Moment, limit: int) -> None:
+        self._lane, self._moment, self._limit = lane, moment, limit
+        self._engine, self._hold, self._waits = lane._engine, lane.hold, lane.waits  # noqa: SLF001 - one class in two
+        self._now_is_clock, self._lateness = lane._now_is_clock, lane._lateness  # noqa: SLF001
+        self._batch = Batch()
+        self._woken: set[str] = set()
+        self._late = 0
+        self._repeats = 0
+        moment.clock = lane.clock
+        self._tell_now()
+
+    def _tell_now(self) -> None:
+        if self._now_is_clock:
+            self._moment.now = self._moment.clock
+
+    def read(self, arrival: Arrival) -> bool:
+        """Take one arrival in; False when the limit was reached first, and the arrival stays unread."""
+        lane, event = self._lane, arrival.event
+        target = lane.clock
+        if arrival.tells - self._lateness > target:
+            target = arrival.tells - self._lateness
+        if not self.work_off(target):
+            return False
+        if event is None:
+            if arrival.dead is not None:
+                self._batch.results.append(Result("dead", "", "", arrival.dead))
+        elif event.time > lane.clock:
+            self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+        else:
+            if self._batch.worked >= self._limit:
+                return False
+            if event.time < lane.clock:
+                self._late += 1
+            self._apply(event)
+        self._batch.consumed += 1
+        self._batch.frontier[arrival.topic] = arrival.offset + 1
+        return True
+
+    def work_off(self, target: int) -> bool:
+        """Move the clock to `target` through every wait and held event on the way; False when the limit stops it."""
+        lane, hold, waits, moment = self._lane, self._hold, self._waits, self._moment
+        bound = target if target <= waits.horizon else waits.horizon
+        while True:
+            due, event_time = waits.next_due(), hold.next_time()
+            if due is not None and due <= bound and (event_time is None or due <= event_time):
+                if self._batch.worked >= self._limit:
+                    return False
+                self._move_to(due)
+                self._wake(*waits.pop())
+            elif event_time is not None and event_time <= bound:
+                if self._batch.worked >= self._limit:
+                    return False
+                self._move_to(event_time)
+                self._apply(hold.pop().event)
+            else:
+                break
+        if bound < target:
+            return False
+        if target > lane.clock:
+            self._move_to(target)
+        return True
+
+    def _move_to(self, time: int) -> None:
+        lane = self._lane
+        if time > lane.clock:
+            lane.clock = self._moment.clock = time
+            self._tell_now()
+
+    def _journey(self, person: str) -> Journey:
+        journey = self._lane.journeys.get(person)
+        if journey is None:
+            journey = self._lane.journeys[person] = Journey(person=person)
+        return journey
+
+    def _apply(self, event: Touchpoint) -> None:
+        person = event.user_id or event.anonymous_id or ""
+        journey, moment = self._journey(person), self._moment
+        self._batch.worked += 1
+        moment.held = self._hold.endings_of(person)
+        if self._engine.apply(journey, event, moment):
+            self._batch.changed[person] = journey
+        else:
+            self._repeats += 1
+        if moment.armed:
+            self._arm()
+
+    def _wake(self, due: int, person: str) -> None:
+        journey, moment = self._journey(person), self._moment
+        self._batch.worked += 1
+        if journey.alarm != due:
+            return
+        moment.held = self._hold.endings_of(person)
+        self._woken.add(person)
+        self._batch.changed[person] = journey
+        if self._engine.wake(journey, due, moment):
+            self._batch.lateness.append(max(moment.now - due, 0))
+        if moment.armed:
+            self._arm()
+
+    def _arm(self) -> None:
+        for due, person in self._moment.armed:
+            self._waits.arm(due, person)
+            self._woken.add(person)
+        self._moment.armed.clear()
+
+    def finish(self) -> Batch:
+        """The batch as it stands."""
+        batch, moment = self._batch, self._moment
+        batch.results.extend(moment.results)
+        moment.results = []
+        batch.clock = self._lane.clock
+        batch.waits = {person: self._lane.journeys[person].alarm or None for person in sorted(self._woken)}
+        moment.counts["applied",] += batch.worked
+        moment.counts["late",] += self._late
+        moment.counts["repeat",] += self._repeats
+        batch.counts = moment.counts
+        return batch

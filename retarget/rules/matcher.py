@@ -1,0 +1,161 @@
+"""The matcher: all rules turned round, so that an event of a type finds at once what it may count, touch or end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, NamedTuple
+
+from retarget.journeys import stages
+from retarget.rules import subjects, tallies
+from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
+from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
+
+# What a cart holds may change with these; conditions that end an episode are judged on them while they are held.
+CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
+
+
+class TallyPlan(NamedTuple):
+    """Count events of a type under `name`, per subject; `keep` is the longest window that asks, in ms."""
+
+    name: str
+    subjects_of: Callable[[Touchpoint], list[str]]
+    kind: str
+    distinct: str | None
+    keep: int
+
+
+class Compiled:
+    """A rule with what the lane looks up all the time, worked out once."""
+
+    __slots__ = (
+        "conditional",
+        "count",
+        "endings",
+        "name",
+        "own_tally",
+        "quiet",
+        "rule",
+        "subjects_of",
+        "tally",
+    )
+
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
+        self.name = rule.name
+        self.subjects_of = subjects.OF[rule.subject]
+        self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
+        self.count = rule.trigger if isinstance(rule.trigger, Count) else None
+        self.endings = {ending.event: ending for ending in rule.unless if ending.event}
+        self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
+        self.own_tally = bool(self.count and rule.unless)
+        self.tally = self._tally_name()
+
+    def _tally_name(self) -> str:
+        if self.count is None:
+            return ""
+        own = self.name if self.own_tally else None
+        return tallies.key(self.count.of, self.rule.subject, self.count.distinct, own)
+
+
+class Touch(NamedTuple):
+    """An event of this type opens or touches episodes of this quiet rule."""
+
+    compiled: Compiled
+    opens: bool
+    touches: bool
+
+
+class Plan:
+    """What an event of one type means to the rules."""
+
+    __slots__ = ("counts", "endings", "events", "tallies", "touches")
+
+    def __init__(self) -> None:
+        self.tallies: list[TallyPlan] = []
+        self.endings: list[tuple[Compiled, Ending]] = []
+        self.touches: list[Touch] = []
+        self.counts: list[Compiled] = []
+        self.events: list[Compiled] = []
+
+
+class Matcher:
+    """All rules of one bundle, indexed by event type."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self.rules = {rule.name: Compiled(rule) for rule in rules}
+        ordered = sorted(self.rules.values(), key=lambda c: (-c.rule.priority, c.name))
+        self.becomes = [c for c in ordered if isinstance(c.rule.trigger, Becomes)]
+        self.conditional = [c for c in ordered if c.conditional]
+        self.keeps: dict[str, int] = {}
+        self.asks_stage = any(_asks_stage(rule) for rule in rules)
+        self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
+        for compiled in ordered:
+            self._index(compiled)
+        self._index_tallies(ordered)
+        self.ending_types = self._ending_types()
+
+    def _index(self, compiled: Compiled) -> None:
+        trigger = compiled.rule.trigger
+        for name, plan in self.plans.items():
+            if name in compiled.endings:
+                plan.endings.append((compiled, compiled.endings[name]))
+            if isinstance(trigger, Quiet):
+                touch = Touch(compiled, _among(name, trigger.opens), _among(name, trigger.touches))
+                if touch.opens or touch.touches:
+                    plan.touches.append(touch)
+            elif isinstance(trigger, Count) and name in trigger.of:
+                plan.counts.append(compiled)
+            elif isinstance(trigger, Event) and name in trigger.of:
+                plan.events.append(compiled)
+
+    def _index_tallies(self, ordered: Iterable[Compiled]) -> None:
+        wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
+        for compiled in ordered:
+            for name, types, kind, distinct, within in _windows(compiled):
+                wanted[name] = (types, kind, distinct)
+                self.keeps[name] = max(within, self.keeps.get(name, 0))
+        for name, (types, kind, distinct) in sorted(wanted.items()):
+            plan = TallyPlan(name, subjects.OF[kind], kind, distinct, self.keeps[name])
+            for event_type in types:
+                self.plans[event_type].tallies.append(plan)
+
+    def _ending_types(self) -> frozenset[str]:
+        named = {name for compiled in self.rules.values() for name in compiled.endings}
+        return frozenset(named | CART_TYPES if self.conditional else named)
+
+
+def _among(event_type: str, types: tuple[str, ...]) -> bool:
+    return event_type in types or (ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON)
+
+
+def _conditions(rule: Rule) -> list[object]:
+    trigger = rule.trigger
+    found: list[object] = [
+        rule.condition,
+        *(step.condition for step in rule.steps),
+        *(e.when for e in rule.unless),
+    ]
+    if isinstance(trigger, Quiet):
+        found.append(trigger.when)
+    if isinstance(trigger, Becomes):
+        found.extend(trigger.states.values())
+    return [condition for condition in found if condition is not None]
+
+
+def _asks_stage(rule: Rule) -> bool:
+    return any(name.endswith(".stage") for c in _conditions(rule) for name in c.names)  # type: ignore[attr-defined]
+
+
+def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | None, int]]:
+    """Every tally a rule needs: (name, event types, subject kind, distinct, window)."""
+    rule, found = compiled.rule, []
+    if compiled.count:
+        count = compiled.count
+        found.append((compiled.tally, count.of, rule.subject, count.distinct, count.within))
+    for condition in _conditions(rule):
+        for window in condition.windows:  # type: ignore[attr-defined]
+            name = tallies.key(window.types, rule.subject)
+            found.append((name, tuple(window.types), rule.subject, None, window.within))
+    if _asks_stage(rule):
+        found.append((stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN))
+    return found

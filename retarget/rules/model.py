@@ -1,0 +1,99 @@
+"""What a rule says, checked and typed: the one form between the YAML a person writes and the matcher the lane runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, Literal
+
+import msgspec
+
+from retarget.rules.conditions import Condition
+
+SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order"]
+Purpose = Literal["marketing", "service", "transactional"]
+Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
+
+# `again: never`: one decision per subject for good.
+NEVER: Final = -1
+# Stands for every event that the person caused (spec 3.3, win_back).
+ANYTHING: Final = "anything"
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided at each event of `of` by which at least `at_least` of them (or distinct `distinct` values) lie in `within` ms."""
+
+    of: tuple[str, ...]
+    at_least: int
+    within: int
+    distinct: Literal["product", "category"] | None = None
+
+
+class Quiet(msgspec.Struct, frozen=True, kw_only=True):
+    """Opened by `opens`, restarted by `touches` (both only where `when` holds), decided `after` ms of silence.
+
+    With empty `touches` it is a plain delay from the opening event.
+    """
+
+    after: int
+    opens: tuple[str, ...]
+    touches: tuple[str, ...]
+    when: Condition | None = None
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided at every event of one of the types `of`."""
+
+    of: tuple[str, ...]
+
+
+class Becomes(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided when the first state whose condition holds becomes another one; `states` in order of precedence."""
+
+    states: Mapping[str, Condition]
+
+
+class Ending(msgspec.Struct, frozen=True, kw_only=True):
+    """What ends an open episode: an event type (of the same subject only, with `same_subject`), or a condition."""
+
+    event: str | None = None
+    same_subject: bool = False
+    when: Condition | None = None
+
+
+class Audience(msgspec.Struct, frozen=True, kw_only=True):
+    """Add the person to the ad audience `add` until `expires` ms later or an ending event; or keep them in exactly
+    one of `by_state` (state of a `becomes` rule -> audience)."""
+
+    add: str | None = None
+    by_state: Mapping[str, str] = {}
+    expires: int | None = None
+
+
+class Step(msgspec.Struct, frozen=True, kw_only=True):
+    """One send, `after` ms from the decision of step 1; the first reachable and allowed of `channels` takes it."""
+
+    after: int = 0
+    channels: tuple[Channel, ...] = ()
+    template: str = ""
+    audience: Audience | None = None
+    condition: Condition | None = None
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule as its author wrote it. Durations are ms; `again` is ms, 0 (every time) or NEVER."""
+
+    name: str
+    version: str
+    description: str
+    subject: SubjectKind
+    trigger: Count | Quiet | Event | Becomes
+    condition: Condition | None = None
+    unless: tuple[Ending, ...] = ()
+    again: int = 0
+    steps: tuple[Step, ...]
+    priority: int = 50
+    purpose: Purpose = "marketing"
+    tags: tuple[str, ...] = ()
+    expires: int | None = None
+    hold_out: float = 0.0
+    why: str = ""

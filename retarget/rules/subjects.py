@@ -1,0 +1,58 @@
+"""Subjects: what an event is about, for each kind of subject that a rule may have (spec 1 and 3.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from retarget.touchpoints import Touchpoint
+
+
+def person(event: Touchpoint) -> list[str]:
+    """The person."""
+    return [event.user_id or event.anonymous_id or ""]
+
+
+def product(event: Touchpoint) -> list[str]:
+    """Each distinct product once, in the order of the items."""
+    items = event.items
+    if len(items) == 1:
+        only = items[0].product_id
+        return [only] if only else []
+    return list(dict.fromkeys(item.product_id for item in items if item.product_id))
+
+
+def category(event: Touchpoint) -> list[str]:
+    """Each distinct category of the event's own items once; an item without a product is in none."""
+    items = event.items
+    if len(items) == 1:
+        only = items[0]
+        return [only.category] if only.category and only.product_id else []
+    return list(dict.fromkeys(item.category for item in items if item.category and item.product_id))
+
+
+def cart(event: Touchpoint) -> list[str]:
+    """Its cart; the default cart is the empty text."""
+    return [event.cart_id or ""]
+
+
+def checkout(event: Touchpoint) -> list[str]:
+    """Its checkout; without an id that of its cart."""
+    return [event.checkout_id or event.cart_id or ""]
+
+
+def order(event: Touchpoint) -> list[str]:
+    """Its order; a purchase without an order id is an order of its own."""
+    if event.order_id:
+        return [event.order_id]
+    return [event.id or ""] if event.type == "purchase" else []
+
+
+OF: Final[Mapping[str, Callable[[Touchpoint], list[str]]]] = {
+    "person": person,
+    "product": product,
+    "category": category,
+    "cart": cart,
+    "checkout": checkout,
+    "order": order,
+}

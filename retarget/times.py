@@ -1,0 +1,55 @@
+"""Times and durations as the outside writes them, and the integers of milliseconds that the core counts in."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+SECOND: Final = 1_000
+MINUTE: Final = 60 * SECOND
+HOUR: Final = 60 * MINUTE
+DAY: Final = 24 * HOUR
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
+_DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+# The last moment that RFC 3339's four-digit years can name.
+LATEST: Final = 253_402_300_799_999
+
+
+def parse_duration(text: str) -> int:
+    """Milliseconds of `text` such as `30m`, `250ms` or `1d 12h`. Raises ValueError that shows the form."""
+    rest = _DURATION.sub("", text).strip()
+    parts = _DURATION.findall(text)
+    if rest or not parts:
+        if text.strip() == "0":
+            return 0
+        raise ValueError(
+            f"{text!r} is not a duration; write a number and a unit, such as 30m, 2s, 250ms, 1d 12h"
+        )
+    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+
+
+def format_duration(ms: int) -> str:
+    """The shortest writing of `ms` that parses back, largest unit first: `1d 12h`, `250ms`, `0s`."""
+    parts = []
+    for unit in ("d", "h", "m", "s", "ms"):
+        count, ms = divmod(ms, _UNITS[unit])
+        if count:
+            parts.append(f"{count}{unit}")
+    return " ".join(parts) or "0s"
+
+
+def parse_time(text: str) -> int:
+    """Epoch milliseconds of an RFC 3339 time; without a zone it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def format_time(ms: int) -> str:
+    """RFC 3339 in UTC with milliseconds and `Z`."""
+    return (_EPOCH + timedelta(milliseconds=ms)).strftime("%Y-%m-%dT%H:%M:%S.") + f"{ms % 1000:03d}Z"

@@ -1,0 +1,83 @@
+"""Touchpoints: one thing that happened to one person, in the canonical form that every dialect is mapped to."""
+
+from __future__ import annotations
+
+from typing import Any, Final, Literal, get_args
+
+import msgspec
+
+TouchpointType = Literal[
+    "view", "list_view", "search", "promo", "add", "remove", "cart_view", "cart", "wishlist", "wishlist_remove",
+    "checkout", "purchase", "payment_failed", "refund", "cancel", "coupon", "share", "review",
+    "email_delivered", "email_open", "email_click", "email_bounce", "email_spam", "unsubscribe",
+    "push_received", "push_open", "push_bounce", "ad_click", "store_visit", "chat", "social", "app_open",
+    "session", "page", "identify", "alias", "consent", "erase", "price_change", "stock_change", "score",
+    "profile", "heartbeat", "custom",
+]  # fmt: skip
+
+TYPES: Final[frozenset[str]] = frozenset(get_args(TouchpointType))
+
+# These need no person: they tell the time or change the catalogue.
+IMPERSONAL: Final[frozenset[str]] = frozenset({"heartbeat", "price_change", "stock_change"})
+
+# What happens to people rather than what they do; `win_back` and sessions ignore these.
+NOT_CAUSED_BY_PERSON: Final[frozenset[str]] = frozenset(
+    {"email_delivered", "email_open", "email_bounce", "email_spam", "push_received", "push_bounce",
+     "profile", "score", "heartbeat", "price_change", "stock_change"}
+)  # fmt: skip
+
+
+class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """One product line of an event; `price` is per unit in the event's currency."""
+
+    product_id: str | None = None
+    variant_id: str | None = None
+    name: str | None = None
+    category: str | None = None
+    brand: str | None = None
+    price: float | None = None
+    quantity: float | None = None
+    url: str | None = None
+    image_url: str | None = None
+
+
+class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
+    """A canonical touchpoint. `time` is epoch ms UTC; all ids are text; absent fields are None.
+
+    Decoding leaves `id` None and `time` -1 when the record has none: the caller sets them from the
+    record's position and timestamp before the event enters a lane.
+    """
+
+    id: str | None = None
+    type: str = "custom"
+    name: str | None = None
+    time: int = -1
+    user_id: str | None = None
+    anonymous_id: str | None = None
+    session_id: str | None = None
+    cart_id: str | None = None
+    checkout_id: str | None = None
+    order_id: str | None = None
+    device_id: str | None = None
+    items: list[Item] = []
+    value: float | None = None
+    currency: str | None = None
+    coupon: str | None = None
+    dwell_ms: float | None = None
+    query: str | None = None
+    position: float | None = None
+    source: str | None = None
+    medium: str | None = None
+    campaign: dict[str, Any] | None = None
+    channel: str | None = None
+    sentiment: str | float | None = None
+    store_id: str | None = None
+    geo: dict[str, Any] | None = None
+    traits: dict[str, Any] | None = None
+    consent: dict[str, Any] | None = None
+    trace: str | None = None
+
+    @property
+    def person(self) -> str:
+        """The key of the person this is about: `user_id` when known, else `anonymous_id`, else empty."""
+        return self.user_id or self.anonymous_id or ""

@@ -1,0 +1,145 @@
+"""What a lane needs from the outside: a store for its image, a log for its journal and outputs, a feed of records.
+
+Each port is small and states its promise; the real parts are in `streams.stores` and `streams.kafka`, the models for
+fault tests beside the tests. Lanes await nothing but these, so a scheduler can stop them at any external operation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import msgspec
+
+
+class Record(NamedTuple):
+    """One input record. `timestamp` is the record's own in epoch ms, -1 without one."""
+
+    topic: str
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+
+
+class Output(NamedTuple):
+    """One record to be emitted with a batch; its headers are added by the log."""
+
+    topic: str
+    key: bytes
+    value: bytes
+
+
+class LaneImage(NamedTuple):
+    """What the store holds of a lane besides journeys and waits; sequence 0 and empty meta when it holds nothing."""
+
+    sequence: int
+    meta: bytes
+
+
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that one batch changes in the store; written whole or not at all."""
+
+    expected: int  # the sequence that must be stored now; expected + 1 is stored afterwards
+    meta: bytes
+    journeys: Sequence[tuple[str, bytes]] = ()
+    forgotten: Sequence[str] = ()  # persons whose journey is removed
+    waits: Sequence[tuple[str, int]] = ()  # person -> due, epoch ms; replaces the person's wait
+    unwaited: Sequence[str] = ()  # persons without a wait from now on
+
+
+class UnknownOutcome(Exception):
+    """The call may or may not have had its effect. Store: send it again unchanged. Log: claim anew."""
+
+
+class Fenced(Exception):
+    """Another owner has claimed the lane since; claim anew if the lane is still ours."""
+
+
+class JourneyStore(Protocol):
+    """The image of every lane: a prefix of its journal, applied."""
+
+    async def image(self, lane: int) -> LaneImage:
+        """The stored sequence and meta of a lane. Raises UnknownOutcome when no answer came."""
+
+    async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at, atomically."""
+
+    async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """At most `limit` waits with after < due <= until as (due, person) in that order, with the sequence read at.
+
+        When the limit cuts inside one due time, the rest of that due time is included.
+        """
+
+    async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
+        """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
+
+        The caller is done when that is expected + 1, whoever wrote it. Raises UnknownOutcome.
+        """
+
+
+class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """All that a replay of one batch needs, and what its outputs were. Times are epoch ms."""
+
+    sequence: int
+    incarnation: int = 0
+    frontier: dict[str, int] = {}  # topic -> next offset to read after this batch
+    worked: int = 0  # events applied and waits decided in this batch
+    clock: int = 0
+    now: int = 0
+    tick: int | None = None  # wall clock that moved an idle lane
+    bundle: str = ""
+    pauses: dict[str, int] = {}  # kill switches in force: rule or channel -> since
+    outputs: int = 0
+    digest: str = ""
+    writer: str = ""  # idempotent mode: the claim token of the writer
+    acknowledged: int = 0  # idempotent mode: all outputs up to this sequence are known to be in their topics
+    claim: str | None = None  # idempotent mode: this record is a claim with that token
+
+
+class History(NamedTuple):
+    """The valid journal from some point on: (offset, record) with ascending sequence; outputs above `acknowledged`
+    may be missing in their topics (never in transactional mode)."""
+
+    records: list[tuple[int, JournalRecord]]
+    acknowledged: int
+
+
+class LaneLog(Protocol):
+    """The Kafka side of one lane: its journal, its outputs and its inputs by position."""
+
+    async def claim(self) -> None:
+        """Shut out every former owner and settle what they left open. Raises UnknownOutcome, Fenced."""
+
+    async def history(self, offset: int) -> History:
+        """Every valid journal record from `offset` up to the end as it was when this call began."""
+
+    async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
+        """Put the record and the outputs into the log, all or none; the record's offset.
+
+        Raises UnknownOutcome or Fenced; the claim is void then.
+        """
+
+    async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
+        """Idempotent mode: send the outputs of a replayed record once more under the same headers."""
+
+    async def read(self, topic: str, start: int, end: int) -> list[Record]:
+        """The records of this lane's partition of `topic` with start <= offset < end. Raises LaneRefused when they
+        are gone."""
+
+    async def close(self) -> None:
+        """Release producers and readers."""
+
+
+class Feed(Protocol):
+    """New records of a lane's input topics, in chunks as they were fetched."""
+
+    async def start(self, frontier: dict[str, int]) -> None:
+        """(Re)start delivery from these offsets; whatever was buffered before is dropped."""
+
+    async def take(self, records: int, wait_ms: int) -> list[Record]:
+        """Some new records in topic-offset order, at most `records`; empty when none came for `wait_ms`."""
+
+    def caught_up_at(self) -> int | None:
+        """The wall time (ms) of the latest fetch answer that showed every input topic read to its end, with
+        nothing buffered; None when behind."""
