@@ -14,6 +14,7 @@ from streams.kafka.ending import end_once
 
 MAX_RECORD_BYTES: Final = 4 * 1024 * 1024
 MAX_BATCH_BYTES: Final = 256 * 1024
+TOPIC_RECORD_BYTES: Final = MAX_RECORD_BYTES + MAX_BATCH_BYTES  # with what surrounds the largest record
 REQUEST_TIMEOUT_MS: Final = 15_000
 _TRANSACTION_TIMEOUT_MS: Final = 15_000
 _GRACE_S: Final = 2.0

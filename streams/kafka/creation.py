@@ -1,5 +1,6 @@
 """Topics made, or found to be as they must be."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -8,10 +9,12 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from retarget.errors import BadInput, Unreachable
-from streams.kafka.connection import MAX_BATCH_BYTES, MAX_RECORD_BYTES, KafkaAddress
+from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.topics import TopicSpec
 
 _REPLICAS: Final = 3
+_READY_S: Final = 15.0
+_POLL_S: Final = 0.05
 _POLICY: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
 
@@ -24,12 +27,14 @@ async def create_or_check(address: KafkaAddress, specs: Sequence[TopicSpec]) -> 
     admin = address.admin()
     try:
         await admin.start()
-        existing = await _partitions(admin)
-        created, problems = await _create(admin, [spec for spec in specs if spec.name not in existing])
+        before = await _partitions(admin)
+        created, refused = await _create(admin, [spec for spec in specs if spec.name not in before])
+        existing = await _ready(admin, {spec.name for spec in specs} - refused.keys())
+        problems = list(refused.values())
         found = [spec for spec in specs if spec.name in existing]
         problems += [line for spec in found for line in _counted(spec, existing[spec.name])]
         problems += await _kept(admin, [spec.name for spec in found if spec.keep == "forever"])
-    except KafkaError as error:
+    except (KafkaError, TimeoutError) as error:
         raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", repr(error)) from error
     finally:
         await admin.close()
@@ -39,32 +44,44 @@ async def create_or_check(address: KafkaAddress, specs: Sequence[TopicSpec]) -> 
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
-    return {one["topic"]: len(one["partitions"]) for one in await admin.describe_topics()}
+    """The partitions of every topic whose partitions all have a leader."""
+    return {
+        topic["topic"]: len(topic["partitions"])
+        for topic in await admin.describe_topics()
+        if all(partition["leader"] >= 0 for partition in topic["partitions"])
+    }
 
 
-async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> tuple[list[str], list[str]]:
-    """The names created, and a line for each that the broker refused."""
+async def _ready(admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, int]:
+    """The partitions of every topic, once the brokers know those of `names`. Raises TimeoutError."""
+    async with asyncio.timeout(_READY_S):
+        while not (existing := await _partitions(admin)).keys() >= names:  # noqa: ASYNC110 - brokers signal nothing
+            await asyncio.sleep(_POLL_S)
+        return existing
+
+
+async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> tuple[list[str], dict[str, str]]:
+    """The names created, and a line for each name that the broker refused."""
     if not specs:
-        return [], []
+        return [], {}
     replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
     wanted = [
         NewTopic(spec.name, spec.partitions, replicas, topic_configs=_configuration(spec)) for spec in specs
     ]
     answer = await admin.create_topics(wanted)
     created: list[str] = []
-    problems: list[str] = []
+    refused: dict[str, str] = {}
     for name, code, *detail in answer.topic_errors:
         kind = for_code(code)
         if not kind.errno:
             created.append(name)
         elif kind is not TopicAlreadyExistsError:  # another worker was faster
-            problems.append(f"topic {name}: the broker refuses to create it: {kind.__name__} {detail}")
-    return created, problems
+            refused[name] = f"topic {name}: the broker refuses to create it: {kind.__name__} {detail}"
+    return created, refused
 
 
 def _configuration(spec: TopicSpec) -> dict[str, str]:
-    # Room for one record of the largest size with what surrounds it.
-    size = {"max.message.bytes": str(MAX_RECORD_BYTES + MAX_BATCH_BYTES)}
+    size = {"max.message.bytes": str(TOPIC_RECORD_BYTES)}
     return size | ({_POLICY: "delete", _RETENTION: "-1"} if spec.keep == "forever" else {})
 
 

@@ -6,12 +6,18 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalOperation, InvalidProducerEpoch, KafkaError, ProducerFenced
+from aiokafka.errors import (
+    IllegalOperation,
+    InvalidProducerEpoch,
+    KafkaError,
+    MessageSizeTooLargeError,
+    ProducerFenced,
+)
 
 from retarget.errors import LaneRefused
 from streams import topics
 from streams.kafka import journal
-from streams.kafka.connection import KafkaAddress, discard
+from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.reader import Reader
 from streams.kafka.sending import Outgoing
 from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
@@ -98,6 +104,11 @@ class LaneOnKafka:
             self._void()
             if isinstance(error, ProducerFenced | InvalidProducerEpoch):
                 raise Fenced(f"lane {self._lane} has been claimed by another worker") from error
+            if isinstance(error, MessageSizeTooLargeError):
+                raise LaneRefused(
+                    f"lane {self._lane}: a topic refuses a record as too large, and would again: set "
+                    f"max.message.bytes of {self._journal} and the output topics to {TOPIC_RECORD_BYTES}"
+                ) from error
             if isinstance(error, _KAFKA_FAILED):
                 raise UnknownOutcome(f"lane {self._lane}: {error!r}") from error
             raise

@@ -85,7 +85,7 @@ class Reader:
             latest = await self._offset(topic, partition, _LATEST)
             # The embedded broker takes the first offset of its last batch for the latest; its answers to a
             # fetch are right, but for one that may not wait at all.
-            answer = await self._fetch(topic, partition, latest, latest, _UNCOMMITTED, wait_ms=1)
+            answer = await self._fetch(topic, partition, (latest, latest), _UNCOMMITTED, wait_ms=1)
             return max(latest, answer.high_watermark)
 
     async def read(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
@@ -116,7 +116,7 @@ class Reader:
         try:
             async with asyncio.timeout(self._deadline_s):
                 while True:
-                    answer = await self._retried_fetch(topic, partition, position, end)
+                    answer = await self._fetch(topic, partition, (position, end))
                     if answer.position > position:
                         return answer
                     high_watermark = answer.high_watermark
@@ -128,24 +128,29 @@ class Reader:
                 f"{high_watermark}: a transaction may be open, or the broker does not answer"
             ) from None
 
-    async def _retried_fetch(self, topic: str, partition: int, position: int, end: int) -> Fetched:
+    async def _fetch(
+        self,
+        topic: str,
+        partition: int,
+        span: tuple[int, int],
+        isolation: int = _COMMITTED,
+        *,
+        wait_ms: int = _WAIT_MS,
+    ) -> Fetched:
+        """One answer about the offsets of `span`; asked again until there is one."""
+        position, end = span
+        wanted = [(topic, [(partition, position, _FETCH_BYTES if position < end else 1)])]
+        request = FetchRequest(wait_ms, 1, _FETCH_BYTES, isolation, wanted, rack_id="")
         while True:
             try:
-                return await self._fetch(topic, partition, position, end, _COMMITTED, wait_ms=_WAIT_MS)
+                answer = await self._ask(topic, partition, request)
+                _, code, high_watermark, _, _, aborted, *_, data = _partition_answer(answer)
+                _check(code)
+                return _unpack(topic, partition, span, (aborted, data), high_watermark)
             except OffsetOutOfRangeError:
                 raise
             except KafkaError as error:
                 await self._recover(error)
-
-    async def _fetch(
-        self, topic: str, partition: int, position: int, end: int, isolation: int, *, wait_ms: int
-    ) -> Fetched:
-        wanted = [(topic, [(partition, position, _FETCH_BYTES if position < end else 1)])]
-        request = FetchRequest(wait_ms, 1, _FETCH_BYTES, isolation, wanted, rack_id="")
-        answer = await self._ask(topic, partition, request)
-        _, code, high_watermark, _, _, aborted, *_, data = _partition_answer(answer)
-        _check(code)
-        return _unpack(topic, partition, (position, end), (aborted, data), high_watermark)
 
     async def _offset(self, topic: str, partition: int, which: int) -> int:
         """First or latest offset; asked again until there is an answer."""

@@ -30,7 +30,7 @@ from streams.kafka.connection import MAX_RECORD_BYTES
 from streams.kafka.sending import send, stamped
 from streams.ports import Fenced, JournalRecord, Output, UnknownOutcome
 from streams.topics import TopicSpec
-from tests.support.kafka.real_kafka import RealKafka
+from tests.support.kafka.real_kafka import RealKafka, create_topic
 
 Log = TransactionalLog | IdempotentLog
 Name = Callable[[str], str]
@@ -424,6 +424,24 @@ async def test_a_claim_without_a_broker_is_of_unknown_outcome() -> None:
         await log.close()
 
 
+async def test_a_refused_output_takes_its_whole_batch_with_it(
+    real_kafka: RealKafka, unique_name: Name
+) -> None:
+    """When one topic takes no record of that size, nothing of the batch is seen; the remedy is named."""
+    async with world(Side(real_kafka.bootstrap, TransactionalLog), unique_name) as here:
+        narrow = unique_name("narrow")
+        await create_topic(real_kafka.bootstrap, narrow, 1, {"max.message.bytes": "1000"})
+        log = here.log()
+        await log.claim()
+        wide = Output(narrow, b"p", random.Random(1).randbytes(5000))
+        with pytest.raises(LaneRefused, match=r"max\.message\.bytes"):
+            await log.commit(batch(1), [*here.outputs(1), wide])
+        assert await take_over(here, log) == 0
+        assert await here.emitted() == []
+        await log.commit(batch(1), here.outputs(1))
+        assert await here.emitted() == here.expected(1)
+
+
 async def test_a_lost_answer_to_the_end_of_a_transaction_is_an_unknown_outcome(
     real_kafka: RealKafka, unique_name: Name, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -481,3 +499,13 @@ async def test_a_reader_outlives_a_restart_of_the_broker(own_kafka: RealKafka, u
         own_kafka.stop()
         own_kafka.start()
         assert await here.emitted() == here.expected(1)
+
+
+async def test_a_compacted_journal_is_refused(real_kafka: RealKafka, unique_name: Name) -> None:
+    """A topic that a replay needs may not lose records to compaction; one that it does not need may."""
+    name = unique_name("compacted")
+    await create_topic(real_kafka.bootstrap, name, 2, {"cleanup.policy": "compact"})
+    address = KafkaAddress(bootstrap=real_kafka.bootstrap)
+    with pytest.raises(BadInput, match=f"{name} has cleanup.policy=compact"):
+        await create_or_check(address, [TopicSpec(name, 2, exact=True, keep="forever")])
+    assert await create_or_check(address, [TopicSpec(name, 2, exact=True, keep="broker")]) == []
