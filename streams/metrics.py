@@ -9,7 +9,15 @@ import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Metric, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Metric,
+    ProcessCollector,
+    generate_latest,
+)
 
 from retarget.errors import RejectReason
 
@@ -216,6 +224,7 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry, *, version: str = "") -> None:
         """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
+        ProcessCollector(registry=registry)
         make = _Maker(registry)
         self.input = InputMetrics(make)
         self.decision = DecisionMetrics(make)
