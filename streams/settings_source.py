@@ -20,8 +20,8 @@ CONFIG: Final = "RETARGET_CONFIG"
 DEFAULT: Final = "default"
 NO_VALUE: Final = object()
 _OPEN_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
-# The path of the file and the tests' data sets; they configure the command, not the engine.
-_NOT_SETTINGS: Final = frozenset({CONFIG, "RETARGET_DATA"})
+# The path of the file, and what only the tests look for.
+_NOT_SETTINGS: Final = re.compile(r"RETARGET_(CONFIG|DATA|KAFKA_HOME|TEST_.*)")
 # Kubernetes puts these into every container beside a service whose name begins with `retarget`.
 _SERVICE_LINK: Final = re.compile(r"RETARGET_(.*_)?(SERVICE_(HOST|PORT.*)|PORT_\d+_.*)|RETARGET_PORT")
 
@@ -148,7 +148,7 @@ def of_environment(environ: Mapping[str, str], known: Mapping[str, Declared]) ->
 
 
 def _is_other(name: str) -> bool:
-    return name in _NOT_SETTINGS or _SERVICE_LINK.fullmatch(name) is not None
+    return any(known.fullmatch(name) for known in (_NOT_SETTINGS, _SERVICE_LINK))
 
 
 def _key_of(name: str, names: Mapping[str, str], opened: Mapping[str, str]) -> str:

@@ -184,6 +184,8 @@ def test_variables_of_others_are_left_alone() -> None:
     environ = {
         "PATH": "/bin",
         "RETARGET_DATA": "/data",
+        "RETARGET_KAFKA_HOME": "/opt/kafka",
+        "RETARGET_TEST_KAFKA": "localhost:1",
         "RETARGET_KAFKA_EMIT": "",
         "RETARGET_PORT": "tcp://10.0.0.1:80",
         "RETARGET_PORT_80_TCP_ADDR": "10.0.0.1",
