@@ -17,6 +17,7 @@ from aiokafka.protocol.transaction import EndTxnRequest
 
 from retarget.errors import BadInput, LaneRefused, Unreachable
 from streams import topics
+from streams.embedded import EmbeddedBroker
 from streams.embedded.processes import free_port
 from streams.kafka import (
     IdempotentLog,
@@ -509,3 +510,14 @@ async def test_a_compacted_journal_is_refused(real_kafka: RealKafka, unique_name
     with pytest.raises(BadInput, match=f"{name} has cleanup.policy=compact"):
         await create_or_check(address, [TopicSpec(name, 2, exact=True, keep="forever")])
     assert await create_or_check(address, [TopicSpec(name, 2, exact=True, keep="broker")]) == []
+
+
+async def test_a_superseded_claim_gets_no_history(embedded_broker: EmbeddedBroker, unique_name: Name) -> None:
+    """In idempotent mode a lane learns before its first batch that another worker has claimed it."""
+    async with world(Side(embedded_broker.bootstrap, IdempotentLog), unique_name) as here:
+        former, owner = here.log(), here.log()
+        await former.claim()
+        await owner.claim()
+        with pytest.raises(Fenced):
+            await former.history(0)
+        assert (await owner.history(0)).records == []
