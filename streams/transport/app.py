@@ -7,6 +7,7 @@ from typing import Any
 
 import faust
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 
 from streams.transport.settings import ReadSettings
 
@@ -28,9 +29,19 @@ def app_options(read: ReadSettings) -> dict[str, Any]:
         "table_standby_replicas": 0,
         "topic_allow_declare": False,
         "topic_disable_leader": True,
+        "TableManager": NoTables,
         "web_enabled": False,
         "worker_redirect_stdouts": False,
     }
+
+
+class NoTables(TableManager):
+    """Faust resumes the flow where it recovers tables; there are none to wait for."""
+
+    async def on_start(self) -> None:
+        """As Faust, without its second of patience for tables that may still be declared."""
+        await self._update_channels()
+        await self.recovery.start()
 
 
 class OnlyReading(BootStrategy):

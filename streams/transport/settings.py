@@ -9,6 +9,7 @@ class ReadSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Settings of one worker's consumer that Faust has no name for."""
 
     worker_id: str  # the static member of the group: a restart under the same id moves nothing
+    alone: bool = False  # take every partition without a group: at once, but only for a single worker
     session_timeout_ms: int = 15_000  # a worker silent for so long has lost its lanes
     read_committed: bool = True
     fetch_max_wait_ms: int = 50

@@ -6,7 +6,7 @@ Heartbeats go on there while the main loop is busy. All here runs in that loop, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
@@ -64,7 +64,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         read = _settings(transport)
         return aiokafka.AIOKafkaConsumer(
             client_id=conf.broker_client_id,
-            group_id=conf.id,
+            group_id=None if read.alone else conf.id,
             group_instance_id=read.worker_id,
             bootstrap_servers=server_list(transport.url, _KAFKA_PORT),
             partition_assignment_strategy=[NumberAssignor(read.worker_id, taken=self._hold_assigned)],
@@ -94,7 +94,29 @@ class ChunkThread(AIOKafkaConsumerThread):
         for partition in partitions:
             consumer.seek(partition, 0)
             consumer.pause(partition)
-        return cast("int", consumer._coordinator.generation)  # noqa: SLF001 - aiokafka tells it nowhere else
+        return _generation(consumer)
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group for these topics or, alone, take all of their partitions."""
+        if _settings(self.transport).alone:
+            await self.call_thread(self._take_all, sorted(topics))
+        else:
+            await super().subscribe(topics)
+
+    async def _take_all(self, topics: Sequence[str]) -> None:
+        consumer = self._ensure_consumer()
+        counts = [await consumer._client._wait_on_metadata(topic) for topic in topics]  # noqa: SLF001
+        partitions = [
+            TopicPartition(topic, each) for topic, count in zip(topics, counts, strict=True) for each in count
+        ]
+        consumer.assign(partitions)
+        self._hold_assigned(partitions)
+        self.app.on_rebalance_start()
+        self.app.consumer_generation_id = _generation(consumer)
+        # Faust's answer to an assignment waits for the end of the subscription, which is this call.
+        self.add_future(
+            self.on_partitions_assigned({TP(*each) for each in partitions}, _generation(consumer))
+        )
 
     async def on_thread_stop(self) -> None:
         """Stop the consumer; it leaves the group on the way, if it shall."""
@@ -201,7 +223,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         return drain(
             consumer._fetcher,  # noqa: SLF001
             seeks=self._seeks,
-            generation=consumer._coordinator.generation,  # noqa: SLF001
+            generation=_generation(consumer),
             limit=_settings(self.transport).chunk_records,
         )
 
@@ -225,6 +247,11 @@ class ChunkThread(AIOKafkaConsumerThread):
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Faust's alarm knows no held partitions; the worker has a watchdog of its own."""
+
+
+def _generation(consumer: aiokafka.AIOKafkaConsumer) -> int:
+    """The group's, 0 without a group."""
+    return getattr(consumer._coordinator, "generation", 0)  # noqa: SLF001 - aiokafka tells it nowhere else
 
 
 def _settings(transport: TransportT) -> ReadSettings:

@@ -1,9 +1,11 @@
 """The shell against real brokers: what arrives, in which order, and who gets which partition numbers."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -22,7 +24,7 @@ from streams.transport.positions import Admission, Positions
 from tests.support.kafka.real_kafka import RealKafka, create_topic
 
 _WITHIN_S: Final = 40.0
-_SESSION_MS: Final = 6000
+_SESSION_MS: Final = 6000  # the least that Kafka allows
 
 
 class Worker:
@@ -36,8 +38,8 @@ class Worker:
         *,
         name: str = "a",
         start: int = 0,
-        chunk_records: int = 1000,
         catch_faults: bool = False,
+        **read: Any,  # noqa: ANN401 - of ReadSettings
     ) -> None:
         self.start_at, self.numbers, self.held = start, set[int](), set[tuple[str, int]]()
         self.chunks: list[Chunk] = []
@@ -49,9 +51,7 @@ class Worker:
             app_id=group,
             bootstrap=broker,
             topics=topics,
-            read=ReadSettings(
-                worker_id=f"{group}-{name}", session_timeout_ms=_SESSION_MS, chunk_records=chunk_records
-            ),
+            read=ReadSettings(worker_id=f"{group}-{name}", **read),
             on_assigned=self._assigned,
             on_revoked=self._revoked,
             on_chunk=self._chunk,
@@ -221,7 +221,9 @@ async def test_all_records_arrive_in_order_from_the_sought_offset(
 ) -> None:
     """10,000 records on four partitions of two topics come without gap or repeat from offset 50 on."""
     await produce(embedded_broker.bootstrap, two_topics, partitions=4, each=1250)
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics, start=50, chunk_records=500)
+    worker = Worker(
+        embedded_broker.bootstrap, unique_name("group"), two_topics, alone=True, start=50, chunk_records=500
+    )
     async with worker.shell:
         await worker.until(lambda: worker.count() >= 8 * 1200)
     for topic in two_topics:
@@ -238,7 +240,7 @@ async def test_a_partition_is_silent_until_it_is_resumed(
 ) -> None:
     """What was sought but not resumed delivers nothing, while the others are read to their ends."""
     await produce(embedded_broker.bootstrap, two_topics, partitions=4, each=100)
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics)
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics, alone=True)
     silent = two_topics[0]
     worker.held = {(silent, 2)}
     async with worker.shell as shell:
@@ -260,7 +262,7 @@ async def test_after_a_seek_nothing_from_before_it_arrives(
     """A lane that goes back in the middle of a stream of small chunks gets exactly the records from there."""
     topic = two_topics[0]
     await produce(embedded_broker.bootstrap, [topic], partitions=1, each=500)
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic], chunk_records=10)
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic], alone=True, chunk_records=10)
     async with worker.shell as shell:
         await worker.until(lambda: worker.count() >= 100)
         worker.chunks.clear()
@@ -274,7 +276,7 @@ async def test_the_end_of_a_partition_is_known(
 ) -> None:
     """Read to its end, a partition is caught up as of the last answer; before that it is not."""
     topic = two_topics[0]
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic])
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic], alone=True)
     async with worker.shell as shell:
         await produce(embedded_broker.bootstrap, [topic], partitions=1, each=10)
         await worker.until(lambda: worker.count() == 10 and shell.position(topic, 0) is not None)
@@ -284,6 +286,18 @@ async def test_the_end_of_a_partition_is_known(
         assert shell.highwater(topic, 0) == shell.position(topic, 0) == 10
 
 
+async def test_a_signal_ends_a_run_in_good_order(
+    embedded_broker: EmbeddedBroker, two_topics: list[str], unique_name: Callable[[str], str]
+) -> None:
+    """SIGTERM lets the lanes go, and the run returns without an error."""
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics, alone=True)
+    running = asyncio.create_task(worker.shell.run())
+    await worker.until(lambda: worker.numbers == {0, 1, 2, 3})
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(running, _WITHIN_S)
+    assert worker.revoked == [{0, 1, 2, 3}]
+
+
 # -- what goes wrong --
 
 
@@ -291,7 +305,7 @@ async def test_an_offset_that_is_gone_ends_the_shell(
     embedded_broker: EmbeddedBroker, two_topics: list[str], unique_name: Callable[[str], str]
 ) -> None:
     """A position outside the log is an error, never a jump."""
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics[:1], start=10**6)
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics[:1], alone=True, start=10**6)
     async with worker.shell as shell, asyncio.timeout(_WITHIN_S):
         with pytest.raises(FetchFailed, match="OffsetOutOfRange"):
             await shell.wait()
@@ -302,7 +316,9 @@ async def test_an_offset_that_is_gone_can_be_told_instead(
 ) -> None:
     """With `on_fault` every partition concerned is told once and paused, and the shell lives on."""
     topic = two_topics[0]
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic], start=10**6, catch_faults=True)
+    worker = Worker(
+        embedded_broker.bootstrap, unique_name("group"), [topic], alone=True, start=10**6, catch_faults=True
+    )
     async with worker.shell as shell:
         await worker.until(lambda: len(worker.faults) >= 4)
         assert {fault.partition for fault in worker.faults} == {(topic, number) for number in range(4)}
@@ -317,7 +333,7 @@ async def test_an_error_of_the_lanes_ends_the_shell(
     embedded_broker: EmbeddedBroker, two_topics: list[str], unique_name: Callable[[str], str]
 ) -> None:
     """Faust would restart the agent and skip the chunk; the shell ends with the error instead."""
-    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics)
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), two_topics, alone=True)
     worker.fail = ValueError("of the lane")
     async with worker.shell as shell, asyncio.timeout(_WITHIN_S):
         await produce(embedded_broker.bootstrap, two_topics, partitions=4, each=10)
@@ -345,7 +361,7 @@ async def test_two_workers_share_numbers_and_a_stop_hands_them_on(
 
 async def hand_over(broker: str, topics: list[str], group: str, *, leave: bool) -> None:
     """Two workers share four numbers; one ends, the other goes on with all of them and new records."""
-    one, two = Worker(broker, group, topics, name="a"), Worker(broker, group, topics, name="b")
+    one, two = (Worker(broker, group, topics, name=name, session_timeout_ms=_SESSION_MS) for name in "ab")
     async with one.shell:
         await one.until(lambda: one.numbers == {0, 1, 2, 3})
         await two.shell.start()
@@ -372,7 +388,8 @@ async def test_two_workers_on_a_real_broker(
     topics = [unique_name("touchpoints"), unique_name("merge")]
     for topic in topics:
         await create_topic(real_kafka.bootstrap, topic, 4)
-    await hand_over(real_kafka.bootstrap, topics, unique_name("group"), leave=leave)
+    group = unique_name("group")
+    await hand_over(real_kafka.bootstrap, topics, group, leave=leave)
 
 
 @pytest.mark.slow
@@ -382,14 +399,16 @@ async def test_a_restart_under_the_same_id_moves_nothing(
     """A worker that stops without leaving has its numbers again at once, and the other one hears nothing."""
     topic, group = unique_name("touchpoints"), unique_name("group")
     await create_topic(real_kafka.bootstrap, topic, 4)
-    one, two = (Worker(real_kafka.bootstrap, group, [topic], name=name) for name in "ab")
+    one, two, again = (
+        Worker(real_kafka.bootstrap, group, [topic], name=name, session_timeout_ms=_SESSION_MS)
+        for name in "abb"
+    )
     async with one.shell:
         await two.shell.start()
         await two.until(lambda: len(two.numbers) == 2)
         had = two.numbers
         await two.shell.stop(leave=False)
         revocations = len(one.revoked)
-        again = Worker(real_kafka.bootstrap, group, [topic], name="b")
         async with again.shell:
             await again.until(lambda: again.numbers == had)
             await produce(real_kafka.bootstrap, [topic], partitions=4, each=5)
@@ -408,7 +427,7 @@ async def test_aborted_records_stay_out_and_markers_are_passed(
     """Of a committed, an aborted and an open transaction the first arrives; an open one is not the end."""
     topic, group = unique_name("merge"), unique_name("group")
     await create_topic(real_kafka.bootstrap, topic, 1)
-    worker = Worker(real_kafka.bootstrap, group, [topic])
+    worker = Worker(real_kafka.bootstrap, group, [topic], session_timeout_ms=_SESSION_MS)
     async with (
         worker.shell as shell,
         producing(real_kafka.bootstrap, transactional_id=group, compression_type="lz4") as producer,
