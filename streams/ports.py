@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 import msgspec
 
 
-class Record(NamedTuple):
+class Record(msgspec.Struct, frozen=True, gc=False):
     """One input record. `timestamp` is the record's own in epoch ms, -1 without one."""
 
     topic: str
@@ -98,8 +98,10 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class History(NamedTuple):
-    """The valid journal from some point on: (offset, record) with ascending sequence; outputs above `acknowledged`
-    may be missing in their topics (never in transactional mode)."""
+    """The valid journal from some point on: (offset, record) with ascending sequence.
+
+    Outputs above `acknowledged` may be missing in their topics (never in transactional mode).
+    """
 
     records: list[tuple[int, JournalRecord]]
     acknowledged: int
@@ -124,8 +126,13 @@ class LaneLog(Protocol):
         """Idempotent mode: send the outputs of a replayed record once more under the same headers."""
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
-        """The records of this lane's partition of `topic` with start <= offset < end. Raises LaneRefused when they
-        are gone."""
+        """The records of this lane's partition of `topic` with start <= offset < end.
+
+        Raises LaneRefused when they are gone.
+        """
+
+    async def beginning(self, topic: str) -> int:
+        """The first offset that this lane's partition of `topic` still has."""
 
     async def close(self) -> None:
         """Release producers and readers."""
@@ -137,9 +144,14 @@ class Feed(Protocol):
     async def start(self, frontier: dict[str, int]) -> None:
         """(Re)start delivery from these offsets; whatever was buffered before is dropped."""
 
-    async def take(self, records: int, wait_ms: int) -> list[Record]:
-        """Some new records in topic-offset order, at most `records`; empty when none came for `wait_ms`."""
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:
+        """At most `records` new records, each topic's in order of offset.
+
+        Waits at most `idle_ms` for the first one (empty when none came) and then `wait_ms` for more.
+        """
 
     def caught_up_at(self) -> int | None:
-        """The wall time (ms) of the latest fetch answer that showed every input topic read to its end, with
-        nothing buffered; None when behind."""
+        """The wall time of the latest fetch answer that showed every input read to its end; None when behind.
+
+        Epoch ms; behind is also who has taken in records that `take` has not given out.
+        """

@@ -34,7 +34,7 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
     for scope, caps in applying(policy, rule, channel):
         for cap in caps:
             seen = sum(1 for send in journey.sends if at - cap.within < send.at and _counts(send, scope))
-            if seen >= cap.count:
+            if seen >= cap.most:
                 return Over(scope, seen, cap)
     return None
 
@@ -48,7 +48,7 @@ def _counts(send: Send, scope: str) -> bool:
 def describe(policy: Policy, rule: Rule, channel: str) -> list[dict[str, Any]]:
     """The caps that were looked at, for the decision record."""
     return [
-        {"scope": scope, "count": cap.count, "within_ms": cap.within}
+        {"scope": scope, "count": cap.most, "within_ms": cap.within}
         for scope, caps in applying(policy, rule, channel)
         for cap in caps
     ]

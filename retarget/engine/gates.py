@@ -137,7 +137,7 @@ class Judgement:
         if over is None:
             self._note("cap", None, caps.describe(self.policy, self.candidate.rule, self.channels[0]))
         else:
-            limit = {"scope": over.scope, "count": over.cap.count, "within_ms": over.cap.within}
+            limit = {"scope": over.scope, "count": over.cap.most, "within_ms": over.cap.within}
             self._note("cap", over.seen, limit)
         return over is not None
 

@@ -12,9 +12,9 @@ from retarget.times import DAY, HOUR, MINUTE
 
 
 class Cap(NamedTuple):
-    """At most `count` sends in (t - within, t]; within in ms."""
+    """At most `most` sends in (t - within, t]; within in ms."""
 
-    count: int
+    most: int
     within: int
 
 
@@ -32,7 +32,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the gates hold candidates against. Durations are ms.
 
     `caps_total` count marketing over all channels; `caps` holds further ones by channel, purpose or tag. `zone_of`
-    finds a time zone by its IANA name and answers None for an unknown one.
+    finds a time zone by its IANA name and answers None for an unknown one. On `external` channels the channel service
+    looks up the address of an identified person.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -40,7 +41,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_window: int = DAY
     max_delay: int = HOUR
     consent_assumed: bool = False
-    address_external: bool = True
+    external: frozenset[str] = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
     quiet_hours: QuietHours = QuietHours()
     caps_total: tuple[Cap, ...] = (Cap(3, DAY), Cap(8, 7 * DAY))
     caps: Mapping[str, tuple[Cap, ...]] = msgspec.field(

@@ -28,7 +28,7 @@ def address(journey: Journey, channel: str, policy: Policy) -> dict[str, Any] | 
     known = {key: journey.traits[key] for key in ADDRESSES.get(channel, ()) if journey.traits.get(key)}
     if known or channel in ALWAYS:
         return known
-    if journey.user_id and policy.address_external:
+    if journey.user_id and channel in policy.external:
         return {"external": journey.user_id}
     return None
 

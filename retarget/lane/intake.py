@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
-from retarget.errors import Rejected
+from retarget.errors import Rejected, RejectReason
 from retarget.times import format_time
 from retarget.touchpoints import IMPERSONAL, Touchpoint
 
 Decode = Callable[[bytes], Touchpoint]
 _encoder: Final = msgspec.json.Encoder()
+# So much of an error's text goes into its dead letter.
+DETAIL: Final = 300
 
 
 class Arrival(NamedTuple):
@@ -59,14 +61,28 @@ class Intake:
         return min(event.time, timestamp)
 
     def _dead(self, topic: str, offset: int, timestamp: int, raw: bytes, problem: Rejected) -> bytes:
-        letter: dict[str, Any] = {
-            "reason": problem.reason,
-            "detail": problem.detail,
-            "topic": topic,
-            "partition": self._partition,
-            "offset": offset,
-            "time": format_time(timestamp) if timestamp >= 0 else None,
-            "raw": base64.b64encode(raw).decode(),
-            "schema": 1,
-        }
+        time = format_time(timestamp) if timestamp >= 0 else None
+        letter = DeadLetter(
+            problem.reason, problem.detail, topic, self._partition, offset, time, base64.b64encode(raw).decode()
+        )
         return _encoder.encode(letter)
+
+
+class DeadLetter(msgspec.Struct):
+    """A record that could not be used: where it stood, why, and its bytes in base64."""
+
+    reason: RejectReason
+    detail: str
+    topic: str
+    partition: int | None
+    offset: int
+    time: str | None
+    raw: str
+    schema: int = 1
+
+
+def failed(event: Touchpoint, topic: str, offset: int, error: Exception) -> bytes:
+    """The dead letter of an event that a rule could not stand; the journey keeps what the event told it."""
+    detail = f"{type(error).__name__}: {error}"[:DETAIL]
+    raw = base64.b64encode(_encoder.encode(event)).decode()
+    return _encoder.encode(DeadLetter("rule_failed", detail, topic, None, offset, format_time(event.time), raw))

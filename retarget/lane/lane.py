@@ -15,13 +15,11 @@ from retarget.engine.moment import Moment, Result
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.hold import Held, Hold
-from retarget.lane.intake import Arrival
+from retarget.lane.intake import Arrival, failed
 from retarget.lane.waits import Waits
 from retarget.touchpoints import Touchpoint
 
 NEVER: Final = -1
-# An event that the rules failed on is set aside with this many characters of the error.
-DETAIL: Final = 300
 
 
 class Batch:
@@ -124,7 +122,7 @@ class _Run:
                 return False
             if event.time < lane.clock:
                 self._late += 1
-            self._apply(event)
+            self._apply(event, arrival.topic, arrival.offset)
         self._batch.consumed += 1
         self._batch.frontier[arrival.topic] = arrival.offset + 1
         return True
@@ -144,7 +142,8 @@ class _Run:
                 if self._batch.worked >= self._limit:
                     return False
                 self._move_to(event_time)
-                self._apply(hold.pop().event)
+                held = hold.pop()
+                self._apply(held.event, held.topic, held.offset)
             else:
                 break
         if bound < target:
@@ -165,15 +164,19 @@ class _Run:
             journey = self._lane.journeys[person] = Journey(person=person)
         return journey
 
-    def _apply(self, event: Touchpoint) -> None:
+    def _apply(self, event: Touchpoint, topic: str, offset: int) -> None:
         person = event.user_id or event.anonymous_id or ""
         journey, moment = self._journey(person), self._moment
         self._batch.worked += 1
         moment.held = self._hold.endings_of(person)
-        if self._engine.apply(journey, event, moment):
+        try:
+            if self._engine.apply(journey, event, moment):
+                self._batch.changed[person] = journey
+            else:
+                self._repeats += 1
+        except Exception as error:  # noqa: BLE001 - one event that a rule fails on must not stop the lane
             self._batch.changed[person] = journey
-        else:
-            self._repeats += 1
+            self._batch.results.append(Result("dead", "", person, failed(event, topic, offset, error)))
         if moment.armed:
             self._arm()
 

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from retarget.journeys import stages
 from retarget.rules import subjects, tallies
+from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -128,7 +129,7 @@ def _among(event_type: str, types: tuple[str, ...]) -> bool:
     return event_type in types or (ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON)
 
 
-def _conditions(rule: Rule) -> list[object]:
+def _conditions(rule: Rule) -> list[Condition]:
     trigger = rule.trigger
     found: list[object] = [
         rule.condition,
@@ -143,17 +144,18 @@ def _conditions(rule: Rule) -> list[object]:
 
 
 def _asks_stage(rule: Rule) -> bool:
-    return any(name.endswith(".stage") for c in _conditions(rule) for name in c.names)  # type: ignore[attr-defined]
+    return any(name.endswith(".stage") for c in _conditions(rule) for name in c.names)
 
 
 def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | None, int]]:
     """Every tally a rule needs: (name, event types, subject kind, distinct, window)."""
-    rule, found = compiled.rule, []
+    rule = compiled.rule
+    found: list[tuple[str, tuple[str, ...], str, str | None, int]] = []
     if compiled.count:
         count = compiled.count
         found.append((compiled.tally, count.of, rule.subject, count.distinct, count.within))
     for condition in _conditions(rule):
-        for window in condition.windows:  # type: ignore[attr-defined]
+        for window in condition.windows:
             name = tallies.key(window.types, rule.subject)
             found.append((name, tuple(window.types), rule.subject, None, window.within))
     if _asks_stage(rule):

@@ -58,6 +58,10 @@ class LaneOnKafka:
         """See LaneLog."""
         return await self._reader.read(topic, self._lane, start, end)
 
+    async def beginning(self, topic: str) -> int:
+        """See LaneLog."""
+        return await self._reader.beginning(topic, self._lane)
+
     async def close(self) -> None:
         """See LaneLog. What is in flight is not waited for: it counts as a call of unknown outcome."""
         self._void()

@@ -1,0 +1,84 @@
+"""The bundle: rules and deciding settings, made ready to run once and shared by all lanes of a worker."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from hashlib import blake2b
+from typing import NamedTuple
+
+import msgspec
+
+from retarget.dialects import decoder_for
+from retarget.engine.door import Engine
+from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.lane.intake import Decode, Intake
+from retarget.lane.lane import Lane
+from retarget.rules.matcher import Matcher
+from retarget.rules.model import Rule
+from retarget.times import MINUTE
+from streams.lanes.zones import zone_of
+from streams.settings import Settings
+
+
+class Bundle(NamedTuple):
+    """All that decides: content-addressed, so that the journal can name what a batch was decided by."""
+
+    id: str
+    matcher: Matcher
+    policy: Policy
+    lateness: int
+    max_skew: int
+    now_is_clock: bool
+    decoders: Mapping[str, Decode]
+
+    def lane(self) -> Lane:
+        """A lane with nothing in it."""
+        return Lane(Engine(self.matcher), self.policy, self.lateness, now_is_clock=self.now_is_clock)
+
+    def intake(self, partition: int) -> Intake:
+        """The decoding of one lane's records."""
+        return Intake(partition, self.decoders, self.max_skew)
+
+
+def bundle_of(settings: Settings, rules: Sequence[Rule], topics: Sequence[str]) -> Bundle:
+    """Everything that decides, from the settings and the rules."""
+    by_topic = settings.input.dialect_by_topic
+    decoders = {
+        topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
+        for topic in topics
+    }
+    said = msgspec.json.encode([settings.deciding(), sorted((rule.name, rule.version) for rule in rules)])
+    return Bundle(
+        id=blake2b(said, digest_size=8).hexdigest(),
+        matcher=Matcher(rules),
+        policy=policy_of(settings),
+        lateness=settings.clock.lateness,
+        max_skew=settings.clock.max_skew,
+        now_is_clock=settings.clock.now == "event",
+        decoders=decoders,
+    )
+
+
+def policy_of(settings: Settings) -> Policy:
+    """The settings that gates look at."""
+    quiet = settings.quiet_hours
+    caps = {name: tuple(Cap(*limit) for limit in limits) for name, limits in settings.caps.limits.items()}
+    return Policy(
+        zone_of=zone_of,
+        max_age=settings.clock.max_age,
+        dedupe_window=settings.input.dedupe_window,
+        max_delay=settings.delivery.max_delay,
+        consent_assumed=settings.consent.assume == "granted",
+        external=frozenset(settings.channels.external),
+        quiet_hours=QuietHours(
+            enabled=quiet.enabled,
+            start=quiet.start // MINUTE,
+            end=quiet.end // MINUTE,
+            zone=quiet.zone,
+            spread=quiet.spread,
+        ),
+        caps_total=caps.pop("total", ()),
+        caps=caps,
+        hold_out=settings.hold_out.global_,
+        hold_out_salt=settings.hold_out.salt,
+    )

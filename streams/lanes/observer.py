@@ -1,0 +1,45 @@
+"""What a lane tells while it works; the worker turns it into metrics, logs and health, tests and replay ignore it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
+Cause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store"]
+
+
+class Observer:
+    """Hears everything and does nothing."""
+
+    def claiming(self, cause: Cause, detail: str) -> None:
+        """A claim begins."""
+
+    def claimed(self, seconds: float, replayed: int) -> None:
+        """A claim is done, after so many replayed batches."""
+
+    def mismatch(self, sequence: int) -> None:
+        """A replayed batch came to other outputs than the journal says."""
+
+    def waiting(self, service: str, detail: str) -> None:
+        """A service does not answer; the lane waits for it."""
+
+    def answered(self, service: str) -> None:
+        """The service answers."""
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """A batch has spent this long in one stage."""
+
+    def batch(self, records: int, counts: Mapping[tuple[str, ...], int], lateness: list[int]) -> None:
+        """A batch is in the store. `lateness`: of each wait decided, ms."""
+
+    def dead_letters(self, reasons: list[str]) -> None:
+        """Records were set aside."""
+
+    def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:
+        """Where the lane stands now."""
+
+    def refused(self, why: str) -> None:
+        """The lane stands still for good."""
+
+

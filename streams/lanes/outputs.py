@@ -1,0 +1,33 @@
+"""A batch's results as records for their topics, and the fingerprint by which a replay is compared with the first run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import blake2b
+
+from retarget.engine.moment import Result
+from streams import topics
+from streams.ports import Output
+
+
+def outputs(results: Sequence[Result]) -> list[Output]:
+    """Each result for its topic, in the order in which it was decided."""
+    return [Output(_topic(result), result.person.encode(), result.value) for result in results]
+
+
+def _topic(result: Result) -> str:
+    if result.kind == "message":
+        return topics.channel_topic(result.channel)
+    return topics.DECISIONS if result.kind == "decision" else topics.DEAD
+
+
+def digest(found: Sequence[Output]) -> str:
+    """A hash of the outputs in their order; empty for none."""
+    if not found:
+        return ""
+    hashed = blake2b(digest_size=8)
+    for output in found:
+        hashed.update(output.topic.encode())
+        hashed.update(output.key)
+        hashed.update(output.value)
+    return hashed.hexdigest()

@@ -1,0 +1,44 @@
+"""What the store keeps of a lane besides journeys and waits, as the bytes of a checkpoint's meta."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from retarget.errors import LaneRefused
+
+VERSION: Final = 1
+
+
+class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """Where a lane stands. The lowest record not yet applied is the first of `held`, or the frontier without any."""
+
+    version: int = VERSION
+    incarnation: int = 0
+    clock: int = -1
+    frontier: dict[str, int] = {}  # topic -> the next offset to be read
+    held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
+    journal: int = 0  # the journal offset after this sequence's record
+
+
+_encoder: Final = msgspec.msgpack.Encoder()
+_decoder: Final = msgspec.msgpack.Decoder(Positions)
+
+
+def encode(positions: Positions) -> bytes:
+    """The bytes of a checkpoint's meta."""
+    return _encoder.encode(positions)
+
+
+def decode(meta: bytes) -> Positions:
+    """The positions of stored meta, or those of a lane that has never run. Raises LaneRefused for a newer build's."""
+    if not meta:
+        return Positions()
+    positions = _decoder.decode(meta)
+    if positions.version > VERSION:
+        raise LaneRefused(
+            f"the lane's stored positions have version {positions.version} but this build reads up to {VERSION}; "
+            "deploy the newer build"
+        )
+    return positions

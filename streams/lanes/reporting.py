@@ -1,0 +1,116 @@
+"""Reporting: what one lane tells its observer, as metrics, health and log lines."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from streams.lanes.observer import Cause, Observer, Stage
+from streams.metrics import Metrics
+from streams.progress import Progress
+from streams.web import monotonic_ms
+
+log: Final = logging.getLogger("retarget.lane")
+
+_OUTPUTS: Final = {"message", "decision", "recall", "dropped"}
+
+
+class LaneReport(Observer):
+    """The observer of one lane in a worker."""
+
+    def __init__(self, lane: int, metrics: Metrics, progress: Progress, lag: Callable[[], int]) -> None:
+        """`lag`: how many records are not yet read, asked once a batch."""
+        self._lane, self._label = lane, str(lane)
+        self._metrics, self._progress, self._lag = metrics, progress, lag
+        self._waiting: set[str] = set()
+
+    def claiming(self, cause: Cause, detail: str) -> None:
+        """A claim begins."""
+        self._metrics.lane.claims.labels(cause).inc()
+        level = logging.INFO if cause in ("start", "rebalance") else logging.WARNING
+        log.log(level, "claiming lane %d: %s", self._lane, detail or cause, extra={"lane": self._lane, "cause": cause})
+
+    def claimed(self, seconds: float, replayed: int) -> None:
+        """A claim is done."""
+        self._metrics.lane.up.labels(self._label).set(1)
+        self._metrics.lane.claim.observe(seconds)
+        self._metrics.lane.replayed.inc(replayed)
+        self._progress.finished(self._lane, monotonic_ms(), lag=self._lag())
+        log.info("lane %d is ours, %d batches replayed", self._lane, replayed, extra={"lane": self._lane})
+
+    def mismatch(self, sequence: int) -> None:
+        """A replayed batch came to other outputs."""
+        self._metrics.lane.mismatches.inc()
+        log.error(
+            "lane %d: batch %d was replayed to other outputs than the journal says; rules or code have changed",
+            self._lane, sequence, extra={"lane": self._lane},
+        )  # fmt: skip
+
+    def waiting(self, service: str, detail: str) -> None:
+        """A service does not answer."""
+        if service not in self._waiting:
+            self._waiting.add(service)
+            log.warning("lane %d waits for the %s: %s", self._lane, service, detail, extra={"lane": self._lane})
+        self._metrics.service.waiting.labels(service).set(1)
+        self._progress.waiting(service, detail)
+
+    def answered(self, service: str) -> None:
+        """The service answers again."""
+        if service in self._waiting:
+            self._waiting.discard(service)
+            self._metrics.service.waiting.labels(service).set(0)
+            self._progress.answered(service, monotonic_ms())
+            log.info("the %s answers again", service, extra={"lane": self._lane})
+
+    def stage(self, stage: Stage, seconds: float) -> None:
+        """Time spent in one stage."""
+        self._metrics.batch.stage.labels(stage).observe(seconds)
+
+    def batch(self, records: int, counts: Mapping[tuple[str, ...], int], lateness: list[int]) -> None:
+        """A batch is in the store."""
+        metrics = self._metrics
+        metrics.batch.records.observe(records)
+        metrics.input.applied.labels(self._label).inc(counts.get(("applied",), 0))
+        metrics.input.late.labels(self._label).inc(counts.get(("late",), 0))
+        metrics.input.duplicate.labels(self._label).inc(counts.get(("repeat",), 0))
+        for waited in lateness:
+            metrics.decision.wait_lateness.observe(waited / 1000)
+        for key, count in counts.items():
+            if key[0] in _OUTPUTS:
+                self._output(key, count)
+
+    def _output(self, key: tuple[str, ...], count: int) -> None:
+        metrics = self._metrics
+        match key:
+            case ("message", rule, channel, operation):
+                metrics.decision.messages.labels(rule, channel, operation).inc(count)
+            case ("decision", rule, outcome, reason):
+                metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
+            case ("recall", rule, _, "regretted"):
+                metrics.decision.regretted.labels(rule).inc(count)
+            case ("dropped", kind):
+                metrics.batch.dropped.labels(kind).inc(count)
+
+    def dead_letters(self, reasons: list[str]) -> None:
+        """Records were set aside."""
+        for reason in reasons:
+            self._metrics.input.dead_letters.labels(reason).inc()
+
+    def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:  # noqa: ARG002
+        """Where the lane stands."""
+        lane, now, lag = self._metrics.lane, time.time(), self._lag()
+        lane.clock.labels(self._label).set(clock / 1000)
+        lane.lag_seconds.labels(self._label).set(max(now - clock / 1000, 0))
+        lane.lag_records.labels(self._label).set(lag)
+        lane.held.labels(self._label).set(held)
+        lane.waits.labels(self._label).set(waits)
+        lane.progress.labels(self._label).set(now)
+        self._progress.finished(self._lane, monotonic_ms(), lag=lag)
+
+    def refused(self, why: str) -> None:
+        """The lane stands still for good."""
+        self._metrics.lane.refused.labels(self._label).set(1)
+        self._progress.refused(self._lane, monotonic_ms(), why)
+        log.error("lane %d stands still: %s", self._lane, why, extra={"lane": self._lane})

@@ -1,0 +1,29 @@
+"""The wall: the one clock and the one way to wait that lanes know; tests put others in its place."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Protocol
+
+
+class Wall(Protocol):
+    """The time outside, and waiting for it."""
+
+    def now(self) -> int:
+        """Epoch ms."""
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others work for so long."""
+
+
+class RealWall:
+    """This machine's clock."""
+
+    def now(self) -> int:
+        """Epoch ms."""
+        return time.time_ns() // 1_000_000
+
+    async def sleep(self, seconds: float) -> None:
+        """Let others work for so long."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,145 @@
+"""Replaying: the same engine over the same lane code, with files for the feed and memory for the log and the store."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Final
+
+from retarget.decode import encode_touchpoint
+from retarget.errors import Rejected
+from streams.files import FileEvent
+from streams.lanes.bundle import Bundle
+from streams.lanes.observer import Observer
+from streams.lanes.runner import LaneRunner, Limits
+from streams.ports import History, JournalRecord, Output, Record
+from streams.stores.memory import MemoryStore
+
+TOPIC: Final = "replay"
+# The end of time, for a wall that never holds a lane back.
+_LATEST: Final = 1 << 62
+_PORTION: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
+
+Sink = Callable[[Output], None]
+
+
+class ReplayLog:
+    """A LaneLog that keeps no journal: there is no one to come after us."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._committed = 0
+
+    async def claim(self) -> None:
+        """Nobody else is there."""
+
+    async def history(self, offset: int) -> History:  # noqa: ARG002 - the port's
+        """Nothing came before."""
+        return History([], 0)
+
+    async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:  # noqa: ARG002
+        """Hand the outputs on."""
+        for output in outputs:
+            self._sink(output)
+        self._committed += 1
+        return self._committed - 1
+
+    async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
+        """Nothing is ever replayed here."""
+
+    async def read(self, topic: str, start: int, end: int) -> list[Record]:  # noqa: ARG002
+        """Nothing is ever read again here."""
+        return []
+
+    async def beginning(self, topic: str) -> int:  # noqa: ARG002
+        """Files begin at the beginning."""
+        return 0
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class ReplayFeed:
+    """A Feed over events; at its end the clock is set to the last event's time."""
+
+    def __init__(self, events: Iterable[FileEvent], lateness: int, progress: Callable[[int], None]) -> None:
+        self._events: Iterator[FileEvent] = iter(events)
+        self._lateness, self._progress = lateness, progress
+        self._next = 0
+        self._last = -1
+        self._ended = False
+
+    async def start(self, frontier: dict[str, int]) -> None:
+        """From the beginning, once."""
+
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002
+        """The next events."""
+        taken = [self._record(event) for event in islice(self._events, records)]
+        self._ended = len(taken) < records
+        self._progress(len(taken))
+        return taken
+
+    def _record(self, event: FileEvent) -> Record:
+        offset = self._next
+        self._next += 1
+        if isinstance(event.found, Rejected):
+            return Record(TOPIC, offset, -1, None, event.raw)
+        self._last = max(self._last, event.found.time)
+        return Record(TOPIC, offset, -1, None, encode_touchpoint(event.found))
+
+    def caught_up_at(self) -> int | None:
+        """At the end, the moment from which the lateness leads to the last event."""
+        return self._last + self._lateness if self._ended and self._last >= 0 else None
+
+
+class ReplayWall:
+    """A wall that is always later."""
+
+    def now(self) -> int:
+        """The end of time."""
+        return _LATEST
+
+    async def sleep(self, seconds: float) -> None:
+        """Nothing to wait for."""
+
+
+class Tally(Observer):
+    """Counts what a run did."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, ...]] = Counter()
+
+    def batch(self, records: int, counts: Mapping[tuple[str, ...], int], lateness: list[int]) -> None:  # noqa: ARG002
+        """Add one batch."""
+        self.counts["read",] += records
+        self.counts.update(counts)
+
+
+async def replay(
+    events: Iterable[FileEvent],
+    bundle: Bundle,
+    sink: Sink,
+    *,
+    pauses: Mapping[str, int] | None = None,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Counter[tuple[str, ...]]:
+    """Run events through one lane in the order given; what happened, by kind. `bundle` decodes topic TOPIC."""
+    tally = Tally()
+    runner = LaneRunner(
+        0,
+        (TOPIC,),
+        bundle,
+        store=MemoryStore(),
+        log=ReplayLog(sink),
+        feed=ReplayFeed(events, bundle.lateness, progress),
+        wall=ReplayWall(),
+        limits=_PORTION,
+        ticks=True,
+        pauses=lambda: dict(pauses or {}),
+        observer=tally,
+    )
+    await runner.claim()
+    while await runner.batch():
+        pass
+    return tally.counts

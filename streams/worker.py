@@ -1,0 +1,237 @@
+"""The worker: Faust's shell, one runner per lane that is ours, the switches, the metrics page and the watchdog."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from importlib.metadata import version
+from typing import Final
+
+from prometheus_client import CollectorRegistry
+
+from retarget.errors import LaneRefused
+from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
+from streams.lanes.bundle import Bundle
+from streams.lanes.feed import ShellFeed
+from streams.lanes.reporting import LaneReport
+from streams.lanes.runner import LaneRunner, Limits
+from streams.lanes.wall import RealWall
+from streams.metrics import Metrics
+from streams.ports import UnknownOutcome
+from streams.progress import Progress
+from streams.settings import Settings
+from streams.shell import Shell, create_shell
+from streams.stores import Store
+from streams.transport import Chunk, ReadSettings
+from streams.web import WebServer, monotonic_ms
+
+log: Final = logging.getLogger("retarget.worker")
+
+# A lane has this long to finish its batch when it is taken away; a claim by the next owner repairs what is cut off.
+_DRAIN_SECONDS: Final = 8.0
+_SWITCHES_EVERY: Final = 0.5
+_WATCH_EVERY: Final = 5.0
+# For a supervisor: the process ended itself because a lane made no progress.
+STALLED: Final = 70
+
+
+class _OwnedLane:
+    """One lane at work: its feed, runner and task."""
+
+    def __init__(self, feed: ShellFeed, runner: LaneRunner, task: asyncio.Task[None]) -> None:
+        self.feed, self.runner, self.task = feed, runner, task
+
+
+class Worker:
+    """One process's part of the engine. `async with worker:` runs it; `run` also minds signals."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bundle: Bundle,
+        store: Store,
+        address: KafkaAddress,
+        *,
+        alone: bool = False,
+    ) -> None:
+        """`alone`: take every partition at once, without a group; only for a single worker."""
+        self._settings, self._bundle, self._store, self._address = settings, bundle, store, address
+        self._topics: Sequence[str] = settings.kafka.input_topics
+        self._reader = Reader(address)
+        self.registry = CollectorRegistry()
+        self._metrics = Metrics(self.registry, version=version("retarget"))
+        self._metrics.lane.expected.set(settings.kafka.partitions)
+        self.progress = Progress(settings.web.stalled_after)
+        self._lanes: dict[int, _OwnedLane] = {}
+        self._pauses: Mapping[str, int] = {}
+        self._stack = AsyncExitStack()
+        self._shell = self._build_shell(alone=alone)
+        self.web = WebServer(
+            self.registry, self.progress, host=settings.web.host, port=settings.web.port, now=monotonic_ms
+        )
+
+    def _build_shell(self, *, alone: bool) -> Shell:
+        settings = self._settings
+        worker_id = settings.app.worker_id or socket.gethostname()
+        return create_shell(
+            app_id=settings.app.id,
+            bootstrap=settings.kafka.bootstrap,
+            topics=self._topics,
+            read=ReadSettings(
+                worker_id=worker_id, alone=alone, read_committed=settings.kafka.emit == "transactional"
+            ),
+            on_assigned=self._assigned,
+            on_revoked=self._revoked,
+            on_chunk=self._chunk,
+        )
+
+    async def __aenter__(self) -> Worker:
+        await self._reader.start()
+        self._stack.push_async_callback(self._reader.close)
+        await self._stack.enter_async_context(self.web)
+        await self._read_switches()
+        self._background(self._mind_switches())
+        self._background(self._watch())
+        await self._shell.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._shell.stop()
+        await self._stack.aclose()
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT; raises what crashed it."""
+        await self._reader.start()
+        self._stack.push_async_callback(self._reader.close)
+        async with self._stack:
+            await self._stack.enter_async_context(self.web)
+            await self._read_switches()
+            self._background(self._mind_switches())
+            self._background(self._watch())
+            await self._shell.run()
+
+    async def wait(self) -> None:
+        """Return when the shell was stopped; raises what crashed it."""
+        await self._shell.wait()
+
+    def runners(self) -> dict[int, LaneRunner]:
+        """The lanes that are ours now."""
+        return {number: owned.runner for number, owned in self._lanes.items()}
+
+    def _background(self, work: object) -> None:
+        task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+        self._stack.callback(task.cancel)
+
+    # -- lanes ------------------------------------------------------------------------------------------------------
+
+    async def _assigned(self, numbers: set[int]) -> None:
+        self.progress.joined()
+        for number in sorted(numbers - self._lanes.keys()):
+            self.progress.assigned(number, monotonic_ms())
+            self._lanes[number] = self._own(number)
+
+    def _own(self, number: int) -> _OwnedLane:
+        settings = self._settings
+        most = 2 * settings.batch.records
+        feed = ShellFeed(self._shell, number, self._topics, most)
+        log_class = TransactionalLog if settings.kafka.emit == "transactional" else IdempotentLog
+        kafka_log = log_class(self._address, self._reader, number, app_id=settings.app.id)
+        runner = LaneRunner(
+            number,
+            self._topics,
+            self._bundle,
+            store=self._store,
+            log=kafka_log,
+            feed=feed,
+            wall=RealWall(),
+            limits=limits_of(settings),
+            ticks=settings.clock.idle == "wall",
+            pauses=lambda: self._pauses,
+            observer=LaneReport(number, self._metrics, self.progress, lambda: self._lag(number)),
+        )
+        return _OwnedLane(feed, runner, asyncio.create_task(self._run(number, runner, kafka_log)))
+
+    async def _run(self, number: int, runner: LaneRunner, kafka_log: TransactionalLog | IdempotentLog) -> None:
+        try:
+            await runner.run()
+        except LaneRefused as refused:
+            LaneReport(number, self._metrics, self.progress, lambda: 0).refused(str(refused))
+        except Exception as error:
+            log.exception("lane %d failed", number, extra={"lane": number})
+            await self._shell.app.crash(error)
+        finally:
+            await kafka_log.close()
+
+    async def _revoked(self, numbers: set[int]) -> None:
+        """Let each lane finish its batch, all at once and not for long; a claim repairs what is cut off."""
+        taken = {number: self._lanes.pop(number) for number in numbers & self._lanes.keys()}
+        for owned in taken.values():
+            owned.runner.stop()
+            owned.feed.wake()
+        if taken:
+            _, late = await asyncio.wait([o.task for o in taken.values()], timeout=_DRAIN_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for number in taken:
+            self.progress.revoked(number)
+            self._metrics.lane.forget(number)
+
+    async def _chunk(self, chunk: Chunk) -> None:
+        owned = self._lanes.get(chunk.partition)
+        if owned is not None:
+            owned.feed.offer(chunk)
+
+    def _lag(self, number: int) -> int:
+        owned = self._lanes.get(number)
+        if owned is None:
+            return 0
+        frontier = owned.runner.positions.frontier
+        ends = {topic: self._shell.highwater(topic, number) for topic in self._topics}
+        return sum(max(end - frontier.get(topic, end), 0) for topic, end in ends.items() if end is not None)
+
+    # -- around -----------------------------------------------------------------------------------------------------
+
+    async def _read_switches(self) -> None:
+        try:
+            pauses = await self._store.pauses()
+        except UnknownOutcome:
+            return
+        if pauses != self._pauses:
+            log.info("kill switches: %s", ", ".join(sorted(pauses)) or "none")
+        self._pauses = pauses
+        self._metrics.decision.paused.set(len(pauses))
+
+    async def _mind_switches(self) -> None:
+        while True:
+            await asyncio.sleep(_SWITCHES_EVERY)
+            await self._read_switches()
+
+    async def _watch(self) -> None:
+        """End the process when a lane stalls: a restart under a supervisor is the one cure that always works."""
+        while True:
+            await asyncio.sleep(_WATCH_EVERY)
+            stalled = self.progress.stalled(monotonic_ms())
+            if stalled:
+                log.critical("no progress: %s; ending the process", "; ".join(stalled))
+                logging.shutdown()
+                os._exit(STALLED)
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much lanes take at once, by the settings."""
+    batch = settings.batch
+    return Limits(
+        records=batch.records,
+        persons=batch.persons,
+        waits=batch.waits,
+        wait=batch.wait,
+        idle=settings.clock.idle_after,
+        cached=batch.cached_persons,
+    )
+
+
