@@ -1,0 +1,49 @@
+"""`retarget topics`: create the engine's topics, or look whether they are as they must be."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+
+from retarget.errors import BadInput
+from streams.settings import Settings
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Whether to create."""
+    parser.add_argument("--check", action="store_true", help="only look; a missing topic is a problem")
+    parser.set_defaults(
+        settings=("kafka.bootstrap", "kafka.partitions", "kafka.input_topics", "kafka.catalogue_topic")
+    )
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Create or check them all. Raises BadInput with a line for each topic that is wrong, Unreachable."""
+    created, total = asyncio.run(_create_or_check(settings, only_check=args.check))
+    print(*(f"created {name}" for name in created), f"{total} topics, no problems", sep="\n")
+    return 0
+
+
+async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[list[str], int]:
+    from streams.kafka.address import address_of
+    from streams.kafka.creation import create_or_check
+    from streams.kafka.inventory import existing_topics
+    from streams.topics import topic_specs
+
+    kafka, address = settings.kafka, address_of(settings)
+    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic)
+    if not only_check:
+        return await create_or_check(address, specs), len(specs)
+    existing = await existing_topics(address)
+    problems = [
+        f"topic {spec.name} is missing; `retarget topics` creates it"
+        for spec in specs
+        if spec.name not in existing
+    ]
+    try:
+        await create_or_check(address, [spec for spec in specs if spec.name in existing])
+    except BadInput as bad:
+        problems += bad.problems
+    if problems:
+        raise BadInput(problems)
+    return [], len(specs)
