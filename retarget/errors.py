@@ -29,7 +29,7 @@ class RetargetError(Exception):
 
 
 class Rejected(RetargetError):
-    """One input record cannot be used; `reason` is the dead letter's reason, `detail` says why in a sentence."""
+    """One input record cannot be used: `reason` for the dead letter, `detail` in a sentence."""
 
     def __init__(self, reason: RejectReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")

@@ -1,6 +1,7 @@
-"""What leaves: messages for channel services and a decision record for every candidate, with ids that never change.
+"""What leaves: messages for channel services, and a decision record for every candidate.
 
-An id is a hash of what the thing is, never of when or where it was computed, so a crash or a replay comes to the same.
+An id is a hash of what the thing is, never of when or where it was computed, so a crash or a replay comes to
+the same.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Times and durations as the outside writes them, and the integers of milliseconds that the core counts in."""
+"""Times and durations as the outside writes them, and the milliseconds that the core counts in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Touchpoints: one thing that happened to one person, in the canonical form that every dialect is mapped to."""
+"""Touchpoints: one thing that happened to one person, in the form that every dialect is mapped to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, get_args
 import msgspec
 
 TouchpointType = Literal[
-    "view", "list_view", "search", "promo", "add", "remove", "cart_view", "cart", "wishlist", "wishlist_remove",
+    "view", "list_view", "search", "promo", "add", "remove", "cart_view", "cart", "wishlist",
+    "wishlist_remove",
     "checkout", "purchase", "payment_failed", "refund", "cancel", "coupon", "share", "review",
     "email_delivered", "email_open", "email_click", "email_bounce", "email_spam", "unsubscribe",
     "push_received", "push_open", "push_bounce", "ad_click", "store_visit", "chat", "social", "app_open",

@@ -9,7 +9,7 @@ from retarget.rules.model import Audience, Rule, Step
 
 
 class Candidate(msgspec.Struct, kw_only=True):
-    """What the gates judge. `at` is the later of due and clock; `released` marks the second look after quiet hours."""
+    """What the gates judge. `at`: the later of due and clock; `released`: the look after quiet hours."""
 
     rule: Rule
     number: int

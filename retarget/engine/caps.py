@@ -30,7 +30,10 @@ def applying(policy: Policy, rule: Rule, channel: str) -> list[tuple[str, tuple[
 
 
 def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) -> Over | None:
-    """The first cap that one more message at `at` would break; None when it fits. The window is (at - within, at]."""
+    """The first cap that one more message at `at` would break; None when it fits.
+
+    The window is (at - within, at].
+    """
     for scope, caps in applying(policy, rule, channel):
         for cap in caps:
             seen = sum(1 for send in journey.sends if at - cap.within < send.at and _counts(send, scope))

@@ -108,7 +108,7 @@ def _product(journey: Journey, product_id: str) -> dict[str, Any]:
 
 
 def _context(journey: Journey, channel: str) -> dict[str, Any]:
-    """Salutation only from what is known, never guessed; the ordinal of the purchase the person would make next."""
+    """Salutation only from what is known, never guessed; how many purchases the person has made."""
     traits = journey.traits
     names = {key: traits[key] for key in ("title", "first_name", "last_name", "gender") if traits.get(key)}
     context: dict[str, Any] = {"salutation": names or {"neutral": True}, "purchases": journey.order_count}

@@ -1,4 +1,4 @@
-"""Deciding: a step that has come due goes through the gates, once for its message and once for its audience."""
+"""Deciding: a step that has come due passes the gates, once for its message and once for its audience."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Occasion:
 
     __slots__ = ("compiled", "due", "episode", "evidence", "number", "state", "subject", "trace")
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one plain value, made at the hottest place: no builder, no dictionary
         self, compiled: Compiled, subject: str, episode: str, due: int, *, number: int = 1,
         evidence: list[str], trace: str | None = None, state: str = "",
     ) -> None:  # fmt: skip
@@ -113,10 +113,15 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
     release_at = verdict.release or 0
     journey.deferred.append(
         Deferred(
-            release=release_at, rule=candidate.rule.name, subject=candidate.subject_id, episode=candidate.episode,
-            step=candidate.number, due=candidate.due, evidence=candidate.evidence,
+            release=release_at,
+            rule=candidate.rule.name,
+            subject=candidate.subject_id,
+            episode=candidate.episode,
+            step=candidate.number,
+            due=candidate.due,
+            evidence=candidate.evidence,
         )
-    )  # fmt: skip
+    )
     moment.arm(journey, release_at)
 
 

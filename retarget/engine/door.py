@@ -63,10 +63,9 @@ class Engine:
         for name, subjects_of, kind, distinct, keep in plan.tallies:
             if distinct == "product" and kind != "product":
                 for item in event.items:
-                    if item.product_id:
-                        subject = item.category if kind == "category" else subjects_of(event)[0]
-                        if subject is not None:
-                            tallies.add(journey, name, subject, event, item.product_id, keep)
+                    subject = item.category if kind == "category" else subjects_of(event)[0]
+                    if item.product_id and subject is not None:
+                        tallies.add(journey, name, subject, event, item.product_id, keep)
                 continue
             for subject in subjects_of(event):
                 value = "" if distinct is None else "|".join(products_in(event))
@@ -86,7 +85,7 @@ class Engine:
         found: list[tuple[Compiled, Occasion]] = []
         for compiled in plan.counts:
             count = compiled.count
-            assert count is not None  # noqa: S101 - only count rules are indexed under counts
+            assert count is not None  # only count rules are indexed under counts
             for subject in compiled.subjects_of(event):
                 tally = journey.tallies.get(compiled.tally, {}).get(subject)
                 if tally is None or len(tally.times) < count.at_least:
@@ -97,9 +96,8 @@ class Engine:
                     evidence = tally.ids[max(start, end - episodes.EVIDENCE_KEPT) : end]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))
         for compiled in plan.events:
-            for subject in compiled.subjects_of(event):
-                if self._met(compiled, subject):
-                    found.append((compiled, _occasion(compiled, subject, event, [event.id or ""])))
+            subjects = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
+            found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in subjects]
         if len(found) > 1:
             found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
         return found
@@ -112,9 +110,9 @@ class Engine:
         return condition.evaluate(self._scene)
 
     def _becomes(self, journey: Journey, compiled: Compiled, event: Touchpoint, moment: Moment) -> None:
-        """Decide when the person's state turns into another one; what belonged to the old one is left at once."""
+        """Decide when the person's state turns into another one; the old one's audience is left at once."""
         trigger = compiled.rule.trigger
-        assert isinstance(trigger, Becomes)  # noqa: S101 - only such rules are listed under becomes
+        assert isinstance(trigger, Becomes)  # only such rules are listed under becomes
         subject = journey.person
         self._scene.about("person", subject)
         state = next((name for name, when in trigger.states.items() if when.evaluate(self._scene)), None)
@@ -181,7 +179,7 @@ def _occasion(
 
 
 def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
-    """Free a journey from what no rule, cap or recall can reach any more; bounded state, the same in every run."""
+    """Free a journey from what no rule, cap or recall can reach any more; alike in every run."""
     journey.tidied = at
     tallies.tidy(journey, matcher.keeps, at)
     longest = moment.policy.longest_cap()

@@ -1,4 +1,4 @@
-"""Endings: what closes an episode, takes back what was sent for it, and is known before its turn while it is held."""
+"""Endings: what closes an episode, takes back what was sent for it, and is known while it is still held."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _is_member(expires: int, at: int) -> bool:
 
 
 def known_early(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> bool:
-    """Whether an event that is read but not yet applied will end this: nobody is reminded of what they have bought."""
+    """Whether an event that is read but held will end this: nobody is reminded of what they have bought."""
     held = [
         e
         for e in moment.held
@@ -93,7 +93,7 @@ def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str
 def _will_hold(
     journey: Journey, compiled: Compiled, subject: str, held: list[Touchpoint], scene: Scene
 ) -> bool:
-    """Play the held events on a copy: does a condition that ends the episode come true on the way?"""
+    """Play the held events on a copy; whether a condition that ends the episode comes true on the way."""
     ahead = wire.decode(wire.encode(journey))
     before = scene.journey, scene.event, scene.change, scene.at
     try:

@@ -19,7 +19,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
     """Open the episodes this event opens and restart the wait of those it touches."""
     compiled = touch.compiled
     quiet, rule = compiled.quiet, compiled.rule
-    assert quiet is not None  # noqa: S101 - only quiet rules are indexed under touches
+    assert quiet is not None  # only quiet rules are indexed under touches
     for subject in compiled.subjects_of(event):
         if quiet.when is not None:
             scene.about(rule.subject, subject)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from retarget.engine import caps, quiet_hours, reach
 from retarget.engine.candidate import Candidate
@@ -50,7 +50,7 @@ class Judgement:
     def _channel(self) -> str | None:
         return next(iter(self.channels or self.candidate.channels), None)
 
-    def _note(self, gate: str, value: Any, limit: Any = None) -> None:
+    def _note(self, gate: str, value: object, limit: object = None) -> None:
         self.gates.append(GateRecord(gate, value, limit))
 
     def closed(self) -> bool:

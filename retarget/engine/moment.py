@@ -15,7 +15,7 @@ _NONE: Final[list[Touchpoint]] = []
 
 
 class Result(NamedTuple):
-    """One record to be emitted: a message for `channel`, a decision, or a dead letter (channel empty for both)."""
+    """One record to be emitted: a message for `channel`, a decision or dead letter (without channel)."""
 
     kind: str
     channel: str
@@ -39,7 +39,7 @@ class Moment:
         self.counts: Counter[tuple[str, ...]] = Counter()
 
     def arm(self, journey: Journey, due: int) -> None:
-        """Wake this person at `due` at the latest. A wait that is armed already and earlier stays: it looks again."""
+        """Wake this person at `due` at the latest; a wait that is armed for an earlier time stays."""
         if not journey.alarm or due < journey.alarm:
             journey.alarm = due
             self.armed.append((due, journey.person))

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import tzinfo
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from retarget.times import DAY, HOUR, MINUTE
+
+EXTERNAL: Final = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
 
 
 class Cap(NamedTuple):
@@ -31,9 +33,9 @@ class QuietHours(msgspec.Struct, frozen=True, kw_only=True):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """What the gates hold candidates against. Durations are ms.
 
-    `caps_total` count marketing over all channels; `caps` holds further ones by channel, purpose or tag. `zone_of`
-    finds a time zone by its IANA name and answers None for an unknown one. On `external` channels the channel service
-    looks up the address of an identified person.
+    `caps_total` count marketing over all channels; `caps` holds further ones by channel, purpose or tag.
+    `zone_of` finds a time zone by its IANA name and answers None for an unknown one. On `external` channels
+    the channel service looks up the address of an identified person.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -41,7 +43,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_window: int = DAY
     max_delay: int = HOUR
     consent_assumed: bool = False
-    external: frozenset[str] = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
+    external: frozenset[str] = EXTERNAL
     quiet_hours: QuietHours = QuietHours()
     caps_total: tuple[Cap, ...] = (Cap(3, DAY), Cap(8, 7 * DAY))
     caps: Mapping[str, tuple[Cap, ...]] = msgspec.field(

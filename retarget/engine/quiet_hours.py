@@ -1,4 +1,4 @@
-"""Quiet hours: whether it is night for a person, and when their morning comes, in their own zone and DST-safe."""
+"""Quiet hours: whether it is night for a person and when their morning comes, in their own zone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Recalls: an ending that comes after the send takes the message back, and the person out of the audience, at once."""
+"""Recalls: an ending that comes after the send takes the message back and the person out of the audience."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from retarget.times import format_time
 
 
 class Undoing:
-    """Why something is taken back: the rule, the time of the cause (epoch ms) and the event that caused it."""
+    """Why something is taken back: the rule, the time of the cause (epoch ms) and the event."""
 
     __slots__ = ("due", "event_id", "rule")
 
@@ -23,27 +23,26 @@ def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> No
     send.until = 0
     regretted = undoing.due <= send.at
     moment.counts["recall", send.rule, send.channel, "regretted" if regretted else "in time"] += 1
-    _undo(journey, undoing, moment, "recall", send.channel, send, None, regretted)
+    _undo(journey, undoing, moment, send, regretted=regretted)
 
 
 def leave(journey: Journey, membership: Membership, undoing: Undoing, moment: Moment) -> None:
     """Take the person out of one audience."""
     journey.audiences.remove(membership)
-    _undo(journey, undoing, moment, "remove", "ads", membership, membership.audience, None)
+    _undo(journey, undoing, moment, membership)
 
 
 def _undo(
     journey: Journey,
     undoing: Undoing,
     moment: Moment,
-    operation: Operation,
-    channel: str,
     undone: Send | Membership,
-    audience: str | None,
-    regretted: bool | None,
+    *,
+    regretted: bool | None = None,
 ) -> None:
     rule, subject = undoing.rule, Subject(undoing.rule.subject, undone.subject)
-    step = undone.step if isinstance(undone, Send) else 1
+    operation: Operation = "recall" if isinstance(undone, Send) else "remove"
+    step, channel = (undone.step, undone.channel) if isinstance(undone, Send) else (1, "ads")
     decision_id = stable_id("decision", undone.message_id, operation, undoing.event_id)
     message_id = stable_id(undone.message_id, operation, undoing.event_id)
     due, decided_at = format_time(undoing.due), format_time(moment.now)
@@ -61,7 +60,7 @@ def _undo(
             user_id=journey.user_id,
             anonymous_id=journey.anonymous_id,
             subject=subject,
-            audience=audience,
+            audience=None if isinstance(undone, Send) else undone.audience,
             purpose=rule.purpose,
             due=due,
             decided_at=decided_at,

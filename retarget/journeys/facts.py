@@ -1,4 +1,4 @@
-"""What an event changes in the journey, whatever the rules are: identity, visit, products, carts, orders, consent."""
+"""What an event changes in the journey whatever the rules are: identity, visit, products, carts, consent."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def _consent(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
 
 def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
     channel = event.channel or UNSUBSCRIBED_CHANNELS[event.type]
-    _hear(journey, "marketing", channel, Consent(False, time, event.type))
+    _hear(journey, "marketing", channel, Consent(granted=False, at=time, basis=event.type))
 
 
 def _hear(journey: Journey, purpose: str, channel: str, word: Consent) -> None:

@@ -1,7 +1,8 @@
 """One person's journey: all that the rules may ask about, as small mutable records.
 
-A lane changes its own working copy in place during a step and hands the bytes to the store (`wire`). The records are
-positional on the wire: new fields are only ever appended, with a default. All times are epoch ms; 0 means never.
+A lane changes its own working copy in place during a step and hands the bytes to the store (`wire`). The
+records are positional on the wire: new fields are only ever appended, with a default. Times are epoch ms, 0
+is never.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Product(msgspec.Struct, array_like=True, gc=False):
 
 
 class Tally(msgspec.Struct, array_like=True, gc=False):
-    """Events of one kind about one subject, in time order: parallel lists of times, event ids and distinct values."""
+    """Events of one kind about one subject in time order, as lists of times, ids and distinct values."""
 
     times: list[int]
     ids: list[str]

@@ -1,7 +1,7 @@
 """Repeated events: an id counts once within the dedupe window, and among the last 128 ids whatever their age.
 
-The ids are kept exactly, with their times, joined in one text: to append to it, to search it and to store it is a
-memory copy, where a list of ids would be decoded and encoded one by one.
+The ids are kept exactly, with their times, joined in one text: to append to it, to search it and to store it
+is a memory copy, where a list of ids would be decoded and encoded one by one.
 """
 
 from __future__ import annotations

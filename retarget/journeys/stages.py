@@ -1,8 +1,8 @@
 """Stages: how near to buying a person is, with one product and on the whole (spec 3.1).
 
-A product counts by what was done with it in the last 14 days. The person's stage is the highest of their products';
-it is kept in the journey with the moment at which it may lapse, and counted over all products only when an event or
-that moment may have lowered it.
+A product counts by what was done with it in the last 14 days. The person's stage is the highest of their
+products'; it is kept in the journey with the moment at which it may lapse, and counted over all products only
+when an event or that moment may have lowered it.
 """
 
 from __future__ import annotations

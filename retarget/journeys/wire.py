@@ -24,6 +24,7 @@ def decode(data: bytes) -> Journey:
     """The journey of these bytes. Raises LaneRefused when a newer build wrote them."""
     if data[0] != VERSION:
         raise LaneRefused(
-            f"a stored journey has version {data[0]} but this build reads up to {VERSION}; deploy the newer build"
+            f"a stored journey has version {data[0]} but this build reads up to {VERSION}; "
+            "deploy the newer build"
         )
     return _decoder.decode(memoryview(data)[1:])

@@ -1,4 +1,4 @@
-"""The hold: events that are read but whose time the clock has not reached, in the order in which they will be applied."""
+"""The hold: events that are read but not yet reached by the clock, in the order in which they are applied."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Intake: one raw record becomes an arrival with its place, its time and the time it tells the clock, or a dead letter."""
+"""Intake: a raw record becomes an arrival with its place, its time and what it tells the clock."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DETAIL: Final = 300
 
 
 class Arrival(NamedTuple):
-    """A record that was read. `event` is None for one that only tells the time or is a dead letter (`dead` set).
+    """A record that was read; `event` is None when it only tells the time or is a dead letter (`dead` set).
 
     `tells` is the time the clock may take from it, -1 for none.
     """
@@ -62,9 +62,8 @@ class Intake:
 
     def _dead(self, topic: str, offset: int, timestamp: int, raw: bytes, problem: Rejected) -> bytes:
         time = format_time(timestamp) if timestamp >= 0 else None
-        letter = DeadLetter(
-            problem.reason, problem.detail, topic, self._partition, offset, time, base64.b64encode(raw).decode()
-        )
+        text = base64.b64encode(raw).decode()
+        letter = DeadLetter(problem.reason, problem.detail, topic, self._partition, offset, time, text)
         return _encoder.encode(letter)
 
 
@@ -85,4 +84,5 @@ def failed(event: Touchpoint, topic: str, offset: int, error: Exception) -> byte
     """The dead letter of an event that a rule could not stand; the journey keeps what the event told it."""
     detail = f"{type(error).__name__}: {error}"[:DETAIL]
     raw = base64.b64encode(_encoder.encode(event)).decode()
-    return _encoder.encode(DeadLetter("rule_failed", detail, topic, None, offset, format_time(event.time), raw))
+    time = format_time(event.time)
+    return _encoder.encode(DeadLetter("rule_failed", detail, topic, None, offset, time, raw))

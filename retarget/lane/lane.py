@@ -1,8 +1,8 @@
-"""One lane's work: arrivals are held until the clock reaches them, waits and events are worked off in order of time.
+"""One lane's work: arrivals are held until the clock reaches them, waits and events worked off in order.
 
-The result does not depend on how the input is cut into batches: each arrival moves the clock's target, and all that is
-due by then is done before the next one is looked at. A batch may stop in the middle of such a stretch (`limit`); it is
-then as if the arrival that moved the target had not been read yet.
+The result does not depend on how the input is cut into batches: each arrival moves the clock's target, and
+all that is due by then is done before the next one is looked at. A batch may stop in the middle of such a
+stretch (`limit`); it is then as if the arrival that moved the target had not been read yet.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NEVER: Final = -1
 
 
 class Batch:
-    """What one batch did: results to emit, journeys changed, waits changed (due, or None for none any more)."""
+    """What one batch did: results to emit, journeys and waits changed (None: no wait any more)."""
 
     __slots__ = (
         "changed",
@@ -50,7 +50,7 @@ class Batch:
 
 
 class Lane:
-    """The clock, hold, waits and loaded journeys of one partition. Its owner loads what `needs` names before `work`."""
+    """One partition's clock, hold, waits and journeys; its owner loads what `needs` names before `work`."""
 
     def __init__(self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool) -> None:
         self._engine, self._policy, self._lateness = engine, policy, lateness
@@ -108,7 +108,7 @@ class _Run:
         """Take one arrival in; False when the limit was reached first, and the arrival stays unread."""
         lane, event = self._lane, arrival.event
         target = lane.clock
-        if arrival.tells - self._lateness > target:
+        if arrival.tells - self._lateness > target:  # noqa: PLR1730 - a call of max costs more
             target = arrival.tells - self._lateness
         if not self.work_off(target):
             return False
@@ -128,9 +128,9 @@ class _Run:
         return True
 
     def work_off(self, target: int) -> bool:
-        """Move the clock to `target` through every wait and held event on the way; False when the limit stops it."""
-        lane, hold, waits, moment = self._lane, self._hold, self._waits, self._moment
-        bound = target if target <= waits.horizon else waits.horizon
+        """Move the clock to `target` through waits and held events; False when the limit stops it."""
+        lane, hold, waits = self._lane, self._hold, self._waits
+        bound = min(target, waits.horizon)
         while True:
             due, event_time = waits.next_due(), hold.next_time()
             if due is not None and due <= bound and (event_time is None or due <= event_time):

@@ -1,7 +1,7 @@
 """Waits: who is to be looked at when, in the order (due, person), as far ahead as they have been loaded.
 
-A wait is armed lazily: a touch that moves the due later leaves it in place, and when it fires the journey says whether
-there is anything to do. An entry that is no longer the person's armed wait is skipped when its turn comes.
+A wait is armed lazily: a touch that moves the due later leaves it in place, and when it fires the journey
+says whether there is anything to do. An entry that is no longer the person's armed wait is skipped.
 """
 
 from __future__ import annotations

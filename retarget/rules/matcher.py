@@ -1,4 +1,4 @@
-"""The matcher: all rules turned round, so that an event of a type finds at once what it may count, touch or end."""
+"""The matcher: all rules turned round, so that an event finds at once what it may count, touch or end."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
-# What a cart holds may change with these; conditions that end an episode are judged on them while they are held.
+# What a cart holds may change with these; conditions that end an episode are judged on them while held.
 CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 
 
@@ -131,11 +131,7 @@ def _among(event_type: str, types: tuple[str, ...]) -> bool:
 
 def _conditions(rule: Rule) -> list[Condition]:
     trigger = rule.trigger
-    found: list[object] = [
-        rule.condition,
-        *(step.condition for step in rule.steps),
-        *(e.when for e in rule.unless),
-    ]
+    found = [rule.condition, *(step.condition for step in rule.steps), *(e.when for e in rule.unless)]
     if isinstance(trigger, Quiet):
         found.append(trigger.when)
     if isinstance(trigger, Becomes):

@@ -1,4 +1,4 @@
-"""What a rule says, checked and typed: the one form between the YAML a person writes and the matcher the lane runs."""
+"""What a rule says, checked and typed: the one form between the YAML and the matcher that the lane runs."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ANYTHING: Final = "anything"
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Decided at each event of `of` by which at least `at_least` of them (or distinct `distinct` values) lie in `within` ms."""
+    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms."""
 
     of: tuple[str, ...]
     at_least: int
@@ -29,7 +29,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
-    """Opened by `opens`, restarted by `touches` (both only where `when` holds), decided `after` ms of silence.
+    """Opened by `opens`, restarted by `touches` (where `when` holds), decided after `after` ms of silence.
 
     With empty `touches` it is a plain delay from the opening event.
     """
@@ -47,13 +47,13 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
-    """Decided when the first state whose condition holds becomes another one; `states` in order of precedence."""
+    """Decided when the first state whose condition holds is a new one; `states` in order of precedence."""
 
     states: Mapping[str, Condition]
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """What ends an open episode: an event type (of the same subject only, with `same_subject`), or a condition."""
+    """What ends an open episode: an event type (with `same_subject` of that only), or a condition."""
 
     event: str | None = None
     same_subject: bool = False
@@ -61,8 +61,10 @@ class Ending(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Audience(msgspec.Struct, frozen=True, kw_only=True):
-    """Add the person to the ad audience `add` until `expires` ms later or an ending event; or keep them in exactly
-    one of `by_state` (state of a `becomes` rule -> audience)."""
+    """Add the person to the ad audience `add` until `expires` ms later or an ending event.
+
+    Or keep them in exactly one of `by_state`: state of a `becomes` rule -> audience.
+    """
 
     add: str | None = None
     by_state: Mapping[str, str] = {}
@@ -70,7 +72,7 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One send, `after` ms from the decision of step 1; the first reachable and allowed of `channels` takes it."""
+    """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`."""
 
     after: int = 0
     channels: tuple[Channel, ...] = ()

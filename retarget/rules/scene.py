@@ -10,7 +10,7 @@ _NOTHING = Touchpoint()
 
 
 class Scene:
-    """One person at one moment, with the event and the subject in question. Reused: a lane makes one and refills it."""
+    """One person at one moment, with the event and the subject in question; made once, refilled each time."""
 
     __slots__ = ("at", "change", "episode", "event", "journey", "kind", "subject")
 

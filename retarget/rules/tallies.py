@@ -1,4 +1,4 @@
-"""Tallies: how often something happened to a subject within a window, kept as sorted times beside ids and values."""
+"""Tallies: how often something happened to a subject in a window, as sorted times beside ids and values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KEPT: Final = 256
 
 
 def key(types: Iterable[str], kind: str, distinct: str | None = None, own: str | None = None) -> str:
-    """The name under which a tally is stored; `own` keeps a rule's tally apart when the rule may start it afresh."""
+    """The name under which a tally is stored; `own` keeps that of a rule apart which may start it afresh."""
     name = "+".join(sorted(types)) + "." + kind
     if distinct:
         name += ":" + distinct

@@ -1,4 +1,4 @@
-"""The vocabulary: every name and function that a condition may use, with its type and meaning, in one table."""
+"""The vocabulary: every name and function that a condition may use, with its type and meaning."""
 
 from __future__ import annotations
 
@@ -80,44 +80,84 @@ def _order_number(scene: Scene) -> int | None:
 
 
 NAMES: Final[Mapping[str, Name]] = {
-    "event.type": Name(type="text", doc="type of the event", read=_of_event("type"), event_only=True,
-                       choices=tuple(sorted(TYPES))),
-    "event.name": Name(type="text", doc="the producer's own name of the event", read=_of_event("name"), event_only=True),
-    "event.value": Name(type="number", doc="value of the order, cart or event", read=_of_event("value"),
-                        event_only=True),
-    "event.currency": Name(type="text", doc="currency of the value", read=_of_event("currency"), event_only=True),
+    "event.type": Name(
+        type="text", doc="type of the event",
+        read=_of_event("type"), event_only=True, choices=tuple(sorted(TYPES))
+    ),
+    "event.name": Name(
+        type="text", doc="the producer's own name of the event", read=_of_event("name"), event_only=True
+    ),
+    "event.value": Name(
+        type="number", doc="value of the order, cart or event", read=_of_event("value"), event_only=True
+    ),
+    "event.currency": Name(
+        type="text", doc="currency of the value", read=_of_event("currency"), event_only=True
+    ),
     "event.coupon": Name(type="text", doc="coupon used", read=_of_event("coupon"), event_only=True),
-    "event.dwell": Name(type="duration", doc="how long the view lasted", read=_of_event("dwell_ms"), event_only=True),
+    "event.dwell": Name(
+        type="duration", doc="how long the view lasted", read=_of_event("dwell_ms"), event_only=True
+    ),
     "event.query": Name(type="text", doc="what was searched for", read=_of_event("query"), event_only=True),
-    "event.source": Name(type="text", doc="where the person came from", read=_of_event("source"), event_only=True),
-    "event.medium": Name(type="text", doc="paid, owned or earned", read=_of_event("medium"), event_only=True,
-                         choices=("earned", "owned", "paid")),
-    "event.channel": Name(type="text", doc="channel of the event", read=_of_event("channel"), event_only=True),
+    "event.source": Name(
+        type="text", doc="where the person came from", read=_of_event("source"), event_only=True
+    ),
+    "event.medium": Name(
+        type="text", doc="paid, owned or earned",
+        read=_of_event("medium"), event_only=True, choices=("earned", "owned", "paid")
+    ),
+    "event.channel": Name(
+        type="text", doc="channel of the event", read=_of_event("channel"), event_only=True
+    ),
     "event.store": Name(type="text", doc="the shop visited", read=_of_event("store_id"), event_only=True),
-    "event.changes_cart": Name(type="bool", doc="it put something into a cart, took something out, or is a snapshot",
-                               read=lambda scene: scene.change.changes_cart, event_only=True),
+    "event.changes_cart": Name(
+        type="bool", doc="it put something into a cart, took something out, or is a snapshot",
+        read=lambda scene: scene.change.changes_cart, event_only=True
+    ),
     "cart.size": Name(type="number", doc="different products in the cart", read=_cart_size, subjects=_CART),
-    "cart.value": Name(type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART),
-    "product.in_cart": Name(type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT),
+    "cart.value": Name(
+        type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART
+    ),
+    "product.in_cart": Name(
+        type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
+    ),
     "product.price": Name(type="number", doc="price when last seen", read=_price, subjects=_PRODUCT),
-    "product.since_bought": Name(type="duration", doc="time since the person last bought it; unknown if never",
-                                 read=_since("bought"), subjects=_PRODUCT),
-    "product.since_viewed": Name(type="duration", doc="time since the person last viewed it", read=_since("viewed"),
-                                 subjects=_PRODUCT),
-    "product.since_wished": Name(type="duration", doc="how long it has been on the wish list; unknown if it is not",
-                                 read=_since("wished"), subjects=_PRODUCT),
-    "product.stage": Name(type="text", doc="how near to buying it the person is", read=_product_stage,
-                          subjects=_PRODUCT, choices=stages.STAGES),
-    "person.stage": Name(type="text", doc="the highest of their products' stages in the last 14 days",
-                         read=_person_stage, choices=stages.STAGES),
-    "person.known": Name(type="bool", doc="the person has a user id", read=lambda s: s.journey.user_id is not None),
+    "product.since_bought": Name(
+        type="duration", doc="time since the person last bought it; unknown if never",
+        read=_since("bought"), subjects=_PRODUCT
+    ),
+    "product.since_viewed": Name(
+        type="duration", doc="time since the person last viewed it", read=_since("viewed"), subjects=_PRODUCT
+    ),
+    "product.since_wished": Name(
+        type="duration", doc="how long it has been on the wish list; unknown if it is not",
+        read=_since("wished"), subjects=_PRODUCT
+    ),
+    "product.stage": Name(
+        type="text", doc="how near to buying it the person is",
+        read=_product_stage, subjects=_PRODUCT, choices=stages.STAGES
+    ),
+    "person.stage": Name(
+        type="text", doc="the highest of their products' stages in the last 14 days",
+        read=_person_stage, choices=stages.STAGES
+    ),
+    "person.known": Name(
+        type="bool", doc="the person has a user id", read=lambda s: s.journey.user_id is not None
+    ),
     "person.purchases": Name(type="number", doc="orders ever", read=lambda scene: scene.journey.order_count),
-    "order.number": Name(type="number", doc="1 for the person's first order", read=_order_number, subjects=_ORDER),
-    "order.is_new": Name(type="bool", doc="no earlier event belongs to the order",
-                         read=lambda scene: scene.change.new_order, subjects=_ORDER, event_only=True),
-    "session.events": Name(type="number", doc="events of the current visit", read=lambda s: s.journey.session.events),
-    "session.length": Name(type="duration", doc="length of the current visit",
-                           read=lambda scene: scene.journey.session.last - scene.journey.session.started),
+    "order.number": Name(
+        type="number", doc="1 for the person's first order", read=_order_number, subjects=_ORDER
+    ),
+    "order.is_new": Name(
+        type="bool", doc="no earlier event belongs to the order",
+        read=lambda scene: scene.change.new_order, subjects=_ORDER, event_only=True
+    ),
+    "session.events": Name(
+        type="number", doc="events of the current visit", read=lambda s: s.journey.session.events
+    ),
+    "session.length": Name(
+        type="duration", doc="length of the current visit",
+        read=lambda scene: scene.journey.session.last - scene.journey.session.started
+    ),
     "profile.locale": Name(type="text", doc="language and country", read=_trait("locale")),
     "profile.country": Name(type="text", doc="country", read=_trait("country")),
     "profile.gender": Name(type="text", doc="gender, where the person told it", read=_trait("gender")),
