@@ -17,14 +17,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Final
 
-from retarget.errors import BadInput, RetargetError, Unreachable
+from retarget.errors import RetargetError, Unreachable
+from streams.ports import UnknownOutcome
 
 FINE: Final = 0
 BAD_INPUT: Final = 1
 UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
 
-# In the order in which a newcomer needs them; each is a module of streams.commands, imported when it is asked for.
+# In the order in which a newcomer needs them; each is a module, imported when it is asked for.
 COMMANDS: Final[Mapping[str, str]] = {
     "demo": "broker, store, engine and a simulated shop on this machine, and what they send",
     "replay": "the engine over files, without broker and store",
@@ -48,12 +49,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _run(given)
     except SystemExit as end:  # argparse: help, or wrong usage
         return end.code if isinstance(end.code, int) else FINE
-    except BadInput as bad:
-        return _told(bad.problems, BAD_INPUT)
-    except Unreachable as error:
-        return _told([str(error)], UNREACHABLE)
-    except RetargetError as error:
-        return _told([str(error)], BAD_INPUT)
+    except (RetargetError, UnknownOutcome) as error:
+        print(error, file=sys.stderr)
+        return UNREACHABLE if isinstance(error, (Unreachable, UnknownOutcome)) else BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `retarget tail … | head`: the reader has had enough
@@ -72,11 +70,6 @@ def _run(given: Sequence[str]) -> int:
     settings = load_settings(args.config, os.environ, overrides, presets=presets)
     code: int = module.run(settings, args)
     sys.stdout.flush()
-    return code
-
-
-def _told(problems: Sequence[str], code: int) -> int:
-    print(*problems, sep="\n", file=sys.stderr)
     return code
 
 

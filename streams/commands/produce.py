@@ -1,0 +1,114 @@
+"""`retarget produce`: touchpoints of files into Kafka."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import re
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Final
+
+from retarget.errors import Rejected
+from retarget.times import parse_duration
+from retarget.touchpoints import Touchpoint
+from streams.commands.screen import add_progress, bar
+from streams.files import FileEvent, read_files, sorted_by_time
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.kafka.sending import Outgoing
+
+_RATE: Final = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d*)\s*(ms|s|m|h|d))?")
+
+
+def rate(text: str) -> float:
+    """Records a second of `500`, `500/s`, `3000/m` or `100/10s`. Raises ValueError."""
+    found = _RATE.fullmatch(text.strip())
+    if found is None or float(found[1]) == 0:
+        raise ValueError(text)
+    return float(found[1]) / (parse_duration(f"{found[2] or 1}{found[3] or 's'}") / 1000)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Which files, how they are read, where they go, how fast."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
+    parser.add_argument("--dialect", default="auto", help="the form of the files (default: recognised JSON)")
+    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
+    parser.add_argument("--topic", help="where to (default: the first of kafka.input_topics)")
+    parser.add_argument("--rate", type=rate, metavar="N/s", help="at most so many a second (default: all)")
+    parser.add_argument(
+        "--end-heartbeats",
+        action="store_true",
+        help="at the end a heartbeat to every partition that moves its clock to the last event's time",
+    )
+    add_progress(parser)
+    parser.set_defaults(settings=("kafka.bootstrap", "kafka.input_topics", "clock.lateness"))
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Send them and say how many. Raises BadInput, Unreachable."""
+    events: Iterable[FileEvent] = read_files(args.files, args.dialect, args.mapping)
+    if not args.as_is:
+        events = sorted_by_time(events)
+    asyncio.run(_produce(settings, args, events))
+    return 0
+
+
+class Told:
+    """What went by: counts, and the latest time of an event (epoch ms, -1 without any)."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.touchpoints = self.unusable = 0
+        self.latest = -1
+
+    def note(self, event: FileEvent) -> None:
+        """Count one record."""
+        if isinstance(event.found, Rejected):
+            self.unusable += 1
+        else:
+            self.touchpoints += 1
+            self.latest = max(self.latest, event.found.time)
+
+
+async def _produce(settings: Settings, args: argparse.Namespace, events: Iterable[FileEvent]) -> None:
+    from streams.kafka.address import address_of
+    from streams.kafka.inventory import partitions_of_topic
+    from streams.producing import producing, send_all
+
+    address, topic = address_of(settings), args.topic or settings.kafka.input_topics[0]
+    partitions = await partitions_of_topic(address, topic)
+    told, started = Told(), time.monotonic()
+    records = _records(events, told, topic, partitions)
+    if args.end_heartbeats:
+        records = _with_end(records, told, settings.clock.lateness, (topic, partitions))
+    total = len(events) if isinstance(events, list) else None
+    with bar("touchpoints", total, wanted=args.progress) as sent:
+        async with producing(address) as producer:
+            await send_all(producer, records, rate=args.rate, sent=sent)
+    took = time.monotonic() - started
+    done = told.touchpoints + told.unusable
+    aside = f", {told.unusable:,} unusable records as they are" if told.unusable else ""
+    beats = f", {partitions} heartbeats" if args.end_heartbeats else ""
+    print(f"{told.touchpoints:,} touchpoints{aside}{beats} to {topic} ({partitions} partitions)", end=" ")
+    print(f"in {took:.1f} s, {done / max(took, 0.001):,.0f}/s")
+
+
+def _records(events: Iterable[FileEvent], told: Told, topic: str, partitions: int) -> Iterator[Outgoing]:
+    from streams.producing import outgoing
+
+    for event in events:
+        told.note(event)
+        yield from outgoing(event.found, event.raw, topic, partitions)
+
+
+def _with_end(
+    records: Iterator[Outgoing], told: Told, lateness: int, place: tuple[str, int]
+) -> Iterator[Outgoing]:
+    from streams.producing import heartbeats
+
+    yield from records
+    latest = told.latest if told.latest >= 0 else time.time_ns() // 1_000_000
+    yield from heartbeats(Touchpoint(type="heartbeat", time=latest + lateness), *place)
