@@ -13,7 +13,7 @@ from retarget.errors import Rejected
 from retarget.times import parse_duration
 from retarget.touchpoints import Touchpoint
 from streams.commands.screen import add_progress, bar
-from streams.files import FileEvent, read_files, sorted_by_time
+from streams.files import STANDARD_INPUT, FileEvent, read_files, sorted_by_time
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d*)\s*(ms|s|m|h|d))?")
 
 
 def rate(text: str) -> float:
-    """Records a second of `500`, `500/s`, `3000/m` or `100/10s`. Raises ValueError."""
+    """Records a second of `500`, `500/s`, `3000/m` or `100/10s`. Raises ArgumentTypeError."""
     found = _RATE.fullmatch(text.strip())
-    if found is None or float(found[1]) == 0:
-        raise ValueError(text)
+    if found is None or not float(found[1]) or not float(found[2] or 1):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a rate such as 500/s or 3000/m")
     return float(found[1]) / (parse_duration(f"{found[2] or 1}{found[3] or 's'}") / 1000)
 
 
@@ -101,6 +101,9 @@ def _records(events: Iterable[FileEvent], told: Told, topic: str, partitions: in
 
     for event in events:
         told.note(event)
+        if event.file == STANDARD_INPUT and isinstance(event.found, Touchpoint):
+            # What comes by a pipe has no name: line 1 of today is no repeat of line 1 of yesterday.
+            event.found.id = None if event.found.id == f"-:{event.line}" else event.found.id
         yield from outgoing(event.found, event.raw, topic, partitions)
 
 

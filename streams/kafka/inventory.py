@@ -7,6 +7,7 @@ from aiokafka.errors import KafkaError
 from retarget.errors import BadInput, Unreachable
 from retarget.rules.names import nearest
 from streams.kafka.connection import KafkaAddress
+from streams.topics import CHANNELS
 
 
 async def existing_topics(address: KafkaAddress) -> dict[str, int]:
@@ -25,6 +26,6 @@ async def partitions_of_topic(address: KafkaAddress, topic: str) -> int:
     """How many partitions a topic has. Raises Unreachable, and BadInput without such a topic."""
     existing = await existing_topics(address)
     if topic not in existing:
-        remedy = f"{nearest(topic, existing)}; `retarget topics` creates those of the engine"
+        remedy = f"{nearest(topic, {*existing, *CHANNELS})}; `retarget topics` creates those of the engine"
         raise BadInput([f"there is no topic {topic} at {address.bootstrap}{remedy}"])
     return existing[topic]
