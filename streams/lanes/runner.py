@@ -205,7 +205,7 @@ class LaneRunner:
         self._observer.stage("gather", perf_counter() - started)
         moment = self._moment(self._wall.now(), self._pauses())
         batch = await self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.records)
-        self._unread = arrivals[batch.consumed :]
+        self._unread = self._unread[batch.consumed :]  # `arrivals` may be only the first portion of them
         if advance_to != NEVER:
             self._tick = advance_to if self.lane.clock < advance_to else None
         found = emitted.outputs(batch.results)
@@ -255,7 +255,9 @@ class LaneRunner:
     def _arrival(self, record: Record) -> Arrival:
         return self._intake.arrival(record.topic, record.offset, record.timestamp, record.value)
 
-    async def _step(self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int) -> Batch:
+    async def _step(
+        self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int
+    ) -> Batch:
         started = perf_counter()
         lane = self.lane
         target = lane.target(arrivals, advance_to)
