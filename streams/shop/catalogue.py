@@ -120,8 +120,9 @@ def open_shop(seed: int = 1, products: int = 200) -> Shop:
 
 def _noun(nouns: str, number: int) -> str:
     choice = nouns.split(",")
-    row = number // len(_CATEGORIES)
-    return choice[(row + row // len(_SERIES)) % len(choice)]
+    # Each round through the series pairs them with other nouns, so that no name comes twice.
+    turn, place = divmod(number // len(_CATEGORIES), len(_SERIES))
+    return choice[(place + turn) % len(choice)]
 
 
 def _product(rng: Random, number: int, category: str, span: tuple[int, int], name: str) -> Product:

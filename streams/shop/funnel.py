@@ -20,27 +20,27 @@ class Funnel:
     passers_by: float = 0.25  # a day, for each regular
     only_one_view: float = 0.36
     views_beyond_two: float = 3.6
-    dwell: int = 42 * SECOND
+    dwell: int = 38 * SECOND
     # at a view
-    seen_again: float = 0.16
+    seen_again: float = 0.2
     off_interest: float = 0.08
     to_cart: float = 0.055
     to_cart_at_opening: float = 0.13
     to_wish_list: float = 0.024
-    buy_now: float = 0.008
+    buy_now: float = 0.009
     search_first: float = 0.18
     list_first: float = 0.3
     share: float = 0.004
     # with a cart at the end of a visit
-    to_checkout: float = 0.45
+    to_checkout: float = 0.38
     remove: float = 0.14
-    clear_leftovers: float = 0.22
-    to_checkout_later: float = 0.09
+    clear_leftovers: float = 0.16
+    to_checkout_later: float = 0.04
     to_cart_page: int = 25 * SECOND
-    to_checkout_page: int = 50 * SECOND
-    form: int = 115 * SECOND
+    to_checkout_page: int = 35 * SECOND
+    form: int = 100 * SECOND
     # at the checkout
-    pays: float = 0.42
+    pays: float = 0.4
     payment_fails: float = 0.1
     tries_again: float = 0.5
     comes_back_to_pay: float = 0.18
@@ -58,7 +58,7 @@ class Funnel:
     wants_less: float = 0.003
     asks_to_be_erased: float = 0.0003
     takes_off_wish_list: float = 0.05
-    lapses: float = 0.003
+    lapses: float = 0.006
     returns: float = 0.5
     registers: float = 0.04
     # the shop itself
