@@ -1,4 +1,4 @@
-"""Replaying: the same engine over the same lane code, with files for the feed and memory for the log and the store."""
+"""Replaying: the same engine over the same lane code, with files for input and memory for log and store."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle
+from streams.lanes.limits import Limits
 from streams.lanes.observer import Observer
-from streams.lanes.runner import LaneRunner, Limits
+from streams.lanes.runner import LaneRunner
 from streams.ports import History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
 
@@ -124,7 +125,10 @@ async def replay(
     pauses: Mapping[str, int] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Counter[tuple[str, ...]]:
-    """Run events through one lane in the order given; what happened, by kind. `bundle` decodes topic TOPIC."""
+    """Run events through one lane in the order given; what happened, by kind.
+
+    `bundle` decodes topic TOPIC.
+    """
     tally = Tally()
     runner = LaneRunner(
         0,

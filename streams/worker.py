@@ -1,4 +1,4 @@
-"""The worker: Faust's shell, one runner per lane that is ours, the switches, the metrics page and the watchdog."""
+"""The worker: Faust's shell, a runner per lane that is ours, kill switches, metrics page and watchdog."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
-from typing import Final
+from typing import Final, Self
 
 from prometheus_client import CollectorRegistry
 
@@ -17,8 +17,9 @@ from retarget.errors import LaneRefused
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.lanes.bundle import Bundle
 from streams.lanes.feed import ShellFeed
+from streams.lanes.limits import Limits
 from streams.lanes.reporting import LaneReport
-from streams.lanes.runner import LaneRunner, Limits
+from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
 from streams.metrics import Metrics
 from streams.ports import UnknownOutcome
@@ -31,7 +32,7 @@ from streams.web import WebServer, monotonic_ms
 
 log: Final = logging.getLogger("retarget.worker")
 
-# A lane has this long to finish its batch when it is taken away; a claim by the next owner repairs what is cut off.
+# A lane has this long to finish its batch when it is taken away; the next claim repairs what is cut off.
 _DRAIN_SECONDS: Final = 8.0
 _SWITCHES_EVERY: Final = 0.5
 _WATCH_EVERY: Final = 5.0
@@ -89,7 +90,7 @@ class Worker:
             on_chunk=self._chunk,
         )
 
-    async def __aenter__(self) -> Worker:
+    async def __aenter__(self) -> Self:
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
         await self._stack.enter_async_context(self.web)
@@ -126,7 +127,7 @@ class Worker:
         task = asyncio.ensure_future(work)  # type: ignore[call-overload]
         self._stack.callback(task.cancel)
 
-    # -- lanes ------------------------------------------------------------------------------------------------------
+    # -- lanes --
 
     async def _assigned(self, numbers: set[int]) -> None:
         self.progress.joined()
@@ -155,7 +156,9 @@ class Worker:
         )
         return _OwnedLane(feed, runner, asyncio.create_task(self._run(number, runner, kafka_log)))
 
-    async def _run(self, number: int, runner: LaneRunner, kafka_log: TransactionalLog | IdempotentLog) -> None:
+    async def _run(
+        self, number: int, runner: LaneRunner, kafka_log: TransactionalLog | IdempotentLog
+    ) -> None:
         try:
             await runner.run()
         except LaneRefused as refused:
@@ -194,7 +197,7 @@ class Worker:
         ends = {topic: self._shell.highwater(topic, number) for topic in self._topics}
         return sum(max(end - frontier.get(topic, end), 0) for topic, end in ends.items() if end is not None)
 
-    # -- around -----------------------------------------------------------------------------------------------------
+    # -- around --
 
     async def _read_switches(self) -> None:
         try:
@@ -212,7 +215,7 @@ class Worker:
             await self._read_switches()
 
     async def _watch(self) -> None:
-        """End the process when a lane stalls: a restart under a supervisor is the one cure that always works."""
+        """End the process when a lane stalls: a restart under a supervisor is the cure that always works."""
         while True:
             await asyncio.sleep(_WATCH_EVERY)
             stalled = self.progress.stalled(monotonic_ms())
@@ -233,5 +236,3 @@ def limits_of(settings: Settings) -> Limits:
         idle=settings.clock.idle_after,
         cached=batch.cached_persons,
     )
-
-

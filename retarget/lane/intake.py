@@ -29,6 +29,7 @@ class Arrival(NamedTuple):
     event: Touchpoint | None
     tells: int
     dead: bytes | None = None
+    reason: str = ""
 
 
 class Intake:
@@ -43,9 +44,8 @@ class Intake:
             event = self._decode[topic](value or b"")
             tells = self._place(event, topic, offset, timestamp)
         except Rejected as problem:
-            return Arrival(
-                topic, offset, None, -1, self._dead(topic, offset, timestamp, value or b"", problem)
-            )
+            letter = self._dead(topic, offset, timestamp, value or b"", problem)
+            return Arrival(topic, offset, None, -1, letter, problem.reason)
         return Arrival(topic, offset, None if event.type in IMPERSONAL else event, tells)
 
     def _place(self, event: Touchpoint, topic: str, offset: int, timestamp: int) -> int:

@@ -115,6 +115,7 @@ class _Run:
         if event is None:
             if arrival.dead is not None:
                 self._batch.results.append(Result("dead", "", "", arrival.dead))
+                self._moment.counts["dead", arrival.reason] += 1
         elif event.time > lane.clock:
             self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
         else:
@@ -177,6 +178,7 @@ class _Run:
         except Exception as error:  # noqa: BLE001 - one event that a rule fails on must not stop the lane
             self._batch.changed[person] = journey
             self._batch.results.append(Result("dead", "", person, failed(event, topic, offset, error)))
+            moment.counts["dead", "rule_failed"] += 1
         if moment.armed:
             self._arm()
 

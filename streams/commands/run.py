@@ -11,9 +11,6 @@ from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import Settings
 
-NAME = "run"
-HELP = "a worker: consumes touchpoints, emits messages"
-
 
 def add(parser: argparse.ArgumentParser) -> None:
     """No options of its own: a worker is told everything by settings."""
@@ -22,9 +19,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, _: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT."""
-    import uvloop  # noqa: PLC0415 - the other commands start without it
+    import uvloop
 
-    from streams.logs import configure_logs  # noqa: PLC0415
+    from streams.logs import configure_logs
 
     configure_logs(settings.log.format, settings.log.level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -33,11 +30,14 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
 
 
 async def work(settings: Settings) -> None:
-    """Open the store and work until told to stop. Raises BadInput and Unreachable before anything has started."""
-    from streams.kafka.address import address_of  # noqa: PLC0415
-    from streams.lanes.bundle import bundle_of  # noqa: PLC0415
-    from streams.stores import open_store  # noqa: PLC0415
-    from streams.worker import Worker  # noqa: PLC0415
+    """Open the store and work until told to stop.
+
+    Raises BadInput and Unreachable before anything has started.
+    """
+    from streams.kafka.address import address_of
+    from streams.lanes.bundle import bundle_of
+    from streams.stores import open_store
+    from streams.worker import Worker
 
     rules = load_rules([rules_dir(settings)], VOCABULARY)
     bundle = bundle_of(settings, rules, settings.kafka.input_topics)

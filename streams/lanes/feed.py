@@ -1,4 +1,4 @@
-"""The feed of one lane: chunks as the shell hands them over, kept until the lane takes them, paused when it lags."""
+"""The feed of one lane: chunks as the shell hands them over, kept until the lane takes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a lane tells while it works; the worker turns it into metrics, logs and health, tests and replay ignore it."""
+"""What a lane tells while it works; a worker turns it into metrics, logs and health."""
 
 from __future__ import annotations
 
@@ -33,13 +33,8 @@ class Observer:
     def batch(self, records: int, counts: Mapping[tuple[str, ...], int], lateness: list[int]) -> None:
         """A batch is in the store. `lateness`: of each wait decided, ms."""
 
-    def dead_letters(self, reasons: list[str]) -> None:
-        """Records were set aside."""
-
     def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:
         """Where the lane stands now."""
 
     def refused(self, why: str) -> None:
         """The lane stands still for good."""
-
-

@@ -1,4 +1,4 @@
-"""A batch's results as records for their topics, and the fingerprint by which a replay is compared with the first run."""
+"""A batch's results as records for their topics, and the fingerprint by which replays are compared."""
 
 from __future__ import annotations
 

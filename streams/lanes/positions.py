@@ -12,7 +12,7 @@ VERSION: Final = 1
 
 
 class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """Where a lane stands. The lowest record not yet applied is the first of `held`, or the frontier without any."""
+    """Where a lane stands: the lowest record not yet applied is the first of `held`, else the frontier."""
 
     version: int = VERSION
     incarnation: int = 0
@@ -32,13 +32,16 @@ def encode(positions: Positions) -> bytes:
 
 
 def decode(meta: bytes) -> Positions:
-    """The positions of stored meta, or those of a lane that has never run. Raises LaneRefused for a newer build's."""
+    """The positions of stored meta, or those of a lane that has never run.
+
+    Raises LaneRefused for those of a newer build.
+    """
     if not meta:
         return Positions()
     positions = _decoder.decode(meta)
     if positions.version > VERSION:
         raise LaneRefused(
-            f"the lane's stored positions have version {positions.version} but this build reads up to {VERSION}; "
-            "deploy the newer build"
+            f"the lane's stored positions have version {positions.version} but this build reads "
+            f"up to {VERSION}; deploy the newer build"
         )
     return positions

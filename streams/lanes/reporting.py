@@ -14,7 +14,7 @@ from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dropped"}
+_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped"}
 
 
 class LaneReport(Observer):
@@ -30,7 +30,13 @@ class LaneReport(Observer):
         """A claim begins."""
         self._metrics.lane.claims.labels(cause).inc()
         level = logging.INFO if cause in ("start", "rebalance") else logging.WARNING
-        log.log(level, "claiming lane %d: %s", self._lane, detail or cause, extra={"lane": self._lane, "cause": cause})
+        log.log(
+            level,
+            "claiming lane %d: %s",
+            self._lane,
+            detail or cause,
+            extra={"lane": self._lane, "cause": cause},
+        )
 
     def claimed(self, seconds: float, replayed: int) -> None:
         """A claim is done."""
@@ -44,7 +50,7 @@ class LaneReport(Observer):
         """A replayed batch came to other outputs."""
         self._metrics.lane.mismatches.inc()
         log.error(
-            "lane %d: batch %d was replayed to other outputs than the journal says; rules or code have changed",
+            "lane %d: batch %d came to other outputs than the journal says; rules or code have changed",
             self._lane, sequence, extra={"lane": self._lane},
         )  # fmt: skip
 
@@ -52,7 +58,9 @@ class LaneReport(Observer):
         """A service does not answer."""
         if service not in self._waiting:
             self._waiting.add(service)
-            log.warning("lane %d waits for the %s: %s", self._lane, service, detail, extra={"lane": self._lane})
+            log.warning(
+                "lane %d waits for the %s: %s", self._lane, service, detail, extra={"lane": self._lane}
+            )
         self._metrics.service.waiting.labels(service).set(1)
         self._progress.waiting(service, detail)
 
@@ -90,13 +98,10 @@ class LaneReport(Observer):
                 metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
             case ("recall", rule, _, "regretted"):
                 metrics.decision.regretted.labels(rule).inc(count)
+            case ("dead", reason):
+                metrics.input.dead_letters.labels(reason).inc(count)
             case ("dropped", kind):
                 metrics.batch.dropped.labels(kind).inc(count)
-
-    def dead_letters(self, reasons: list[str]) -> None:
-        """Records were set aside."""
-        for reason in reasons:
-            self._metrics.input.dead_letters.labels(reason).inc()
 
     def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:  # noqa: ARG002
         """Where the lane stands."""

@@ -18,7 +18,7 @@ class Wall(Protocol):
 
 
 class RealWall:
-    """This machine's clock."""
+    """The clock of the machine."""
 
     def now(self) -> int:
         """Epoch ms."""

@@ -1,0 +1,160 @@
+"""`retarget replay`: the engine over files, without broker and store."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Final
+
+from retarget.errors import BadInput
+from retarget.rules.model import Rule
+from retarget.rules.names import nearest
+from streams.commands.screen import add_progress, bar
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.ports import Output
+    from streams.replaying import Sink
+
+# Old data has its own time, and what it holds is all there is to wait for.
+PRESETS: Final[Mapping[str, str]] = {"clock.lateness": "0s", "clock.now": "event"}
+
+# What to do when every candidate of a run was stopped by the same gate.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "no_consent": "data without consent events needs --assume-consent (consent.assume=granted)",
+    "unreachable": "nobody has an address: see channels.external, or send identify events with traits",
+    "cap": "the caps let nothing out: see caps.total",
+    "stale": "everything is due too long before `now`: see delivery.max_delay and clock.now",
+    "paused": "a kill switch is on: see `retarget resume`",
+    "quiet_hours": "all of it falls into the night: see quiet_hours.zone and quiet_hours.enabled",
+}
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Which files, which rules, where the results go."""
+    parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
+    parser.add_argument("--dialect", default="auto", help="the form of the files (default: recognised JSON)")
+    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    parser.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
+    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    parser.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: 0s)")
+    parser.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
+    parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
+    parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
+    parser.add_argument(
+        "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"
+    )
+    parser.add_argument("--dead", metavar="FILE", help="unusable records as JSON lines; - is standard output")
+    add_progress(parser)
+    parser.set_defaults(settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled"))
+
+
+def overrides(args: argparse.Namespace) -> Iterator[str]:
+    """The options that are short for settings."""
+    if args.rules:
+        yield f"rules.dir={args.rules}"
+    if args.lateness:
+        yield f"clock.lateness={args.lateness}"
+    if args.assume_consent:
+        yield "consent.assume=granted"
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Replay and say what came out. Raises BadInput."""
+    from retarget.rules.vocabulary import VOCABULARY
+    from streams.files import read_files, sorted_by_time
+    from streams.lanes.bundle import bundle_of
+    from streams.replaying import TOPIC, replay
+    from streams.resources import default_rules_dir
+    from streams.rulebook import load_rules
+
+    rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
+    bundle = bundle_of(settings, rules, [TOPIC])
+    events = read_files(args.files, args.dialect, args.mapping)
+    if not args.as_is:
+        events = iter(sorted_by_time(events))
+    with ExitStack() as stack:
+        sink = stack.enter_context(_sinks(args))
+        done = stack.enter_context(bar("events", None, wanted=args.progress))
+        counts = asyncio.run(replay(events, bundle, sink, progress=done))
+    _summary(counts)
+    return 0
+
+
+def chosen(rules: Sequence[Rule], only: str | None) -> list[Rule]:
+    """The rules named, or all. Raises BadInput for names that no rule has."""
+    if not only:
+        return list(rules)
+    wanted = [name.strip() for name in only.split(",") if name.strip()]
+    known = {rule.name for rule in rules}
+    problems = [
+        f"--only: no rule is named {name}{nearest(name, known)}" for name in wanted if name not in known
+    ]
+    if problems:
+        raise BadInput(problems)
+    return [rule for rule in rules if rule.name in wanted]
+
+
+@contextmanager
+def _sinks(args: argparse.Namespace) -> Iterator[Sink]:
+    """Where each output goes: messages to standard output unless any file was named."""
+    from streams import topics
+
+    named = args.decisions or args.messages or args.dead
+    with ExitStack() as stack:
+        decisions = _opened(stack, args.decisions)
+        dead = _opened(stack, args.dead)
+        messages = _opened(stack, args.messages or (None if named else "-"))
+
+        def sink(output: Output) -> None:
+            target = {topics.DECISIONS: decisions, topics.DEAD: dead}.get(output.topic, messages)
+            if target is not None:
+                target.write(output.value + b"\n")
+
+        yield sink
+
+
+def _opened(stack: ExitStack, name: str | None) -> IO[bytes] | None:
+    if name is None:
+        return None
+    if name == "-":
+        stack.callback(sys.stdout.buffer.flush)
+        return sys.stdout.buffer
+    try:
+        return stack.enter_context(Path(name).open("wb"))
+    except OSError as error:
+        raise BadInput([f"{name}: cannot be written: {error.strerror}"]) from error
+
+
+def _summary(counts: Counter[tuple[str, ...]]) -> None:
+    decisions = {key[1:]: n for key, n in counts.items() if key[0] == "decision"}
+    messages = {key[1:]: n for key, n in counts.items() if key[0] == "message"}
+    unusable = sum(n for key, n in counts.items() if key[0] == "dead")
+    print(
+        f"{counts['read',]:,} records, {counts['applied',]:,} events and waits worked off, "
+        f"{counts['late',]:,} late, {counts['repeat',]:,} repeated, {unusable:,} unusable",
+        file=sys.stderr,
+    )
+    for (rule, channel, operation), n in sorted(messages.items()):
+        print(f"  {n:>8,}  {rule} {operation} {channel}", file=sys.stderr)
+    for (rule, outcome, reason), n in sorted(decisions.items()):
+        if outcome != "sent":
+            print(f"  {n:>8,}  {rule} {outcome}: {reason}", file=sys.stderr)
+    _remedy(decisions)
+
+
+def _remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
+    """When nothing at all came out, say which gate it was and what to set."""
+    # `again` only follows an earlier candidate, which another gate stopped.
+    reasons = {reason for (_, outcome, reason) in decisions if outcome != "sent"} - {"again"}
+    if len(reasons) == 1 and not any(outcome == "sent" for (_, outcome, _) in decisions):
+        (reason,) = reasons
+        hint = _REMEDIES.get(reason, "")
+        print(
+            f"every candidate was stopped by the gate {reason}{': ' + hint if hint else ''}", file=sys.stderr
+        )
