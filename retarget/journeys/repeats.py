@@ -55,3 +55,9 @@ def _plain(event_id: str) -> str:
     if _END in event_id or _TIME in event_id:
         return event_id.encode("unicode_escape").decode()
     return event_id
+
+
+def remembered(journey: Journey) -> list[tuple[str, int]]:
+    """The last applied ids with their times, oldest first."""
+    pairs = (entry.partition(_TIME) for entry in journey.recent.split(_END) if entry)
+    return [(event_id, int(time, 16)) for event_id, _, time in pairs]

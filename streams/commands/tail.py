@@ -57,7 +57,7 @@ async def _tail(
     from streams.kafka.looking import looking, records, spans
 
     topic = _topic(args.topic)
-    wanted = await spans(address, topic, await partitions_of_topic(address, topic))
+    wanted = await spans(address, topic, range(await partitions_of_topic(address, topic)))
     repeats = RepeatFilter()
     last: list[Seen] = []
     shown = 0

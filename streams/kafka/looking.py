@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, NamedTuple
 
@@ -64,17 +64,16 @@ async def looking(address: KafkaAddress, isolation: Isolation) -> AsyncIterator[
         await consumer.stop()
 
 
-async def spans(address: KafkaAddress, topic: str, partitions: int) -> dict[int, Span]:
-    """What each partition of a topic holds now. Raises Unreachable, UnknownOutcome."""
+async def spans(address: KafkaAddress, topic: str, partitions: Collection[int]) -> dict[int, Span]:
+    """What these partitions of a topic hold now. Raises Unreachable, UnknownOutcome."""
     reader = Reader(address)
     await reader.start()
     try:
-        numbers = range(partitions)
-        starts = await asyncio.gather(*(reader.beginning(topic, number) for number in numbers))
-        ends = await asyncio.gather(*(reader.end(topic, number) for number in numbers))
+        starts = await asyncio.gather(*(reader.beginning(topic, number) for number in partitions))
+        ends = await asyncio.gather(*(reader.end(topic, number) for number in partitions))
     finally:
         await reader.close()
-    return {number: Span(*span) for number, span in enumerate(zip(starts, ends, strict=True))}
+    return dict(zip(partitions, map(Span, starts, ends), strict=True))
 
 
 async def records(

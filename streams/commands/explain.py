@@ -1,0 +1,134 @@
+"""`retarget explain`: a person's timeline, from the store and the decisions."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from retarget.errors import BadInput
+from retarget.journeys.model import Journey
+from retarget.rules.names import unknown
+from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.kafka.connection import KafkaAddress
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Who, which rule, in which form."""
+    parser.add_argument("person", metavar="PERSON", help="user_id, or anonymous_id while there is none")
+    parser.add_argument("--rule", help="only this rule")
+    parser.add_argument("--json", action="store_true", help="one JSON object")
+    parser.add_argument(
+        "--decisions",
+        metavar="FILE",
+        help="the decisions that `retarget replay --decisions FILE` wrote, instead of store and Kafka",
+    )
+    parser.set_defaults(settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id"))
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Print it. Raises BadInput when nothing is known of the person, Unreachable."""
+    journey: Journey | None = None
+    wait: int | None = None
+    if args.decisions:
+        decisions = of_person(_of_file(args.decisions), [args.person])
+        where = args.decisions
+    else:
+        journey, wait, decisions = asyncio.run(_stored(settings, args.person))
+        where = f"the store and the decisions of app.id {settings.app.id}"
+    if journey is None and not decisions:
+        raise BadInput([f"nothing is known of {args.person!r} in {where}; ids are compared exactly"])
+    seen = rules_in(journey, decisions)
+    if args.rule and args.rule not in seen:
+        raise BadInput([unknown(f"rule for {args.person}:", args.rule, seen)])
+    _print(args, journey, wait, decisions)
+    return 0
+
+
+def _print(
+    args: argparse.Namespace, journey: Journey | None, wait: int | None, decisions: Sequence[Said]
+) -> None:
+    happened, waiting = timeline(journey, wait, decisions, args.rule)
+    if args.json:
+        print(json.dumps({
+            "person": args.person,
+            "known": summary(journey) if journey else [],
+            "happened": [plain(entry) for entry in happened],
+            "waiting": [plain(entry) for entry in waiting],
+            "decisions": [said for said in decisions if args.rule in (None, said["rule"])],
+        }, ensure_ascii=False, indent=1))  # fmt: skip
+        return
+    print(args.person, *(f"  {line}" for line in (summary(journey) if journey else ())), sep="\n")
+    _section("what happened", happened)
+    _section("what is waiting", waiting)
+
+
+def _section(title: str, entries: Sequence[Entry]) -> None:
+    print(f"\n{title}{'' if entries else ': nothing'}")
+    for entry in entries:
+        print(f"  {plain(entry)['at']}  {entry.kind:<8}  {entry.text}")
+        for detail in entry.details:
+            print(f"      {detail}")
+
+
+def _of_file(path: str) -> Iterator[dict[str, Any]]:
+    try:
+        with open(path, encoding="utf-8") as lines:  # noqa: PTH123 - also /dev/stdin
+            for number, line in enumerate(lines, 1):
+                yield _decision(line, f"{path}:{number}")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput([f"{path}: cannot be read: {error}"]) from error
+
+
+def _decision(line: str | bytes, place: str) -> dict[str, Any]:
+    try:
+        said = json.loads(line)
+        if {"person", "rule", "outcome", "due", "decided_at", "step", "subject"} <= said.keys():
+            return dict(said)
+    except (ValueError, AttributeError):
+        pass
+    raise BadInput([f"{place}: is no decision; expected what `retarget replay --decisions` writes"])
+
+
+async def _stored(settings: Settings, person: str) -> tuple[Journey | None, int | None, Sequence[Said]]:
+    from retarget.journeys import wire
+    from streams.kafka.address import address_of
+    from streams.stores import open_store
+    from streams.topics import partition_of
+
+    lanes = settings.kafka.partitions
+    lane = partition_of(person.encode(), lanes)
+    store = await open_store(settings.store.url, settings.app.id, lanes)
+    try:
+        data, wait = await store.journey(lane, person), await store.wait_of(lane, person)
+    finally:
+        await store.close()
+    journey = wire.decode(data) if data else None
+    names = {person, *filter(None, (journey.user_id, journey.anonymous_id) if journey else ())}
+    decisions = await _decisions(address_of(settings), names)
+    return journey, wait, decisions
+
+
+async def _decisions(address: KafkaAddress, names: set[str]) -> Sequence[Said]:
+    """The decisions about these ids, without repeats; only the partitions that can hold them are read."""
+    from streams.kafka.headers import RepeatFilter
+    from streams.kafka.inventory import partitions_of_topic
+    from streams.kafka.looking import looking, records, spans
+    from streams.topics import DECISIONS, partition_of
+
+    partitions = await partitions_of_topic(address, DECISIONS)
+    wanted = {partition_of(name.encode(), partitions) for name in names}
+    held = await spans(address, DECISIONS, wanted)
+    keys = {name.encode() for name in names}
+    repeats = RepeatFilter()
+    async with looking(address, "read_committed") as consumer:
+        return [
+            _decision(seen.value or b"", f"{DECISIONS}[{seen.partition}] at {seen.offset}")
+            async for seen in records(consumer, DECISIONS, held)
+            if repeats.is_new(seen.topic, seen.partition, seen.headers) and seen.key in keys
+        ]

@@ -1,0 +1,227 @@
+"""A person's timeline: what is known, what was decided and why, and what is waiting until when."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+
+from retarget.journeys import stages
+from retarget.journeys.model import Journey
+from retarget.journeys.repeats import remembered
+from retarget.rules.model import NEVER
+from retarget.times import format_duration, format_time, parse_time
+
+Said = Mapping[str, Any]  # a decision as it stands in its topic
+
+
+class Entry(NamedTuple):
+    """One line of a timeline; `details` are lines below it, `rule` is empty where no rule is behind it."""
+
+    at: int
+    kind: str
+    text: str
+    rule: str = ""
+    details: tuple[str, ...] = ()
+
+
+class Timeline(NamedTuple):
+    """What happened, by time, and what is still to come, by time."""
+
+    happened: list[Entry]
+    waiting: list[Entry]
+
+
+def timeline(
+    journey: Journey | None, wait: int | None, decisions: Iterable[Said], rule: str | None = None
+) -> Timeline:
+    """Everything about one person; with `rule` only what that rule did and waits for, and the events."""
+    happened = [*_decided(decisions)]
+    waiting: list[Entry] = []
+    if journey is not None:
+        happened += [*_events(journey), *_consents(journey), *_sends(journey), *_memberships(journey)]
+        waiting += [*_episodes(journey), *_deferred(journey), *_expiries(journey)]
+    if wait is not None:
+        waiting.append(Entry(wait, "wait", "the lane looks at this person again"))
+    wanted = {rule, ""} if rule else {entry.rule for entry in (*happened, *waiting)}
+    return Timeline(
+        sorted((entry for entry in happened if entry.rule in wanted), key=lambda entry: entry.at),
+        sorted((entry for entry in waiting if entry.rule in wanted), key=lambda entry: entry.at),
+    )
+
+
+def rules_in(journey: Journey | None, decisions: Iterable[Said]) -> set[str]:
+    """The rules that this person has had to do with."""
+    found = {str(said["rule"]) for said in decisions}
+    if journey is not None:
+        found |= {*journey.episodes, *journey.marks, *(send.rule for send in journey.sends)}
+    return found
+
+
+def summary(journey: Journey) -> list[str]:
+    """Who it is, in a few lines."""
+    stage = stages.STAGES[journey.stage] if journey.stage >= 0 else "none"
+    known = f"known as user {journey.user_id or '-'}, anonymous {journey.anonymous_id or '-'}"
+    carts = [
+        f"cart {cart or '(default)'}: {', '.join(lines)}" for cart, lines in journey.carts.items() if lines
+    ]
+    return [
+        known + (", erased" if journey.erased else ""),
+        f"{len(journey.products)} products, {journey.order_count} orders, stage {stage}",
+        f"last seen {_time(journey.last)}",
+        *carts,
+        *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
+        *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
+    ]
+
+
+def plain(entry: Entry) -> dict[str, Any]:
+    """The entry as JSON has it."""
+    return {**entry._asdict(), "at": format_time(entry.at), "details": list(entry.details)}
+
+
+def _events(journey: Journey) -> Iterator[Entry]:
+    types = _types(journey)
+    for event_id, time in remembered(journey):
+        yield Entry(time, "event", f"{types.get(event_id, 'event')}  {event_id}")
+
+
+def _types(journey: Journey) -> dict[str, str]:
+    """What the tallies tell about the types of events, by id: the narrowest tally knows best."""
+    types: dict[str, str] = {}
+    for name in sorted(journey.tallies, key=lambda name: name.count("+"), reverse=True):
+        for subject, tally in journey.tallies[name].items():
+            kinds, _, about = name.partition(".")
+            said = (
+                kinds
+                if about.startswith("person")
+                else f"{kinds} of {about.split(':')[0].split('@')[0]} {subject}"
+            )
+            types |= dict.fromkeys(tally.ids, said)
+    return types
+
+
+def _consents(journey: Journey) -> Iterator[Entry]:
+    for key, word in journey.consents.items():
+        said = "granted" if word.granted else "denied"
+        yield Entry(word.at, "consent", f"{' '.join(key.split('|'))}: {said}")
+
+
+def _sends(journey: Journey) -> Iterator[Entry]:
+    for send in journey.sends:
+        recall = f", recallable until {format_time(send.until)}" if send.until else ""
+        text = f"{send.channel}  {send.rule} step {send.step}{_about(send.subject, journey)}{recall}"
+        yield Entry(send.at, "send", text, send.rule, (f"message {send.message_id}",))
+
+
+def _memberships(journey: Journey) -> Iterator[Entry]:
+    for one in journey.audiences:
+        text = f"in {one.audience}  {one.rule}{_about(one.subject, journey)}"
+        yield Entry(one.since, "audience", text, one.rule)
+
+
+def _episodes(journey: Journey) -> Iterator[Entry]:
+    for rule, by_subject in journey.episodes.items():
+        for subject, episode in by_subject.items():
+            text = f"{rule} step {episode.step}{_about(subject, journey)}, open since {_time(episode.opened)}"
+            evidence = ", ".join(episode.evidence)
+            yield Entry(episode.due, "episode", text, rule, (f"evidence {evidence}",) if evidence else ())
+
+
+def _deferred(journey: Journey) -> Iterator[Entry]:
+    for one in journey.deferred:
+        closed = ", closed meanwhile" if one.closed else ""
+        text = f"{one.rule} step {one.step}{_about(one.subject, journey)}, due {_time(one.due)}{closed}"
+        yield Entry(one.release, "deferred", text, one.rule)
+
+
+def _expiries(journey: Journey) -> Iterator[Entry]:
+    for one in journey.audiences:
+        if one.expires:
+            yield Entry(one.expires, "audience", f"leaves {one.audience}  {one.rule}", one.rule)
+
+
+def _decided(decisions: Iterable[Said]) -> Iterator[Entry]:
+    for said in decisions:
+        outcome = said["outcome"] + (f" by {said['reason']}" if said.get("reason") else "")
+        channel = f" on {said['channel']}" if said.get("channel") else ""
+        operation = said.get("operation", "send")
+        subject = said["subject"]
+        about = (
+            "" if subject["id"] == said["person"] else f", {subject['kind']} {subject['id'] or '(default)'}"
+        )
+        text = f"{operation} {outcome}{channel}  {said['rule']} step {said['step']}{about}"
+        yield Entry(parse_time(said["decided_at"]), "decision", text, said["rule"], tuple(_details(said)))
+
+
+def _details(said: Said) -> Iterator[str]:
+    if said["due"] != said["decided_at"]:
+        yield f"due {said['due']}"
+    if said.get("release"):
+        yield f"released {said['release']}"
+    for gate in said.get("gates", ()):
+        mark = "  <- stopped here" if gate["gate"] == said.get("reason") else ""
+        yield gate_line(gate["gate"], gate.get("value"), gate.get("limit")) + mark
+    if said.get("evidence"):
+        yield f"evidence {', '.join(said['evidence'])}"
+    if said.get("message_id"):
+        yield f"message {said['message_id']}"
+
+
+def gate_line(gate: str, value: object, limit: object) -> str:
+    """One gate with the value it saw and its limit, in words where they are times and durations."""
+    match gate, value, limit:
+        case "closed", bool(), _:
+            said = "an ending event is known" if value else "no ending event is known"
+        case "again", _, int():
+            last = f"last {format_time(value)}" if isinstance(value, int) else "not within that time"
+            said = f"once in {_often(limit)}; {last}" if limit else "every time"
+        case "paused", list(), _:
+            said = f"paused: {_listed(value)}" if value else "nothing is paused"
+        case "no_consent", list(), _:
+            said = f"{limit} allowed on {_listed(value)}" if value else f"{limit} allowed on no channel"
+        case "unreachable", list(), _:
+            said = f"reachable by {_listed(value)}" if value else "no address is known"
+        case "stale", int(), int():
+            said = f"{format_duration(max(value, 0))} late, at most {format_duration(limit)}"
+        case "quiet_hours", int(), _:
+            until = f"night until {format_time(limit)}" if isinstance(limit, int) else "day"
+            said = f"{until}, seen at {format_time(value)}"
+        case "cap", _, dict():
+            said = f"{value} of {_cap(limit)}"
+        case "cap", _, list():
+            said = f"below {', '.join(_cap(cap) for cap in limit) or 'no cap'}"
+        case _:
+            said = f"{_json(value)}" + ("" if limit is None or limit == value else f", limit {_json(limit)}")
+    return f"{gate:<12} {said}"
+
+
+def _listed(values: Sequence[object]) -> str:
+    return ", ".join(map(str, values))
+
+
+def _often(limit: int) -> str:
+    return "a lifetime" if limit == NEVER else format_duration(limit)
+
+
+def _cap(cap: Mapping[str, Any]) -> str:
+    return f"{cap['count']} in {format_duration(cap['within_ms'])} ({cap['scope']})"
+
+
+def _json(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _about(subject: str, journey: Journey) -> str:
+    return "" if subject in ("", journey.person) else f", {subject}"
+
+
+def _time(ms: int) -> str:
+    return format_time(ms) if ms else "never"
+
+
+def of_person(decisions: Iterable[Said], names: Iterable[str], rule: str | None = None) -> Sequence[Said]:
+    """The decisions about one of these ids of a person, and of one rule if it is given."""
+    wanted = {*names}
+    return [one for one in decisions if one["person"] in wanted and rule in (None, one["rule"])]
