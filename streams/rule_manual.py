@@ -1,0 +1,183 @@
+"""The manual of the rule language, from the tables that the parser reads: `python -m streams.rule_manual`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from retarget.rules.expressions.calls import DURATIONS
+from retarget.rules.expressions.terms import Argument, Function, Name
+from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.records import Key, Record, Short
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.triggers import COUNT, QUIET, TYPE
+from retarget.rules.vocabulary import FUNCTIONS, NAMES
+
+_INTRODUCTION: Final = """\
+# Rules
+
+A rule is a YAML document. It says what opens an episode, what ends it and what is sent; how often people may
+be disturbed, when they sleep and what they agreed to is not its business: the gates see to that for all rules
+alike. A file may hold several documents, parted by `---`. Workers load the folder `rules.dir`, or the rules
+that ship.
+
+`retarget check FILE` names every mistake with file, line and path. Editors complete and check with
+`streams/schemas/rule.v1.json`. A rule's version is a hash of its meaning: comments and layout do not change
+it.
+
+```yaml
+rule: abandoned_cart
+subject: cart
+quiet: {after: 30m, opens: [add, remove, cart], when: cart.size > 0}
+unless: [purchase, {when: cart.size == 0}]
+steps: [{channels: [push, email], template: cart-reminder-1}]
+```
+
+## How a rule comes to a decision
+
+Each rule has exactly one trigger. An episode belongs to the rule, the person and the subject: of one cart,
+one product or one order there is one at a time.
+
+| trigger | decided |
+|---|---|
+| `count` | at each event by which enough of them, or of distinct values, lie in the window |
+| `quiet` | when nothing touched the episode for so long; with `touches: []` so long after it opened |
+| `event` | at each such event |
+| `becomes` | when the first state whose condition holds is another one than before |
+
+- A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
+- Steps count from the decision of step 1. While later steps wait, touches change nothing about their timing.
+- An ending event closes the episode, takes back what was sent for it and ends its audience at once.
+- `again` counts from the last decision of step 1 that it let pass. `never` means once per subject.
+- A condition that does not hold is silent: no decision is recorded.
+"""
+
+_CONDITIONS: Final = """\
+## Conditions
+
+What stands after `if`, `when` and a state of `becomes`. The form is Python's, but nothing is ever run: the
+text is parsed, checked for names and types, and turned into comparisons when the rules are loaded.
+
+- Compare with `== != < <= > >=` and `in`, `not in` a list such as `["a", "b"]`; join with `and`, `or`, `not`.
+- Calculate with `+ - * /`; durations are written {durations}.
+- `exists(name)` asks whether a value is known. A comparison with an unknown value does not hold, not even
+  `!=`; a calculation with one is unknown.
+- Types must fit: a duration is not compared with a number, nor a text with one it can never be.
+"""
+
+_SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
+    ("rule", "A rule", RULE),
+    ("count", "`count`", COUNT),
+    ("quiet", "`quiet`", QUIET),
+    ("unless", "`unless`: an ending", ENDING),
+    ("steps", "`steps`: a step", STEP),
+    ("audience", "`audience`", AUDIENCE),
+)
+
+
+def manual() -> str:
+    """The text of docs/rules.md."""
+    parts = [_INTRODUCTION]
+    parts += [f"## {title}\n\n{_table(record)}" for _, title, record in _SECTIONS]
+    written = ", ".join(f"`{unit}(n)`" for unit in DURATIONS)
+    parts += [_CONDITIONS.format(durations=written), _names(NAMES), _functions(FUNCTIONS)]
+    parts.append(f"## Touchpoint types\n\n{_listed(TYPE.known)}.\n")
+    parts.append("Made by `python -m streams.rule_manual > docs/rules.md`.\n")
+    return "\n".join(parts)
+
+
+def _table(record: Record) -> str:
+    one = f"Exactly one of {_listed(record.exactly_one)}.\n\n" if record.exactly_one else ""
+    return one + _rows(("key", "form", "default", "meaning", "example"), map(_key, record.keys))
+
+
+def _key(key: Key) -> Sequence[str]:
+    required = "required" if key.required else "-"
+    default = f"`{_yaml(key.default)}`" if key.default is not None else required
+    return f"`{key.name}`", _form(key.shape), default, key.says, f"`{_yaml(key.example)}`"
+
+
+def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind of shape
+    match shape:
+        case Text(form=form):
+            return form.partition(":")[0]
+        case Number(least=least, most=most):
+            return f"{least} to {most}"
+        case Duration(zero=zero, words=words):
+            return " or ".join(["a duration", *(["0"] if zero else []), *(f"`{word}`" for word in words)])
+        case OneOf(what=what, known=known):
+            return f"a {what}" if len(known) > _SHOWN else " ".join(f"`{one}`" for one in known)
+        case Several(item=item, what=what, single=single):
+            return f"one {what} or a list" if single else f"a list: {_inner(item, what)}"
+        case Named(what=what):
+            return f"a mapping of {what}"
+        case Expression():
+            return "a condition"
+        case Record(what=what):
+            return f"{what}, see below"
+    raise TypeError(shape)
+
+
+# More than these stand in the schema; the table would be nothing but touchpoint types.
+_SHOWN: Final = 12
+
+
+def _inner(item: Any, what: str) -> str:  # noqa: ANN401 - a shape
+    if isinstance(item, (Record, Short)):
+        return f"{what}s, see below"
+    return _form(item) if isinstance(item, OneOf) else f"{what}s"
+
+
+def _names(names: Mapping[str, Name]) -> str:
+    head = ("name", "type", "for", "meaning")
+    return "### Names\n\n" + _rows(head, (_name(*pair) for pair in names.items()))
+
+
+def _name(name: str, found: Name) -> Sequence[str]:
+    subjects = ", ".join(sorted(found.subjects)) if found.subjects else "any subject"
+    where = f"{subjects}; only at an event" if found.event_only else subjects
+    few = found.choices if found.choices and len(found.choices) <= _SHOWN else ()
+    choices = f": {_listed(few)}" if few else ""
+    return f"`{name}`", found.type, where, found.doc + choices
+
+
+def _functions(functions: Mapping[str, Function]) -> str:
+    rows = ((f"`{_call(name, found)}`", found.returns, found.doc) for name, found in functions.items())
+    return "### Functions\n\n" + _rows(("call", "type", "meaning"), rows)
+
+
+def _call(name: str, function: Function) -> str:
+    return f"{name}({', '.join(map(_argument, function.args))})"
+
+
+def _argument(argument: Argument) -> str:
+    if argument.type == "duration":
+        return f"{argument.name}=hours(48)"
+    return '"view", …' if argument.many else f'"{argument.name}"'
+
+
+def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(_lines(head, rows)) + "\n"
+
+
+def _lines(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield f"| {' | '.join(head)} |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def _yaml(value: object) -> str:
+    """A value as an author may write it; JSON is a part of YAML."""
+    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+
+
+if __name__ == "__main__":
+    sys.stdout.write(manual())
