@@ -24,6 +24,7 @@ FINE: Final = 0
 BAD_INPUT: Final = 1
 UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
+_SILENT: Final = logging.NullHandler()
 
 # In the order in which a newcomer needs them; each is a module, imported when it is asked for.
 COMMANDS: Final[Mapping[str, str]] = {
@@ -62,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(given: Sequence[str]) -> int:
     module, args = _parsed(given)
     # What a client logs about a lost server is said again, and better, by the error that ends the command.
-    logging.getLogger("aiokafka").addHandler(logging.NullHandler())
+    logging.getLogger("aiokafka").addHandler(_SILENT)
     from streams.settings import load_settings
 
     overrides = [*args.set, *(module.overrides(args) if hasattr(module, "overrides") else ())]

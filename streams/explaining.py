@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -14,6 +14,7 @@ from retarget.rules.model import NEVER
 from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
+_RANKS: Final = {"event": 0, "consent": 1, "decision": 2}
 
 
 class Entry(NamedTuple):
@@ -46,9 +47,14 @@ def timeline(
         waiting.append(Entry(wait, "wait", "the lane looks at this person again"))
     wanted = {rule, ""} if rule else {entry.rule for entry in (*happened, *waiting)}
     return Timeline(
-        sorted((entry for entry in happened if entry.rule in wanted), key=lambda entry: entry.at),
-        sorted((entry for entry in waiting if entry.rule in wanted), key=lambda entry: entry.at),
+        sorted((entry for entry in happened if entry.rule in wanted), key=_order),
+        sorted((entry for entry in waiting if entry.rule in wanted), key=_order),
     )
+
+
+def _order(entry: Entry) -> tuple[int, int]:
+    """By time; what came of an event stands after it."""
+    return entry.at, _RANKS.get(entry.kind, 3)
 
 
 def rules_in(journey: Journey | None, decisions: Iterable[Said]) -> set[str]:
@@ -82,9 +88,22 @@ def plain(entry: Entry) -> dict[str, Any]:
 
 
 def _events(journey: Journey) -> Iterator[Entry]:
-    types = _types(journey)
+    types, moments = _types(journey), _moments(journey)
     for event_id, time in remembered(journey):
-        yield Entry(time, "event", f"{types.get(event_id, 'event')}  {event_id}")
+        said = types.get(event_id) or moments.get(time) or "of a type that no rule counts"
+        yield Entry(time, "event", f"{event_id}  {said}")
+
+
+def _moments(journey: Journey) -> dict[int, str]:
+    """What the products tell about events, by time."""
+    said: dict[int, str] = {}
+    for name, product in journey.products.items():
+        said |= {
+            product.wished: f"wishlist of product {name}",
+            product.carted: f"add of product {name}",
+            product.bought: f"purchase of product {name}",
+        }
+    return said
 
 
 def _types(journey: Journey) -> dict[str, str]:

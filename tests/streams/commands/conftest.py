@@ -1,0 +1,55 @@
+"""The command, called in this process, without the settings of whoever runs the tests."""
+
+import logging
+import os
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import pytest
+
+from streams.cli import main
+from streams.embedded import EmbeddedBroker, PartMissing
+
+
+class Answer(NamedTuple):
+    """What a command said, and its exit code."""
+
+    code: int
+    out: str
+    err: str
+
+
+Retarget = Callable[..., Answer]
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Take back what a command sets up for its own logs."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+@pytest.fixture
+def retarget(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Retarget:
+    """Run `retarget` with these words."""
+    for name in [name for name in os.environ if name.startswith("RETARGET_")]:
+        monkeypatch.delenv(name)
+
+    def run(*words: object) -> Answer:
+        capsys.readouterr()
+        code = main([str(word) for word in words])
+        return Answer(code, *capsys.readouterr())
+
+    return run
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
+    """A broker for these tests alone, which may create topics of any name."""
+    try:
+        with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
+            yield server
+    except PartMissing as error:
+        pytest.skip(str(error))
