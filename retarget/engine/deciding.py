@@ -28,7 +28,7 @@ class Occasion:
 
 
 class Decided:
-    """What a step came to: whether the episode goes on, and by how much a stale step shifts the rest, ms."""
+    """What a step came to: whether the episode goes on, and by how many ms its delay shifts the rest."""
 
     __slots__ = ("goes_on", "shift")
 
@@ -42,14 +42,12 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     at = max(occasion.due, moment.clock)
     closed = bool(moment.held) and endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    verdicts = [
+    for candidate in _candidates(occasion, at, moment.now, closed=closed, barred=barred):
         _settle(journey, candidate, moment)
-        for candidate in _candidates(occasion, at, moment.now, closed=closed, barred=barred)
-    ]
     if occasion.number == 1 and not closed and barred is None and rule.again:
         journey.marks.setdefault(rule.name, {})[occasion.subject] = at
-    stale = any(verdict.reason == "stale" for verdict in verdicts)
-    return Decided(goes_on=barred is None, shift=moment.now - occasion.due if stale else 0)
+    behind = moment.now - occasion.due
+    return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
 
 
 def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -> int | None:
@@ -96,7 +94,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
     _settle(journey, candidate, moment)
 
 
-def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> Verdict:
+def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
     verdict = Judgement(candidate, journey, moment.policy, moment.pauses).verdict()
     message_id = None
     if verdict.outcome == "sent":
@@ -104,9 +102,8 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> Verdict:
     if verdict.outcome == "deferred":
         _defer(journey, candidate, verdict, moment)
         if candidate.released:
-            return verdict
+            return
     moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
-    return verdict
 
 
 def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> None:

@@ -13,7 +13,7 @@ from retarget.journeys.facts import Change
 from retarget.journeys.model import Journey
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
-from retarget.rules.model import Becomes
+from retarget.rules.model import NEVER, Becomes
 from retarget.rules.scene import Scene
 from retarget.rules.subjects import product as products_in
 from retarget.times import DAY
@@ -22,6 +22,8 @@ from retarget.touchpoints import Touchpoint
 # How often a journey is freed from what nothing can reach any more.
 TIDY_EVERY: Final = DAY
 PRODUCTS_KEPT: Final = 500
+# A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
+KEPT_FOR: Final = 400 * DAY
 
 
 class Engine:
@@ -57,6 +59,8 @@ class Engine:
         if time >= moment.clock - moment.policy.max_age:
             scene.at = time
             self._trigger(journey, event, plan, moment)
+        if not journey.alarm:
+            moment.arm(journey, time + KEPT_FOR)
         return True
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> None:
@@ -166,8 +170,12 @@ class Engine:
         rules = self.matcher.rules
         dues = [e.due for rule, by in journey.episodes.items() if rule in rules for e in by.values()]
         dues += [d.release for d in journey.deferred if d.rule in rules]
-        if dues:
-            moment.arm(journey, min(dues))
+        end = max(journey.last, journey.tidied) + KEPT_FOR
+        if dues or end > moment.clock:
+            moment.arm(journey, min(dues, default=end))
+        else:
+            moment.forgotten.append(journey.person)
+            moment.counts["dropped", "journey"] += 1
 
 
 def _occasion(
@@ -176,6 +184,18 @@ def _occasion(
     return Occasion(
         compiled, subject, event.id or "", event.time, evidence=list(evidence), trace=event.trace, state=state
     )
+
+
+def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
+    """What outlives a forgotten journey: the person's word on consent, erasure, and what is never sent again."""
+    marks = {
+        rule: by_subject
+        for rule, by_subject in journey.marks.items()
+        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER
+    }
+    if not (marks or journey.consents or journey.erased):
+        return None
+    return Journey(person=journey.person, marks=marks, consents=journey.consents, erased=journey.erased)
 
 
 def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
@@ -191,6 +211,7 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
             journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
         if not journey.marks[rule]:
             del journey.marks[rule]
+    journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.policy.max_age}
     if len(journey.products) > PRODUCTS_KEPT:
         _drop_products(journey, moment)
 

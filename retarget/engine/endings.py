@@ -20,9 +20,13 @@ def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence
           moment: Moment) -> None:  # fmt: skip
     """End what this event ends, by its type or by a condition that now holds."""
     for compiled, ending in plan.endings:
-        subjects = (
-            compiled.subjects_of(event) if ending.same_subject else _open_subjects(journey, compiled.name)
-        )
+        if ending.same_subject:
+            subjects: Iterable[str] = compiled.subjects_of(event)
+            for subject in subjects:
+                _note(journey, _key(event.type, compiled, subject), event.time)
+        else:
+            subjects = _open_subjects(journey, compiled.name)
+            _note(journey, event.type, event.time)
         for subject in list(subjects):
             end(journey, compiled, subject, event, moment)
     if not (journey.episodes or journey.sends or journey.audiences or journey.deferred):
@@ -31,6 +35,24 @@ def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence
         for subject in list(_open_subjects(journey, compiled.name)):
             if _condition_holds(compiled, subject, scene):
                 end(journey, compiled, subject, event, moment)
+
+
+def _note(journey: Journey, what: str, time: int) -> None:
+    if time > journey.ended.get(what, 0):
+        journey.ended[what] = time
+
+
+def _key(event_type: str, compiled: Compiled, subject: str) -> str:
+    return f"{event_type} {compiled.rule.subject} {subject}"
+
+
+def ended_since(journey: Journey, compiled: Compiled, subject: str, time: int) -> bool:
+    """Whether an ending event later than `time` has been applied: a late touch opens nothing then."""
+    ended = journey.ended
+    return any(
+        ended.get(_key(name, compiled, subject) if ending.same_subject else name, 0) > time
+        for name, ending in compiled.endings.items()
+    )
 
 
 def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from retarget.engine import endings
 from retarget.engine.deciding import Occasion, decide
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
@@ -20,7 +21,10 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
     compiled = touch.compiled
     quiet, rule = compiled.quiet, compiled.rule
     assert quiet is not None  # only quiet rules are indexed under touches
+    late = event.time < moment.clock
     for subject in compiled.subjects_of(event):
+        if late and endings.ended_since(journey, compiled, subject, event.time):
+            continue
         if quiet.when is not None:
             scene.about(rule.subject, subject)
             if not quiet.when.evaluate(scene):

@@ -33,6 +33,7 @@ class Moment:
         self.pauses: Mapping[str, int] = {}
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
+        self.forgotten: list[str] = []
         self.held: list[Touchpoint] = (
             _NONE  # events of the person in question that are known but not yet applied
         )

@@ -60,6 +60,8 @@ class Journeys:
         """Open episodes, or start the wait of their step 1 again."""
         for rule in self.rules:
             for subject in rules.touched_subjects(rule.name, person, event, effect):
+                if self.comes_after_its_end(rule, subject, person, event):
+                    continue
                 episode = self.episode(rule, person, subject)
                 if episode is None:
                     episode = Episode(rule, person.id, subject, touched=event["time"])
@@ -67,6 +69,13 @@ class Journeys:
                 if episode.number == 1:
                     episode.touched = max(episode.touched, event["time"])
                     episode.views += 1
+
+    def comes_after_its_end(self, rule: Rule, subject: str, person: Person, touch: Event) -> bool:
+        """Whether an event that was applied, of a later time than the touch, ends the episode by its type."""
+        if not self.readings.late_touch_sees_past_endings:
+            return False
+        later = [event for event in person.events if event["time"] > touch["time"]]
+        return any(rules.ends(rule.name, subject, event, Effect()) for event in later)
 
     def decide_completed(self, person: Person, event: Event, now: int) -> None:
         """Decide the count and event rules, and the stage, at this event."""
@@ -139,8 +148,6 @@ class Journeys:
                 continue
             if rules.ends(wait.rule.name, wait.subject, event, effect):
                 return True
-        if self.readings.late_touch_sees_past_endings and isinstance(wait, Episode):
-            return ended_after_touch(wait, person)
         return False
 
     def episode(self, rule: Rule, person: Person, subject: str) -> Episode | None:
@@ -166,12 +173,3 @@ def condition_holds(episode: Episode, person: Person) -> bool:
     if episode.rule.name == "win_back":
         return bool(person.orders)
     return True
-
-
-def ended_after_touch(episode: Episode, person: Person) -> bool:
-    """Whether an applied event of a time after the last touch ends the episode (only late touches)."""
-    for event, effect in zip(person.events, person.effects, strict=True):
-        later = event["time"] > episode.touched
-        if later and rules.ends(episode.rule.name, episode.subject, event, effect):
-            return True
-    return False

@@ -65,6 +65,11 @@ class Person:
             traits=dict(self.traits),
         )
 
+    def bought_since(self, product: str, time: int) -> bool:
+        """Whether a purchase of the product with a later time has been applied."""
+        later = [event for event in self.events if event["time"] > time and event["type"] == "purchase"]
+        return any(product in products_of(event) for event in later)
+
     def in_a_cart(self, product: str) -> bool:
         """Whether the product lies in any cart of the person."""
         return any(product in cart for cart in self.carts.values())
@@ -132,8 +137,8 @@ def put_in(person: Person, cart: dict[str, int], item: dict[str, Any], event: Ev
     """Put an item into a cart; a quantity of 0 or less puts nothing in."""
     quantity = item.get("quantity")
     quantity = 1 if quantity is None else quantity
-    if quantity > 0:
-        product = item["product_id"]
+    product = item["product_id"]
+    if quantity > 0 and not person.bought_since(product, event["time"]):
         cart[product] = cart.get(product, 0) + quantity
         person.put_in_at[cart_of(event), product] = event["time"]
 

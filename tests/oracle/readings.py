@@ -10,7 +10,7 @@ class Readings:
     """One choice per doubtful sentence; the defaults are the readings of READING.md."""
 
     audience_passes_gates: bool = True
-    late_touch_sees_past_endings: bool = False
+    late_touch_sees_past_endings: bool = True
     held_remove_is_known: bool = True
     closed_ends_episode: bool = False
     choice_overload_starts_afresh: bool = False

@@ -82,7 +82,7 @@ def within(person: Person, end: int, window: int) -> list[Event]:
 
 
 def viewed_often(person: Person, event: Event, product: str) -> bool:
-    """Three views in 24 h, in no cart, not bought in 30 d."""
+    """Three views in 24 h, in no cart, not bought in 30 d, nor since when the view is late."""
     now = event["time"]
     views = [
         other
@@ -91,7 +91,8 @@ def viewed_often(person: Person, event: Event, product: str) -> bool:
     ]
     bought = [
         other
-        for other in within(person, now, 30 * DAY)
+        for other in person.events
+        if other["time"] > now - 30 * DAY
         if other["type"] == "purchase" and product in products_of(other)
     ]
     return len(views) >= 3 and not bought and not person.in_a_cart(product)

@@ -1,0 +1,160 @@
+"""One lane in memory: events go in as bytes, decisions and messages come out; every part is the real one."""
+
+from __future__ import annotations
+
+import json
+import zoneinfo
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import tzinfo
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from retarget.decode import decode_canonical
+from retarget.engine.door import Engine
+from retarget.engine.moment import Moment
+from retarget.engine.policy import Policy, QuietHours
+from retarget.journeys import wire
+from retarget.lane.intake import Arrival, Intake
+from retarget.lane.lane import Batch, Lane
+from retarget.rules.matcher import Matcher
+from retarget.rules.model import Rule
+from retarget.rules.parse import Document, read_rules
+from retarget.rules.vocabulary import VOCABULARY
+from retarget.times import MINUTE, parse_time
+from streams.rulebook import load_rules
+from tests.factories import Event
+
+RULES: Final = Path(__file__).resolve().parents[2] / "config" / "rules"
+FAR: Final = 10**15
+ALL: Final = 10**9
+AWAKE: Final = QuietHours(enabled=False)
+
+
+@cache
+def shipped(names: frozenset[str] | None = None) -> tuple[Rule, ...]:
+    """The rules that ship, or those of them that are named."""
+    return tuple(r for r in load_rules([RULES], VOCABULARY) if names is None or r.name in names)
+
+
+def a_rule(**keys: object) -> Rule:
+    """A rule of these keys, as its author would write them."""
+    rules, problems = read_rules([Document("a test", keys)], VOCABULARY)
+    assert not problems, problems
+    return rules[0]
+
+
+@cache
+def zone_of(name: str) -> tzinfo | None:
+    """The zone of that name, None for an unknown one."""
+    try:
+        return zoneinfo.ZoneInfo(name)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        return None
+
+
+def a_policy(**changes: object) -> Policy:
+    """The default policy for people who agreed and do not sleep, with changes."""
+    return replace(Policy(zone_of=zone_of, consent_assumed=True, quiet_hours=AWAKE), **changes)
+
+
+class Shop:
+    """A lane, what it has decided and sent, and the wall clock beside it (None: `now` is the clock)."""
+
+    def __init__(
+        self, rules: Iterable[Rule] | None = None, policy: Policy | None = None, *, lateness: int = 0,
+        now: int | None = None,
+    ) -> None:  # fmt: skip
+        engine = Engine(Matcher(shipped() if rules is None else tuple(rules)))
+        self.policy = policy or a_policy()
+        self.lane = Lane(engine, self.policy, lateness, now_is_clock=now is None)
+        self.lane.waits.horizon = FAR
+        self.now = now
+        self.pauses: Mapping[str, int] = {}
+        self.decisions: list[dict[str, Any]] = []
+        self.messages: list[dict[str, Any]] = []
+        self.dead: list[dict[str, Any]] = []
+        self.counts: Counter[tuple[str, ...]] = Counter()
+        self.between: Callable[[], None] = lambda: None
+        self._intake = Intake(0, {"t": decode_canonical}, 5 * MINUTE)
+        self._read = 0
+        self._latest = -1
+
+    def read(self, *events: Event, cuts: Sequence[int] = (), limit: int = ALL) -> Shop:
+        """Read events, a batch up to each place in `cuts`, at most `limit` of work in each."""
+        arrivals = [self._arrival(event) for event in events]
+        places = sorted({0, len(arrivals), *(cut for cut in cuts if cut <= len(arrivals))})
+        for start, end in pairwise(places):
+            waiting = arrivals[start:end]
+            while waiting:
+                batch = self._batch(waiting, limit=limit)
+                waiting = waiting[batch.consumed :]
+        return self
+
+    def until(self, time: int, limit: int = ALL) -> Shop:
+        """Let the clock come to `time`."""
+        while self._batch([], advance_to=time, limit=limit).clock < time:
+            pass
+        return self
+
+    def end(self, limit: int = ALL) -> Shop:
+        """Come to the end of the input, as `replay` does: the clock goes to the latest time seen."""
+        return self.until(self._latest, limit) if self._latest >= 0 else self
+
+    def _arrival(self, event: Event) -> Arrival:
+        arrival = self._intake.arrival("t", self._read, -1, json.dumps(event).encode())
+        self._read += 1
+        self._latest = max(self._latest, arrival.tells)
+        return arrival
+
+    def _batch(self, arrivals: Sequence[Arrival], *, advance_to: int = -1, limit: int) -> Batch:
+        moment = Moment(self.policy)
+        moment.pauses = self.pauses
+        if self.now is not None:
+            moment.now = self.now
+        batch = self.lane.work(arrivals, moment, advance_to=advance_to, limit=limit)
+        self.counts.update(batch.counts)
+        where = {"decision": self.decisions, "message": self.messages, "dead": self.dead}
+        for result in batch.results:
+            where[result.kind].append(json.loads(result.value))
+        self.between()
+        return batch
+
+    def through_the_store(self) -> None:
+        """Take every journey through its stored form; set it as `between` to do so after every batch."""
+        journeys = self.lane.journeys
+        for person in journeys:
+            journeys[person] = wire.decode(wire.encode(journeys[person]))
+
+    def final(self, rule: str | None = None) -> list[dict[str, Any]]:
+        """The decisions that are not deferrals."""
+        return [d for d in self.decisions if d["outcome"] != "deferred" and rule in (None, d["rule"])]
+
+    def sent(self, rule: str | None = None, operation: str = "send") -> list[dict[str, Any]]:
+        """The messages of that operation."""
+        return [m for m in self.messages if m["operation"] == operation and rule in (None, m["rule"])]
+
+    def outcomes(self, rule: str | None = None) -> list[tuple[int, str]]:
+        """The final decisions on messages as (step, reason or `sent`)."""
+        return [(d["step"], d.get("reason") or "sent") for d in self.final(rule) if d["operation"] == "send"]
+
+    def journeys(self) -> dict[str, bytes]:
+        """Every journey as it would be stored."""
+        return {person: wire.encode(journey) for person, journey in sorted(self.lane.journeys.items())}
+
+
+Key = tuple[str, str, str, str, int, int, str, str, str, str]
+
+
+def key(decision: Mapping[str, Any]) -> Key:
+    """What two programs must agree on in a decision; the channel where something was sent."""
+    subject, outcome = decision["subject"], decision["outcome"]
+    return (
+        decision["rule"], decision["person"], subject["kind"], subject["id"], decision["step"],
+        parse_time(decision["due"]), outcome, decision.get("reason") or "",
+        decision["channel"] if outcome == "sent" else "", decision["operation"],
+    )  # fmt: skip

@@ -1,0 +1,124 @@
+"""The engine against the oracle, the slow second implementation that shares nothing with it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retarget.times import MINUTE, SECOND
+from tests.core.shop import Key, Shop, a_policy, key, shipped
+from tests.factories import Event
+from tests.oracle import decide
+from tests.oracle.histories import histories, random_history
+
+RULES: Final = sorted(rule.name for rule in shipped())
+# (how far events are displaced, lateness), ms: in order, within lateness, and really late.
+ORDERS: Final = (
+    (0, 0),
+    (0, 2 * SECOND),
+    (2 * SECOND, 2 * SECOND),
+    (60 * SECOND, 60 * SECOND),
+    (60 * SECOND, 2 * SECOND),
+    (60 * MINUTE, 0),
+    (180 * MINUTE, 60 * SECOND),
+)
+SEEDS: Final = 25
+
+
+def by_engine(
+    events: list[Event], *, lateness: int = 0, rules: frozenset[str] | None = None, assume: bool = True
+) -> list[Key]:
+    """What the engine decides."""
+    shop = Shop(shipped(rules), a_policy(consent_assumed=assume), lateness=lateness)
+    return [key(decision) for decision in shop.read(*events).end().final()]
+
+
+def by_oracle(
+    events: list[Event], *, lateness: int = 0, rules: frozenset[str] | None = None, assume: bool = True
+) -> list[Key]:
+    """What the oracle decides."""
+    decisions = decide(
+        events, lateness_ms=lateness, rules=set(rules) if rules is not None else None, assume_consent=assume
+    )
+    return [
+        (
+            d.rule, d.person, d.subject_kind, d.subject_id, d.step, d.due, d.outcome, d.reason,
+            d.channel if d.outcome == "sent" else "", d.operation,
+        )
+        for d in decisions
+    ]  # fmt: skip
+
+
+def counted(keys: list[Key]) -> Counter[Key]:
+    """How often each decision was made; a person who was added to an audience twice leaves it once."""
+    return Counter(k for k in keys if k[-1] != "remove") + Counter({k for k in keys if k[-1] == "remove"})
+
+
+def difference(
+    events: list[Event], *, lateness: int = 0, rules: frozenset[str] | None = None, assume: bool = True
+) -> tuple[list[Key], list[Key]]:
+    """What only the engine decided, and what only the oracle did."""
+    ours = counted(by_engine(events, lateness=lateness, rules=rules, assume=assume))
+    theirs = counted(by_oracle(events, lateness=lateness, rules=rules, assume=assume))
+    return list((ours - theirs).elements()), list((theirs - ours).elements())
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("assume", [True, False], ids=["consent assumed", "consent asked for"])
+@given(data=st.data())
+@settings(max_examples=60)
+def test_small_histories_are_decided_alike(
+    *, displaced: int, lateness: int, assume: bool, data: st.DataObject
+) -> None:
+    """Any small history has the same decisions in both."""
+    events = data.draw(histories(max_events=40, displaced_ms=displaced))
+    assert difference(events, lateness=lateness, assume=assume) == ([], [])
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("long_gaps", [True, False], ids=["a year", "some days"])
+def test_long_histories_are_decided_alike(*, displaced: int, lateness: int, long_gaps: bool) -> None:
+    """Long histories with caps, series and repeats have the same decisions in both."""
+    for seed in range(SEEDS):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=long_gaps)
+        for assume in (True, False):
+            found = difference(events, lateness=lateness, assume=assume)
+            assert found == ([], []), f"seed {seed}, consent assumed: {assume}"
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_each_rule_alone_is_decided_alike(rule: str) -> None:
+    """A rule that runs alone has the same decisions in both; none hides behind the caps of the others."""
+    for seed in range(SEEDS):
+        for displaced, lateness in ORDERS:
+            events = random_history(seed, 100, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+            found = difference(events, lateness=lateness, rules=frozenset({rule}))
+            assert found == ([], []), f"seed {seed}, displaced {displaced}, lateness {lateness}"
+
+
+def test_the_histories_reach_every_rule_and_gate() -> None:
+    """The comparison compares something: each rule sends, and each gate of these histories stops somebody."""
+    seen: Counter[str] = Counter()
+    for seed in range(SEEDS):
+        for displaced, lateness in ORDERS:
+            events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+            keys = by_engine(events, lateness=lateness, assume=seed % 3 > 0)
+            seen.update(k[7] or k[0] for k in keys)
+            seen.update(k[-1] for k in keys)
+    wanted = {
+        *RULES,
+        "again",
+        "closed",
+        "no_consent",
+        "unreachable",
+        "stale",
+        "cap",
+        "recall",
+        "remove",
+        "add",
+    }
+    assert wanted <= set(seen), wanted - set(seen)
