@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from retarget.engine.door import Engine
+from retarget.engine.door import Engine, remnant
 from retarget.engine.moment import Moment, Result
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -26,6 +26,7 @@ class Batch:
     """What one batch did: results to emit, journeys and waits changed (None: no wait any more)."""
 
     __slots__ = (
+        "forgotten",
         "changed",
         "clock",
         "consumed",
@@ -41,6 +42,7 @@ class Batch:
         self.results: list[Result] = []
         self.changed: dict[str, Journey] = {}
         self.waits: dict[str, int | None] = {}
+        self.forgotten: list[str] = []
         self.counts: Mapping[tuple[str, ...], int] = {}
         self.consumed = 0
         self.worked = 0
@@ -192,6 +194,8 @@ class _Run:
         self._batch.changed[person] = journey
         if self._engine.wake(journey, due, moment):
             self._batch.lateness.append(max(moment.now - due, 0))
+        if moment.forgotten:
+            self._forget()
         if moment.armed:
             self._arm()
 
@@ -201,13 +205,29 @@ class _Run:
             self._woken.add(person)
         self._moment.armed.clear()
 
+    def _alarm(self, person: str) -> int | None:
+        journey = self._lane.journeys.get(person)
+        return journey.alarm or None if journey is not None else None
+
+    def _forget(self) -> None:
+        """Let journeys go whose time is over; who comes back begins anew."""
+        journeys, batch = self._lane.journeys, self._batch
+        for person in self._moment.forgotten:
+            rest = remnant(journeys.pop(person), self._engine.matcher)
+            del batch.changed[person]
+            batch.forgotten.append(person)
+            if rest is not None:
+                journeys[person] = batch.changed[person] = rest
+        self._moment.forgotten.clear()
+
     def finish(self) -> Batch:
         """The batch as it stands."""
         batch, moment = self._batch, self._moment
         batch.results.extend(moment.results)
         moment.results = []
+        batch.forgotten = [person for person in batch.forgotten if person not in batch.changed]
         batch.clock = self._lane.clock
-        batch.waits = {person: self._lane.journeys[person].alarm or None for person in sorted(self._woken)}
+        batch.waits = {person: self._alarm(person) for person in sorted(self._woken)}
         moment.counts["applied",] += batch.worked
         moment.counts["late",] += self._late
         moment.counts["repeat",] += self._repeats

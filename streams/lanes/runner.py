@@ -246,6 +246,7 @@ class LaneRunner:
             expected=self._sequence,
             meta=stored.encode(after),
             journeys=[(person, wire.encode(journey)) for person, journey in batch.changed.items()],
+            forgotten=batch.forgotten,
             waits=[(person, due) for person, due in batch.waits.items() if due is not None],
             unwaited=[person for person, due in batch.waits.items() if due is None],
         )
