@@ -76,10 +76,11 @@ def test_produce_as_is_keeps_the_order_and_sends_the_unusable_raw(
     """What cannot be read goes on as its bytes, so that the engine sets it aside and counts it."""
     file = write(tmp_path / "e.jsonl", view("a", 5), "no json", view("a", 3))
     answer = retarget(
-        "produce", file, "--as-is", "--topic", topic,
+        "produce", file, "--as-is", "--progress", "--topic", topic,
         "--set", f"kafka.bootstrap={embedded_broker.bootstrap}",
     )  # fmt: skip
     assert "2 touchpoints, 1 unusable records as they are" in answer.out
+    assert "touchpoints" in answer.err
 
     found = content(embedded_broker.bootstrap, topic, 3)
     assert [seen.value for seen in found if seen.key is None] == [b"no json"]
