@@ -1,0 +1,76 @@
+"""`retarget demo`: everything on this machine, for a minute."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Final
+
+from retarget.errors import BadInput
+from streams.demo.plan import PRESETS, Plan
+from streams.settings import Settings
+
+__all__ = ["PRESETS", "add", "run"]
+
+_COULD_NOT_START: Final = 3
+# Of the tables, where there is no terminal.
+_WIDTH: Final = 120
+
+
+def _positive(text: str) -> float:
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number above 0")
+    return number
+
+
+def _people(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not int(text):
+        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
+    return int(text)
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """How long, how many people, how fast."""
+    parser.add_argument("--seconds", type=_positive, default=60.0, metavar="N", help="how long (default: 60)")
+    parser.add_argument(
+        "--people", type=_people, default=1_000, metavar="N", help="regulars of the shop (default: 1000)"
+    )
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="another day with other people")
+    parser.add_argument(
+        "--speed", type=_positive, default=60.0, metavar="N",
+        help="simulated seconds in a second (default: 60, so that a second is a minute)",
+    )  # fmt: skip
+    parser.add_argument("--no-browser", action="store_true", help="do not open the page with the metrics")
+    parser.add_argument(
+        "--keep", action="store_true", help="at the end keep broker, store and engine until Enter is pressed"
+    )
+    parser.set_defaults(settings=("rules.dir", "consent.assume", "quiet_hours.enabled", "web.port"))
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Show it. Raises BadInput, also when a part of the extra `demo` is missing."""
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
+    day = "1 s is 1 min" if args.speed == 60 else f"1 s is {args.speed:g} s"  # noqa: PLR2004 - a minute
+    console.print(Text(f"A shop with {args.people:,} regulars, on a simulated morning ({day}). Starting …"))
+    from streams.demo.stage import perform
+    from streams.embedded import PartMissing, StartFailed
+
+    plan = Plan(
+        seconds=args.seconds, people=args.people, seed=args.seed, speed=args.speed,
+        browser=not args.no_browser, keep=args.keep,
+    )  # fmt: skip
+    try:
+        return perform(settings, plan, console)
+    except PartMissing as missing:
+        raise BadInput([f"the demo needs an {missing.part}: pip install 'retarget[demo]'"]) from missing
+    except StartFailed as failed:
+        Console(stderr=True, highlight=False).print(str(failed), markup=False, soft_wrap=True)
+        return _COULD_NOT_START
