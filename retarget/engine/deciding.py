@@ -40,7 +40,7 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     """Judge and, where the gates let it, send one step. The step's own condition has been judged already."""
     compiled, rule = occasion.compiled, occasion.compiled.rule
     at = max(occasion.due, moment.clock)
-    closed = bool(moment.held) and endings.known_early(journey, compiled, occasion.subject, scene, moment)
+    closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
     for candidate in _candidates(occasion, at, moment.now, closed=closed, barred=barred):
         _settle(journey, candidate, moment)
@@ -85,11 +85,11 @@ def _for_audience(base: Candidate, name: str) -> Candidate:
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
     """Look again at a message whose quiet hours are over."""
     rule = compiled.rule
-    known = moment.held and endings.known_early(journey, compiled, deferred.subject, scene, moment)
+    known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
     candidate = Candidate(
         rule=rule, number=deferred.step, step=rule.steps[deferred.step - 1], subject_id=deferred.subject,
         episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
-        evidence=deferred.evidence, closed=deferred.closed or bool(known), released=True,
+        evidence=deferred.evidence, closed=deferred.closed or known, released=True,
     )  # fmt: skip
     _settle(journey, candidate, moment)
 

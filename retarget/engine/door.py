@@ -9,7 +9,6 @@ from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.facts import Change
 from retarget.journeys.model import Journey
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
@@ -39,13 +38,13 @@ class Engine:
         The event's time may lie behind the moment's clock: it is late, and judged at the clock.
         """
         event_id, time = event.id or "", event.time
-        if repeats.is_repeat(journey, event_id, time, moment.policy.dedupe_window):
+        if not repeats.admit(journey, event_id, time, moment.policy.dedupe_window):
             return False
-        repeats.remember(journey, event_id, time, moment.policy.dedupe_window)
         if time - journey.tidied > TIDY_EVERY:
             tidy(journey, self.matcher, time, moment)
         plan = self.matcher.plans.get(event.type)
-        change = Change()
+        change = self._scene.change
+        change.changes_cart = change.new_order = False
         facts.apply(journey, event, change)
         if plan is None:
             return True
@@ -78,9 +77,10 @@ class Engine:
     def _trigger(self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment) -> None:
         for touch in plan.touches:
             episodes.touch(journey, event, touch, self._scene, moment)
-        for compiled, occasion in self._completed(journey, event, plan):
-            self._scene.about(compiled.rule.subject, occasion.subject)
-            episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+        if plan.counts or plan.events:
+            for compiled, occasion in self._completed(journey, event, plan):
+                self._scene.about(compiled.rule.subject, occasion.subject)
+                episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
         for compiled in self.matcher.becomes:
             self._becomes(journey, compiled, event, moment)
 
@@ -90,8 +90,9 @@ class Engine:
         for compiled in plan.counts:
             count = compiled.count
             assert count is not None  # only count rules are indexed under counts
+            by_subject = journey.tallies.get(compiled.tally) or {}
             for subject in compiled.subjects_of(event):
-                tally = journey.tallies.get(compiled.tally, {}).get(subject)
+                tally = by_subject.get(subject)
                 if tally is None or len(tally.times) < count.at_least:
                     continue
                 start, end = tallies.span(tally, count.within, event.time)
@@ -187,7 +188,7 @@ def _occasion(
 
 
 def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
-    """What outlives a forgotten journey: the person's word on consent, erasure, and what is never sent again."""
+    """What outlives a forgotten journey: the word on consent, erasure, and what is never sent again."""
     marks = {
         rule: by_subject
         for rule, by_subject in journey.marks.items()

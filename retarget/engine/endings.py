@@ -98,7 +98,7 @@ def known_early(journey: Journey, compiled: Compiled, subject: str, scene: Scene
     """Whether an event that is read but held will end this: nobody is reminded of what they have bought."""
     held = [
         e
-        for e in moment.held
+        for e in moment.held_of(journey.person)
         if not repeats.is_repeat(journey, e.id or "", e.time, moment.policy.dedupe_window)
     ]
     for event in held:

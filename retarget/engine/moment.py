@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 from retarget.engine.policy import Policy
@@ -34,9 +34,8 @@ class Moment:
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []
-        self.held: list[Touchpoint] = (
-            _NONE  # events of the person in question that are known but not yet applied
-        )
+        # What is known early of a person: read, but not yet applied.
+        self.held_of: Callable[[str], list[Touchpoint]] = lambda _: _NONE
         self.counts: Counter[tuple[str, ...]] = Counter()
 
     def arm(self, journey: Journey, due: int) -> None:

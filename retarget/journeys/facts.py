@@ -38,9 +38,15 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:
         journey.anonymous_id = event.anonymous_id
     if event.geo is not None:
         journey.geo = event.geo
+    products = journey.products
     for item in event.items:
-        if item.product_id:
-            _look(journey.products.setdefault(item.product_id, Product()), item, time)
+        product_id = item.product_id
+        if product_id:
+            product = products.get(product_id)
+            if product is None:
+                product = products[product_id] = Product()
+            if time >= product.seen:
+                _look(product, item, time)
     special = _SPECIAL.get(event.type)
     if special is not None:
         special(journey, event, time, change)
@@ -52,14 +58,14 @@ def _visit(journey: Journey, time: int) -> None:
         journey.first = time
     if time - session.last > SESSION_GAP or not session.last:
         session = journey.session = Session(time, time)
-    session.last = max(session.last, time)
     session.events += 1
-    journey.last = max(journey.last, time)
+    if time > session.last:  # noqa: PLR1730 - quicker than max, at every event
+        session.last = time
+    if time > journey.last:  # noqa: PLR1730
+        journey.last = time
 
 
 def _look(product: Product, item: Item, time: int) -> None:
-    if time < product.seen:
-        return
     product.seen = time
     if item.category is not None:
         product.category = item.category
@@ -78,8 +84,11 @@ def _products(journey: Journey, event: Touchpoint) -> list[Product]:
 
 
 def _view(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
-    for product in _products(journey, event):
-        product.viewed = max(product.viewed, time)
+    for item in event.items:
+        if item.product_id:
+            product = journey.products[item.product_id]
+            if time > product.viewed:  # noqa: PLR1730
+                product.viewed = time
 
 
 def _add(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:

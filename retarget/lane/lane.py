@@ -26,11 +26,11 @@ class Batch:
     """What one batch did: results to emit, journeys and waits changed (None: no wait any more)."""
 
     __slots__ = (
-        "forgotten",
         "changed",
         "clock",
         "consumed",
         "counts",
+        "forgotten",
         "frontier",
         "lateness",
         "results",
@@ -100,6 +100,7 @@ class _Run:
         self._late = 0
         self._repeats = 0
         moment.clock = lane.clock
+        moment.held_of = lane.hold.endings_of
         self._tell_now()
 
     def _tell_now(self) -> None:
@@ -112,8 +113,10 @@ class _Run:
         target = lane.clock
         if arrival.tells - self._lateness > target:  # noqa: PLR1730 - a call of max costs more
             target = arrival.tells - self._lateness
-        if not self.work_off(target):
+        if (self._anything_by(target) or target > self._waits.horizon) and not self.work_off(target):
             return False
+        if target > lane.clock:
+            self._move_to(target)
         if event is None:
             if arrival.dead is not None:
                 self._batch.results.append(Result("dead", "", "", arrival.dead))
@@ -129,6 +132,10 @@ class _Run:
         self._batch.consumed += 1
         self._batch.frontier[arrival.topic] = arrival.offset + 1
         return True
+
+    def _anything_by(self, target: int) -> bool:
+        due, event_time = self._waits.next_due(), self._hold.next_time()
+        return (due is not None and due <= target) or (event_time is not None and event_time <= target)
 
     def work_off(self, target: int) -> bool:
         """Move the clock to `target` through waits and held events; False when the limit stops it."""
@@ -171,7 +178,6 @@ class _Run:
         person = event.user_id or event.anonymous_id or ""
         journey, moment = self._journey(person), self._moment
         self._batch.worked += 1
-        moment.held = self._hold.endings_of(person)
         try:
             if self._engine.apply(journey, event, moment):
                 self._batch.changed[person] = journey
@@ -189,7 +195,6 @@ class _Run:
         self._batch.worked += 1
         if journey.alarm != due:
             return
-        moment.held = self._hold.endings_of(person)
         self._woken.add(person)
         self._batch.changed[person] = journey
         if self._engine.wake(journey, due, moment):

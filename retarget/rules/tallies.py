@@ -31,13 +31,14 @@ def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str
         by_subject = journey.tallies[name] = {}
     tally = by_subject.get(subject)
     if tally is None:
-        by_subject[subject] = Tally([event.time], [event.id or ""], [value])
+        by_subject[subject] = Tally([event.time], [event.id or ""], [value] if value else [])
         return
     times = tally.times
     at = len(times) if event.time >= times[-1] else bisect_right(times, event.time)
     times.insert(at, event.time)
     tally.ids.insert(at, event.id or "")
-    tally.values.insert(at, value)
+    if value:
+        tally.values.insert(at, value)
     if times[0] <= times[-1] - keep - GRACE or len(times) > KEPT:
         _forget(tally, times[-1] - keep - GRACE)
 
