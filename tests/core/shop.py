@@ -97,9 +97,10 @@ class Shop:
 
     def until(self, time: int, limit: int = ALL) -> Shop:
         """Let the clock come to `time`."""
-        while self._batch([], advance_to=time, limit=limit).clock < time:
-            pass
-        return self
+        while True:
+            batch = self._batch([], advance_to=time, limit=limit)
+            if batch.worked < limit:
+                return self
 
     def end(self, limit: int = ALL) -> Shop:
         """Come to the end of the input, as `replay` does: the clock goes to the latest time seen."""

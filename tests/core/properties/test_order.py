@@ -1,0 +1,105 @@
+"""How the input is cut, repeated and shuffled within lateness makes no difference to what is decided."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any, Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retarget.journeys import wire
+from retarget.times import MINUTE, SECOND
+from tests.core.shop import Shop, a_policy, shipped
+from tests.factories import Event
+from tests.oracle.histories import histories
+
+# (how far events are displaced, lateness), ms.
+ORDERS: Final = st.sampled_from([
+    (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (90 * MINUTE, 60 * SECOND),
+])  # fmt: skip
+# Nothing that is held can end these, so that nothing known early tells one order of the input from another.
+WITHOUT_ENDINGS: Final = frozenset(
+    {"repeated_view", "choice_overload", "first_purchase", "win_back", "ad_stage"}
+)
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[list[Event], int]:
+    """A history and the lateness it is read with."""
+    displaced, lateness = draw(ORDERS)
+    return draw(histories(max_events=40, displaced_ms=displaced)), lateness
+
+
+def results(shop: Shop) -> tuple[Any, ...]:
+    """All that a run leaves behind."""
+    return shop.decisions, shop.messages, shop.journeys(), shop.lane.clock, list(shop.lane.hold)
+
+
+@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]))
+@settings(max_examples=150)
+def test_cutting_the_input_into_batches_changes_nothing(
+    given_: tuple[list[Event], int], cuts: list[int], limit: int
+) -> None:
+    """Any cuts and any portion of work in a batch lead to the same records, journeys, clock and held events."""
+    events, lateness = given_
+    whole = Shop(lateness=lateness).read(*events)
+    parts = Shop(lateness=lateness).read(*events, cuts=cuts, limit=limit)
+    parts.until(parts.lane.clock, limit)
+    assert results(parts) == results(whole)
+    assert results(parts.end(limit)) == results(whole.end())
+
+
+@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 3, 10**9]))
+def test_journeys_may_pass_through_the_store_between_any_batches(
+    given_: tuple[list[Event], int], cuts: list[int], limit: int
+) -> None:
+    """What a journey's bytes do not hold, nothing depends on."""
+    events, lateness = given_
+    whole = Shop(lateness=lateness).read(*events).end()
+    stored = Shop(lateness=lateness)
+    stored.between = stored.through_the_store
+    assert results(stored.read(*events, cuts=cuts, limit=limit).end(limit)) == results(whole)
+
+
+@given(inputs())
+def test_a_journey_is_what_its_bytes_say(given_: tuple[list[Event], int]) -> None:
+    """Stored and loaded, a journey is equal in every field."""
+    events, lateness = given_
+    for journey in Shop(lateness=lateness).read(*events).lane.journeys.values():
+        assert wire.decode(wire.encode(journey)) == journey
+
+
+@given(inputs(), st.lists(st.tuples(st.integers(0, 39), st.integers(1, 5)), min_size=1, max_size=20))
+def test_a_repeated_event_changes_nothing(
+    given_: tuple[list[Event], int], repeats: list[tuple[int, int]]
+) -> None:
+    """Copies of events anywhere behind the first are counted, and that is all."""
+    events, lateness = given_
+    repeated = list(events)
+    for place, behind in repeats:
+        if place < len(events):
+            first = repeated.index(events[place])
+            repeated.insert(first + behind, dict(events[place]))
+    once = Shop(lateness=lateness).read(*events).end()
+    again = Shop(lateness=lateness).read(*repeated).end()
+    assert (again.decisions, again.messages, again.journeys()) == (
+        once.decisions, once.messages, once.journeys(),
+    )  # fmt: skip
+    assert again.counts["repeat",] - once.counts["repeat",] == len(repeated) - len(events)
+
+
+@given(histories(max_events=40), st.data())
+def test_shuffled_within_lateness_is_as_if_sorted(events: list[Event], data: st.DataObject) -> None:
+    """Events that come out of order by no more than the lateness are decided as if they had come in order."""
+    lateness = 60 * SECOND
+    in_order = [event | {"time": event["time"] + place} for place, event in enumerate(events)]
+    moved = [(e["time"] + data.draw(st.integers(0, lateness)), e) for e in in_order]
+    shuffled = [event for _, event in sorted(moved, key=lambda pair: pair[0])]
+    shops = [
+        Shop(shipped(WITHOUT_ENDINGS), a_policy(), lateness=lateness).read(*given_).end()
+        for given_ in (in_order, shuffled)
+    ]
+    straight, mixed = (Counter(d["decision_id"] + d["outcome"] for d in shop.decisions) for shop in shops)
+    assert straight == mixed
+    assert shops[1].counts["late",] == 0

@@ -1,0 +1,160 @@
+"""What people are promised, over any history: no more than the caps, nothing after they bought, nothing twice."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, Final
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retarget.engine.policy import Cap, QuietHours
+from retarget.rules.model import NEVER
+from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
+from tests.core.shop import Shop, a_policy, a_rule, shipped
+from tests.factories import Event
+from tests.oracle.histories import histories, random_history
+
+ORDERS: Final = st.sampled_from([(0, 0), (60 * SECOND, 60 * SECOND), (90 * MINUTE, 2 * SECOND)])
+ENDED_BY: Final = {
+    "abandoned_cart": {"purchase"},
+    "abandoned_checkout": {"purchase"},
+    "browse_abandonment": {"purchase", "add", "cart", "checkout"},
+}
+# Rules that would write at every look: only caps stand between them and the person.
+EAGER: Final = (
+    a_rule(
+        rule="eager", subject="person", event="view", again="0s", description="x", tags=["eager"],
+        steps=[{"channels": ["email"], "template": "x"}],
+    ),
+    a_rule(
+        rule="eager_cart", subject="product", event="add", again="0s", description="x", priority=10,
+        steps=[{"channels": ["push"], "template": "x"}],
+    ),
+)  # fmt: skip
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[list[Event], int]:
+    """A history without repeats, short or long, and the lateness it is read with."""
+    displaced, lateness = draw(ORDERS)
+    if draw(st.booleans()):
+        events = draw(histories(max_events=40, displaced_ms=displaced))
+    else:
+        seed, long_gaps = draw(st.integers(0, 10**6)), draw(st.booleans())
+        events = random_history(seed, 120, displaced_ms=displaced, long_gaps=long_gaps)
+    return list({event["id"]: event for event in reversed(events)}.values())[::-1], lateness
+
+
+def times_of(messages: Iterable[dict[str, Any]]) -> dict[str, list[int]]:
+    """When each person was written to, ms."""
+    found = defaultdict(list)
+    for message in messages:
+        found[message["person"]].append(parse_time(message["decided_at"]))
+    return found
+
+
+def assert_capped(messages: Iterable[dict[str, Any]], most: int, within: int) -> None:
+    """At most `most` messages of one person lie in any (t - within, t]."""
+    for person, times in times_of(messages).items():
+        for end in times:
+            assert len([t for t in times if end - within < t <= end]) <= most, (person, end)
+
+
+@given(inputs(), st.booleans())
+@settings(max_examples=150)
+def test_caps_are_never_exceeded(given_: tuple[list[Event], int], sleeps: bool) -> None:  # noqa: FBT001
+    """Three in a day, eight in a week, and what a tag allows: in every window, also after a quiet night."""
+    events, lateness = given_
+    caps = {"eager": (Cap(1, 2 * HOUR),), "push": (Cap(2, DAY),), "direct_mail": (Cap(1, 30 * DAY),)}
+    policy = a_policy(caps=caps, quiet_hours=QuietHours(enabled=sleeps))
+    shop = Shop((*shipped(), *EAGER), policy, lateness=lateness).read(*events).end()
+    sent = shop.sent()
+    assert_capped(sent, 3, DAY)
+    assert_capped(sent, 8, 7 * DAY)
+    assert_capped([m for m in sent if m["channel"] == "push"], 2, DAY)
+    assert_capped([m for m in sent if m["rule"] == "eager"], 1, 2 * HOUR)
+    assert_capped([m for m in sent if m["channel"] == "direct_mail"], 1, 30 * DAY)
+
+
+@given(inputs())
+@settings(max_examples=150)
+def test_nobody_is_written_to_after_an_ending_that_was_known(given_: tuple[list[Event], int]) -> None:
+    """Whoever has bought, as far as was read when the clock came to the message, does not get it."""
+    events, lateness = given_
+    shop = Shop(lateness=lateness).read(*events).end()
+    times = {event["id"]: event["time"] for event in events}
+    for decision in shop.final():
+        if (
+            decision["outcome"] != "sent"
+            or decision["operation"] != "send"
+            or decision["rule"] not in ENDED_BY
+        ):
+            continue
+        opened = times[decision["evidence"][0]]
+        due, latest, known = parse_time(decision["due"]), -1, []
+        for event in events:
+            latest = max(latest, event["time"])
+            if latest - lateness >= due:
+                break
+            known.append(event)
+        bought = [
+            event
+            for event in known
+            if event.get("user_id", event.get("anonymous_id")) == decision["person"]
+            and event["type"] in ENDED_BY[decision["rule"]]
+            and event["time"] > opened
+        ]
+        assert not bought, (decision, bought)
+
+
+@given(inputs(), st.booleans())
+def test_again_is_respected(given_: tuple[list[Event], int], agreed: bool) -> None:  # noqa: FBT001
+    """Between two decisions about the same thing lies at least `again`, whatever became of the first."""
+    events, lateness = given_
+    shop = Shop(policy=a_policy(consent_assumed=agreed), lateness=lateness).read(*events).end()
+    again = {rule.name: rule.again for rule in shipped()}
+    passed: dict[tuple[str, str, str], int] = {}
+    for decision in shop.final():
+        if (
+            decision["step"] > 1
+            or decision["operation"] != "send"
+            or decision.get("reason") in ("again", "closed")
+        ):
+            continue
+        about = decision["rule"], decision["person"], decision["subject"]["id"]
+        at = parse_time(decision["decided_at"])
+        if about in passed:
+            assert again[about[0]] != NEVER
+            assert at - passed[about] >= again[about[0]]
+        passed[about] = at
+
+
+@given(inputs())
+def test_a_person_is_in_one_stage_audience_at_most(given_: tuple[list[Event], int]) -> None:
+    """Whoever follows the `ads` messages of `ad_stage` never has a person in two audiences, nor in none again."""
+    events, lateness = given_
+    shop = Shop(lateness=lateness).read(*events).end()
+    joined: dict[str, set[str]] = defaultdict(set)
+    for message in shop.messages:
+        if message["rule"] == "ad_stage":
+            change = joined[message["person"]]
+            (change.add if message["operation"] == "add" else change.remove)(message["audience"])
+            assert len(change) <= 1
+    for person, journey in shop.lane.journeys.items():
+        kept = {m.audience for m in journey.audiences if m.rule == "ad_stage"}
+        assert kept == joined[person]
+
+
+@given(inputs())
+def test_every_message_has_an_id_of_its_own(given_: tuple[list[Event], int]) -> None:
+    """No two messages share an id, every message has its decision, and a recall names what it recalls."""
+    events, lateness = given_
+    shop = Shop(lateness=lateness).read(*events).end()
+    ids = [message["message_id"] for message in shop.messages]
+    assert len(set(ids)) == len(ids)
+    decided = {d["message_id"] for d in shop.decisions if d.get("message_id")}
+    assert decided == set(ids)
+    sent = {m["message_id"] for m in shop.messages if m["operation"] in ("send", "add")}
+    assert all(m["recall_of"] in sent for m in shop.messages if m["operation"] in ("recall", "remove"))
