@@ -1,0 +1,133 @@
+"""Kafka as one lane sees it: topics of one partition, transactions with a fence, the last stable offset."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+import msgspec
+
+from streams.kafka import journal
+from streams.kafka.headers import Stamp, encode_headers
+from streams.ports import Fenced, JournalRecord, Output, Record, UnknownOutcome
+from streams.topics import JOURNAL
+
+LANE = 0
+
+
+class Sent(NamedTuple):
+    """One record on its way."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, bytes]]
+
+
+class Entry(msgspec.Struct):
+    """One place in a partition; a marker is what the end of a transaction writes."""
+
+    sent: Sent
+    status: Literal["open", "committed", "aborted", "marker"]
+
+
+_MARKER = Sent("", b"", b"", [])
+
+
+class Broker:
+    """All partitions of the lane, and the coordinator of its transactional id."""
+
+    def __init__(self) -> None:
+        self.logs: defaultdict[str, list[Entry]] = defaultdict(list)
+        self.epoch = 0
+        self._open: list[Entry] = []
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return bool(self._open)
+
+    def append(self, records: Iterable[Sent]) -> int:
+        """Without a transaction; the offset of the last one."""
+        return self._write(records, "committed")
+
+    def init(self) -> int:
+        """Fence every former epoch, abort what it left open, and give the new epoch."""
+        self.epoch += 1
+        self._finish("aborted")
+        return self.epoch
+
+    def produce(self, epoch: int, records: Iterable[Sent]) -> int:
+        """Within the open transaction; the offset of the last one. Raises Fenced."""
+        self._require(epoch)
+        return self._write(records, "open")
+
+    def end(self, epoch: int) -> None:
+        """Commit the open transaction. Raises Fenced."""
+        self._require(epoch)
+        self._finish("committed")
+
+    def time_out(self) -> None:
+        """What the coordinator does with a transaction that stays open too long."""
+        if self._open:
+            self.init()
+
+    def read(self, topic: str, start: int, end: int) -> list[tuple[int, Sent]]:
+        """The committed records of a range. Raises UnknownOutcome while a transaction is open in it."""
+        part = self.logs[topic][start:end]
+        if any(entry.status == "open" for entry in part):
+            raise UnknownOutcome("the last stable offset does not move")
+        return [(start + at, entry.sent) for at, entry in enumerate(part) if entry.status == "committed"]
+
+    def visible(self, topic: str) -> list[tuple[int, Sent]]:
+        """All that a reader with read_committed sees."""
+        log = self.logs[topic]
+        stable = next((at for at, entry in enumerate(log) if entry.status == "open"), len(log))
+        return self.read(topic, 0, stable)
+
+    def _require(self, epoch: int) -> None:
+        if epoch != self.epoch:
+            raise Fenced(f"epoch {epoch} is over, it is {self.epoch}")
+
+    def _write(self, records: Iterable[Sent], status: Literal["open", "committed"]) -> int:
+        offset = -1
+        for sent in records:
+            entry = Entry(sent, status)
+            self.logs[sent.topic].append(entry)
+            offset = len(self.logs[sent.topic]) - 1
+            if status == "open":
+                self._open.append(entry)
+        return offset
+
+    def _finish(self, status: Literal["committed", "aborted"]) -> None:
+        for entry in self._open:
+            entry.status = status
+        for topic in sorted({entry.sent.topic for entry in self._open}):
+            self.logs[topic].append(Entry(_MARKER, "marker"))
+        self._open = []
+
+
+def stamped(record: JournalRecord, outputs: Sequence[Output]) -> list[Sent]:
+    """The outputs of a batch with the headers that the real logs give them."""
+    return [
+        Sent(
+            one.topic,
+            one.key,
+            one.value,
+            encode_headers(Stamp(LANE, record.incarnation, record.sequence, nth)),
+        )
+        for nth, one in enumerate(outputs)
+    ]
+
+
+def journaled(record: JournalRecord) -> Sent:
+    """A journal record with its place."""
+    return Sent(JOURNAL, b"%d" % LANE, journal.encode(record), [])
+
+
+def decoded(found: Iterable[tuple[int, Sent]]) -> list[tuple[int, JournalRecord]]:
+    """Journal records of a read."""
+    return [
+        (offset, journal.decode(Record(JOURNAL, offset, -1, one.key, one.value))) for offset, one in found
+    ]

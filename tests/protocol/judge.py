@@ -1,0 +1,118 @@
+"""The judge: what must be true after a run, whatever happened in it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import NamedTuple
+
+from streams import topics
+from streams.kafka.headers import RepeatFilter, decode_headers
+from streams.kafka.journal import Arbiter
+from streams.lanes.outputs import digest
+from streams.ports import JournalRecord, Output
+from tests.protocol.broker import LANE, Sent, decoded
+from tests.protocol.scheduler import Fault, Faults, Scheduler, Stuck
+from tests.protocol.world import Setup, World
+
+
+class Verdict(NamedTuple):
+    """How a run ended: what is wrong (nothing: None), what could have happened at each step, what did."""
+
+    problem: str | None
+    choices: list[tuple[Fault, ...]]
+    trace: list[str]
+
+
+class Seen(NamedTuple):
+    """What a run leaves: by topic what a reader took, and the store's content."""
+
+    outputs: dict[str, list[bytes]]
+    stored: object
+
+
+def judge(setup: Setup, faults: Faults, *, traced: bool = False) -> Verdict:
+    """Run one world with these faults and say whether it kept its promise."""
+    scheduler = Scheduler(setup, faults, traced=traced)
+    try:
+        scheduler.run()
+        problem = _problem(scheduler.world)
+    except Stuck:
+        problem = "stuck"
+    return Verdict(problem, scheduler.choices, scheduler.trace)
+
+
+@cache
+def undisturbed(setup: Setup) -> Seen:
+    """What a run without faults leaves."""
+    scheduler = Scheduler(setup, {})
+    scheduler.run()
+    return seen(scheduler.world)
+
+
+def seen(world: World) -> Seen:
+    """What a reader takes, and what is stored."""
+    taken = _taken(world)
+    outputs = {topic: [sent.value for sent in found] for topic, found in taken.items()}
+    return Seen(outputs, world.images.now.content())
+
+
+def _problem(world: World) -> str | None:
+    if world.problems:
+        return world.problems[0]
+    if world.images.forked is not None:
+        return f"two contents of the store at sequence {world.images.forked}"
+    journal = _journal(world)
+    if world.images.now.sequence != journal[-1].sequence:
+        return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"
+    return _difference(world) or _unlike_journal(world, journal)
+
+
+def _difference(world: World) -> str | None:
+    expected, found = undisturbed(world.setup), seen(world)
+    for topic in sorted(expected.outputs.keys() | found.outputs.keys()):
+        wanted, got = expected.outputs.get(topic, []), found.outputs.get(topic, [])
+        if wanted != got:
+            missing = sum(one not in got for one in wanted)
+            twice = len(got) - len(set(got))
+            return (
+                f"outputs of {topic}: {missing} missing, {twice} twice, {len(got)} instead of {len(wanted)}"
+            )
+    return None if expected.stored == found.stored else "stored state"
+
+
+def _unlike_journal(world: World, journal: list[JournalRecord]) -> str | None:
+    """Whether some batch left other outputs than its journal record says."""
+    batches: dict[int, list[tuple[int, Output]]] = {}
+    for found in _taken(world).values():
+        for sent in found:
+            stamp = decode_headers(sent.headers)
+            assert stamp is not None
+            batches.setdefault(stamp.sequence, []).append(
+                (stamp.nth, Output(sent.topic, sent.key, sent.value))
+            )
+    for record in journal:
+        outputs = [output for _, output in sorted(batches.pop(record.sequence, []))]
+        if (len(outputs), digest(outputs)) != (record.outputs, record.digest):
+            return f"outputs of batch {record.sequence} are not those of the journal"
+    return f"outputs of batches {sorted(batches)} that the journal does not have" if batches else None
+
+
+def _taken(world: World) -> dict[str, list[Sent]]:
+    """By topic, what a reader takes: committed, and each only once where there are no transactions."""
+    repeats = RepeatFilter()
+    every = world.setup.mode == "transactional"
+    return {
+        topic: [
+            sent
+            for _, sent in world.broker.visible(topic)
+            if every or repeats.is_new(topic, LANE, sent.headers)
+        ]
+        for topic in sorted(world.broker.logs)
+        if topic != topics.JOURNAL
+    }
+
+
+def _journal(world: World) -> list[JournalRecord]:
+    arbiter = Arbiter(0)
+    arbiter.take(decoded(world.broker.visible(topics.JOURNAL)))
+    return [record for _, record in arbiter.history().records]

@@ -1,0 +1,144 @@
+"""The two logs of a lane over the model broker: the real ones' steps, with the real arbiter and bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from retarget.errors import LaneRefused
+from streams.kafka.journal import Arbiter
+from streams.ports import Fenced, History, JournalRecord, Output, Record
+from streams.topics import JOURNAL
+from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
+from tests.protocol.steps import step
+
+
+class ModelLog:
+    """What both logs have in common: reads, and a claim that is void after any failure."""
+
+    def __init__(self, broker: Broker, inputs: Sequence[Record], tokens: list[str]) -> None:
+        """`tokens`: the list to which every claim adds its own, shared by all workers."""
+        self._broker, self._inputs, self._tokens = broker, inputs, tokens
+        self._claimed = False
+
+    async def history(self, offset: int) -> History:
+        """See LaneLog."""
+        return (await self._arbitrate(offset)).history()
+
+    async def read(self, topic: str, start: int, end: int) -> list[Record]:
+        """See LaneLog."""
+        return await step(
+            "read", lambda: [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
+        )
+
+    async def beginning(self, topic: str) -> int:
+        """See LaneLog."""
+        return await step(f"beginning {topic}", lambda: 0)
+
+    async def close(self) -> None:
+        """See LaneLog."""
+
+    async def _arbitrate(self, offset: int) -> Arbiter:
+        end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))
+        if offset > end:
+            raise LaneRefused("the store is ahead of the journal")
+        first = max(offset - 1, 0)
+        arbiter = Arbiter(offset)
+        arbiter.take(decoded(await step("journal read", lambda: self._broker.read(JOURNAL, first, end))))
+        return arbiter
+
+    def _require(self) -> None:
+        if not self._claimed:
+            raise Fenced("not claimed")
+        self._claimed = False  # until the operation has succeeded
+
+
+class TransactionalModel(ModelLog):
+    """As streams.kafka.transactional."""
+
+    _epoch = 0
+
+    async def claim(self) -> None:
+        """See LaneLog."""
+        self._claimed = False
+        self._epoch = await step("claim", self._broker.init, changes=True)
+        self._claimed = True
+
+    async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
+        """See LaneLog."""
+        self._require()
+        await self._produce("produce outputs", stamped(record, outputs))
+        offset = await self._produce("produce journal", [journaled(record)])
+        await self._end()
+        return offset
+
+    async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
+        """See LaneLog."""
+        self._require()
+        await self._produce("produce again", stamped(record, outputs))
+        await self._end()
+
+    async def _produce(self, name: str, records: list[Sent]) -> int:
+        epoch = self._epoch
+        if not records:
+            return -1
+        return await step(name, lambda: self._broker.produce(epoch, records), changes=True)
+
+    async def _end(self) -> None:
+        epoch = self._epoch
+        await step("end", lambda: self._broker.end(epoch), changes=True)
+        self._claimed = True
+
+
+class IdempotentModel(ModelLog):
+    """As streams.kafka.idempotent."""
+
+    _token = ""
+    _next = 0
+
+    async def claim(self) -> None:
+        """See LaneLog."""
+        self._claimed = False
+        token = f"claim-{len(self._tokens)}"
+        self._tokens.append(token)
+        offset = await self._append("claim", journaled(JournalRecord(sequence=0, claim=token)))
+        self._token, self._next, self._claimed = token, offset + 1, True
+
+    async def history(self, offset: int) -> History:
+        """See LaneLog."""
+        arbiter = await self._arbitrate(offset)
+        if arbiter.owner != self._token:
+            self._claimed = False
+            raise Fenced("claimed by another")
+        return arbiter.history()
+
+    async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
+        """See LaneLog."""
+        self._require()
+        mine = msgspec.structs.replace(record, writer=self._token, acknowledged=record.sequence - 1)
+        offset = await self._append("journal", journaled(mine))
+        await self._refuse_newer_claim(offset)
+        await self._emit(stamped(record, outputs))
+        return offset
+
+    async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
+        """See LaneLog."""
+        self._require()
+        await self._emit(stamped(record, outputs))
+
+    async def _emit(self, records: list[Sent]) -> None:
+        for one in records:
+            await self._append("output", one)
+        self._claimed = True
+
+    async def _append(self, name: str, record: Sent) -> int:
+        return await step(name, lambda: self._broker.append([record]), changes=True)
+
+    async def _refuse_newer_claim(self, offset: int) -> None:
+        start = self._next
+        if offset > start:
+            between = decoded(await step("read back", lambda: self._broker.read(JOURNAL, start, offset)))
+            if any(record.claim not in (None, self._token) for _, record in between):
+                raise Fenced("claimed by another")
+        self._next = offset + 1

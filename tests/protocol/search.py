@@ -1,0 +1,95 @@
+"""Search: where faults can be placed, all of it or at random, and the shortest form of what fails."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from functools import cache
+from itertools import chain
+from random import Random
+from time import monotonic
+from typing import NamedTuple
+
+from tests.protocol.judge import judge
+from tests.protocol.scheduler import Fault, Faults
+from tests.protocol.world import Setup
+
+
+class Found(NamedTuple):
+    """What a search came to. `complete`: it was not cut short."""
+
+    runs: int
+    complete: bool
+    failure: Faults | None = None
+
+
+def every_placement(
+    setup: Setup, faults: int, *, seconds: float = 1e9, of: Collection[Fault] = tuple(Fault)
+) -> Found:
+    """Run with every placement of up to `faults` faults, until one run fails or the time is up."""
+    deadline, runs = monotonic() + seconds, 0
+    level: Iterable[Faults] = [{}]
+    for left in range(faults, -1, -1):
+        further: list[Iterator[Faults]] = []
+        for placed in level:
+            if monotonic() > deadline:
+                return Found(runs, complete=False)
+            verdict = judge(setup, placed)
+            runs += 1
+            if verdict.problem:
+                return Found(runs, complete=False, failure=placed)
+            if left:
+                further.append(_one_more(placed, verdict.choices, of))
+        level = chain.from_iterable(further)
+    return Found(runs, complete=True)
+
+
+def pairs_at_random(setup: Setup, seed: int) -> Faults:
+    """Two faults, the second one where it can happen after the first."""
+    random = Random(seed)
+    placed: Faults = {}
+    for _ in range(2):
+        further = list(_one_more(placed, judge(setup, placed).choices, tuple(Fault)))
+        placed = random.choice(further) if further else placed
+    return placed
+
+
+def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> Faults:
+    """Some faults at random steps; those that cannot happen there do not."""
+    random = Random(seed)
+    steps = _steps(setup) * 2
+    return {random.randrange(steps): random.choice(tuple(Fault)) for _ in range(random.randint(least, most))}
+
+
+def shrunk(setup: Setup, faults: Faults) -> Faults:
+    """A shorter list of faults that fails, too: without some of them, or earlier or later by a few steps."""
+    best = dict(faults)
+    while smaller := next((one for one in _smaller(best) if judge(setup, one).problem), None):
+        best = smaller
+    return best
+
+
+def told(setup: Setup, faults: Faults) -> str:
+    """A failing run for people: its faults, to be replayed by `judge`, and its steps."""
+    verdict = judge(setup, faults, traced=True)
+    placed = ", ".join(f"{step}: Fault.{fault.name}" for step, fault in sorted(faults.items()))
+    return "\n".join([f"{verdict.problem}: {setup.mode}, {setup.shape.topics}, {{{placed}}}", *verdict.trace])
+
+
+@cache
+def _steps(setup: Setup) -> int:
+    return len(judge(setup, {}).choices)
+
+
+def _one_more(placed: Faults, choices: list[tuple[Fault, ...]], of: Collection[Fault]) -> Iterator[Faults]:
+    for step in range(max(placed, default=-1) + 1, len(choices)):
+        for fault in choices[step]:
+            if fault in of:
+                yield {**placed, step: fault}
+
+
+def _smaller(faults: Faults) -> Iterator[dict[int, Fault]]:
+    for gone in sorted(faults, reverse=True):
+        for shift in (0, -1, 1, -2, 2, -4, 4, -7, 7):
+            left = {step + shift * (step > gone): fault for step, fault in faults.items() if step != gone}
+            if len(left) == len(faults) - 1 and min(left, default=0) >= 0:
+                yield left

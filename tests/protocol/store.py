@@ -1,0 +1,109 @@
+"""The store as one lane sees it: images that follow each other, and that may be lost or brought back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from streams.lanes import positions
+from streams.ports import Checkpoint, LaneImage
+from tests.protocol.steps import step
+
+
+class Image(NamedTuple):
+    """All that the store holds at one time; never changed."""
+
+    sequence: int = 0
+    meta: bytes = b""
+    journeys: Mapping[str, bytes] = {}
+    waits: Mapping[str, int] = {}
+
+    def after(self, checkpoint: Checkpoint) -> Image:
+        """The image with a checkpoint written."""
+        journeys, waits = (
+            {**self.journeys, **dict(checkpoint.journeys)},
+            {**self.waits, **dict(checkpoint.waits)},
+        )
+        for person in checkpoint.forgotten:
+            journeys.pop(person, None)
+        for person in checkpoint.unwaited:
+            waits.pop(person, None)
+        return Image(checkpoint.expected + 1, checkpoint.meta, journeys, waits)
+
+    def content(self) -> object:
+        """What must be the same in every image of this sequence: all but the place of the journal record."""
+        held = positions.decode(self.meta)
+        return self.journeys, self.waits, held.clock, held.frontier, held.held, held.incarnation
+
+    def page(self, after: int, until: int, limit: int) -> list[tuple[int, str]]:
+        """As JourneyStore.waits."""
+        found = sorted((due, person) for person, due in self.waits.items() if after < due <= until)
+        if len(found) > limit:
+            last = found[limit - 1][0]
+            found = [wait for wait in found if wait[0] <= last]
+        return found
+
+
+class StoredImages:
+    """What is stored now, and everything that ever was."""
+
+    def __init__(self) -> None:
+        self.now = Image()
+        self.ever = [self.now]
+        self.forked: int | None = None  # a sequence with two contents: must never be
+        self._branch = [self.now]
+        self._contents: dict[int, object] = {}
+
+    def write(self, checkpoint: Checkpoint) -> int:
+        """Compare and set; the sequence afterwards."""
+        if self.now.sequence == checkpoint.expected:
+            self._put(self.now.after(checkpoint))
+            content = self.now.content()
+            if self._contents.setdefault(self.now.sequence, content) != content:
+                self.forked = self.now.sequence
+        return self.now.sequence
+
+    def fail_over(self, lost: int) -> None:
+        """Lose the last writes, as a new primary may."""
+        del self._branch[max(len(self._branch) - lost, 1) :]
+        self.now = self._branch[-1]
+
+    def restore(self, image: Image) -> None:
+        """Bring an image of some former time back."""
+        self._put(image)
+
+    def _put(self, image: Image) -> None:
+        self.now = image
+        self._branch.append(image)
+        self.ever.append(image)
+
+
+class ModelStore:
+    """JourneyStore over the images."""
+
+    def __init__(self, images: StoredImages) -> None:
+        self._images = images
+
+    async def image(self, lane: int) -> LaneImage:
+        """See JourneyStore."""
+        del lane
+        return await step("image", lambda: LaneImage(self._images.now.sequence, self._images.now.meta))
+
+    async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """See JourneyStore."""
+        del lane
+        return await step(
+            "load", lambda: (self._images.now.sequence, list(map(self._images.now.journeys.get, persons)))
+        )
+
+    async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
+        """See JourneyStore."""
+        del lane
+        return await step(
+            "waits", lambda: (self._images.now.sequence, self._images.now.page(after, until, limit))
+        )
+
+    async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
+        """See JourneyStore."""
+        del lane
+        return await step("checkpoint", lambda: self._images.write(checkpoint), changes=True)

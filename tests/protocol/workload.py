@@ -1,0 +1,88 @@
+"""The workload: some touchpoints of five people, out of order, with waits that come due, under two rules."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from retarget.rules.vocabulary import VOCABULARY
+from retarget.times import HOUR, MINUTE, SECOND
+from retarget.touchpoints import Item, Touchpoint
+from streams.lanes.bundle import Bundle, bundle_of
+from streams.lanes.limits import Limits
+from streams.ports import Record
+from streams.rulebook import load_rules
+from streams.settings import load_settings
+
+_RULES: Final = Path(__file__).parents[2] / "config" / "rules"
+START: Final = 1_748_865_600_000  # a Monday at noon, UTC
+END: Final = START + 12 * HOUR
+
+# (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
+_TOLD: Final = (
+    (0, "add", "bob", "kettle"),
+    (1 * SECOND, "view", "ann", "lamp"),
+    (3 * SECOND, "view", "ann", "lamp"),
+    (2 * SECOND, "view", "ann", "lamp"),
+    (3_500, "add", "dan", "sofa"),
+    (4 * SECOND, "add", "cyd", "chair"),
+    (6 * SECOND, "purchase", "cyd", "chair"),
+    (5 * SECOND, "add", "cyd", "table"),
+    (5_200, "add", "eve", "clock"),
+    (30 * MINUTE + 5_400, "view", "ann", "kettle"),  # brings the clock in between bob's wait and the others'
+    (31 * MINUTE, "view", "bob", "kettle"),
+)
+
+
+class Shape(NamedTuple):
+    """How the workload reaches the lane: over how many topics, and what moves the clock at the end."""
+
+    topics: tuple[str, ...]
+    ticks: bool  # the wall clock moves the idle lane; else a heartbeat ends the input
+    limits: Limits
+
+
+ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
+# Everything is scarce: two people to a batch, two waits to a page, one journey in the cache.
+TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, persons=2, waits=2, cached=1))
+
+
+@cache
+def bundle(shape: Shape) -> Bundle:
+    """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
+    settings = load_settings(
+        overrides=["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false"]
+    )
+    rules = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    return bundle_of(settings, rules, shape.topics)
+
+
+@cache
+def records(shape: Shape) -> tuple[Record, ...]:
+    """The input in its order of arrival, dealt out to the topics in turn."""
+    found: list[Record] = []
+    arrived = START
+    told = [_touchpoint(*one) for one in _TOLD]
+    if not shape.ticks:
+        told.append(Touchpoint(type="heartbeat", time=END))
+    for number, event in enumerate(told):
+        arrived = max(arrived, event.time)
+        topic = shape.topics[number % len(shape.topics)]
+        found.append(Record(topic, number // len(shape.topics), arrived, b"", msgspec.json.encode(event)))
+    return tuple(found)
+
+
+def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
+    return Touchpoint(
+        id=f"{person}-{kind}-{after}",
+        type=kind,
+        time=START + after,
+        user_id=person,
+        items=[Item(product_id=product, price=20.0, quantity=1.0)],
+        order_id="order-1" if kind == "purchase" else None,
+        value=20.0 if kind == "purchase" else None,
+        currency="EUR",
+    )

@@ -1,0 +1,155 @@
+"""The world of one lane: a broker, a store, the input, and workers that run the real LaneRunner in it."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from itertools import cycle
+from typing import Any, Final, Literal, NamedTuple
+
+from retarget.errors import LaneRefused
+from streams.lanes.observer import Observer
+from streams.lanes.runner import LaneRunner
+from streams.ports import Fenced, Record, UnknownOutcome
+from tests.protocol import workload
+from tests.protocol.broker import LANE, Broker
+from tests.protocol.logs import IdempotentModel, TransactionalModel
+from tests.protocol.steps import Operation, step
+from tests.protocol.store import ModelStore, StoredImages
+from tests.protocol.workload import Shape
+
+Mode = Literal["transactional", "idempotent"]
+_LOGS: Final[Mapping[Mode, type[TransactionalModel | IdempotentModel]]] = {
+    "transactional": TransactionalModel,
+    "idempotent": IdempotentModel,
+}
+
+
+class Setup(NamedTuple):
+    """One kind of world."""
+
+    mode: Mode
+    shape: Shape
+    late_claims: bool = False  # a claim that was answered may arrive once more, much later
+
+
+class ModelWall:
+    """A clock that stands still, and no waiting: only operations take turns."""
+
+    def now(self) -> int:
+        """See Wall."""
+        return workload.END
+
+    async def sleep(self, seconds: float) -> None:
+        """See Wall."""
+
+
+class ModelFeed:
+    """The input in its one order of arrival, from the frontier on; read again, it is cut another way."""
+
+    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int]) -> None:
+        """`cuts`: how many records fewer than asked for the next chunk has; shared by all workers."""
+        self._inputs, self._cuts = inputs, cuts
+        self._left: list[Record] = []
+
+    async def start(self, frontier: dict[str, int]) -> None:
+        """See Feed."""
+        self._left = [record for record in self._inputs if record.offset >= frontier[record.topic]]
+
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:
+        """See Feed."""
+        del wait_ms, idle_ms
+        return await step("take", lambda: self._take(records), answers=False)
+
+    def _take(self, records: int) -> list[Record]:
+        size = records - next(self._cuts) if self._left else 0
+        taken, self._left = self._left[:size], self._left[size:]
+        return taken
+
+    def caught_up_at(self) -> int | None:
+        """See Feed."""
+        return None if self._left else workload.END
+
+
+class Alarms(Observer):
+    """Keeps what must never be told in these worlds."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self._problems = problems
+
+    def mismatch(self, sequence: int) -> None:
+        """See Observer."""
+        self._problems.append(f"replay of batch {sequence} came to other outputs")
+
+
+class World:
+    """Everything that outlives a worker."""
+
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        self.broker = Broker()
+        self.images = StoredImages()
+        self.problems: list[str] = []
+        self.tokens: list[str] = []
+        self.cuts = cycle((0, 1, 0, 0, 1))
+
+
+class Worker:
+    """One owner of the lane: its coroutine, driven by hand from operation to operation."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.name = name
+        self.idle = False  # it has found nothing to do
+        self._world = world
+        self._running: Coroutine[Any, Any, None] = _runner(world).run()
+        self.pending: Operation | None = None
+        self._go_on(None)
+
+    def do(self) -> None:
+        """Carry the pending operation out and go on with its answer."""
+        assert self.pending is not None
+        operation = self.pending
+        try:
+            answer = operation.effect()
+        except (Fenced, UnknownOutcome) as problem:
+            self._go_on(problem)
+            return
+        nothing = operation.name == "take" and not answer
+        self._go_on(answer)
+        self.idle = nothing and self.pending is not None and self.pending.name == "take"
+
+    def fail(self) -> None:
+        """Go on as if no answer had come."""
+        self._go_on(UnknownOutcome("no answer"))
+
+    def crash(self) -> None:
+        """End without a trace."""
+        self._running.close()
+        self.pending = None
+
+    def _go_on(self, answer: object) -> None:
+        self.idle = False
+        try:
+            if isinstance(answer, Exception):
+                self.pending = self._running.throw(answer)
+            else:
+                self.pending = self._running.send(answer)
+        except LaneRefused as refused:
+            self._world.problems.append(f"refused: {refused}")
+            self.pending = None
+
+
+def _runner(world: World) -> LaneRunner:
+    mode, shape = world.setup.mode, world.setup.shape
+    inputs = workload.records(shape)
+    return LaneRunner(
+        LANE,
+        shape.topics,
+        workload.bundle(shape),
+        store=ModelStore(world.images),
+        log=_LOGS[mode](world.broker, inputs, world.tokens),
+        feed=ModelFeed(inputs, world.cuts),
+        wall=ModelWall(),
+        limits=shape.limits,
+        ticks=shape.ticks,
+        observer=Alarms(world.problems),
+    )
