@@ -18,7 +18,7 @@ _TIME: Final = "\x1e"
 def admit(journey: Journey, event_id: str, time: int, window: int) -> bool:
     """Note an id that is about to be applied; False for a repeat, which is not noted again."""
     # The id alone is looked for first: it is nearly always new, and this needs no text to be built.
-    if (event_id in journey.recent or journey.earlier) and is_repeat(journey, event_id, time, window):
+    if (_plain(event_id) in journey.recent or journey.earlier) and is_repeat(journey, event_id, time, window):
         return False
     remember(journey, event_id, time, window)
     return True
