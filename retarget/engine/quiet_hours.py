@@ -19,27 +19,37 @@ def zone_name(journey: Journey, quiet: QuietHours) -> str:
 def release_after(journey: Journey, policy: Policy, at: int, spread_key: str) -> int | None:
     """When a message of `at` may leave: None at once, else a moment after the quiet hours' end, ms.
 
-    The release is spread by the key, so that a whole night's messages do not leave in one second.
+    The release is spread by the key, so that a whole night's messages do not leave in one second; never so
+    far that the next quiet hours have begun.
     """
     quiet = policy.quiet_hours
     zone = policy.zone_of(zone_name(journey, quiet)) or policy.zone_of(quiet.zone) or UTC
-    local = (_EPOCH + timedelta(milliseconds=at)).astimezone(zone)
-    if not _is_quiet(quiet, local.hour * 60 + local.minute):
+    local = _local(at, zone)
+    if not _is_quiet(quiet, local):
         return None
-    return _morning(quiet, local, zone) + int(spread_key[:8], 16) % max(quiet.spread, 1)
+    morning = _morning(quiet, local, zone)
+    spread = morning + int(spread_key[:8], 16) % max(quiet.spread, 1)
+    return morning if _is_quiet(quiet, _local(spread, zone)) else spread
 
 
-def _is_quiet(quiet: QuietHours, minute: int) -> bool:
+def _local(at: int, zone: tzinfo) -> datetime:
+    return (_EPOCH + timedelta(milliseconds=at)).astimezone(zone)
+
+
+def _is_quiet(quiet: QuietHours, local: datetime) -> bool:
+    minute = local.hour * 60 + local.minute
     if quiet.start <= quiet.end:
         return quiet.start <= minute < quiet.end
     return minute >= quiet.start or minute < quiet.end
 
 
 def _morning(quiet: QuietHours, local: datetime, zone: tzinfo) -> int:
-    """The next local time at which quiet hours end. In a gap of the clock that moment is the gap's end."""
-    end = local.replace(
-        hour=quiet.end // 60, minute=quiet.end % 60, second=0, microsecond=0, fold=1, tzinfo=None
-    )
-    if end <= local.replace(tzinfo=None):
-        end += timedelta(days=1)
-    return (end.replace(tzinfo=zone, fold=1).astimezone(UTC) - _EPOCH) // timedelta(milliseconds=1)
+    """When the clocks show the end of the quiet hours for the next time.
+
+    Of the two moments that an end in a gap or a fold of the clock may mean, the later one: the earlier lies in
+    the quiet hours, or is followed by the rest of them once more.
+    """
+    today = local.replace(hour=quiet.end // 60, minute=quiet.end % 60, second=0, microsecond=0, tzinfo=None)
+    end = today if today > local.replace(tzinfo=None) else today + timedelta(days=1)
+    moments = (end.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    return (max(moments) - _EPOCH) // timedelta(milliseconds=1)

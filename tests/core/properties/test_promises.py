@@ -1,4 +1,4 @@
-"""What people are promised, over any history: no more than the caps, nothing after they bought, nothing twice."""
+"""What people are promised over any history: the caps, nothing after they bought, nothing twice."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ def test_again_is_respected(given_: tuple[list[Event], int], agreed: bool) -> No
 
 @given(inputs())
 def test_a_person_is_in_one_stage_audience_at_most(given_: tuple[list[Event], int]) -> None:
-    """Whoever follows the `ads` messages of `ad_stage` never has a person in two audiences, nor in none again."""
+    """Whoever follows the `ads` messages of `ad_stage` never has a person in two audiences."""
     events, lateness = given_
     shop = Shop(lateness=lateness).read(*events).end()
     joined: dict[str, set[str]] = defaultdict(set)
