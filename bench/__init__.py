@@ -1,0 +1,1 @@
+"""Benchmarks: programs run by hand, whose figures stand in docs/performance.md."""

@@ -1,0 +1,204 @@
+"""One run of one program over a loaded topic, and its figures."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+import urllib.request
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import msgspec
+
+from bench.common_job.answer import Comparison, compare, id_of
+from bench.common_job.processes import Tree, calibration_ms, child_named, machine_cpu, main_thread_share
+from bench.common_job.topics import Outputs
+
+_EVERY: Final = 0.25
+_SETTLE: Final = 5.0
+_STALL: Final = 40.0
+_GRACE: Final = 20.0
+_TAIL: Final = 1500  # characters of a failed program's log
+_QUIET: Final = 0.5  # cores: a worker that uses less than this has nothing more to do
+_LOOK_BACK: Final = 3.0
+_STAGE: Final = re.compile(r'^retarget_stage_seconds_(sum|count)\{stage="(\w+)"\} (\S+)$', re.MULTILINE)
+
+
+class Program(NamedTuple):
+    """What to start and where its messages go; `ours` has ids to be worked out and a metrics page."""
+
+    name: str
+    command: Sequence[str]
+    folder: Path
+    outputs: Sequence[str]
+    ours: bool = False
+
+
+class Job(NamedTuple):
+    """A loaded input topic with its expected answer."""
+
+    topic: str
+    events: int
+    expected: Counter[str]
+
+
+class Figures(msgspec.Struct, kw_only=True):
+    """What one run came to; CPU is user + system of the program's whole process tree."""
+
+    program: str
+    events: int
+    cpu_us_per_event: float  # with the start
+    cpu_us_per_event_running: float  # from the first message on
+    cpu_s_start: float
+    events_per_s: float | None  # between the broker's times of the first and the last message
+    wall_s: float | None  # from the start of the process to its last message
+    peak_rss_mb: float
+    messages: int
+    expected: int
+    missing: int
+    extra: int
+    duplicates: int
+    broker_cpu_us_per_event: float
+    store_cpu_us_per_event: float
+    other_cores: float  # that others used on this machine meanwhile
+    calibration_ms: float
+    main_thread_us_per_event: float
+    other_threads_us_per_event: float
+    stages: dict[str, dict[str, float]] = {}
+    note: str = ""
+
+
+class _Watch:
+    """The samples of a run, and when it is over."""
+
+    def __init__(self, pid: int, wanted: int) -> None:
+        self.tree = Tree(pid)
+        self._wanted = wanted
+        self.started = self.changed = time.time()
+        self.samples: list[tuple[float, float]] = [(self.started, 0.0)]
+        self.first: tuple[float, float] | None = None
+        self._count = 0
+
+    def note(self, count: int) -> None:
+        """One more look at the outputs and at the processes."""
+        now, cpu = time.time(), self.tree.sample()
+        self.samples.append((now, cpu))
+        if count != self._count:
+            self._count, self.changed = count, now
+            self.first = self.first or (now, cpu)
+
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        now, cpu = self.samples[-1]
+        past = next(sample for sample in self.samples if sample[0] >= now - _LOOK_BACK)
+        busy = (cpu - past[1]) / max(now - past[0], _EVERY)
+        patience = _SETTLE if self._count >= self._wanted else _STALL
+        return now - self.changed >= patience and busy < _QUIET
+
+    def end(self) -> tuple[float, float]:
+        """The sample when the last commits were in."""
+        return next((one for one in self.samples if one[0] >= self.changed + _SETTLE), self.samples[-1])
+
+
+async def run(program: Program, job: Job, *, environment: Mapping[str, str], scratch: Path, limit: float) -> Figures:
+    """Start the program, watch it until it is done, end it, and compare its messages."""
+    state = scratch / "state"
+    state.mkdir()
+    beside = {name: Tree(pid) for name, pid in _beside().items()}
+    before = {name: tree.sample() for name, tree in beside.items()}
+    busy, own = machine_cpu(), time.process_time()
+    note, speed = "", list[float]()
+    async with Outputs(environment["BOOTSTRAP"], program.outputs) as outputs:
+        with (scratch / f"{program.name}.log").open("ab") as log:
+            worker = subprocess.Popen(
+                program.command, cwd=program.folder, env={**os.environ, **environment, "STATE_DIR": str(state)},
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            )  # fmt: skip
+            watch = _Watch(worker.pid, job.expected.total())
+            try:
+                while not watch.over():
+                    await asyncio.sleep(_EVERY)
+                    watch.note(await outputs.count())
+                    if len(watch.samples) % 4 == 0:
+                        speed.append(calibration_ms())
+                    if worker.poll() is not None:
+                        tail = Path(log.name).read_text(errors="replace")[-_TAIL:]
+                        note = f"the program ended by itself with {worker.returncode}: {tail}"
+                        break
+                    if time.time() - watch.started > limit:
+                        note = "given up at the time limit"
+                        break
+                threads = main_thread_share(worker.pid) if worker.poll() is None else (0.0, 0.0)
+                stages = _stages(environment) if program.ours else {}
+            finally:
+                _end(worker)
+        spent = {name: tree.sample() - before[name] for name, tree in beside.items()}
+        others = machine_cpu() - busy - watch.samples[-1][1] - sum(spent.values()) - (time.process_time() - own)
+        values, first_ms, last_ms = await outputs.read()
+    shutil.rmtree(state)
+    found = Counter(key for value in values if (key := _id(value, ours=program.ours)) is not None)
+    per_event = 1e6 / job.events
+    end, first = watch.end(), watch.first or watch.end()
+    span = (last_ms - first_ms) / 1000
+    compared: Comparison = compare(found, job.expected)
+    return Figures(
+        program=program.name,
+        events=job.events,
+        cpu_us_per_event=round(end[1] * per_event, 2),
+        cpu_us_per_event_running=round((end[1] - first[1]) * per_event, 2),
+        cpu_s_start=round(first[1], 2),
+        events_per_s=round(job.events / span) if span else None,
+        wall_s=round(last_ms / 1000 - watch.started, 2) if last_ms else None,
+        peak_rss_mb=round(watch.tree.peak_rss / 1e6, 1),
+        **compared._asdict(),
+        broker_cpu_us_per_event=round(spent.get("broker", 0.0) * per_event, 2),
+        store_cpu_us_per_event=round(spent.get("store", 0.0) * per_event, 2),
+        other_cores=round(others / (time.time() - watch.started), 2),
+        calibration_ms=round(sum(speed) / max(len(speed), 1), 2),
+        main_thread_us_per_event=round(threads[0] * per_event, 2),
+        other_threads_us_per_event=round(threads[1] * per_event, 2),
+        stages=stages,
+        note=note,
+    )
+
+
+def _beside() -> dict[str, int]:
+    words = {"broker": ["kafka.Kafka"], "store": ["valkey-server", "redis-server"]}
+    found = {name: child_named(*known) for name, known in words.items()}
+    return {name: pid for name, pid in found.items() if pid is not None}
+
+
+def _id(value: bytes, *, ours: bool) -> str | None:
+    if ours:
+        return id_of(value)
+    key: str = json.loads(value)["id"]
+    return key
+
+
+def _stages(environment: Mapping[str, str]) -> dict[str, dict[str, float]]:
+    """The worker's own account: seconds and batches by stage. Waiting counts, so the sum is no CPU time."""
+    with suppress(OSError):
+        url = f"http://127.0.0.1:{environment['METRICS_PORT']}/metrics"
+        page = urllib.request.urlopen(url, timeout=5).read().decode()  # noqa: S310 - our own page
+        found: dict[str, dict[str, float]] = {}
+        for kind, stage, value in _STAGE.findall(page):
+            found.setdefault(stage, {})["seconds" if kind == "sum" else "batches"] = round(float(value), 3)
+        return found
+    return {}
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    worker.terminate()
+    try:
+        worker.wait(_GRACE)
+    except subprocess.TimeoutExpired:
+        worker.kill()
+        worker.wait()

@@ -1,0 +1,152 @@
+"""The common job, run: a broker, a store, our worker and the stock Faust programs by turns, and a table.
+
+python -m bench.common_job --copies 12 --runs 3 --peers faust_redis,faust_redis_take --peer-copies 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+from redis import Redis
+
+from bench.common_job import measure, topics
+from bench.common_job.measure import Figures, Job, Program
+from bench.common_job.peers import ROOT, Peers, PeersMissing
+from bench.common_job.processes import machine_text
+from bench.common_job.table import table
+from streams.embedded.processes import free_port
+from streams.embedded.store import EmbeddedStore, store_binary
+from tests.support.kafka.jars import VERSION, KafkaMissing
+from tests.support.kafka.real_kafka import running
+
+ENGINE: Final = "retarget"
+RESULTS: Final = ROOT / "bench" / "results"
+LATEST: Final = RESULTS / "common_job.json"
+_LIMIT_S: Final = 1200.0
+
+
+class Report(msgspec.Struct, kw_only=True):
+    """All runs of one call, and what they ran on."""
+
+    machine: str
+    versions: dict[str, str]
+    settings: dict[str, str]
+    date: str
+    runs: list[Figures]
+
+
+def _given(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.common_job", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--copies", type=int, default=12, help="of the data set, for our engine (84,252 events each)")
+    parser.add_argument("--runs", type=int, default=3, help="of each program")
+    parser.add_argument("--peers", default="faust_redis,faust_redis_take", help="names with commas; empty: none")
+    parser.add_argument("--peer-copies", type=int, default=3, help="of the data set, for the peers and for us beside them")
+    parser.add_argument("--out", type=Path, default=LATEST, help="the JSON file with every run")
+    return parser.parse_args(argv)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run everything; 1 when our messages are not exactly the expected ones."""
+    given = _given(argv)
+    try:
+        peers = Peers()
+        programs = [_peer(peers, name) for name in given.peers.split(",") if name]
+        with ExitStack() as opened:
+            scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="retarget-bench-")))
+            broker = opened.enter_context(running(scratch))
+            store = opened.enter_context(EmbeddedStore())
+            runs = asyncio.run(_all(given, peers, programs, broker.bootstrap, store.url, scratch))
+    except (PeersMissing, KafkaMissing) as missing:
+        print(f"skipped: {missing}")
+        return 0
+    report = _report(given, runs)
+    given.out.parent.mkdir(parents=True, exist_ok=True)
+    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
+    print(table(report.runs))
+    ours = [one for one in runs if one.program == ENGINE]
+    return 1 if any(one.missing or one.extra or one.duplicates for one in ours) else 0
+
+
+async def _all(
+    given: argparse.Namespace, peers: Peers, programs: Sequence[Program], bootstrap: str, store: str, scratch: Path
+) -> list[Figures]:
+    jobs = {copies: await _job(peers, bootstrap, copies) for copies in sorted({given.copies, given.peer_copies})}
+    keep = [job.topic for job in jobs.values()]
+    found: list[Figures] = []
+    for program, copies in _turns(given, programs):
+        figures = await _one(program, jobs[copies], bootstrap, store, scratch)
+        await topics.drop(bootstrap, keep)
+        found.append(figures)
+        print(msgspec.json.encode(figures).decode(), flush=True)
+    return found
+
+
+def _turns(given: argparse.Namespace, programs: Sequence[Program]) -> Iterator[tuple[Program, int]]:
+    """Every program in turn, so that a slow hour of the machine meets them all."""
+    for _ in range(given.runs):
+        yield engine(), given.copies
+        if programs and given.copies != given.peer_copies:
+            yield engine(), given.peer_copies
+        for program in programs:
+            yield program, given.peer_copies
+
+
+async def _job(peers: Peers, bootstrap: str, copies: int) -> Job:
+    lanes = peers.lanes(copies)
+    job = Job(f"touchpoints-{copies}", sum(map(len, lanes)), peers.expected(lanes))
+    await topics.load(bootstrap, job.topic, lanes)
+    return job
+
+
+async def _one(program: Program, job: Job, bootstrap: str, store: str, scratch: Path) -> Figures:
+    group = f"bench-{program.name}-{time.time_ns() // 1_000_000}"
+    Redis.from_url(store).flushall()
+    if program.ours:
+        await topics.make_ours(bootstrap, job.topic)
+    else:
+        await topics.make(bootstrap, program.outputs)
+    environment = {
+        "BOOTSTRAP": bootstrap, "TOPIC": job.topic, "OUT": program.outputs[0], "GROUP": group, "REDIS": store,
+        "METRICS_PORT": str(free_port()), "PYTHONPATH": str(program.folder),
+    }  # fmt: skip
+    return await measure.run(program, job, environment=environment, scratch=scratch, limit=_LIMIT_S)
+
+
+def engine() -> Program:
+    """Our worker."""
+    return Program(ENGINE, [sys.executable, "-m", "bench.common_job.worker"], ROOT, topics.OURS, ours=True)
+
+
+def _peer(peers: Peers, name: str) -> Program:
+    command, folder = peers.program(name)
+    return Program(name, command, folder, [f"messages-{name}"])
+
+
+def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:
+    names = ("faust-streaming", "aiokafka", "redis", "hiredis", "msgspec", "uvloop")
+    versions = {name: version(name) for name in names}
+    return Report(
+        machine=machine_text(),
+        versions={"python": platform.python_version(), "kafka": VERSION, "store": Path(store_binary()).name} | versions,
+        settings={name: str(value) for name, value in vars(given).items() if name != "out"},
+        date=time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
+        runs=runs,
+    )
+
+
+def read(path: Path = LATEST) -> Any:  # noqa: ANN401 - mypy cannot see msgspec's type here
+    """The report of an earlier call."""
+    return msgspec.json.decode(path.read_bytes(), type=Report)
