@@ -23,7 +23,6 @@ from streams.settings_declared import (
     Kafka,
     Log,
     QuietHours,
-    Rates,
     Rules,
     Store,
     Web,
@@ -64,7 +63,6 @@ class Settings:
     consent: Consent = Consent()
     quiet_hours: QuietHours = QuietHours()
     caps: Caps = Caps()
-    rates: Rates = Rates()
     channels: Channels = Channels()
     hold_out: HoldOut = HoldOut()
     batch: Batch = Batch()
@@ -103,7 +101,7 @@ SECTIONS: Final[Mapping[str, type]] = {
 DECLARED: Final[Mapping[str, Declared]] = declared_in(SECTIONS)
 # A batch that is replayed must find these as they were, so the journal's bundle holds them.
 DECIDING: Final = frozenset(
-    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "rates", "channels", "hold_out"}
+    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "channels", "hold_out"}
 )
 
 

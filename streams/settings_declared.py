@@ -17,7 +17,6 @@ from streams.settings_kinds import (
     Names,
     Pairs,
     Port,
-    RatesByName,
     Share,
     SomeNames,
     TimeOfDay,
@@ -26,7 +25,7 @@ from streams.settings_kinds import (
 )
 from streams.settings_source import open_settings, setting
 
-Dialect = Literal["auto", "canonical", "segment", "ga4", "snowplow", "meta", "braze", "cloudevents", "criteo"]
+Dialect = Literal["auto", "canonical", "segment"]
 _IN_URL: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]*(?=@)|(?<=[?&]password=)[^&]*")
 
 
@@ -70,17 +69,12 @@ class Kafka:
         because="it can be changed only offline, with `retarget repartition`",
     )
     replication: Annotated[int, whole(-1)] = setting(
-        -1, "Copies of every topic that is created; -1: what the broker does by default."
+        -1, "Copies of every topic that is created; -1: 3, or as many as there are brokers."
     )
     input_topics: SomeNames = setting(
         ("touchpoints",), "Topics with touchpoints; all have the same number of partitions."
     )
     catalogue_topic: Named = setting("catalogue", "Topic with prices and stock; any number of partitions.")
-    journal_retention: Duration = setting(
-        30 * DAY,
-        "How long the journal, merges and catalogue are kept.",
-        because="at least as long as the oldest snapshot that one may want to go back to",
-    )
     security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = setting(
         "plaintext", "How the connection is secured."
     )
@@ -146,14 +140,6 @@ class Delivery:
         "A step that is due longer ago than this is suppressed as stale.",
         because="after an outage of days nobody gets three reminders in a minute",
     )
-    arbitration: Duration = setting(
-        0, "Window in which a person's candidates compete and the most valuable one wins; 0s: off."
-    )
-    purchase_guard: Duration = setting(
-        0,
-        "Abandonment rules pause when no purchase arrived for this long; 0s: off.",
-        because="when purchases stop arriving, buyers would be reminded of what they have bought",
-    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -208,13 +194,6 @@ class Caps:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Rates:
-    """How fast messages may leave per channel; a rate delays and never drops."""
-
-    limits: RatesByName = open_settings({}, "Rates by channel, all lanes together, as COUNT/DURATION.")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
 class Channels:
     """How people are reached."""
 
@@ -245,12 +224,6 @@ class Batch:
         because="one call to the store takes 500 to 1,000 journeys well",
     )
     wait: Duration = setting(30, "A batch is cut after this when little comes in.")
-    wait_under_load: Duration = setting(150, "A batch is cut after this when the lane is behind.")
-    unconfirmed: Count = setting(
-        4,
-        "Batches that may be under way to Kafka and the store before intake stops.",
-        because="it bounds memory",
-    )
     waits: Count = setting(1_000, "A jump of the clock is worked off in portions of this many waits.")
     cached_persons: Count = setting(
         50_000, "Journeys a lane keeps in memory.", because="a journey takes about a kilobyte in Python"

@@ -123,13 +123,6 @@ def _limit(text: str) -> Limit:
     return limit
 
 
-def _rate(found: object) -> Limit:
-    rate = _limit(_text(found))
-    if rate.most == 0:
-        raise ValueError
-    return rate
-
-
 def _write_limits(limits: tuple[Limit, ...]) -> str:
     return ", ".join(_write_limit(limit) for limit in limits) or "off"
 
@@ -202,7 +195,6 @@ LIMITS: Final = Kind(
     read=_limits,
     write=_write_limits,
 )
-RATE: Final = Kind(expects="COUNT/DURATION such as 100/1s", read=_rate, write=_write_limit)
 PAIRS: Final = Kind(expects="a list of NAME=VALUE", read=_pairs, write=_write_pairs)
 
 Duration = Annotated[int, DURATION]
@@ -217,7 +209,6 @@ SomeNames = Annotated[tuple[str, ...], SOME_NAMES]
 Pairs = Annotated[Mapping[str, str], PAIRS]
 Count = Annotated[int, whole(1)]
 Port = Annotated[int, whole(0, 65_535)]
-RatesByName = Annotated[Mapping[str, Limit], RATE]
 LimitsByName = Annotated[Mapping[str, tuple[Limit, ...]], LIMITS]
 
 _PLAIN: Final[Mapping[object, Kind]] = {str: TEXT, bool: SWITCH}

@@ -13,7 +13,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Whether to create."""
     parser.add_argument("--check", action="store_true", help="only look; a missing topic is a problem")
     parser.set_defaults(
-        settings=("kafka.bootstrap", "kafka.partitions", "kafka.input_topics", "kafka.catalogue_topic")
+        settings=(
+            "kafka.bootstrap",
+            "kafka.partitions",
+            "kafka.replication",
+            "kafka.input_topics",
+            "kafka.catalogue_topic",
+        )
     )
 
 
@@ -33,7 +39,7 @@ async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[lis
     kafka, address = settings.kafka, address_of(settings)
     specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic)
     if not only_check:
-        return await create_or_check(address, specs), len(specs)
+        return await create_or_check(address, specs, replication=kafka.replication), len(specs)
     existing = await existing_topics(address)
     problems = [
         f"topic {spec.name} is missing; `retarget topics` creates it"

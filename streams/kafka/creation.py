@@ -19,16 +19,20 @@ _POLICY: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
 
 
-async def create_or_check(address: KafkaAddress, specs: Sequence[TopicSpec]) -> list[str]:
+async def create_or_check(
+    address: KafkaAddress, specs: Sequence[TopicSpec], *, replication: int = -1
+) -> list[str]:
     """Create the missing topics and look at the others; the names of those created.
 
+    Each new one gets `replication` copies; -1: three, or as many as there are brokers.
     Raises BadInput with a line for every topic that is not as it must be, Unreachable.
     """
     admin = address.admin()
     try:
         await admin.start()
         before = await _partitions(admin)
-        created, refused = await _create(admin, [spec for spec in specs if spec.name not in before])
+        missing = [spec for spec in specs if spec.name not in before]
+        created, refused = await _create(admin, missing, replication)
         existing = await _ready(admin, {spec.name for spec in specs} - refused.keys())
         problems = list(refused.values())
         found = [spec for spec in specs if spec.name in existing]
@@ -60,11 +64,15 @@ async def _ready(admin: AIOKafkaAdminClient, names: set[str]) -> dict[str, int]:
         return existing
 
 
-async def _create(admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec]) -> tuple[list[str], dict[str, str]]:
+async def _create(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], replication: int
+) -> tuple[list[str], dict[str, str]]:
     """The names created, and a line for each name that the broker refused."""
     if not specs:
         return [], {}
-    replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
+    replicas = replication
+    if replication < 0:
+        replicas = min(_REPLICAS, len((await admin.describe_cluster())["brokers"]))
     wanted = [
         NewTopic(spec.name, spec.partitions, replicas, topic_configs=_configuration(spec)) for spec in specs
     ]

@@ -407,6 +407,17 @@ async def test_topics_are_created_once_and_checked(side: Side, unique_name: Name
     assert await create_or_check(address, [spec._replace(partitions=3, exact=False) for spec in specs]) == []
 
 
+async def test_topics_get_as_many_copies_as_are_wanted(real_kafka: RealKafka, unique_name: Name) -> None:
+    """One broker makes one copy, and refuses two with a line that names the topic; -1 is what it can."""
+    address, name = KafkaAddress(bootstrap=real_kafka.bootstrap), unique_name("copies")
+    spec = TopicSpec(name, 1, exact=True, keep="broker")
+    with pytest.raises(BadInput, match=rf"topic {name}: .*ReplicationFactor"):
+        await create_or_check(address, [spec], replication=2)
+    assert await create_or_check(address, [spec], replication=1) == [name]
+    other = spec._replace(name=unique_name("copies"))
+    assert await create_or_check(address, [other]) == [other.name]
+
+
 async def test_a_missing_broker_is_named() -> None:
     """Without a broker the reader and the topics raise Unreachable with the setting's name."""
     address = KafkaAddress(bootstrap=f"127.0.0.1:{free_port()}")

@@ -5,15 +5,18 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retarget.dialects import DIALECTS
 from retarget.errors import BadInput
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams.resources import config_dir
 from streams.settings import DECLARED, Settings, load_settings
+from streams.settings_declared import Dialect
 from streams.settings_kinds import LIMITS, Limit
 from streams.settings_reference import reference
 
@@ -137,7 +140,6 @@ def test_every_problem_of_every_source_is_reported_at_once(tmp_path: Path) -> No
         ("caps.total=3", "COUNT/DURATION"),
         ("caps.total=3/0s", "COUNT/DURATION"),
         ("caps.Total=3/1d", "unknown"),
-        ("rates.email=0/1s", "COUNT/DURATION"),
         ("kafka.input_topics=", "at least one"),
         ("kafka.input_topics=a,a", "different names"),
         ("input.dialect_by_topic=touchpoints", "NAME=VALUE"),
@@ -213,7 +215,7 @@ def test_secrets_are_never_shown() -> None:
 
 def test_the_deciding_settings_read_back_the_same() -> None:
     """A replay of the journal finds caps, clocks and quiet hours as they were."""
-    flags = ["caps.total=1/1h", "caps.email=off", "rates.sms=5/1s", "input.dialect_by_topic=touchpoints=ga4"]
+    flags = ["caps.total=1/1h", "caps.email=off", "input.dialect_by_topic=touchpoints=segment"]
     before = load_settings(overrides=[*flags, "hold_out.global=0.1", "quiet_hours.zone=Europe/Berlin"])
 
     after = load_settings(presets=before.deciding())
@@ -237,6 +239,13 @@ def test_the_reference_file_is_the_declaration() -> None:
     assert values(load_settings(path)) == values(load_settings())
     found = {f"{section}.{key}" for section, table in tomllib.loads(reference()).items() for key in table}
     assert found == {row.key for row in load_settings().describe()}
+
+
+def test_a_topic_can_be_given_every_dialect_of_records_and_no_other() -> None:
+    """What the setting offers is what there is to decode records with."""
+    for_records = {name for name, dialect in DIALECTS.items() if dialect.kind == "record"}
+
+    assert set(get_args(Dialect)) == for_records
 
 
 def test_the_minimal_file_loads() -> None:
