@@ -1,0 +1,30 @@
+"""`retarget run`, but without a group, as the demo does it: a start takes a second instead of a rebalance."""
+
+import argparse
+import asyncio
+
+from retarget.rules.vocabulary import VOCABULARY
+from streams.commands.run import rules_dir
+from streams.kafka.address import address_of
+from streams.lanes.bundle import bundle_of
+from streams.logs import configure_logs
+from streams.rulebook import load_rules
+from streams.settings import Settings, load_settings
+from streams.stores import open_store
+from streams.worker import Worker
+
+
+async def main(settings: Settings) -> None:
+    """Work until told to stop."""
+    bundle = bundle_of(settings, load_rules([rules_dir(settings)], VOCABULARY), settings.kafka.input_topics)
+    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+    await Worker(settings, bundle, store, address_of(settings), alone=True).run()
+    await store.close()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--set", action="append", default=[])
+    chosen = load_settings(None, {}, parser.parse_args().set)
+    configure_logs(chosen.log.format, chosen.log.level)
+    asyncio.run(main(chosen))
