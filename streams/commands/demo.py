@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import io
+import sys
 from typing import Final
 
 from retarget.errors import BadInput
-from streams.demo.plan import PRESETS, Plan
+from streams.demo.plan import MORNING, PRESETS, WARM_UP, Plan
+from streams.demo.words import clock
 from streams.settings import Settings
 
 __all__ = ["PRESETS", "add", "run"]
 
 _COULD_NOT_START: Final = 3
+_MINUTE: Final = 60
 # Of the tables, where there is no terminal.
 _WIDTH: Final = 120
 
@@ -50,16 +54,26 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(settings=("rules.dir", "consent.assume", "quiet_hours.enabled", "web.port"))
 
 
+def _opening(people: int, speed: float) -> str:
+    pace = "a minute a second" if speed == _MINUTE else f"{speed:g} seconds a second"
+    begins, ends = clock(MORNING), clock(MORNING + WARM_UP)
+    return (
+        f"A simulated shop with {people:,} regulars. Its morning from {begins} to {ends} goes by at once, "
+        f"then {pace}. Starting …"
+    )
+
+
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Show it. Raises BadInput, also when a part of the extra `demo` is missing."""
     from rich.console import Console
     from rich.text import Text
 
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # frames and quotes on a terminal that knows only ASCII
     console = Console(highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = _WIDTH
-    day = "1 s is 1 min" if args.speed == 60 else f"1 s is {args.speed:g} s"  # noqa: PLR2004 - a minute
-    console.print(Text(f"A shop with {args.people:,} regulars, on a simulated morning ({day}). Starting …"))
+    console.print(Text(_opening(args.people, args.speed)), soft_wrap=True)
     from streams.demo.stage import perform
     from streams.embedded import PartMissing, StartFailed
 
@@ -70,7 +84,9 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     try:
         return perform(settings, plan, console)
     except PartMissing as missing:
-        raise BadInput([f"the demo needs an {missing.part}: pip install 'retarget[demo]'"]) from missing
+        raise BadInput(
+            [f"the demo needs a part that is not here ({missing.part}): pip install 'retarget[demo]'"]
+        ) from missing
     except StartFailed as failed:
         Console(stderr=True, highlight=False).print(str(failed), markup=False, soft_wrap=True)
         return _COULD_NOT_START

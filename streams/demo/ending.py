@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
 import sys
+import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -37,8 +37,23 @@ async def enter_or(asked: asyncio.Event) -> None:
         await asked.wait()
     finally:
         loop.remove_reader(file)
-        with contextlib.suppress(OSError):
-            sys.stdin.readline() if not asked.is_set() else None
+        termios.tcflush(file, termios.TCIFLUSH)  # or the shell would get the line
+
+
+@contextmanager
+def keys_unseen() -> Iterator[None]:
+    """Keys, Ctrl-C too, leave no trace on the terminal: an echo would shift what is pinned to its end."""
+    if not sys.stdin.isatty():
+        yield
+        return
+    file = sys.stdin.fileno()
+    before = termios.tcgetattr(file)
+    silent = [*before[:3], before[3] & ~termios.ECHO, *before[4:]]
+    termios.tcsetattr(file, termios.TCSADRAIN, silent)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(file, termios.TCSADRAIN, before)
 
 
 async def first_of(seconds: float, asked: asyncio.Event, *works: asyncio.Task[None]) -> None:

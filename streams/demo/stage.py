@@ -17,7 +17,7 @@ from retarget.rules.model import Rule
 from retarget.rules.vocabulary import VOCABULARY
 from streams.demo.browser import open_page
 from streams.demo.complaints import Complaints, listening
-from streams.demo.ending import asked_to_end, cancelled, enter_or, first_of
+from streams.demo.ending import asked_to_end, cancelled, enter_or, first_of, keys_unseen
 from streams.demo.memory import peak_bytes
 from streams.demo.plan import Plan, with_servers
 from streams.demo.summary import Figures, show_addresses, show_complaints, show_hint, show_summary
@@ -107,7 +107,7 @@ class _Stage:
             open_page(page)
         watcher = Watcher(self._witness, self._tally, self._started)
         async with producing(self._address) as producer:
-            with View(self._console, self._tally, page) as view:
+            with keys_unseen(), View(self._console, self._tally, page) as view:
                 traffic = asyncio.create_task(self._traffic.run(producer))
                 watching = asyncio.create_task(watcher.run(self._address, self._lanes, view.lines))
                 status = asyncio.create_task(self._status(view))
@@ -115,7 +115,10 @@ class _Stage:
                 try:
                     await first_of(self._plan.seconds, asked, traffic, watching, status, engine)
                     await cancelled(traffic)
-                    await self._settled(worker, watcher)
+                    asked.clear()
+                    settled = asyncio.create_task(self._settled(worker, watcher))
+                    await first_of(_DRAIN_S, asked, settled, watching, status, engine)
+                    await cancelled(settled)
                 finally:
                     await cancelled(traffic, watching, status, engine)
 
@@ -133,11 +136,7 @@ class _Stage:
 
     async def _settled(self, worker: Worker, watcher: Watcher) -> None:
         """Wait until the engine has read what was sent, and has nothing more to say."""
-        deadline = time.monotonic() + _DRAIN_S
-        while time.monotonic() < deadline:
-            quiet = time.monotonic() - watcher.last_heard > _SILENCE_S
-            if quiet and self._all_read(worker):
-                return
+        while time.monotonic() - watcher.last_heard < _SILENCE_S or not self._all_read(worker):  # noqa: ASYNC110
             await asyncio.sleep(_POLL_S)
 
     def _all_read(self, worker: Worker) -> bool:

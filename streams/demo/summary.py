@@ -29,7 +29,8 @@ class Figures(NamedTuple):
 
 def summary(tally: Tally, figures: Figures) -> RenderableType:
     """Messages by rule and channel, and below everything else that was counted."""
-    return Group(Text(), _messages(tally), Text(), _facts(tally, figures))
+    messages: list[RenderableType] = [_messages(tally), Text()] if tally.messages else []
+    return Group(Text(), *messages, _facts(tally, figures))
 
 
 def show_summary(console: Console, tally: Tally, figures: Figures) -> None:
@@ -108,15 +109,18 @@ def _rows(tally: Tally, figures: Figures) -> list[tuple[str, str, str]]:
         ("late events", f"{figures.late:,}", "from devices that were offline"),
         ("dead letters", f"{tally.dead.total():,}", _listed(tally.dead)),
         ("held back", f"{tally.held_back.total():,}", _listed(tally.held_back)),
+        ("put off", f"{tally.waiting.total():,}", _listed(tally.waiting)),
         ("recalls", f"{tally.recalls.total():,}", _listed(tally.recalls)),
         ("ad audience changes", f"{tally.audiences.total():,}", _listed(tally.audiences)),
-        (
-            "first message",
-            "none" if tally.first_s is None else f"{tally.first_s:.1f} s",
-            "after the engine's start",
-        ),
-        ("memory", f"{figures.memory / _MIB:,.0f} MB", "at most: engine, shop, broker and store together"),
+        _first(tally),
+        ("memory", f"{figures.memory / _MIB:,.0f} MB", "at most, all processes together"),
     ]
+
+
+def _first(tally: Tally) -> tuple[str, str, str]:
+    if tally.first_s is None:
+        return "first message", "none", "nobody had a reason; try more --people or --seconds"
+    return "first message", f"{tally.first_s:.1f} s", "after the engine's start"
 
 
 def _listed(counts: Counter[str]) -> str:

@@ -16,6 +16,7 @@ class Tally:
     audiences: Counter[str] = field(default_factory=Counter)
     recalls: Counter[str] = field(default_factory=Counter)
     held_back: Counter[str] = field(default_factory=Counter)
+    waiting: Counter[str] = field(default_factory=Counter)
     dead: Counter[str] = field(default_factory=Counter)
     repeats_dropped: int = 0
     duplicates: int = 0
@@ -41,7 +42,9 @@ class Tally:
 
     def decision(self, decision: Decision) -> None:
         """Count what became of a candidate for a message, when it did not go out."""
-        if decision.outcome != "sent" and decision.operation == "send":
+        if decision.operation == "send" and decision.outcome == "deferred":
+            self.waiting[decision.reason or "deferred"] += 1
+        elif decision.operation == "send" and decision.outcome != "sent":
             self.held_back[decision.reason or decision.outcome] += 1
 
     @property

@@ -34,13 +34,12 @@ class View:
 
     def __init__(self, console: Console, tally: Tally, page: str) -> None:
         self._console, self._tally, self._page = console, tally, page
-        self._live = (
-            Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else None
-        )
+        self._pinned = console.is_terminal and not console.is_dumb_terminal
+        self._live = Live(console=console, auto_refresh=False, transient=True) if self._pinned else None
         self._sent = Restraint(6, 10, time.monotonic)
         self._stopped = Restraint(1.5, 2, time.monotonic)
         self._unshown = 0
-        self._width = console.width if console.is_terminal else ROOMY
+        self._width = console.width if self._pinned else ROOMY
         self._status_due = time.monotonic() + _PLAIN_STATUS_S
 
     def __enter__(self) -> Self:
@@ -85,10 +84,11 @@ class View:
 
     def _panel(self, status: Status) -> Panel:
         tally = self._tally
+        stopped = tally.held_back + tally.waiting
         rows = [
             _row("messages", tally.by_rule.total(), tally.by_channel, "bold green"),
             _row("by rule", None, tally.by_rule, "blue"),
-            _row("held back", tally.held_back.total(), tally.held_back, "yellow"),
+            _row("held back", stopped.total(), stopped, "yellow"),
         ]
         left = status.seconds_left
         ends = f"ends in {left:.0f} s, or with Ctrl-C" if left >= 1 else "the last messages …"

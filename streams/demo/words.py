@@ -98,11 +98,17 @@ def _about_looking(message: Message, evidence: Sequence[Touchpoint], since: str)
 
 def products(message: Message, evidence: Sequence[Touchpoint]) -> str:
     """The names of the first products, and how many more there are; about a person those of the evidence."""
-    seen = {item.product_id for event in evidence for item in event.items}
-    about_all = message.subject.kind != "person" or not seen
-    names = [_product(one) for one in message.products if about_all or one["product_id"] in seen]
+    names = _names(message, evidence)
     more = f" +{len(names) - _NAMED}" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more
+
+
+def _names(message: Message, evidence: Sequence[Touchpoint]) -> list[str]:
+    if not message.products and evidence:
+        return [item.name or item.product_id or "" for item in evidence[-1].items]
+    seen = {item.product_id for event in evidence for item in event.items}
+    about_all = message.subject.kind != "person" or not seen
+    return [_product(one) for one in message.products if about_all or one["product_id"] in seen]
 
 
 def _product(said: dict[str, Any]) -> str:

