@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, get_args
+from typing import Annotated, Any, Final, Literal, TypeAlias, get_args
 
 import msgspec
+
+from retarget.times import LATEST
 
 TouchpointType = Literal[
     "view", "list_view", "search", "promo", "add", "remove", "cart_view", "cart", "wishlist",
@@ -28,13 +30,17 @@ NOT_CAUSED_BY_PERSON: Final[frozenset[str]] = frozenset(
 )  # fmt: skip
 
 
+# An id that is given has something in it; the strict decoder leaves anything else to the tolerant one.
+Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+
+
 class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     """One product line of an event; `price` is per unit in the event's currency."""
 
-    product_id: str | None = None
-    variant_id: str | None = None
+    product_id: Id | None = None
+    variant_id: Id | None = None
     name: str | None = None
-    category: str | None = None
+    category: Id | None = None
     brand: str | None = None
     price: float | None = None
     quantity: float | None = None
@@ -49,17 +55,17 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     record's position and timestamp before the event enters a lane.
     """
 
-    id: str | None = None
-    type: str = "custom"
+    id: Id | None = None
+    type: Id = "custom"
     name: str | None = None
-    time: int = -1
-    user_id: str | None = None
-    anonymous_id: str | None = None
-    session_id: str | None = None
-    cart_id: str | None = None
-    checkout_id: str | None = None
-    order_id: str | None = None
-    device_id: str | None = None
+    time: Annotated[int, msgspec.Meta(ge=0, le=LATEST)] = -1
+    user_id: Id | None = None
+    anonymous_id: Id | None = None
+    session_id: Id | None = None
+    cart_id: Id | None = None
+    checkout_id: Id | None = None
+    order_id: Id | None = None
+    device_id: Id | None = None
     items: list[Item] = []
     value: float | None = None
     currency: str | None = None
@@ -72,7 +78,7 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     campaign: dict[str, Any] | None = None
     channel: str | None = None
     sentiment: str | float | None = None
-    store_id: str | None = None
+    store_id: Id | None = None
     geo: dict[str, Any] | None = None
     traits: dict[str, Any] | None = None
     consent: dict[str, Any] | None = None

@@ -166,7 +166,8 @@ class _Run:
         lane = self._lane
         if time > lane.clock:
             lane.clock = self._moment.clock = time
-            self._tell_now()
+            if self._now_is_clock:
+                self._moment.now = time
 
     def _journey(self, person: str) -> Journey:
         journey = self._lane.journeys.get(person)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from importlib.metadata import version
 from typing import NamedTuple
 
 import msgspec
@@ -47,7 +48,8 @@ def bundle_of(settings: Settings, rules: Sequence[Rule], topics: Sequence[str]) 
         topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
         for topic in topics
     }
-    said = msgspec.json.encode([settings.deciding(), sorted((rule.name, rule.version) for rule in rules)])
+    known = [version("retarget"), version("tzdata")]
+    said = msgspec.json.encode([known, settings.deciding(), sorted((r.name, r.version) for r in rules)])
     return Bundle(
         id=blake2b(said, digest_size=8).hexdigest(),
         matcher=Matcher(rules),

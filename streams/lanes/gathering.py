@@ -29,7 +29,7 @@ class Gathering:
         self._unread, self._tick = [], NEVER
 
     def arrivals_of(self, by_topic: Sequence[list[Record]]) -> list[Arrival]:
-        """The records of several topics as arrivals, in the order (timestamp, topic); each topic's is kept."""
+        """The records of several topics as arrivals, in the order (timestamp, topic), each topic's kept."""
         arrival = self._intake.arrival
         return [arrival(r.topic, r.offset, r.timestamp, r.value) for r in _merged(by_topic)]
 
