@@ -24,9 +24,10 @@ class Verdict(NamedTuple):
 
 
 class Seen(NamedTuple):
-    """What a run leaves: by topic what a reader took, and the store's content."""
+    """What a run leaves: by topic what a reader took, the journeys and waits, all that is stored."""
 
     outputs: dict[str, list[bytes]]
+    people: object
     stored: object
 
 
@@ -53,7 +54,8 @@ def seen(world: World) -> Seen:
     """What a reader takes, and what is stored."""
     taken = _taken(world)
     outputs = {topic: [sent.value for sent in found] for topic, found in taken.items()}
-    return Seen(outputs, world.images.now.content())
+    image = world.images.now
+    return Seen(outputs, (image.journeys, image.waits), image.content())
 
 
 def _problem(world: World) -> str | None:
@@ -64,7 +66,7 @@ def _problem(world: World) -> str | None:
     journal = _journal(world)
     if world.images.now.sequence != journal[-1].sequence:
         return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"
-    return _difference(world) or _unlike_journal(world, journal)
+    return _difference(world) or _unlike_journal(world, journal) or _read_again(journal)
 
 
 def _difference(world: World) -> str | None:
@@ -95,6 +97,16 @@ def _unlike_journal(world: World, journal: list[JournalRecord]) -> str | None:
         if (len(outputs), digest(outputs)) != (record.outputs, record.digest):
             return f"outputs of batch {record.sequence} are not those of the journal"
     return f"outputs of batches {sorted(batches)} that the journal does not have" if batches else None
+
+
+def _read_again(journal: list[JournalRecord]) -> str | None:
+    """Whether some batch reads what one before it has read. The engine knows repeats and hides it."""
+    frontier: dict[str, int] = {}
+    for record in journal:
+        if any(offset > record.frontier.get(topic, 0) for topic, offset in frontier.items()):
+            return f"batch {record.sequence} goes back to {record.frontier}"
+        frontier = record.frontier
+    return None
 
 
 def _taken(world: World) -> dict[str, list[Sent]]:

@@ -27,12 +27,12 @@ _TOLD: Final = (
     (1 * SECOND, "view", "ann", "lamp"),
     (3 * SECOND, "view", "ann", "lamp"),
     (2 * SECOND, "view", "ann", "lamp"),
-    (3_500, "add", "dan", "sofa"),
+    (5_200, "add", "dan", "sofa"),
     (4 * SECOND, "add", "cyd", "chair"),
-    (6 * SECOND, "purchase", "cyd", "chair"),
+    (5_600, "purchase", "cyd", "chair"),
     (5 * SECOND, "add", "cyd", "table"),
-    (5_200, "add", "eve", "clock"),
-    (30 * MINUTE + 5_400, "view", "ann", "kettle"),  # brings the clock in between bob's wait and the others'
+    (5_600, "add", "eve", "clock"),  # at the time of the purchase, and a batch ends between the two
+    (30 * MINUTE + 5_700, "view", "ann", "kettle"),  # brings the clock in between bob's wait and the others'
     (31 * MINUTE, "view", "bob", "kettle"),
 )
 
@@ -46,8 +46,8 @@ class Shape(NamedTuple):
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
-# Everything is scarce: two people to a batch, two waits to a page, one journey in the cache.
-TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, persons=2, waits=2, cached=1))
+# Everything is scarce: one person to a batch, two waits to a page, one journey in the cache.
+TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, persons=1, waits=2, cached=1))
 
 
 @cache

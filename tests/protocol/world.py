@@ -18,6 +18,7 @@ from tests.protocol.store import ModelStore, StoredImages
 from tests.protocol.workload import Shape
 
 Mode = Literal["transactional", "idempotent"]
+MODES: Final[tuple[Mode, ...]] = ("transactional", "idempotent")
 _LOGS: Final[Mapping[Mode, type[TransactionalModel | IdempotentModel]]] = {
     "transactional": TransactionalModel,
     "idempotent": IdempotentModel,

@@ -1,0 +1,82 @@
+"""Plants every bug of the table in README.md in a copy of the checkout and demands that its test fails there.
+
+`python tests/mutants/run.py [PREFIX]` takes the patches whose names begin with the prefix.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+_HERE: Final = Path(__file__).resolve().parent
+_ROOT: Final = _HERE.parents[1]
+_ROW: Final = re.compile(r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+)` \|$", re.MULTILINE)
+_COPIED: Final = ("retarget", "streams", "config", "tests", "pyproject.toml")
+_A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
+
+
+class Mutant(NamedTuple):
+    """One line of the table."""
+
+    name: str
+    test: str
+
+
+def mutants(prefix: str = "") -> list[Mutant]:
+    """The table; raises ValueError when a patch has no line or a line no patch."""
+    found = [Mutant(row["name"], row["test"]) for row in _ROW.finditer((_HERE / "README.md").read_text())]
+    patches = {path.stem for path in _HERE.glob("*.patch")}
+    if wrong := patches ^ {mutant.name for mutant in found}:
+        raise ValueError(f"only in the table or only as a patch: {', '.join(sorted(wrong))}")
+    return [mutant for mutant in found if mutant.name.startswith(prefix)]
+
+
+def verdict(mutant: Mutant) -> str:
+    """What became of a mutant: `caught`, or why not."""
+    with tempfile.TemporaryDirectory(prefix="retarget-mutant-") as name:
+        copy = Path(name)
+        _copy_to(copy)
+        patched = _run(["patch", "-p1", "-s", "-i", str(_HERE / f"{mutant.name}.patch")], copy)
+        if patched.returncode:
+            return f"the patch does not apply: {patched.stdout.strip()}"
+        tested = _run(
+            [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{mutant.test}"],
+            copy,
+        )
+    if tested.returncode == _A_TEST_FAILED:
+        return "caught"
+    return f"NOT CAUGHT: pytest ended with {tested.returncode}\n{tested.stdout[-2000:]}"
+
+
+def _copy_to(copy: Path) -> None:
+    for part in _COPIED:
+        source = _ROOT / part
+        if source.is_dir():
+            shutil.copytree(source, copy / part, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, copy / part)
+
+
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command, cwd=folder, text=True, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    )
+
+
+def main(prefix: str = "") -> int:
+    """Try them one after the other; 1 when one was not caught."""
+    failed = 0
+    for mutant in mutants(prefix):
+        found = verdict(mutant)
+        failed |= found != "caught"
+        print(f"{mutant.name}: {found}", flush=True)  # noqa: T201
+    return int(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:2]))
