@@ -130,6 +130,10 @@ def _narrowed(field: Schema, narrower: Schema) -> Schema:
 def _touchpoint() -> Schema:
     """What producers should write. The engine reads more than this, such as numbers for ids."""
     schema = _of(Touchpoint)
+    for part in (schema, *schema["$defs"].values()):
+        named = part["properties"]
+        ids = [name for name in named if name.endswith("id") or name == "category"]
+        part["properties"] = named | {name: _narrowed(named[name], _AN_ID) for name in ids}
     fields = schema["properties"]
     fields["type"] = {"enum": sorted(TYPES), "description": "any other is read as custom, with it for a name"}
     fields["time"] = {**_INPUT_TIME, "description": "when it happened; absent: the record's timestamp"}
