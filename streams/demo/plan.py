@@ -40,9 +40,13 @@ class Plan:
 
 
 def with_servers(settings: Settings, *, bootstrap: str, store_url: str) -> Settings:
-    """The settings with the demo's own servers: simulated people never get into anybody's real ones."""
+    """The settings with the demo's own servers, and what those ask for, whatever the user has set.
+
+    Simulated people never get into anybody's real topics.
+    """
     return replace(
         settings,
-        kafka=replace(settings.kafka, bootstrap=bootstrap, security="plaintext"),
+        kafka=replace(settings.kafka, bootstrap=bootstrap, security="plaintext", emit="idempotent"),
+        clock=replace(settings.clock, idle="heartbeat", now="event"),
         store=replace(settings.store, url=store_url),
     )

@@ -39,8 +39,8 @@ def reminder(kind: str, subject: str, minute: int, **fields: Any) -> Message:  #
     at = format_time(T0 + minute * MINUTE)
     return Message(
         message_id="m", decision_id="d", operation="send", channel="email", rule="r", rule_version="v",
-        step=1, person="ann", subject=Subject(kind, subject), purpose="marketing", due=at, decided_at=at, priority=1,
-        why="Because.", **fields,
+        step=1, person="ann", subject=Subject(kind, subject), purpose="marketing", due=at, decided_at=at,
+        priority=1, why="Because.", **fields,
     )  # fmt: skip
 
 
