@@ -45,6 +45,8 @@ class Engine:
         plan = self.matcher.plans.get(event.type)
         change = self._scene.change
         change.changes_cart = change.new_order = False
+        if event.type == "erase":
+            self._let_go(journey, event, moment)
         facts.apply(journey, event, change)
         if plan is None:
             return True
@@ -61,6 +63,16 @@ class Engine:
         if not journey.alarm:
             moment.arm(journey, time + KEPT_FOR)
         return True
+
+    def _let_go(self, journey: Journey, event: Touchpoint, moment: Moment) -> None:
+        """Take a person who will be forgotten out of every audience; close what waits for the morning."""
+        rules = self.matcher.rules
+        for membership in [m for m in journey.audiences if m.rule in rules]:
+            undoing = Undoing(rules[membership.rule].rule, event.time, event.id or "")
+            recalls.leave(journey, membership, undoing, moment)
+        for deferred in [d for d in journey.deferred if d.rule in rules]:
+            deferred.closed = True
+            deciding.release(journey, deferred, rules[deferred.rule], self._scene, moment)
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> None:
         for name, subjects_of, kind, distinct, keep in plan.tallies:

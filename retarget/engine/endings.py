@@ -96,16 +96,14 @@ def _is_member(expires: int, at: int) -> bool:
 
 def known_early(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> bool:
     """Whether an event that is read but held will end this: nobody is reminded of what they have bought."""
-    held = [
-        e
-        for e in moment.held_of(journey.person)
-        if not repeats.is_repeat(journey, e.id or "", e.time, moment.policy.dedupe_window)
-    ]
+    window = moment.policy.dedupe_window
+    held = moment.held_of(journey.person)
+    held = [e for e in held if not repeats.is_repeat(journey, e.id or "", e.time, window)]
     for event in held:
         ending = compiled.endings.get(event.type)
         if ending is not None and _reaches(compiled, ending, event, subject):
             return True
-    return bool(held and compiled.conditional) and _will_hold(journey, compiled, subject, held, scene)
+    return bool(held and compiled.conditional) and _will_hold(journey, compiled, subject, held, window, scene)
 
 
 def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str) -> bool:
@@ -113,13 +111,16 @@ def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str
 
 
 def _will_hold(
-    journey: Journey, compiled: Compiled, subject: str, held: list[Touchpoint], scene: Scene
+    journey: Journey, compiled: Compiled, subject: str, held: list[Touchpoint], window: int, scene: Scene
 ) -> bool:
     """Play the held events on a copy; whether a condition that ends the episode comes true on the way."""
     ahead = wire.decode(wire.encode(journey))
     before = scene.journey, scene.event, scene.change, scene.at
     try:
         for event in held:
+            if repeats.is_repeat(ahead, event.id or "", event.time, window):
+                continue
+            repeats.remember(ahead, event.id or "", event.time, window)
             change = Change()
             facts.apply(ahead, event, change)
             scene.of_event(ahead, event, change, event.time)

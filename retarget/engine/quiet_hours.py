@@ -46,8 +46,8 @@ def _is_quiet(quiet: QuietHours, local: datetime) -> bool:
 def _morning(quiet: QuietHours, local: datetime, zone: tzinfo) -> int:
     """When the clocks show the end of the quiet hours for the next time.
 
-    Of the two moments that an end in a gap or a fold of the clock may mean, the later one: the earlier lies in
-    the quiet hours, or is followed by the rest of them once more.
+    Of the two moments that an end in a gap or a fold of the clock may mean, the later one: the earlier lies
+    in the quiet hours, or is followed by the rest of them once more.
     """
     today = local.replace(hour=quiet.end // 60, minute=quiet.end % 60, second=0, microsecond=0, tzinfo=None)
     end = today if today > local.replace(tzinfo=None) else today + timedelta(days=1)

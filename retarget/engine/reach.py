@@ -46,10 +46,13 @@ def consent(journey: Journey, purpose: str, channel: str) -> Consent | None:
 
 
 def may_address(journey: Journey, purpose: str, channel: str, policy: Policy) -> bool:
-    """Whether marketing may use the channel; service and transactional messages need no consent."""
+    """Whether marketing may use the channel; service and transactional messages need no consent.
+
+    Consent that is only assumed does not hold for a person who has been erased.
+    """
     if purpose != "marketing":
         return True
-    if journey.erased:
-        return False
     word = consent(journey, purpose, channel)
-    return policy.consent_assumed if word is None else word.granted
+    if word is None:
+        return policy.consent_assumed and not journey.erased
+    return word.granted

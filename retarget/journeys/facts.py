@@ -148,8 +148,11 @@ def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> N
 def _hear(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
     """Keep the latest word of each kind, in the order in which they came: later words override wider ones."""
     key = f"{purpose}|{channel}"
-    known = journey.consents.pop(key, None)
-    journey.consents[key] = word if known is None or known.at <= word.at else known
+    known = journey.consents.get(key)
+    if known is not None and known.at > word.at:
+        return
+    journey.consents.pop(key, None)
+    journey.consents[key] = word
 
 
 def _bounce(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:

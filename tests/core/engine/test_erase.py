@@ -1,0 +1,79 @@
+"""Erasure: what is forgotten, what is not, and what comes after."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.engine.policy import QuietHours
+from retarget.journeys.model import Journey
+from retarget.times import DAY, HOUR
+from tests.core.shop import Shop, a_policy, a_rule
+from tests.factories import NOON, a_consent, a_profile, a_purchase, a_view, an_add, an_event
+
+EVERY_VIEW: Final = a_rule(
+    rule="every_view", subject="person", event="view", description="x",
+    steps=[{"channels": ["email"], "template": "x"}],
+)  # fmt: skip
+
+
+def test_erase_forgets_all_that_a_person_did() -> None:
+    """Nothing that the person did, said or got is left in the journey."""
+    life = [a_profile(email="u@example.org"), an_add(), a_view(), a_purchase("p1"), a_consent("granted")]
+    shop = Shop().read(*life, an_event("erase", at=NOON + HOUR))
+    journey = shop.lane.journeys["u1"]
+    blank = Journey(person="u1")
+    for name in (
+        "traits",
+        "carts",
+        "products",
+        "orders",
+        "sends",
+        "audiences",
+        "deferred",
+        "consents",
+        "first",
+    ):
+        assert getattr(journey, name) == getattr(blank, name), name
+    assert journey.erased
+
+
+def test_what_waited_is_not_sent() -> None:
+    """An open episode is gone with the rest."""
+    shop = Shop().read(an_add(), an_event("erase", at=NOON + 1)).until(NOON + 30 * DAY)
+    assert not shop.sent()
+
+
+def test_what_was_deferred_has_its_final_record() -> None:
+    """A message that waits for the morning is closed at once."""
+    rule, late = EVERY_VIEW, NOON + 10 * HOUR
+    shop = Shop([rule], a_policy(quiet_hours=QuietHours())).read(a_view(at=late))
+    shop.read(an_event("erase", at=late + 1)).until(NOON + DAY)
+    assert [d["outcome"] for d in shop.decisions] == ["deferred", "suppressed"]
+    assert {d["decision_id"] for d in shop.decisions} == {shop.decisions[0]["decision_id"]}
+
+
+def test_the_erased_leave_every_audience_at_once() -> None:
+    """No ad service keeps somebody whom we have forgotten."""
+    shop = Shop().read(an_add(at=NOON)).until(NOON + HOUR).read(an_event("erase", at=NOON + 2 * HOUR))
+    joined = [m["audience"] for m in shop.sent(operation="add")]
+    assert sorted(joined) == ["cart-left", "stage-carted"]
+    assert sorted(m["audience"] for m in shop.sent(operation="remove")) == sorted(joined)
+
+
+def test_the_erased_get_no_marketing_until_they_ask_for_it() -> None:
+    """Consent that is only assumed does not hold for them; their own new word does."""
+    shop = Shop([EVERY_VIEW], a_policy(consent_assumed=True))
+    shop.read(an_event("erase", at=NOON), a_view(at=NOON + 1))
+    assert shop.outcomes() == [(1, "no_consent")]
+    shop.read(a_consent("granted", at=NOON + 2), a_view(at=NOON + 3))
+    assert shop.outcomes() == [(1, "no_consent"), (1, "sent")]
+
+
+def test_a_purchase_after_erasure_is_not_a_first_one_again() -> None:
+    """What may come once per subject has come: marks of `again: never` outlive erasure."""
+    once = a_rule(
+        rule="once", subject="person", event="view", again="never", purpose="service", description="x",
+        steps=[{"channels": ["service"], "template": "x"}],
+    )  # fmt: skip
+    shop = Shop([once]).read(a_view(at=NOON), an_event("erase", at=NOON + 1), a_view(at=NOON + 2))
+    assert shop.outcomes() == [(1, "sent"), (1, "again")]
