@@ -28,6 +28,7 @@ from streams.settings import Settings
 from streams.shell import Shell, create_shell
 from streams.stores import Store
 from streams.transport import Chunk, ReadSettings
+from streams.transport.credentials import credentials_of
 from streams.web import WebServer, monotonic_ms
 
 log: Final = logging.getLogger("retarget.worker")
@@ -88,6 +89,7 @@ class Worker:
             on_assigned=self._assigned,
             on_revoked=self._revoked,
             on_chunk=self._chunk,
+            faust_options={"broker_credentials": credentials_of(self._address.security)},
         )
 
     async def __aenter__(self) -> Self:

@@ -10,6 +10,8 @@ from tests.support.kafka.server_properties import SINGLE_NODE
 
 _CLUSTER_ID: Final = "cmV0YXJnZXQtdGVzdHMtMQ"  # any 16 bytes, in base64
 _START_S: Final = 60.0
+USER: Final = "retarget"
+PASSWORD: Final = "open-sesame"  # noqa: S105 - of a broker that lives as long as a test
 
 
 class KafkaOnJava:
@@ -17,9 +19,13 @@ class KafkaOnJava:
 
     def __init__(self, folder: Path, classpath: str) -> None:
         """Write its settings and format its storage; nothing runs yet."""
-        port = free_port()
+        port, secured_port = free_port(), free_port()
+        #: A second door, for whoever proves by SASL PLAIN to be USER.
+        self.secured = f"{LOOPBACK}:{secured_port}"
         self._config = folder / "server.properties"
-        self._config.write_text(_properties(folder / "data", port=port, controller_port=free_port()))
+        self._config.write_text(
+            _properties(folder / "data", port=port, secured_port=secured_port, controller_port=free_port())
+        )
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
         self._server = ChildProcess(
             "Apache Kafka",
@@ -56,9 +62,17 @@ class KafkaOnJava:
         subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
 
 
-def _properties(data: Path, *, port: int, controller_port: int) -> str:
+def _properties(data: Path, *, port: int, secured_port: int, controller_port: int) -> str:
+    doors = {"PLAINTEXT": port, "SASL_PLAINTEXT": secured_port, "CONTROLLER": controller_port}
     here = {
-        "listeners": f"PLAINTEXT://{LOOPBACK}:{port},CONTROLLER://{LOOPBACK}:{controller_port}",
+        "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in doors.items()),
+        "listener.security.protocol.map": SINGLE_NODE["listener.security.protocol.map"]
+        + ",SASL_PLAINTEXT:SASL_PLAINTEXT",
+        "inter.broker.listener.name": "PLAINTEXT",
+        "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
+        "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
+            f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
+        ),
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
         "log.dirs": str(data),
     }
