@@ -44,7 +44,7 @@ from tests.e2e.emitted import Emitted, Outlet, differences
 # Other work may share the machine; whoever waits so long waits for something that will not come.
 WITHIN_S: Final = 90.0
 _LOOK_S: Final = 0.1
-_ROOT: Final = Path(__file__).resolve().parents[2]
+ROOT: Final = Path(__file__).resolve().parents[2]
 # As for loads of old files: the clock is moved by events and heartbeats, and nothing is stale.
 OLD_FILES: Final = ("clock.now=event", "clock.idle=heartbeat", "consent.assume=granted")
 
@@ -139,7 +139,7 @@ class Stage:
         for setting in (*self._given, *own, f"app.worker_id={name}"):
             argv += ["--set", setting]
         worker = WorkerProcess(
-            name, argv, port=port, log=self.folder / f"{name}.log", env={"PYTHONPATH": str(_ROOT)}
+            name, argv, port=port, log=self.folder / f"{name}.log", env={"PYTHONPATH": str(ROOT)}
         )
         worker.start(ready=lambda: True)
         self.workers.append(worker)
@@ -161,14 +161,20 @@ class Stage:
     # -- input and what must come of it --
 
     async def produce(self, events: Sequence[FileEvent], *, end: bool = True) -> None:
-        """Send events, and at the end a heartbeat to every partition that moves its clock to the last one."""
+        """Send events, and at the end what moves every lane's clock to the last one."""
         times = [each.found.time for each in events if isinstance(each.found, Touchpoint)]
-        self.latest = max(self.latest, *times)
+        self.latest = max([self.latest, *times])
         async with producing(KafkaAddress(bootstrap=self.bootstrap)) as producer:
             await send_all(producer, self._outgoing(events))
-            if end:
-                beat = Touchpoint(type="heartbeat", time=self.latest + self.settings.clock.lateness)
-                await send_all(producer, heartbeats(beat, topics.TOUCHPOINTS, self.partitions))
+        if end:
+            await self.move_clocks(self.latest)
+
+    async def move_clocks(self, time: int) -> None:
+        """Send a heartbeat to every partition that moves its clock to `time`, epoch ms."""
+        self.latest = max(self.latest, time)
+        beat = Touchpoint(type="heartbeat", time=self.latest + self.settings.clock.lateness)
+        async with producing(KafkaAddress(bootstrap=self.bootstrap)) as producer:
+            await send_all(producer, heartbeats(beat, topics.TOUCHPOINTS, self.partitions))
 
     def _outgoing(self, events: Iterable[FileEvent]) -> Iterator[Outgoing]:
         for each in events:
