@@ -28,17 +28,32 @@ class Traffic:
 
     async def run(self, producer: AIOKafkaProducer) -> None:
         """Send without end. Raises what the producer raises."""
-        arrivals = iter(self._arrivals())
-        begins = MORNING + WARM_UP
-        morning, rest = _parted(arrivals, begins)
-        for start in range(0, len(morning), _CHUNK):
-            await self._send(producer, Batch(at=MORNING, arrivals=tuple(morning[start : start + _CHUNK])))
-        beat = Touchpoint(type="heartbeat", time=begins)
-        await self._send(producer, Batch(at=begins, arrivals=(), heartbeat=beat))
+        day = self._arrivals()
+        rest = await self._morning(producer, day)
         async for batch in paced(
-            rest, start_ms=begins, speed=self._plan.speed, clock=time.monotonic, sleep=asyncio.sleep
+            rest,
+            start_ms=MORNING + WARM_UP,
+            speed=self._plan.speed,
+            clock=time.monotonic,
+            sleep=asyncio.sleep,
         ):
             await self._send(producer, batch)
+
+    async def _morning(self, producer: AIOKafkaProducer, day: Iterator[Arrival]) -> Iterator[Arrival]:
+        """Send the morning as fast as it is made; what comes after it."""
+        begins, rest = MORNING + WARM_UP, day
+        part: list[Arrival] = []
+        for arrival in day:
+            if arrival.at >= begins:
+                rest = chain([arrival], day)
+                break
+            part.append(arrival)
+            if len(part) == _CHUNK:
+                await self._send(producer, Batch(at=arrival.at, arrivals=tuple(part)))
+                part.clear()
+        beat = Touchpoint(type="heartbeat", time=begins)
+        await self._send(producer, Batch(at=begins, arrivals=tuple(part), heartbeat=beat))
+        return rest
 
     def _arrivals(self) -> Iterator[Arrival]:
         plan = self._plan
@@ -59,13 +74,3 @@ class Traffic:
         if batch.heartbeat is None:
             return arrived
         return chain(arrived, heartbeats(batch.heartbeat, self._topic, self._lanes))
-
-
-def _parted(arrivals: Iterator[Arrival], begins: int) -> tuple[list[Arrival], Iterator[Arrival]]:
-    """What arrives before `begins`, and the rest."""
-    before: list[Arrival] = []
-    for arrival in arrivals:
-        if arrival.at >= begins:
-            return before, chain([arrival], arrivals)
-        before.append(arrival)
-    return before, arrivals
