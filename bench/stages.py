@@ -1,7 +1,7 @@
 """Where the time of one event goes, from the broker's bytes to the checkpoint: `python -m bench.stages`.
 
-The worker runs the common job with a clock around its own synchronous parts; what the clocks do not see is the
-event loop with the Kafka and store clients. The step is then split by profiling the same lanes in memory.
+The worker runs the common job with a clock around its own synchronous parts; what the clocks do not see is
+the event loop with the Kafka and store clients. The step is then split by profiling the same lanes in memory.
 """
 
 from __future__ import annotations
@@ -12,29 +12,21 @@ import cProfile
 import json
 import pstats
 import sys
-import tempfile
-import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from redis import Redis
 
-from bench.common_job import measure, topics
+from bench.common_job import topics
 from bench.common_job.check import found_in
 from bench.common_job.measure import Figures, Job
 from bench.common_job.peers import Peers, PeersMissing
-from bench.common_job.run import RESULTS, engine
-from streams.embedded.processes import free_port
-from streams.embedded.store import EmbeddedStore
+from bench.common_job.run import RESULTS, Services, engine, one_run, servers
 from tests.support.kafka.jars import KafkaMissing
-from tests.support.kafka.real_kafka import running
 
 LATEST: Final = RESULTS / "stages.json"
-_LIMIT_S: Final = 1200.0
 # Parts of the step by the file that a function stands in.
 _PARTS: Final = {
     "lane/": "hold, clock and waits",
@@ -64,12 +56,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         peers = Peers()
-        lanes = peers.lanes(given.copies)
-        with ExitStack() as opened:
-            scratch = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="retarget-bench-")))
-            broker = opened.enter_context(running(scratch))
-            store = opened.enter_context(EmbeddedStore())
-            found = asyncio.run(_measured(peers, lanes, broker.bootstrap, store.url, scratch))
+        with servers() as services:
+            found = asyncio.run(_measured(peers, given.copies, services))
     except (PeersMissing, KafkaMissing) as missing:
         print(f"skipped: {missing}")
         return 0
@@ -80,21 +68,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _measured(
-    peers: Peers, lanes: list[list[tuple[bytes, bytes]]], bootstrap: str, store: str, scratch: Path
-) -> tuple[Figures, dict[str, float]]:
+async def _measured(peers: Peers, copies: int, services: Services) -> tuple[Figures, dict[str, float]]:
+    lanes = peers.lanes(copies)
     job = Job("touchpoints", sum(map(len, lanes)), peers.expected(lanes))
-    await topics.load(bootstrap, job.topic, lanes)
-    await topics.make_ours(bootstrap, job.topic)
-    Redis.from_url(store).flushall()
-    told = scratch / "stages.json"
-    environment = {
-        "BOOTSTRAP": bootstrap, "TOPIC": job.topic, "OUT": topics.OURS[0], "GROUP": f"stages-{time.time_ns()}",
-        "REDIS": store, "METRICS_PORT": str(free_port()), "STAGES": str(told),
-    }  # fmt: skip
-    figures = await measure.run(engine(), job, environment=environment, scratch=scratch, limit=_LIMIT_S)
+    await topics.load(services.bootstrap, job.topic, lanes)
+    told = services.scratch / "stages.json"
+    figures = await one_run(engine(), job, services, more={"STAGES": str(told)})
     if not told.exists():
-        sys.exit(f"the worker wrote no stages: {figures.note}\n{(scratch / f'{figures.program}.log').read_text()}")
+        log = (services.scratch / f"{figures.program}.log").read_text()
+        sys.exit(f"the worker wrote no stages: {figures.note}\n{log}")
     return figures, _by_stage(figures, json.loads(told.read_text()))
 
 
@@ -102,17 +84,15 @@ def _by_stage(figures: Figures, told: dict[str, Any]) -> dict[str, float]:
     """µs per event of every stage; what is left of each thread's time has a line of its own."""
     per_event = 1e6 / figures.events
     stages = {name: seconds * per_event for name, seconds in told["stages"].items()}
-    start = figures.cpu_s_start * per_event
     known = sum(stages.values())
     rest = figures.main_thread_us_per_event - known
     stages["fetch thread"] = figures.other_threads_us_per_event
     stages["event loop, Kafka and store clients, start"] = rest
-    stages["(of which up to the first message)"] = start
     return {name: round(value, 2) for name, value in stages.items()}
 
 
 def step_shares(lane: list[tuple[bytes, bytes]]) -> dict[str, float]:
-    """The step's time by part of the core, by profiling one lane in memory; a profile favours large functions."""
+    """The step's time by part of the core, by profiling one lane in memory; it favours large functions."""
     profile = cProfile.Profile()
     profile.enable()
     found: Counter[str] = found_in([lane])
@@ -144,7 +124,15 @@ def table(result: Stages) -> str:
     rows = [f"| {name} | {value:.1f} |" for name, value in result.stages.items()]
     split = [f"| {name} | {share:.0%} |" for name, share in result.step.items()]
     return "\n".join(
-        ["| stage | CPU µs/event |", "|---|---:|", *rows, "", "| part of the step | share |", "|---|---:|", *split]
+        [
+            "| stage | CPU µs/event |",
+            "|---|---:|",
+            *rows,
+            "",
+            "| part of the step | share |",
+            "|---|---:|",
+            *split,
+        ]
     )
 
 

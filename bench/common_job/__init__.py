@@ -1,1 +1,1 @@
-"""The common job: this engine and stock Faust programs over the same events, with the same expected messages."""
+"""The common job: this engine and stock Faust programs over the same events, held to the same answer."""

@@ -1,4 +1,4 @@
-"""Whether the engine comes to the reference answer, without broker and store: `python -m bench.common_job.check`."""
+"""Whether the engine comes to the reference answer, in memory: `python -m bench.common_job.check`."""
 
 from __future__ import annotations
 
@@ -39,7 +39,9 @@ def _file_events(lane: Sequence[tuple[bytes, bytes]]) -> Iterator[FileEvent]:
 def main() -> int:
     """Print the comparison as one line; 1 when anything differs."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--copies", type=int, default=1, help="how often the data set is repeated (84,252 events)")
+    parser.add_argument(
+        "--copies", type=int, default=1, help="how often the data set is repeated (84,252 events)"
+    )
     given = parser.parse_args()
     try:
         peers = Peers()

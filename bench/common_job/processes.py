@@ -49,11 +49,13 @@ class Tree:
 
 def _processes() -> dict[int, _Process]:
     found = {}
-    for name in filter(str.isdigit, os.listdir("/proc")):
+    for folder in Path("/proc").iterdir():
+        if not folder.name.isdigit():
+            continue
         with suppress(OSError):
-            fields = Path(f"/proc/{name}/stat").read_text(errors="replace").rpartition(")")[2].split()
+            fields = (folder / "stat").read_text(errors="replace").rpartition(")")[2].split()
             cpu = (int(fields[_USER]) + int(fields[_SYSTEM])) / _TICK
-            found[int(name)] = _Process(int(fields[_PARENT]), cpu, int(fields[_RSS]) * _PAGE)
+            found[int(folder.name)] = _Process(int(fields[_PARENT]), cpu, int(fields[_RSS]) * _PAGE)
     return found
 
 

@@ -8,14 +8,14 @@ from typing import Final
 
 from bench.common_job.measure import Figures
 
-_HEAD: Final = (
-    "| program | events | runs | CPU µs/event | without start | events/s | peak MB | missing / extra / dup. | CPU, times ours |\n"
-    "|---|---:|---:|---:|---:|---:|---:|---|---:|"
-)
+_HEAD: Final = """\
+| program | events | runs | CPU µs/event | without start | events/s | peak MB | wrong | CPU, times ours |
+|---|---:|---:|---:|---:|---:|---:|---|---:|"""
+_WRONG: Final = ("missing", "extra", "duplicates")
 
 
 def table(runs: Sequence[Figures]) -> str:
-    """Markdown. The ratio is of CPU without start, each peer's to ours over the same events."""
+    """Markdown. `wrong`: most missing / extra / double messages of a run. Ratios are without start."""
     groups: dict[tuple[str, int], list[Figures]] = {}
     for one in runs:
         groups.setdefault((one.program, one.events), []).append(one)
@@ -30,12 +30,13 @@ def _running(found: Sequence[Figures]) -> float:
 def _row(name: str, events: int, found: Sequence[Figures], ours: dict[int, float]) -> str:
     running = [one.cpu_us_per_event_running for one in found]
     rates = [one.events_per_s for one in found if one.events_per_s]
-    wrong = " / ".join(str(max(getattr(one, key) for one in found)) for key in ("missing", "extra", "duplicates"))
+    wrong = " / ".join(str(max(getattr(one, key) for one in found)) for key in _WRONG)
     base = ours.get(events)
     ratio = f"{median(running) / base:.1f}" if base and name != "retarget" else ""
     cells = [
         name, f"{events:,}", str(len(found)), f"{median(one.cpu_us_per_event for one in found):.1f}",
-        f"{median(running):.1f} ({min(running):.1f}-{max(running):.1f})", f"{median(rates):,.0f}" if rates else "",
+        f"{median(running):.1f} ({min(running):.1f}-{max(running):.1f})",
+        f"{median(rates):,.0f}" if rates else "",
         f"{median(one.peak_rss_mb for one in found):.0f}", wrong, ratio,
     ]  # fmt: skip
     return "| " + " | ".join(cells) + " |"

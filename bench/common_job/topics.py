@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import Final, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -15,11 +16,11 @@ from streams.kafka import KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.topics import channel_topic, topic_specs
 
-OURS = (channel_topic("email"), channel_topic("push"))
-_BATCH_BYTES = 256 * 1024
-_SILENT = 6
+OURS: Final = (channel_topic("email"), channel_topic("push"))
+_BATCH_BYTES: Final = 256 * 1024
+_SILENT: Final = 6
 # The broker's time on what comes out, so that throughput is measured by one clock.
-_OUTPUT = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
+_OUTPUT: Final = {"message.timestamp.type": "LogAppendTime", "retention.ms": "-1"}
 
 
 async def load(bootstrap: str, topic: str, lanes: Sequence[Sequence[tuple[bytes, bytes]]]) -> None:
@@ -36,7 +37,8 @@ async def load(bootstrap: str, topic: str, lanes: Sequence[Sequence[tuple[bytes,
                     await producer.send_batch(batch, topic, partition=partition)
                     batch = producer.create_batch()
                     batch.append(key=key, value=value, timestamp=None)
-            await producer.send_batch(batch, topic, partition=partition)
+            if batch.record_count():
+                await producer.send_batch(batch, topic, partition=partition)
         await producer.flush()
 
 
@@ -84,7 +86,7 @@ class Outputs:
         self._places = [TopicPartition(name, number) for name in names for number in range(PARTITIONS)]
         self._watch = AIOKafkaConsumer(bootstrap_servers=bootstrap, enable_auto_commit=False)
 
-    async def __aenter__(self) -> Outputs:
+    async def __aenter__(self) -> Self:
         await self._watch.start()
         return self
 

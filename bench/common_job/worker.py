@@ -1,7 +1,7 @@
-"""Our worker as a program of the common job: one process with all lanes, told by the job's environment variables.
+"""Our worker as a program of the common job: one process with all lanes, told by environment variables.
 
-BOOTSTRAP, TOPIC, GROUP and REDIS are those of the peers' protocol. Messages leave to our own channel topics, so
-OUT is not used; METRICS_PORT says where the worker's page is, STAGES where a table of CPU by stage goes.
+BOOTSTRAP, TOPIC, GROUP and REDIS are those of the peers' protocol. Messages leave to our own channel topics,
+so OUT is not used; METRICS_PORT says where the worker's page is, STAGES where a table of CPU by stage goes.
 """
 
 from __future__ import annotations
