@@ -19,6 +19,8 @@ class Fault(IntEnum):
     SWITCH = auto()  # the lane moves to the other worker, this one only thinks it is still the owner
     AWAY_3 = auto()  # the same, and it comes back after so many steps
     AWAY_9 = auto()
+    ECHO_4 = auto()  # the same, and it does one more step after so many steps
+    ECHO_6 = auto()
     ASIDE = auto()  # the other worker does one step first
     CRASH = auto()  # the worker starts again
     TAKEOVER = auto()  # the worker ends, the other one goes on
@@ -40,10 +42,11 @@ class Fault(IntEnum):
 Faults = Mapping[int, Fault]
 
 _AWAY: Final = {Fault.AWAY_3: 3, Fault.AWAY_9: 9}
+_ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
 _DELAYS: Final = {Fault.DELAY_2: 2, Fault.DELAY_9: 9, Fault.DELAY_ALL: 10**9}
 _REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
 _LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
-_MOVES: Final = (Fault.SWITCH, Fault.AWAY_3, Fault.AWAY_9, Fault.CRASH, Fault.TAKEOVER)
+_MOVES: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.CRASH, Fault.TAKEOVER)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *_DELAYS)
 _LONGEST: Final = 3_000  # steps; a run without faults takes less than a hundred
 
@@ -73,6 +76,7 @@ class Scheduler:
         self._workers = {"A": Worker(self.world, "A")}
         self._current = "A"
         self._back_at: int | None = None
+        self._echo_at: int | None = None
         self._step = 0
 
     def run(self) -> None:
@@ -93,6 +97,8 @@ class Scheduler:
         self._deliver(self._step)
         if self._step == self._back_at:
             self._come_back()
+        if self._step == self._echo_at and self._other_is_alive():
+            self._do(self._workers[self._other()])
         worker = self._workers[self._current]
         assert worker.pending is not None
         possible = self._possible(worker.pending)
@@ -155,6 +161,7 @@ class Scheduler:
         if fault is Fault.TAKEOVER:
             worker.crash()
         self._back_at = self._step + _AWAY[fault] if fault in _AWAY else None
+        self._echo_at = self._step + _ECHOES[fault] if fault in _ECHOES else None
         self._come_to(self._other())
 
     def _leave_unanswered(self, fault: Fault, worker: Worker) -> None:

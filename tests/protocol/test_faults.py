@@ -81,5 +81,7 @@ def test_many_faults_at_random(setup: Setup) -> None:
 )
 def test_a_claim_that_arrives_once_more_much_later() -> None:
     """A producer without numbers sent a claim twice; the second arrives when others have claimed since."""
-    setup = Setup("idempotent", ONE_TOPIC, late_claims=True)
-    _must_hold(setup, {0: Fault.TWICE_30, 17: Fault.FAIL_OVER_3})
+    setup = Setup("idempotent", TWO_TOPICS, late_claims=True)
+    for step in range(1, 30):
+        for fault in (Fault.CRASH, Fault.FAIL_OVER_1):
+            _must_hold(setup, {0: Fault.TWICE_30, step: fault})
