@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 import re
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +29,7 @@ SMALL = ("batch.records=150", "batch.persons=50")
 _EVENTS = 10_000
 _LATER = 9_000
 _SOME = 300
+_ROUNDS = 8
 
 
 class Story(NamedTuple):
@@ -133,30 +136,63 @@ async def test_a_store_that_does_not_answer_is_waited_for(stage: Stage, story: S
         stage.worker("one"), stage.worker("two")
         await begin(stage, outlet, story)
         with frozen(stage.store):
-
-            async def noticed() -> bool:
-                return any("waits for the store" in worker.said for worker in stage.workers)
-
-            await until(noticed, "a lane waiting for the store", stage.logs)
+            await until_logged(stage, "waits for the store")
         await finish(stage, outlet, story)
 
 
 @pytest.mark.slow
-async def test_a_zombie_changes_nothing(stage: Stage, story: Story) -> None:
+@pytest.mark.parametrize("emit", ["transactional", "idempotent"])
+async def test_a_zombie_changes_nothing(
+    real_kafka: RealKafka, store: EmbeddedStore, tmp_path: Path, story: Story, emit: str
+) -> None:
     """A worker frozen for longer than its session loses its lanes, and cannot disturb the new owner."""
+    stage = stage_on(real_kafka.bootstrap, store, tmp_path, f"zombie-{emit}", emit)
     async with on_stage(stage), stage.outlet() as outlet:
-        first, second = stage.worker("one"), stage.worker("two")
+        first, _ = stage.worker("one"), stage.worker("two")
         await begin(stage, outlet, story)
-        before = second.said.count("is ours, ")
         first.send(signal.SIGSTOP)
-
-        async def taken_over() -> bool:
-            return second.said.count("is ours, ") >= before + stage.partitions
-
-        await until(taken_over, "the other worker has all lanes", stage.logs)
+        await others_have_all(stage, first)
         first.send(signal.SIGCONT)
         await finish(stage, outlet, story)
         assert first.running, first.said
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("emit", ["transactional", "idempotent"])
+async def test_a_bad_day(
+    real_kafka: RealKafka, store: EmbeddedStore, tmp_path: Path, story: Story, emit: str
+) -> None:
+    """One misfortune after the other, drawn by a seed, while the events come in."""
+    draw = random.Random(20)
+    stage = stage_on(real_kafka.bootstrap, store, tmp_path, f"bad-day-{emit}", emit)
+    size = len(story.events) // _ROUNDS
+    async with on_stage(stage):
+        for name in ("one", "two", "three"):
+            stage.worker(name)
+        await stage.shared_out()
+        for start in range(0, len(story.events), size):
+            await stage.produce(story.events[start : start + size], end=False)
+            await misfortune(stage, draw)
+        await stage.move_clocks(stage.latest)
+        await stage.finish(story.wanted, within_s=300)
+
+
+async def misfortune(stage: Stage, draw: random.Random) -> None:
+    """A worker is killed, stopped or frozen, or the store is; afterwards all are there again."""
+    worker = draw.choice([each for each in stage.workers if each.running])
+    what = draw.choice(("kill", "kill", "stop", "freeze", "store"))
+    if what == "store":
+        with frozen(stage.store):
+            await until_logged(stage, "waits for the store")
+    elif what == "freeze":
+        worker.send(signal.SIGSTOP)
+        await others_have_all(stage, worker)
+        worker.send(signal.SIGCONT)
+    else:
+        worker.send(signal.SIGKILL if what == "kill" else signal.SIGTERM)
+        await worker.ended()
+        stage.worker(worker.name)
 
 
 # -- without transactions --
@@ -188,6 +224,31 @@ def frozen(store: EmbeddedStore) -> Iterator[None]:
         yield
     finally:
         os.kill(store.process.pid, signal.SIGCONT)
+
+
+async def until_logged(stage: Stage, words: str) -> None:
+    """Wait until a worker has logged these words once more."""
+
+    def times() -> int:
+        return sum(worker.said.count(words) for worker in stage.workers)
+
+    before = times()
+
+    async def logged() -> bool:
+        return times() > before
+
+    await until(logged, f"a worker says: {words}", stage.logs)
+
+
+async def others_have_all(stage: Stage, frozen_one: WorkerProcess) -> None:
+    """Wait until the other workers have claimed every lane."""
+
+    async def taken_over() -> bool:
+        others = [each for each in stage.workers if each.running and each is not frozen_one]
+        shares = [await each.lanes() for each in others]
+        return sorted(chain(*shares)) == list(range(stage.partitions))
+
+    await until(taken_over, "the other workers have all lanes", stage.logs)
 
 
 def replays(worker: WorkerProcess) -> list[int]:
