@@ -46,7 +46,7 @@ class Engine:
         change = self._scene.change
         change.changes_cart = change.new_order = False
         if event.type == "erase":
-            self._let_go(journey, event, moment)
+            self._let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
         if plan is None:
             return True
@@ -64,11 +64,11 @@ class Engine:
             moment.arm(journey, time + KEPT_FOR)
         return True
 
-    def _let_go(self, journey: Journey, event: Touchpoint, moment: Moment) -> None:
+    def _let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""
         rules = self.matcher.rules
         for membership in [m for m in journey.audiences if m.rule in rules]:
-            undoing = Undoing(rules[membership.rule].rule, event.time, event.id or "")
+            undoing = Undoing(rules[membership.rule].rule, at, event_id)
             recalls.leave(journey, membership, undoing, moment)
         for deferred in [d for d in journey.deferred if d.rule in rules]:
             deferred.closed = True
@@ -187,6 +187,7 @@ class Engine:
         if dues or end > moment.clock:
             moment.arm(journey, min(dues, default=end))
         else:
+            self._let_go(journey, moment.clock, "", moment)
             moment.forgotten.append(journey.person)
             moment.counts["dropped", "journey"] += 1
 
