@@ -21,6 +21,7 @@ PERSONAL: Final = frozenset(
 WITHHELD: Final = "(withheld)"
 # Below a warning they speak about each fetch and each heartbeat of the group.
 _QUIET: Final = ("aiohttp", "aiokafka", "faust", "mode")
+_PAUSE_S: Final = 10.0
 
 
 def configure_logs(
@@ -30,12 +31,38 @@ def configure_logs(
 ) -> None:
     """Send everything to `stream` (standard error) in this form; a second call replaces the first."""
     handler = logging.StreamHandler(stream or sys.stderr)
+    handler.addFilter(Sparse())
     handler.setFormatter(JsonLines() if form == "json" else TextLines())
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+
+
+class Sparse(logging.Filter):
+    """A line per logger of our libraries in ten seconds: without a broker each retry has a complaint.
+
+    The next line that passes says in `unsaid` how many did not. Critical ones always pass.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[str, float] = {}
+        self._unsaid: dict[str, int] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether the line is shown."""
+        name = record.name
+        if name.partition(".")[0] not in _QUIET or record.levelno >= logging.CRITICAL:
+            return True
+        if record.created - self._last.get(name, -_PAUSE_S) < _PAUSE_S:
+            self._unsaid[name] = self._unsaid.get(name, 0) + 1
+            return False
+        self._last[name] = record.created
+        if unsaid := self._unsaid.pop(name, 0):
+            record.unsaid = unsaid
+        return True
 
 
 def fields_of(record: logging.LogRecord) -> Mapping[str, object]:

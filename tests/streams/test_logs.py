@@ -91,3 +91,32 @@ def test_a_second_call_replaces_the_first() -> None:
 
     assert first.getvalue() == ""
     assert second.getvalue().count("\n") == 1
+
+
+def test_libraries_say_a_line_in_ten_seconds_each() -> None:
+    """An outage does not fill the disk, what is critical is always said, and we are never cut short."""
+    out = io.StringIO()
+    configure_logs("text", "info", out)
+    (handler,) = logging.getLogger().handlers
+
+    def said(name: str, at: float, level: int = logging.ERROR) -> None:
+        record = logging.LogRecord(name, level, "", 0, f"at {at:g}", (), None)
+        record.created = at
+        handler.handle(record)
+
+    for at in (0, 1, 9.9, 10, 11):
+        said("aiokafka.client", at)
+    said("aiokafka.fetcher", 1)
+    said("aiokafka.client", 12, logging.CRITICAL)
+    said("retarget.lane", 0)
+    said("retarget.lane", 1)
+
+    lines = [line.split(" ERROR   ")[-1].split(" CRITICAL ")[-1] for line in out.getvalue().splitlines()]
+    assert lines == [
+        "aiokafka.client: at 0",
+        "aiokafka.client: at 10 unsaid=2",
+        "aiokafka.fetcher: at 1",
+        "aiokafka.client: at 12",
+        "retarget.lane: at 0",
+        "retarget.lane: at 1",
+    ]
