@@ -48,17 +48,21 @@ def purchase(person: str, time: int) -> bytes:
 @pytest.fixture
 def stage(store: EmbeddedStore, tmp_path: Path) -> Iterator[Stage]:
     """An engine of two lanes on a broker of its own."""
-    settings = (*OLD_FILES, "quiet_hours.enabled=false", f"input.max_bytes={_MAX_BYTES}")
     with EmbeddedBroker(folder=tmp_path) as broker:
-        yield Stage(
-            bootstrap=broker.bootstrap,
-            store=store,
-            folder=tmp_path,
-            app_id="engine",
-            emit="idempotent",
-            partitions=2,
-            settings=settings,
-        )
+        yield stage_on(broker, store, tmp_path)
+
+
+def stage_on(broker: EmbeddedBroker, store: EmbeddedStore, folder: Path, partitions: int = 2) -> Stage:
+    """An engine whose records may have a thousand bytes."""
+    return Stage(
+        bootstrap=broker.bootstrap,
+        store=store,
+        folder=folder,
+        app_id="engine",
+        emit="idempotent",
+        partitions=partitions,
+        settings=(*OLD_FILES, "quiet_hours.enabled=false", f"input.max_bytes={_MAX_BYTES}"),
+    )
 
 
 async def send_raw(stage: Stage, values: Sequence[bytes | None]) -> None:
@@ -106,15 +110,32 @@ async def test_a_dead_letter_does_not_move_the_clock(stage: Stage) -> None:
     assert [one["decided_at"] for one in decisions] == [format_time(_NOON), format_time(_NOON + 1000)]
 
 
+@pytest.mark.slow
+@pytest.mark.xfail(reason="its bytes in base64 exceed what one record may have, and the lane stands still")
+async def test_a_record_too_large_for_its_own_dead_letter(store: EmbeddedStore, tmp_path: Path) -> None:
+    """The topics that we create take records of 4 MiB; none of them may stop a lane."""
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = stage_on(broker, store, tmp_path)
+        async with on_stage(stage), stage.outlet() as outlet:
+            stage.worker("one", alone=True)
+            await stage.shared_out()
+            await send_raw(stage, [b"x" * 3_300_000, purchase("after", _NOON)])
+            await stage.move_clocks(_NOON)
+            await stage.done(within_s=30)
+            found = [each.topic for each in await outlet.to_end()]
+    assert found.count(topics.DEAD) == 1
+    assert found.count(topics.DECISIONS) == 1
+
+
 # -- what keeps a worker from starting --
 
 
-def run_worker(*settings: str) -> subprocess.CompletedProcess[str]:
+def run_worker(*settings: str, within_s: float = 90) -> subprocess.CompletedProcess[str]:
     """Run `retarget run` to its end."""
     argv = [sys.executable, "-m", "streams", "run"]
     for setting in ("web.port=0", *settings):
         argv += ["--set", setting]
-    return subprocess.run(argv, capture_output=True, text=True, timeout=90, cwd=ROOT, check=False)
+    return subprocess.run(argv, capture_output=True, text=True, timeout=within_s, cwd=ROOT, check=False)
 
 
 def plain_lines(done: subprocess.CompletedProcess[str]) -> list[str]:
@@ -141,6 +162,21 @@ def test_a_broker_that_cannot_be_reached_is_named(store: EmbeddedStore) -> None:
     assert address in line
     assert "kafka.bootstrap" in line
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.xfail(reason="nobody compares them, and the search for the keys of lane 2 of 2 never ends")
+async def test_topics_with_other_partitions_than_lanes_are_refused(
+    store: EmbeddedStore, tmp_path: Path
+) -> None:
+    """Exit 1 and a line with topic and setting: lanes would hold journeys of other people."""
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        async with on_stage(stage_on(broker, store, tmp_path, partitions=4)):
+            where = (f"store.url={store.url}", f"kafka.bootstrap={broker.bootstrap}")
+            done = run_worker(*where, "kafka.emit=idempotent", "kafka.partitions=2", within_s=30)
+    assert done.returncode == 1
+    assert "touchpoints has 4 partitions" in done.stderr
+    assert "kafka.partitions is 2" in done.stderr
 
 
 def test_rules_with_mistakes_are_refused_all_at_once(store: EmbeddedStore, tmp_path: Path) -> None:
