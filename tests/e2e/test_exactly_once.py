@@ -106,6 +106,7 @@ async def test_a_worker_that_is_asked_to_stop_hands_its_lanes_on(stage: Stage, s
     assert replays(second) == [0] * len(replays(second)), second.said
 
 
+@pytest.mark.slow
 async def test_a_restart_under_the_same_name_goes_on_at_once(stage: Stage, story: Story) -> None:
     """A killed worker that comes back has its lanes again before the group has missed it."""
     async with on_stage(stage), stage.outlet() as outlet:
