@@ -22,7 +22,7 @@ from prometheus_client import (
 from retarget.errors import RejectReason
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
-ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed", "failed"]
+ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed"]
 Service = Literal["broker", "store"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

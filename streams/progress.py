@@ -27,7 +27,7 @@ class Progress:
         """A lane with lag that finishes nothing for more than `stalled_after` ms has stalled."""
         self._stalled_after = stalled_after
         self._lanes: dict[int, LaneProgress] = {}
-        self._waiting: dict[str, str] = {}
+        self._waiting: dict[str, dict[int | None, str]] = {}
         self._joined = False
 
     @property
@@ -40,8 +40,14 @@ class Progress:
         self._joined = True
 
     def assigned(self, lane: int, now: int) -> None:
-        """The lane has come to this worker, or is claimed anew; from now on its claim must get done."""
+        """The lane has come to this worker; from now on its claim must get done."""
         self._lanes[lane] = LaneProgress(at=now, lag=1)
+
+    def claiming(self, lane: int, now: int) -> None:
+        """The lane is claimed, perhaps not for the first time; to begin again and again is no progress."""
+        known = self._lanes.get(lane, LaneProgress(at=now))
+        self.behind(lane, now, lag=max(known.lag, 1))
+        self._lanes[lane] = replace(self._lanes[lane], claimed=False)
 
     def finished(self, lane: int, now: int, *, lag: int) -> None:
         """The lane finished its claim, a batch, or a look at its topics; `lag` records are left to read."""
@@ -58,17 +64,31 @@ class Progress:
         self._lanes[lane] = LaneProgress(at=now, refused=why)
 
     def revoked(self, lane: int) -> None:
-        """The lane has gone to another worker."""
+        """The lane has gone to another worker, and whatever it waited for is waited for there."""
         self._lanes.pop(lane, None)
+        for service in list(self._waiting):
+            self._forget(service, lane)
 
-    def waiting(self, service: str, detail: str) -> None:
-        """The worker waits for `service`; until it answers, lanes that stand still are excused."""
-        self._waiting[service] = detail
+    def waiting(self, service: str, detail: str, *, lane: int | None = None) -> None:
+        """A lane, or the worker itself, waits for `service`; lanes that stand still are excused meanwhile."""
+        self._waiting.setdefault(service, {})[lane] = detail
 
-    def answered(self, service: str, now: int) -> None:
-        """The service is back; the lanes get their full time again."""
-        if self._waiting.pop(service, None) is not None:
-            self._lanes = {lane: replace(known, at=now) for lane, known in self._lanes.items()}
+    def answered(self, service: str, now: int, *, lane: int | None = None) -> None:
+        """The service answers whoever said to wait; when nobody waits any more lanes get their full time."""
+        if self._forget(service, lane):
+            self._lanes = {each: replace(known, at=now) for each, known in self._lanes.items()}
+
+    def waits_for(self, service: str) -> bool:
+        """Whether anybody waits for it."""
+        return service in self._waiting
+
+    def _forget(self, service: str, lane: int | None) -> bool:
+        """One waits no more; whether that was the last one."""
+        waiters = self._waiting.get(service, {})
+        if waiters.pop(lane, None) is None or waiters:
+            return False
+        del self._waiting[service]
+        return True
 
     def stalled(self, now: int) -> tuple[str, ...]:
         """A sentence for every lane that should get on and does not: the process should be started again."""
@@ -86,7 +106,10 @@ class Progress:
         return (
             *self.stalled(now),
             *(() if self._joined else ("the worker has not joined the group yet",)),
-            *(f"waiting for the {service}: {detail}" for service, detail in sorted(self._waiting.items())),
+            *(
+                f"waiting for the {service}: {next(iter(waiters.values()))}"
+                for service, waiters in sorted(self._waiting.items())
+            ),
             *(f"lane {lane} refused: {known.refused}" for lane, known in lanes if known.refused),
             *(
                 f"lane {lane} is being claimed"

@@ -180,6 +180,10 @@ class Shell:
             return None
         return tail.answered_ms
 
+    def answered_at(self) -> int | None:
+        """The wall time (epoch ms) of the last answer to any fetch; None when nothing is fetched."""
+        return self._consumer.thread.answered_at() if self._owned else None
+
     # -- Faust's calls --
 
     async def _read(self, stream: StreamT[Any]) -> None:

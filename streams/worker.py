@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import socket
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -26,9 +26,11 @@ from streams.ports import UnknownOutcome
 from streams.progress import Progress
 from streams.settings import Settings
 from streams.shell import Shell, create_shell
+from streams.silence import Silence
 from streams.stores import Store
 from streams.transport import Chunk, ReadSettings
 from streams.transport.credentials import credentials_of
+from streams.watchdog import Watchdog
 from streams.web import WebServer, monotonic_ms
 
 log: Final = logging.getLogger("retarget.worker")
@@ -36,16 +38,15 @@ log: Final = logging.getLogger("retarget.worker")
 # A lane has this long to finish its batch when it is taken away; the next claim repairs what is cut off.
 _DRAIN_SECONDS: Final = 8.0
 _SWITCHES_EVERY: Final = 0.5
-_WATCH_EVERY: Final = 5.0
-# For a supervisor: the process ended itself because a lane made no progress.
-STALLED: Final = 70
 
 
 class _OwnedLane:
-    """One lane at work: its feed, runner and task."""
+    """One lane at work: its feed, runner, report and task."""
 
-    def __init__(self, feed: ShellFeed, runner: LaneRunner, task: asyncio.Task[None]) -> None:
-        self.feed, self.runner, self.task = feed, runner, task
+    def __init__(
+        self, feed: ShellFeed, runner: LaneRunner, report: LaneReport, task: asyncio.Task[None]
+    ) -> None:
+        self.feed, self.runner, self.report, self.task = feed, runner, report, task
 
 
 class Worker:
@@ -68,6 +69,8 @@ class Worker:
         self._metrics = Metrics(self.registry, version=version("retarget"))
         self._metrics.lane.expected.set(settings.kafka.partitions)
         self.progress = Progress(settings.web.stalled_after)
+        self._silence = Silence(self.progress, self._metrics)
+        self._watchdog = Watchdog(self.progress, self._look, stalled_after=settings.web.stalled_after)
         self._lanes: dict[int, _OwnedLane] = {}
         self._pauses: Mapping[str, int] = {}
         self._stack = AsyncExitStack()
@@ -93,13 +96,12 @@ class Worker:
         )
 
     async def __aenter__(self) -> Self:
-        await self._reader.start()
-        self._stack.push_async_callback(self._reader.close)
-        await self._stack.enter_async_context(self.web)
-        await self._read_switches()
-        self._background(self._mind_switches())
-        self._background(self._watch())
-        await self._shell.start()
+        try:
+            await self._open()
+            await self._shell.start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -108,14 +110,18 @@ class Worker:
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT; raises what crashed it."""
+        async with self._stack:
+            await self._open()
+            await self._shell.run()
+
+    async def _open(self) -> None:
+        """Everything around the lanes. Raises Unreachable and BadInput."""
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
-        async with self._stack:
-            await self._stack.enter_async_context(self.web)
-            await self._read_switches()
-            self._background(self._mind_switches())
-            self._background(self._watch())
-            await self._shell.run()
+        await self._stack.enter_async_context(self.web)
+        await self._read_switches()
+        self._background(self._mind_switches())
+        self._background(self._watchdog.watch())
 
     async def wait(self) -> None:
         """Return when the shell was stopped; raises what crashed it."""
@@ -133,6 +139,7 @@ class Worker:
 
     async def _assigned(self, numbers: set[int]) -> None:
         self.progress.joined()
+        self._silence.over()
         for number in sorted(numbers - self._lanes.keys()):
             self.progress.assigned(number, monotonic_ms())
             self._lanes[number] = self._own(number)
@@ -143,6 +150,7 @@ class Worker:
         feed = ShellFeed(self._shell, number, self._topics, most)
         log_class = TransactionalLog if settings.kafka.emit == "transactional" else IdempotentLog
         kafka_log = log_class(self._address, self._reader, number, app_id=settings.app.id)
+        report = LaneReport(number, self._metrics, self.progress, lambda: self._lag(number))
         runner = LaneRunner(
             number,
             self._topics,
@@ -154,17 +162,22 @@ class Worker:
             limits=limits_of(settings),
             ticks=settings.clock.idle == "wall",
             pauses=lambda: self._pauses,
-            observer=LaneReport(number, self._metrics, self.progress, lambda: self._lag(number)),
+            observer=report,
         )
-        return _OwnedLane(feed, runner, asyncio.create_task(self._run(number, runner, kafka_log)))
+        task = asyncio.create_task(self._run(number, runner, report, kafka_log))
+        return _OwnedLane(feed, runner, report, task)
 
     async def _run(
-        self, number: int, runner: LaneRunner, kafka_log: TransactionalLog | IdempotentLog
+        self,
+        number: int,
+        runner: LaneRunner,
+        report: LaneReport,
+        kafka_log: TransactionalLog | IdempotentLog,
     ) -> None:
         try:
             await runner.run()
         except LaneRefused as refused:
-            LaneReport(number, self._metrics, self.progress, lambda: 0).refused(str(refused))
+            report.refused(str(refused))
         except Exception as error:
             log.exception("lane %d failed", number, extra={"lane": number})
             await self._shell.app.crash(error)
@@ -182,9 +195,8 @@ class Worker:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        for number in taken:
-            self.progress.revoked(number)
-            self._metrics.lane.forget(number)
+        for owned in taken.values():
+            owned.report.gone()
 
     async def _chunk(self, chunk: Chunk) -> None:
         owned = self._lanes.get(chunk.partition)
@@ -216,15 +228,12 @@ class Worker:
             await asyncio.sleep(_SWITCHES_EVERY)
             await self._read_switches()
 
-    async def _watch(self) -> None:
-        """End the process when a lane stalls: a restart under a supervisor is the cure that always works."""
-        while True:
-            await asyncio.sleep(_WATCH_EVERY)
-            stalled = self.progress.stalled(monotonic_ms())
-            if stalled:
-                log.critical("no progress: %s; ending the process", "; ".join(stalled))
-                logging.shutdown()
-                os._exit(STALLED)
+    def _look(self) -> None:
+        """Tell what no lane tells: how far behind one is that stands still, whether the broker answers."""
+        for number, known in self.progress.lanes.items():
+            if known.claimed:
+                self.progress.behind(number, monotonic_ms(), lag=self._lag(number))
+        self._silence.look(self._shell.answered_at(), time.time_ns() // 1_000_000)
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -57,4 +57,6 @@ class Loading:
     def _require(self, read: int, sequence: int) -> None:
         if read != sequence:
             # Another owner wrote, or the store lost what it had confirmed.
-            raise Reclaim("store", f"lane {self._number}: the store is at sequence {read}, not at {sequence}")
+            raise Reclaim(
+                "store_changed", f"lane {self._number}: the store is at sequence {read}, not at {sequence}"
+            )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Literal
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
-Cause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store"]
+Cause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed"]
 
 
 class Observer:

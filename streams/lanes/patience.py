@@ -50,5 +50,5 @@ class Insisting:
                 self._observer.answered("store")
                 return answer
             if self._stopping():
-                raise Reclaim("store", "stopped while the store did not answer")
+                raise Reclaim("store_changed", "stopped while the store did not answer")
             await patience.pause()

@@ -29,14 +29,20 @@ class LaneReport(Observer):
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
         self._metrics.lane.claims.labels(cause).inc()
-        level = logging.INFO if cause in ("start", "rebalance") else logging.WARNING
+        self._progress.claiming(self._lane, monotonic_ms())
         log.log(
-            level,
+            self._level_of(cause),
             "claiming lane %d: %s",
             self._lane,
             detail or cause,
             extra={"lane": self._lane, "cause": cause},
         )
+
+    def _level_of(self, cause: Cause) -> int:
+        if cause in ("start", "rebalance"):
+            return logging.INFO
+        # That the broker is waited for has been said once; every further try would say it again.
+        return logging.DEBUG if self._waiting else logging.WARNING
 
     def claimed(self, seconds: float, replayed: int) -> None:
         """A claim is done."""
@@ -61,16 +67,26 @@ class LaneReport(Observer):
             log.warning(
                 "lane %d waits for the %s: %s", self._lane, service, detail, extra={"lane": self._lane}
             )
-        self._metrics.service.waiting.labels(service).set(1)
-        self._progress.waiting(service, detail)
+        self._progress.waiting(service, detail, lane=self._lane)
+        self._show(service)
 
     def answered(self, service: str) -> None:
         """The service answers again."""
         if service in self._waiting:
             self._waiting.discard(service)
-            self._metrics.service.waiting.labels(service).set(0)
-            self._progress.answered(service, monotonic_ms())
-            log.info("the %s answers again", service, extra={"lane": self._lane})
+            self._progress.answered(service, monotonic_ms(), lane=self._lane)
+            self._show(service)
+            log.info("the %s answers lane %d again", service, self._lane, extra={"lane": self._lane})
+
+    def _show(self, service: str) -> None:
+        self._metrics.service.waiting.labels(service).set(int(self._progress.waits_for(service)))
+
+    def gone(self) -> None:
+        """The lane is no longer this worker's."""
+        self._progress.revoked(self._lane)
+        self._metrics.lane.forget(self._lane)
+        for service in self._waiting:
+            self._show(service)
 
     def stage(self, stage: Stage, seconds: float) -> None:
         """Time spent in one stage."""
@@ -117,5 +133,7 @@ class LaneReport(Observer):
     def refused(self, why: str) -> None:
         """The lane stands still for good."""
         self._metrics.lane.refused.labels(self._label).set(1)
+        for service in sorted(self._waiting):
+            self.answered(service)
         self._progress.refused(self._lane, monotonic_ms(), why)
         log.error("lane %d stands still: %s", self._lane, why, extra={"lane": self._lane})

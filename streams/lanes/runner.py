@@ -95,6 +95,7 @@ class LaneRunner:
         while not self._stopping:
             try:
                 await self.claim(cause, detail)
+                self._observer.answered("broker")
                 patience.forget()
                 while not self._stopping:
                     await self.batch()
@@ -104,6 +105,7 @@ class LaneRunner:
                 cause, detail = "fenced", str(problem)
             except UnknownOutcome as problem:
                 cause, detail = "unknown_outcome", str(problem)
+                self._observer.waiting("broker", detail)
             if not self._stopping:
                 await patience.pause()
 
@@ -258,7 +260,9 @@ class LaneRunner:
 
     def _require_next(self, sequence: int) -> None:
         if sequence != self._sequence + 1:
-            raise Reclaim("store", f"the store went to sequence {sequence}, not to {self._sequence + 1}")
+            raise Reclaim(
+                "store_changed", f"the store went to sequence {sequence}, not to {self._sequence + 1}"
+            )
 
     # -- what it tells --
 

@@ -184,6 +184,17 @@ class ChunkThread(AIOKafkaConsumerThread):
             return None
         return Tail(state.highwater, state.lso, answered)
 
+    def answered_at(self) -> int | None:
+        """Epoch ms of the last answer to a fetch; None when nothing is fetched. For any thread."""
+        subscription = self._consumer and self._consumer._subscription.subscription  # noqa: SLF001
+        assignment = subscription and subscription.assignment
+        if not assignment:
+            return None
+        states = map(assignment.state_value, assignment.tps)
+        return max(
+            (state.timestamp for state in states if not state.paused and state.timestamp), default=None
+        )
+
     # -- fetching --
 
     async def chunks(self, timeout_s: float) -> list[Chunk]:

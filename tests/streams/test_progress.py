@@ -63,6 +63,31 @@ def test_waiting_for_a_service_is_unready_but_not_ill() -> None:
     assert len(progress.stalled(11 * LIMIT + 1)) == 1
 
 
+def test_a_service_is_waited_for_until_it_has_answered_everybody() -> None:
+    """One lane's answer says nothing of the others; a lane that has gone waits no more."""
+    progress = worker()
+    for lane in (0, 1, 2):
+        progress.waiting("broker", f"lane {lane} asked", lane=lane)
+
+    progress.answered("broker", 1, lane=0)
+    assert progress.unready(1) == ("waiting for the broker: lane 1 asked",)
+    progress.answered("broker", 2, lane=2)
+    assert progress.waits_for("broker")
+    progress.revoked(1)
+    assert not progress.waits_for("broker")
+    assert progress.unready(2) == ()
+
+
+def test_to_claim_again_and_again_is_no_progress() -> None:
+    """A lane that was caught up and cannot be claimed any more stalls like one that never was."""
+    progress = worker()
+    progress.claiming(0, 10)
+    progress.claiming(0, LIMIT)
+
+    assert progress.unready(LIMIT) == ("lane 0 is being claimed",)
+    assert len(progress.stalled(LIMIT + 11)) == 1
+
+
 def test_a_refused_lane_is_unready_but_not_ill() -> None:
     """It needs a person, not a restart."""
     progress = worker()
