@@ -66,7 +66,7 @@ class Kafka:
     partitions: Count = setting(
         8,
         "Partitions of every input topic, thus the number of lanes.",
-        because="it can be changed only offline, with `retarget repartition`",
+        because="it cannot change later: a person's lane, and all state there, follows from it",
     )
     replication: Annotated[int, whole(-1)] = setting(
         -1, "Copies of every topic that is created; -1: 3, or as many as there are brokers."

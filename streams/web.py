@@ -83,7 +83,8 @@ class WebServer:
     def _refusal(self, refused: OSError) -> str:
         if refused.errno == errno.EADDRINUSE:
             return (
-                f"web.port: {self._wanted} is in use on {self._host}; set another one, or 0 for any free one"
+                f"web.port: {self._wanted} is in use on {self._host}, perhaps by another worker; set another "
+                f"one, or 0 for any free one. Workers on one machine also need an app.worker_id each"
             )
         if refused.errno == errno.EACCES:
             return f"web.port: {self._wanted} needs rights this process has not; set one of 1024 or more"

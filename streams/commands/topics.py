@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 
-from retarget.errors import BadInput
 from streams.settings import Settings
 
 
@@ -32,24 +31,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[list[str], int]:
     from streams.kafka.address import address_of
-    from streams.kafka.creation import create_or_check
-    from streams.kafka.inventory import existing_topics
+    from streams.kafka.creation import check_topics, create_or_check
     from streams.topics import topic_specs
 
     kafka, address = settings.kafka, address_of(settings)
     specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic)
     if not only_check:
         return await create_or_check(address, specs, replication=kafka.replication), len(specs)
-    existing = await existing_topics(address)
-    problems = [
-        f"topic {spec.name} is missing; `retarget topics` creates it"
-        for spec in specs
-        if spec.name not in existing
-    ]
-    try:
-        await create_or_check(address, [spec for spec in specs if spec.name in existing])
-    except BadInput as bad:
-        problems += bad.problems
-    if problems:
-        raise BadInput(problems)
+    await check_topics(address, specs)
     return [], len(specs)

@@ -10,6 +10,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
+from streams.kafka.inventory import existing_topics
 from streams.topics import TopicSpec
 
 _REPLICAS: Final = 3
@@ -45,6 +46,25 @@ async def create_or_check(
     if problems:
         raise BadInput(problems)
     return created
+
+
+async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> None:
+    """Look whether all topics are as they must be, and create none.
+
+    Raises BadInput with a line for every topic that is not, Unreachable.
+    """
+    existing = await existing_topics(address)
+    problems = [
+        f"topic {spec.name} is missing; `retarget topics` creates it"
+        for spec in specs
+        if spec.name not in existing
+    ]
+    try:
+        await create_or_check(address, [spec for spec in specs if spec.name in existing])
+    except BadInput as bad:
+        problems += bad.problems
+    if problems:
+        raise BadInput(problems)
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:
@@ -99,7 +119,7 @@ def _counted(spec: TopicSpec, partitions: int) -> list[str]:
     line = (
         f"topic {spec.name} has {partitions} partitions, and kafka.partitions is {spec.partitions}: "
         f"input, journal and internal topics all need the same number; set kafka.partitions to it, "
-        f"or move the state with `retarget repartition`"
+        f"or let `retarget topics` make the topic anew while it is empty"
     )
     return [line]
 

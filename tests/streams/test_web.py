@@ -107,9 +107,10 @@ def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
 
-        assert refusal(host="127.0.0.1", port=port) == (
-            f"web.port: {port} is in use on 127.0.0.1; set another one, or 0 for any free one",
-        )
+        (line,) = refusal(host="127.0.0.1", port=port)
+
+    assert line.startswith(f"web.port: {port} is in use on 127.0.0.1, perhaps by another worker; ")
+    assert "app.worker_id" in line
 
 
 def test_an_address_of_another_machine_is_one_clear_line() -> None:
