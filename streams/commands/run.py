@@ -21,29 +21,36 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     """Work until SIGTERM or SIGINT."""
     import uvloop
 
-    from streams.logs import configure_logs
-
-    configure_logs(settings.log.format, settings.log.level)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work(settings))
     return 0
 
 
 async def work(settings: Settings) -> None:
-    """Open the store and work until told to stop.
+    """Look whether everything is as it must be, then work until told to stop.
 
     Raises BadInput and Unreachable before anything has started.
     """
+    from streams.collector import relieve
     from streams.kafka.address import address_of
+    from streams.kafka.creation import check_topics
     from streams.lanes.bundle import bundle_of
+    from streams.logs import configure_logs
     from streams.stores import open_store
+    from streams.topics import topic_specs
     from streams.worker import Worker
 
+    kafka, address = settings.kafka, address_of(settings)
     rules = load_rules([rules_dir(settings)], VOCABULARY)
-    bundle = bundle_of(settings, rules, settings.kafka.input_topics)
-    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+    bundle = bundle_of(settings, rules, kafka.input_topics)
+    await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
+    store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
     try:
-        await Worker(settings, bundle, store, address_of(settings)).run()
+        # Only now: what the libraries say of a service that is not there, the refusal says in one line.
+        configure_logs(settings.log.format, settings.log.level)
+        worker = Worker(settings, bundle, store, address)
+        relieve()
+        await worker.run()
     finally:
         await store.close()
 
