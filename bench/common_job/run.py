@@ -101,7 +101,8 @@ async def _all(
     programs: Sequence[Program],
     services: Services,
 ) -> list[Figures]:
-    jobs = {copies: await _job(peers, services, copies) for copies in (0, given.copies, given.peer_copies)}
+    wanted = {0, given.copies, given.peer_copies}
+    jobs = {copies: await _job(peers, services, copies) for copies in wanted}
     keep = [job.topic for job in jobs.values()]
     starts: dict[str, float] = {}
     found: list[Figures] = []
