@@ -26,6 +26,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     again_since: int | None = None  # the last decision that `again` let pass, when it stops this one
     released: bool = False
     trace: str | None = None
+    products: list[str] = []  # what a checkout or order is about
 
     @property
     def subject(self) -> Subject:

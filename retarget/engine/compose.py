@@ -9,8 +9,9 @@ from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
 from retarget.engine.quiet_hours import zone_name
-from retarget.journeys.model import Journey, Membership, Send
+from retarget.journeys.model import Consent, Journey, Membership, Product, Send
 from retarget.messages import Message, at_or_none
+from retarget.rules.model import Rule
 from retarget.times import DAY, format_time
 
 # A message without an expiry of its own can be called back for this long.
@@ -47,14 +48,13 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         anonymous_id=journey.anonymous_id,
         subject=candidate.subject,
         audience=candidate.audience_name or None,
-        products=[_product(journey, p) for p in products_of(journey, candidate)[:PRODUCTS_SHOWN]],
+        products=[_product(journey, candidate, p) for p in products_of(journey, candidate)[:PRODUCTS_SHOWN]],
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
         context=_context(journey, channel),
         purl=f"{policy.purl_base}{message_id}" if policy.purl_base and candidate.audience is None else None,
         purpose=rule.purpose,
-        legal_basis=(word.basis if word else None)
-        or ("consent" if rule.purpose == "marketing" else "contract"),
+        legal_basis=_legal_basis(rule, word),
         due=format_time(candidate.due),
         decided_at=format_time(candidate.now),
         expires_at=at_or_none(expires_at(candidate)),
@@ -67,6 +67,14 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
     )
 
 
+def _legal_basis(rule: Rule, word: Consent | None) -> str:
+    if rule.purpose != "marketing":
+        return "contract"
+    if word is None:
+        return "assumed"
+    return word.basis or "consent"
+
+
 def expires_at(candidate: Candidate) -> int | None:
     """When the message is worth nothing any more."""
     lasts = candidate.audience.expires if candidate.audience is not None else candidate.rule.expires
@@ -74,7 +82,7 @@ def expires_at(candidate: Candidate) -> int | None:
 
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
-    """The products a message is about: the subject's, or what is in the cart, or the latest ones seen."""
+    """The products a message is about: the subject's, what is in the cart or order, or the latest seen."""
     kind, subject = candidate.rule.subject, candidate.subject_id
     if kind == "product":
         return [subject]
@@ -82,7 +90,7 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
         return sorted(journey.carts.get(subject, ()))
     if kind == "category":
         return _latest(journey, subject)
-    return _latest(journey, None) if kind == "person" else []
+    return _latest(journey, None) if kind == "person" else candidate.products
 
 
 def _latest(journey: Journey, category: str | None) -> list[str]:
@@ -91,12 +99,13 @@ def _latest(journey: Journey, category: str | None) -> list[str]:
     return [name for _, name in sorted(seen, reverse=True)[:PRODUCTS_SHOWN]]
 
 
-def _product(journey: Journey, product_id: str) -> dict[str, Any]:
-    found = journey.products.get(product_id)
-    if found is None:
-        return {"product_id": product_id}
+def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[str, Any]:
+    found = journey.products.get(product_id, Product())
+    in_cart = candidate.rule.subject == "cart"
+    line = journey.carts.get(candidate.subject_id, {}).get(product_id) if in_cart else None
     shown: dict[str, Any] = {
         "product_id": product_id,
+        "quantity": line.quantity if line is not None else None,
         "name": found.name,
         "category": found.category,
         "price": found.price,

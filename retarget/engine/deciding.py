@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from retarget.engine import compose, endings
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
@@ -14,17 +16,18 @@ from retarget.rules.scene import Scene
 from retarget.times import format_time
 
 
-class Occasion:
+class Occasion(msgspec.Struct, kw_only=True, gc=False):
     """What has come due: a step of a rule about a subject, by which episode and on what evidence."""
 
-    __slots__ = ("compiled", "due", "episode", "evidence", "number", "state", "subject", "trace")
-
-    def __init__(  # noqa: PLR0913 - one plain value, made at the hottest place: no builder, no dictionary
-        self, compiled: Compiled, subject: str, episode: str, due: int, *, number: int = 1,
-        evidence: list[str], trace: str | None = None, state: str = "",
-    ) -> None:  # fmt: skip
-        self.compiled, self.subject, self.episode, self.due = compiled, subject, episode, due
-        self.number, self.evidence, self.trace, self.state = number, evidence, trace, state
+    compiled: Compiled
+    subject: str
+    episode: str
+    due: int
+    number: int = 1
+    evidence: list[str]
+    trace: str | None = None
+    state: str = ""
+    products: list[str] = []
 
 
 class Decided:
@@ -67,7 +70,7 @@ def _candidates(
     base = Candidate(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=at, now=now, evidence=occasion.evidence, closed=closed, again_since=barred,
-        trace=occasion.trace,
+        trace=occasion.trace, products=occasion.products,
     )  # fmt: skip
     found = [base] if step.channels else []
     if step.audience is not None:
@@ -89,7 +92,8 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
     candidate = Candidate(
         rule=rule, number=deferred.step, step=rule.steps[deferred.step - 1], subject_id=deferred.subject,
         episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
-        evidence=deferred.evidence, closed=deferred.closed or known, released=True,
+        evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
+        products=deferred.products,
     )  # fmt: skip
     _settle(journey, candidate, moment)
 
@@ -116,6 +120,8 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             episode=candidate.episode,
             step=candidate.number,
             due=candidate.due,
+            trace=candidate.trace,
+            products=candidate.products,
             evidence=candidate.evidence,
         )
     )

@@ -14,6 +14,7 @@ from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
 from retarget.rules.scene import Scene
+from retarget.rules.subjects import carried
 from retarget.rules.subjects import product as products_in
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -157,6 +158,14 @@ class Engine:
         self._rearm(journey, moment)
         return decided
 
+    def abandon(self, journey: Journey, due: int, moment: Moment) -> None:
+        """Give up all that is due by `due`: a rule could not stand it, and would not the next time."""
+        for rule, by_subject in list(journey.episodes.items()):
+            for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
+                episodes.close(journey, rule, subject)
+        journey.deferred = [d for d in journey.deferred if d.release > due]
+        self._rearm(journey, moment)
+
     def _due(self, journey: Journey, due: int) -> list[tuple[int, int, str, str, bool]]:
         rules = self.matcher.rules
         found = [
@@ -196,8 +205,9 @@ def _occasion(
     compiled: Compiled, subject: str, event: Touchpoint, evidence: list[str], state: str = ""
 ) -> Occasion:
     return Occasion(
-        compiled, subject, event.id or "", event.time, evidence=list(evidence), trace=event.trace, state=state
-    )
+        compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
+        trace=event.trace, state=state, products=carried(compiled.rule.subject, event),
+    )  # fmt: skip
 
 
 def remnant(journey: Journey, matcher: Matcher) -> Journey | None:

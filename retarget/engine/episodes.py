@@ -10,6 +10,7 @@ from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
 from retarget.rules.matcher import Compiled, Touch
 from retarget.rules.scene import Scene
+from retarget.rules.subjects import carried
 from retarget.touchpoints import Touchpoint
 
 # The opening event and the latest touches: enough to explain, small enough to keep.
@@ -31,31 +32,35 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
                 continue
         episode = journey.episodes.get(rule.name, {}).get(subject)
         if episode is not None:
-            _touch_open(episode, event, quiet.after, restarts=touch.touches)
+            _touch_open(episode, event, compiled, restarts=touch.touches)
         elif touch.opens:
-            _open(journey, rule.name, subject, event, quiet.after, moment)
+            _open(journey, compiled, subject, event, moment)
 
 
-def _open(journey: Journey, rule: str, subject: str, event: Touchpoint, after: int, moment: Moment) -> None:
-    due = event.time + after
+def _open(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
+    assert compiled.quiet is not None  # only quiet rules open at a touch
+    due = event.time + compiled.quiet.after
     opened = Episode(
-        event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""]
-    )
-    journey.episodes.setdefault(rule, {})[subject] = opened
+        event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""],
+        trace=event.trace, products=carried(compiled.rule.subject, event),
+    )  # fmt: skip
+    journey.episodes.setdefault(compiled.name, {})[subject] = opened
     moment.arm(journey, due)
 
 
-def _touch_open(episode: Episode, event: Touchpoint, after: int, *, restarts: bool) -> None:
+def _touch_open(episode: Episode, event: Touchpoint, compiled: Compiled, *, restarts: bool) -> None:
     episode.counts[event.type] = episode.counts.get(event.type, 0) + 1
     if not restarts:
         return
+    episode.trace = event.trace or episode.trace
+    episode.products = carried(compiled.rule.subject, event) or episode.products
     episode.evidence.append(event.id or "")
     if len(episode.evidence) > EVIDENCE_KEPT:
         del episode.evidence[1]
     if event.time > episode.touched:
         episode.touched = event.time
-        if episode.step == 1:
-            episode.due = event.time + after
+        if episode.step == 1 and compiled.quiet is not None:
+            episode.due = event.time + compiled.quiet.after
 
 
 def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> None:
@@ -70,8 +75,9 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     goes_on, shift = met or number > 1, 0
     if met:
         occasion = Occasion(
-            compiled, subject, episode.opened_by, due, number=number, evidence=list(episode.evidence)
-        )
+            compiled=compiled, subject=subject, episode=episode.opened_by, due=due, number=number,
+            evidence=list(episode.evidence), trace=episode.trace, products=episode.products,
+        )  # fmt: skip
         decided = decide(journey, occasion, scene, moment)
         goes_on, shift = decided.goes_on, decided.shift
     _move_on(journey, compiled, subject, episode, moment, goes_on=goes_on, shift=shift)
@@ -109,6 +115,7 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
         return
     decided = decide(journey, occasion, scene, moment)
     if decided.goes_on and len(rule.steps) > 1:
-        episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence)
+        episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence,
+                          trace=event.trace, products=occasion.products)  # fmt: skip
         journey.episodes.setdefault(rule.name, {})[subject] = episode
         _move_on(journey, compiled, subject, episode, moment, goes_on=True, shift=decided.shift)

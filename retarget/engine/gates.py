@@ -12,8 +12,8 @@ from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.messages import GateRecord, Outcome
 
-# A person sees these when they look; the night does not matter.
-SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail"})
+# Nobody is woken by these: a person sees them when they look, on the page in front of them even.
+SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail", "onsite"})
 EVERYTHING: Final = "all"
 
 

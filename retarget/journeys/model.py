@@ -54,6 +54,8 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     decided: int = 0  # when step 1 was decided
     counts: dict[str, int] = {}  # events of each type since it opened
     evidence: list[str] = []  # the opening event and the latest touches
+    trace: str | None = None  # of the latest touch that had one
+    products: list[str] = []  # of a checkout or an order, which no cart holds any more
 
 
 class Deferred(msgspec.Struct, array_like=True, gc=False):
@@ -67,6 +69,8 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     due: int
     closed: bool = False
     evidence: list[str] = []
+    trace: str | None = None
+    products: list[str] = []
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):

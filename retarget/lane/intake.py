@@ -14,6 +14,8 @@ from retarget.touchpoints import IMPERSONAL, Touchpoint
 
 Decode = Callable[[bytes], Touchpoint]
 _encoder: Final = msgspec.json.Encoder()
+# A dead letter must fit into its topic; the place in the input says where the whole record is.
+RAW_KEPT: Final = 2 * 1024 * 1024
 # So much of an error's text goes into its dead letter.
 DETAIL: Final = 300
 
@@ -62,27 +64,42 @@ class Intake:
 
     def _dead(self, topic: str, offset: int, timestamp: int, raw: bytes, problem: Rejected) -> bytes:
         time = format_time(timestamp) if timestamp >= 0 else None
-        text = base64.b64encode(raw).decode()
-        letter = DeadLetter(problem.reason, problem.detail, topic, self._partition, offset, time, text)
+        text = base64.b64encode(raw[:RAW_KEPT]).decode()
+        cut = f"; the first {RAW_KEPT:,} of {len(raw):,} bytes" if len(raw) > RAW_KEPT else ""
+        letter = DeadLetter(problem.reason, problem.detail + cut, topic, self._partition, offset, time, text)
         return _encoder.encode(letter)
 
 
 class DeadLetter(msgspec.Struct):
-    """A record that could not be used: where it stood, why, and its bytes in base64."""
+    """A record that could not be used: where it stood, why, and its bytes in base64.
+
+    A rule that fails at the end of a wait has no record: topic `wait`, offset -1, no bytes.
+    """
 
     reason: RejectReason
     detail: str
     topic: str
-    partition: int | None
+    partition: int
     offset: int
     time: str | None
     raw: str
     schema: int = 1
 
 
-def failed(event: Touchpoint, topic: str, offset: int, error: Exception) -> bytes:
-    """The dead letter of an event that a rule could not stand; the journey keeps what the event told it."""
-    detail = f"{type(error).__name__}: {error}"[:DETAIL]
+def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> bytes:
+    """The dead letter of an event that a rule could not stand; the journey keeps what the event told it.
+
+    `place` is topic, partition and offset.
+    """
     raw = base64.b64encode(_encoder.encode(event)).decode()
-    time = format_time(event.time)
-    return _encoder.encode(DeadLetter("rule_failed", detail, topic, None, offset, time, raw))
+    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(event.time), raw))
+
+
+def failed_wait(due: int, partition: int, error: Exception) -> bytes:
+    """The dead letter of a wait at whose end a rule failed."""
+    place = ("wait", partition, -1)
+    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(due), ""))
+
+
+def _detail(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"[:DETAIL]

@@ -15,7 +15,7 @@ from retarget.engine.moment import Moment, Result
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.hold import Held, Hold
-from retarget.lane.intake import Arrival, failed
+from retarget.lane.intake import Arrival, failed, failed_wait
 from retarget.lane.waits import Waits
 from retarget.touchpoints import Touchpoint
 
@@ -54,9 +54,12 @@ class Batch:
 class Lane:
     """One partition's clock, hold, waits and journeys; its owner loads what `needs` names before `work`."""
 
-    def __init__(self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool) -> None:
+    def __init__(
+        self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool, partition: int = 0
+    ) -> None:
         self._engine, self._policy, self._lateness = engine, policy, lateness
         self._now_is_clock = now_is_clock
+        self.partition = partition
         self.clock = NEVER
         self.hold = Hold(engine.matcher.ending_types)
         self.waits = Waits()
@@ -119,7 +122,9 @@ class _Run:
             self._move_to(target)
         if event is None:
             if arrival.dead is not None:
-                self._batch.results.append(Result("dead", "", "", arrival.dead))
+                self._batch.results.append(
+                    Result("dead", "", f"{arrival.topic}-{arrival.offset}", arrival.dead)
+                )
                 self._moment.counts["dead", arrival.reason] += 1
         elif event.time > lane.clock:
             self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
@@ -186,8 +191,7 @@ class _Run:
                 self._repeats += 1
         except Exception as error:  # noqa: BLE001 - one event that a rule fails on must not stop the lane
             self._batch.changed[person] = journey
-            self._batch.results.append(Result("dead", "", person, failed(event, topic, offset, error)))
-            moment.counts["dead", "rule_failed"] += 1
+            self._set_aside(person, failed(event, (topic, self._lane.partition, offset), error))
         if moment.armed:
             self._arm()
 
@@ -198,12 +202,20 @@ class _Run:
             return
         self._woken.add(person)
         self._batch.changed[person] = journey
-        if self._engine.wake(journey, due, moment):
-            self._batch.lateness.append(max(moment.now - due, 0))
+        try:
+            if self._engine.wake(journey, due, moment):
+                self._batch.lateness.append(max(moment.now - due, 0))
+        except Exception as error:  # noqa: BLE001 - nor one wait
+            self._engine.abandon(journey, due, moment)
+            self._set_aside(person, failed_wait(due, self._lane.partition, error))
         if moment.forgotten:
             self._forget()
         if moment.armed:
             self._arm()
+
+    def _set_aside(self, person: str, letter: bytes) -> None:
+        self._batch.results.append(Result("dead", "", person, letter))
+        self._moment.counts["dead", "rule_failed"] += 1
 
     def _arm(self) -> None:
         for due, person in self._moment.armed:

@@ -48,6 +48,15 @@ def order(event: Touchpoint) -> list[str]:
     return [event.id or ""] if event.type == "purchase" else []
 
 
+# What these are about stands in their events alone.
+CARRIED: Final = frozenset({"checkout", "order"})
+
+
+def carried(kind: str, event: Touchpoint) -> list[str]:
+    """The products that an episode must remember from its event."""
+    return product(event) if kind in CARRIED else []
+
+
 OF: Final[Mapping[str, Callable[[Touchpoint], list[str]]]] = {
     "person": person,
     "product": product,

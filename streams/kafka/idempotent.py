@@ -25,7 +25,8 @@ class IdempotentLog(LaneOnKafka):
     async def claim(self) -> None:
         """See LaneLog."""
         await self._replace_producer()
-        token = secrets.token_hex(16)
+        end = await self._reader.end(self._journal, self._lane)
+        token = journal.claim_token(end, secrets.token_hex(16))
         async with self._owned() as producer, asyncio.timeout(self._deadline_s):
             offsets = await send(producer, [self._journaled(JournalRecord(sequence=0, claim=token))])
             self._token, self._next = token, self._offset(offsets) + 1

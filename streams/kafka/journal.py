@@ -27,19 +27,28 @@ def decode(record: Record) -> JournalRecord:
         ) from error
 
 
+def claim_token(end: int, secret: str) -> str:
+    """The token of a claim that is made when the journal ends at offset `end`."""
+    return f"{end}-{secret}"
+
+
+def _number(token: str) -> int:
+    return int(token.partition("-")[0]) if token else -1
+
+
 class Arbiter:
     """Reads a journal from some offset on and keeps the records that count.
 
-    A record counts when the newest claim before it is its writer's. A claim counts at its first appearance,
-    and of two records with one sequence the first: a broker without idempotent producers may write either
-    twice.
+    A record counts when the newest claim before it is its writer's. Claims are numbered by where the journal
+    ended when they were made, and one that is not above all before it is void: a broker without idempotent
+    producers may write a claim again, much later, and whoever reads from the middle must not take it for new.
+    Of two records with one sequence the first counts, for the same reason.
     """
 
     def __init__(self, after: int) -> None:
         """Start behind offset `after` - 1, which holds a record that counts (nothing does at 0)."""
         self.owner = ""
         self._after = after
-        self._claims: set[str] = set()
         self._kept: list[tuple[int, JournalRecord]] = []
         self._acknowledged = 0
 
@@ -58,8 +67,7 @@ class Arbiter:
         return History(self._kept, self._acknowledged)
 
     def _claim(self, token: str) -> None:
-        if token not in self._claims:
-            self._claims.add(token)
+        if _number(token) > _number(self.owner):
             self.owner = token
 
     def _keep(self, offset: int, record: JournalRecord) -> None:

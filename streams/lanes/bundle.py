@@ -32,9 +32,10 @@ class Bundle(NamedTuple):
     now_is_clock: bool
     decoders: Mapping[str, Decode]
 
-    def lane(self) -> Lane:
+    def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
-        return Lane(Engine(self.matcher), self.policy, self.lateness, now_is_clock=self.now_is_clock)
+        engine = Engine(self.matcher)
+        return Lane(engine, self.policy, self.lateness, now_is_clock=self.now_is_clock, partition=partition)
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""

@@ -69,7 +69,7 @@ class LaneRunner:
         self._reset()
 
     def _reset(self) -> None:
-        self.lane: Lane = self._bundle.lane()
+        self.lane: Lane = self._bundle.lane(self._number)
         self._positions = Positions()
         self._sequence = 0
         self._gathering.forget()

@@ -64,6 +64,8 @@ def slot(tag: str) -> int:
 def _lane_tag(app_id: str, lanes: int, lane: int) -> str:
     if not app_id or "{" in app_id or "}" in app_id:
         raise ValueError(f"app id {app_id!r} cannot name keys: it must be non-empty and without braces")
+    if not 0 <= lane < lanes:
+        raise ValueError(f"there is no lane {lane} among {lanes}")
     middle = (2 * lane + 1) * SLOTS // (2 * lanes)
     tolerance = SLOTS // (32 * lanes)  # of a lane's share: exact would take 16,384 tries, this a few hundred
     wanted = range(middle - tolerance, middle + tolerance + 1)

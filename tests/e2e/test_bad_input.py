@@ -111,7 +111,6 @@ async def test_a_dead_letter_does_not_move_the_clock(stage: Stage) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.xfail(reason="its bytes in base64 exceed what one record may have, and the lane stands still")
 async def test_a_record_too_large_for_its_own_dead_letter(store: EmbeddedStore, tmp_path: Path) -> None:
     """The topics that we create take records of 4 MiB; none of them may stop a lane."""
     with EmbeddedBroker(folder=tmp_path) as broker:

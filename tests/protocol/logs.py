@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from retarget.errors import LaneRefused
-from streams.kafka.journal import Arbiter
+from streams.kafka.journal import Arbiter, claim_token
 from streams.ports import Fenced, History, JournalRecord, Output, Record
 from streams.topics import JOURNAL
 from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
@@ -100,7 +100,8 @@ class IdempotentModel(ModelLog):
     async def claim(self) -> None:
         """See LaneLog."""
         self._claimed = False
-        token = f"claim-{len(self._tokens)}"
+        end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))
+        token = claim_token(end, f"claim-{len(self._tokens)}")
         self._tokens.append(token)
         offset = await self._append("claim", journaled(JournalRecord(sequence=0, claim=token)))
         self._token, self._next, self._claimed = token, offset + 1, True

@@ -122,19 +122,13 @@ class Scheduler:
             found.append(Fault.LOSE_REQUEST)
         if operation.changes:
             found += _OF_CHANGES
-            found += self._repeats_of(operation)
+            if self.world.setup.mode == "idempotent":
+                found += _REPEATS  # a transactional producer numbers its requests
         if self.world.images.now.sequence:
             found += (Fault.FAIL_OVER_1, Fault.FAIL_OVER_3, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
         return tuple(found)
-
-    def _repeats_of(self, operation: Operation) -> tuple[Fault, ...]:
-        if self.world.setup.mode == "transactional":
-            return ()  # its producer's requests are numbered
-        if operation.name == "claim" and not self.world.setup.late_claims:
-            return (Fault.TWICE,)
-        return tuple(_REPEATS)
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
         self._tell(f"-- {fault.name}")

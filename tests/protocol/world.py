@@ -30,7 +30,6 @@ class Setup(NamedTuple):
 
     mode: Mode
     shape: Shape
-    late_claims: bool = False  # a claim that was answered may arrive once more, much later
 
 
 class ModelWall:
