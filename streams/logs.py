@@ -21,6 +21,8 @@ PERSONAL: Final = frozenset(
 WITHHELD: Final = "(withheld)"
 # Below a warning they speak about each fetch and each heartbeat of the group.
 _QUIET: Final = ("aiohttp", "aiokafka", "faust", "mode")
+# Services of Faust's kind speak of each start and stop under the name of their module.
+_FAUST_PARTS: Final = "streams.transport"
 _PAUSE_S: Final = 10.0
 
 
@@ -36,7 +38,7 @@ def configure_logs(
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for name in _QUIET:
+    for name in (*_QUIET, _FAUST_PARTS):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
 
 

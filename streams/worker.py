@@ -17,7 +17,7 @@ from retarget.errors import LaneRefused
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.lanes.bundle import Bundle
 from streams.lanes.feed import ShellFeed
-from streams.lanes.limits import Limits
+from streams.lanes.limits import limits_of
 from streams.lanes.reporting import LaneReport
 from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
@@ -37,6 +37,8 @@ log: Final = logging.getLogger("retarget.worker")
 
 # A lane has this long to finish its batch when it is taken away; the next claim repairs what is cut off.
 _DRAIN_SECONDS: Final = 8.0
+# Without a broker no batch can be finished.
+_HOPELESS_SECONDS: Final = 0.5
 _SWITCHES_EVERY: Final = 0.5
 
 
@@ -74,6 +76,7 @@ class Worker:
         self._lanes: dict[int, _OwnedLane] = {}
         self._pauses: Mapping[str, int] = {}
         self._stack = AsyncExitStack()
+        self._worker_id = settings.app.worker_id or socket.gethostname()
         self._shell = self._build_shell(alone=alone)
         self.web = WebServer(
             self.registry, self.progress, host=settings.web.host, port=settings.web.port, now=monotonic_ms
@@ -81,13 +84,12 @@ class Worker:
 
     def _build_shell(self, *, alone: bool) -> Shell:
         settings = self._settings
-        worker_id = settings.app.worker_id or socket.gethostname()
         return create_shell(
             app_id=settings.app.id,
             bootstrap=settings.kafka.bootstrap,
             topics=self._topics,
             read=ReadSettings(
-                worker_id=worker_id, alone=alone, read_committed=settings.kafka.emit == "transactional"
+                worker_id=self._worker_id, alone=alone, read_committed=settings.kafka.emit == "transactional"
             ),
             on_assigned=self._assigned,
             on_revoked=self._revoked,
@@ -112,7 +114,10 @@ class Worker:
         """Work until SIGTERM or SIGINT; raises what crashed it."""
         async with self._stack:
             await self._open()
+            name, engine = self._worker_id, self._settings.app.id
+            log.info("worker %s of engine %s, pages on port %d", name, engine, self.web.port)
             await self._shell.run()
+        log.info("worker %s has stopped", name)
 
     async def _open(self) -> None:
         """Everything around the lanes. Raises Unreachable and BadInput."""
@@ -191,7 +196,8 @@ class Worker:
             owned.runner.stop()
             owned.feed.wake()
         if taken:
-            _, late = await asyncio.wait([o.task for o in taken.values()], timeout=_DRAIN_SECONDS)
+            within = _HOPELESS_SECONDS if self.progress.waits_for("broker") else _DRAIN_SECONDS
+            _, late = await asyncio.wait([o.task for o in taken.values()], timeout=within)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
@@ -234,16 +240,3 @@ class Worker:
             if known.claimed:
                 self.progress.behind(number, monotonic_ms(), lag=self._lag(number))
         self._silence.look(self._shell.answered_at(), time.time_ns() // 1_000_000)
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How much lanes take at once, by the settings."""
-    batch = settings.batch
-    return Limits(
-        records=batch.records,
-        persons=batch.persons,
-        waits=batch.waits,
-        wait=batch.wait,
-        idle=settings.clock.idle_after,
-        cached=batch.cached_persons,
-    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from streams.lanes.observer import Cause
+from streams.settings import Settings
 
 
 class Limits(NamedTuple):
@@ -16,6 +17,19 @@ class Limits(NamedTuple):
     wait: int = 30
     idle: int = 1_000
     cached: int = 50_000
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How much lanes take at once, by the settings."""
+    batch = settings.batch
+    return Limits(
+        records=batch.records,
+        persons=batch.persons,
+        waits=batch.waits,
+        wait=batch.wait,
+        idle=settings.clock.idle_after,
+        cached=batch.cached_persons,
+    )
 
 
 class Reclaim(Exception):

@@ -34,7 +34,9 @@ class LaneReport(Observer):
             self._level_of(cause),
             "claiming lane %d: %s",
             self._lane,
-            detail or cause,
+            f"{detail}; if this goes on, two workers have one app.worker_id, or two engines one app.id"
+            if cause == "fenced"
+            else detail or cause,
             extra={"lane": self._lane, "cause": cause},
         )
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 
 _KAFKA_PORT = 9092
+_GOODBYE_S = 3.0
 
 
 class _ToldThread(WorkerThread):
@@ -123,7 +124,13 @@ class ChunkThread(AIOKafkaConsumerThread):
         if self._consumer is not None and self.leaves:
             # aiokafka lets a static member never leave; without the id it says goodbye by its member id.
             self._consumer._coordinator._group_instance_id = None  # noqa: SLF001
-        await super().on_thread_stop()
+        # Without a broker there is nobody to say goodbye to, and aiokafka's own way out stumbles over fetches
+        # that it cancels: their CancelledError would end this thread before it has told that it stops.
+        with suppress(asyncio.CancelledError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_S):
+                await super().on_thread_stop()
+        if self._consumer is not None:
+            await self._consumer._client.close()  # noqa: SLF001 - harmless when it is closed already
 
     def close(self) -> None:
         """Do nothing: `on_thread_stop` closes the consumer, in the loop that it belongs to."""

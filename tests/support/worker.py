@@ -24,16 +24,23 @@ class Page(NamedTuple):
     text: str
 
 
-def command(*words: str, settings: Sequence[str] = ()) -> list[str]:
+def command(*words: str, settings: Sequence[str] = (), module: str = "streams") -> list[str]:
     """A command of retarget in a process of its own."""
     flags = [part for one in settings for part in ("--set", one)]
-    return [sys.executable, "-m", "streams", *words, *flags]
+    return [sys.executable, "-m", module, *words, *flags]
 
 
-def started(folder: Path, name: str, settings: Sequence[str], *, port: int | None = None) -> WorkerProcess:
+def started(
+    folder: Path,
+    name: str,
+    settings: Sequence[str],
+    *,
+    words: Sequence[str] = ("run",),
+    module: str = "streams",
+) -> WorkerProcess:
     """A worker that has just been started; whoever starts it kills it."""
-    port = port or free_port()
-    argv = command("run", settings=(f"web.port={port}", f"app.worker_id={name}", *settings))
+    port = free_port()
+    argv = command(*words, settings=(f"web.port={port}", f"app.worker_id={name}", *settings), module=module)
     environ = {name: "" for name in os.environ if name.startswith("RETARGET_")}
     log = folder / f"{name}.{port}.log"
     worker = WorkerProcess(name, argv, port=port, log=log, env={**environ, "PYTHONPATH": str(ROOT)})
