@@ -7,10 +7,10 @@ PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test demo lint format types contracts check clean
+.PHONY: help setup test test-slow demo lint format types contracts check clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
 
 setup: $(STAMP) ## the virtual environment, with the command .venv/bin/retarget
 
@@ -22,6 +22,9 @@ $(STAMP): pyproject.toml
 
 test: setup ## all tests; those whose servers are missing are skipped with the reason
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-slow: setup ## the long ones: chaos on real parts, every pair of faults, all public data sets (an hour)
+	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
 
 demo: setup ## a shop, a broker, a store and the engine on this machine (DEMO_ARGS="--seconds 20")
 	$(BIN)/retarget demo $(DEMO_ARGS)
