@@ -86,18 +86,9 @@ class InputMetrics:
         self.duplicate = make.counter(
             "retarget_events_duplicate", "Events whose id was known, so that they changed nothing.", "lane"
         )
-        self.forwarded = make.counter(
-            "retarget_events_forwarded",
-            "Events sent on to the lane of their person; their key was another.",
-            "lane",
-        )
         self.dead_letters = _from_zero(
             make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
             get_args(RejectReason),
-        )
-        self.merges = make.counter("retarget_merges", "Anonymous people joined to known ones.")
-        self.merge_doubles = make.counter(
-            "retarget_merge_doubles", "Messages that both sides of a merge had been sent before it."
         )
 
 
@@ -170,11 +161,12 @@ class LaneMetrics:
         self.lag_seconds = make.gauge(
             "retarget_lane_lag_seconds", "Wall clock minus the lane's clock.", "lane"
         )
-        self.waits = make.gauge("retarget_lane_waits", "Waits that have not ended yet.", "lane")
+        self.waits = make.gauge(
+            "retarget_lane_waits", "Waits of the near future, as far as they are loaded.", "lane"
+        )
         self.held = make.gauge(
             "retarget_lane_held_events", "Events held until the clock reaches them.", "lane"
         )
-        self.unconfirmed = make.gauge("retarget_lane_unconfirmed_batches", "Batches under way.", "lane")
         self.claims = _from_zero(
             make.counter(
                 "retarget_lane_claims",
@@ -197,7 +189,7 @@ class LaneMetrics:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
-            self.waits, self.held, self.unconfirmed,
+            self.waits, self.held,
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))

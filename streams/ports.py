@@ -1,7 +1,8 @@
-"""What a lane needs from the outside: a store for its image, a log for its journal and outputs, a feed of records.
+"""What a lane needs from the outside: a store for its image, a log for journal and outputs, a feed.
 
-Each port is small and states its promise; the real parts are in `streams.stores` and `streams.kafka`, the models for
-fault tests beside the tests. Lanes await nothing but these, so a scheduler can stop them at any external operation.
+Each port is small and states its promise; the real parts are in `streams.stores` and `streams.kafka`, the
+models for fault tests beside the tests. Lanes await nothing but these, so a scheduler can stop them at any
+external operation.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ class Output(NamedTuple):
 
 
 class LaneImage(NamedTuple):
-    """What the store holds of a lane besides journeys and waits; sequence 0 and empty meta when it holds nothing."""
+    """What the store holds of a lane besides journeys and waits; sequence 0, no meta: nothing yet."""
 
     sequence: int
     meta: bytes
@@ -63,10 +64,10 @@ class JourneyStore(Protocol):
         """The stored sequence and meta of a lane. Raises UnknownOutcome when no answer came."""
 
     async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
-        """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at, atomically."""
+        """The journeys of `persons`, in order, None for the unknown; atomically with the sequence read at."""
 
     async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
-        """At most `limit` waits with after < due <= until as (due, person) in that order, with the sequence read at.
+        """At most `limit` waits with after < due <= until, as (due, person) in order, and the sequence.
 
         When the limit cuts inside one due time, the rest of that due time is included.
         """

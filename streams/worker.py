@@ -18,6 +18,7 @@ from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.lanes.bundle import Bundle
 from streams.lanes.feed import ShellFeed
 from streams.lanes.limits import limits_of
+from streams.lanes.observer import Cause
 from streams.lanes.reporting import LaneReport
 from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
@@ -74,6 +75,7 @@ class Worker:
         self._silence = Silence(self.progress, self._metrics)
         self._watchdog = Watchdog(self.progress, self._look, stalled_after=settings.web.stalled_after)
         self._lanes: dict[int, _OwnedLane] = {}
+        self._joined = False
         self._pauses: Mapping[str, int] = {}
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
@@ -143,13 +145,15 @@ class Worker:
     # -- lanes --
 
     async def _assigned(self, numbers: set[int]) -> None:
+        cause: Cause = "rebalance" if self._joined else "start"
+        self._joined = True
         self.progress.joined()
         self._silence.over()
         for number in sorted(numbers - self._lanes.keys()):
             self.progress.assigned(number, monotonic_ms())
-            self._lanes[number] = self._own(number)
+            self._lanes[number] = self._own(number, cause)
 
-    def _own(self, number: int) -> _OwnedLane:
+    def _own(self, number: int, cause: Cause) -> _OwnedLane:
         settings = self._settings
         most = 2 * settings.batch.records
         feed = ShellFeed(self._shell, number, self._topics, most)
@@ -169,7 +173,7 @@ class Worker:
             pauses=lambda: self._pauses,
             observer=report,
         )
-        task = asyncio.create_task(self._run(number, runner, report, kafka_log))
+        task = asyncio.create_task(self._run(number, runner, report, kafka_log, cause))
         return _OwnedLane(feed, runner, report, task)
 
     async def _run(
@@ -178,9 +182,10 @@ class Worker:
         runner: LaneRunner,
         report: LaneReport,
         kafka_log: TransactionalLog | IdempotentLog,
+        cause: Cause,
     ) -> None:
         try:
-            await runner.run()
+            await runner.run(cause)
         except LaneRefused as refused:
             report.refused(str(refused))
         except Exception as error:

@@ -121,7 +121,6 @@ def _intake(board: dashboard.Dashboard) -> dashboard.Dashboard:
                 applied=_rate("retarget_events_applied_total"),
                 late=_rate("retarget_events_late_total"),
                 duplicate=_rate("retarget_events_duplicate_total"),
-                forwarded=_rate("retarget_events_forwarded_total"),
             )
         )
         .with_panel(
@@ -143,15 +142,6 @@ def _intake(board: dashboard.Dashboard) -> dashboard.Dashboard:
                     "ops",
                     reason=_rate("retarget_dead_letters_total", "reason"),
                 )
-            )
-        )
-        .with_panel(
-            _chart(
-                "Merges",
-                "Anonymous people who became known.",
-                "ops",
-                merges=_rate("retarget_merges_total"),
-                doubles=_rate("retarget_merge_doubles_total"),
             )
         )
         .with_panel(
@@ -259,11 +249,10 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_panel(
             _chart(
                 "Held and waiting",
-                "Events held, waits pending, batches under way.",
+                "Events held, waits of the near future.",
                 "short",
                 held="sum(retarget_lane_held_events)",
                 waits="sum(retarget_lane_waits)",
-                unconfirmed="sum(retarget_lane_unconfirmed_batches)",
             )
         )
         .with_panel(

@@ -88,9 +88,8 @@ class LaneRunner:
         """Finish the batch at hand and return from `run`."""
         self._stopping = True
 
-    async def run(self) -> None:
+    async def run(self, cause: Cause = "start") -> None:
         """Claim and work until stopped. Raises LaneRefused when journal and store contradict each other."""
-        cause: Cause = "start"
         detail, patience = "", Patience(self._wall)
         while not self._stopping:
             try:

@@ -16,11 +16,11 @@ def page(registry: CollectorRegistry) -> list[str]:
 def test_two_workers_in_one_process_do_not_share_their_metrics() -> None:
     """The registry is the caller's; nothing is registered anywhere else."""
     first, second = CollectorRegistry(), CollectorRegistry()
-    Metrics(first).input.merges.inc()
+    Metrics(first).lane.replayed.inc()
     Metrics(second)
 
-    assert "retarget_merges_total 1.0" in page(first)
-    assert "retarget_merges_total 0.0" in page(second)
+    assert "retarget_replayed_batches_total 1.0" in page(first)
+    assert "retarget_replayed_batches_total 0.0" in page(second)
 
 
 def test_one_registry_takes_the_metrics_once() -> None:

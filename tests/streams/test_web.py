@@ -50,10 +50,10 @@ def pages(*paths: str, given: Callable[[Worker], object]) -> list[tuple[int, str
 
 def test_metrics_are_what_prometheus_reads() -> None:
     """The page is in the text format and holds our metrics."""
-    ((status, kind, body),) = pages("/metrics", given=lambda worker: worker.metrics.input.merges.inc(3))
+    ((status, kind, body),) = pages("/metrics", given=lambda worker: worker.metrics.lane.replayed.inc(3))
 
     assert (status, kind) == (200, "text/plain")
-    assert "retarget_merges_total 3.0" in body
+    assert "retarget_replayed_batches_total 3.0" in body
 
 
 def test_a_worker_that_gets_on_is_healthy_and_ready() -> None:
