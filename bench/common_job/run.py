@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import platform
+import subprocess
 import sys
 import tempfile
 import time
@@ -178,12 +179,24 @@ def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:
     versions = {name: version(name) for name in names}
     return Report(
         machine=machine_text(),
-        versions={"python": platform.python_version(), "kafka": VERSION, "store": Path(store_binary()).name}
+        versions={
+            "retarget": _revision(),
+            "python": platform.python_version(),
+            "kafka": VERSION,
+            "store": Path(store_binary()).name,
+        }
         | versions,
         settings={name: str(value) for name, value in vars(given).items() if name != "out"},
         date=time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
         runs=runs,
     )
+
+
+def _revision() -> str:
+    """The commit that was measured, with a mark when files differ from it."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    return done.stdout.strip() or version("retarget")
 
 
 def read(path: Path = LATEST) -> Any:  # noqa: ANN401 - mypy cannot see msgspec's type here
