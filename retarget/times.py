@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 SECOND: Final = 1_000
@@ -51,6 +52,7 @@ def parse_time(text: str) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+@lru_cache(maxsize=4096)  # one decision writes the same few moments several times
 def format_time(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds and `Z`."""
     return (_NAIVE_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds") + "Z"

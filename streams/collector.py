@@ -9,7 +9,7 @@ from typing import Final
 # its garbage is freed by counts. At Python's own thresholds the walks took 2 of the 22 us of an event.
 _YOUNG: Final = 50_000
 _MIDDLE: Final = 20
-_OLD: Final = 100
+_OLD: Final = 1_000
 
 
 def relieve() -> None:

@@ -14,7 +14,8 @@ _SIGNS_OF_SEGMENT: Final = frozenset({"messageId", "event", "userId", "anonymous
 
 def decode_auto(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
     """The touchpoint of a record in any dialect that can be told by its content. Raises Rejected."""
-    require_size(value, max_bytes)
+    if len(value) > max_bytes:
+        require_size(value, max_bytes)
     touchpoint = decode_fast(value)
     # A Segment record may pass for a canonical one only as `custom`: it has no person that we would see.
     if touchpoint is not None and (touchpoint.type != "custom" or touchpoint.name not in segment.CALLS):

@@ -9,7 +9,7 @@ from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Journey
+from retarget.journeys.model import Journey, Product
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
@@ -39,7 +39,7 @@ class Engine:
         The event's time may lie behind the moment's clock: it is late, and judged at the clock.
         """
         event_id, time = event.id or "", event.time
-        if not repeats.admit(journey, event_id, time, moment.policy.dedupe_window):
+        if not repeats.admit(journey, event_id, time, moment.dedupe_window):
             return False
         if time - journey.tidied > TIDY_EVERY:
             tidy(journey, self.matcher, time, moment)
@@ -51,14 +51,17 @@ class Engine:
         facts.apply(journey, event, change)
         if plan is None:
             return True
-        at = max(time, moment.clock)
-        self._count(journey, event, plan)
+        clock = moment.clock
+        at = time if time > clock else clock  # noqa: FURB136 - a call of max costs more
+        if plan.tallies:
+            self._count(journey, event, plan)
         if self.matcher.asks_stage:
             stages.note(journey, event.type, products_in(event), at)
         scene = self._scene
         scene.of_event(journey, event, change, at)
-        endings.apply(journey, event, plan, self.matcher.conditional, scene, moment)
-        if time >= moment.clock - moment.policy.max_age:
+        if plan.endings or self.matcher.conditional:
+            endings.apply(journey, event, plan, self.matcher.conditional, scene, moment)
+        if time >= clock - moment.max_age:
             scene.at = time
             self._trigger(journey, event, plan, moment)
         if not journey.alarm:
@@ -77,15 +80,17 @@ class Engine:
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> None:
         for name, subjects_of, kind, distinct, keep in plan.tallies:
-            if distinct == "product" and kind != "product":
+            if distinct is None:
+                for subject in subjects_of(event):
+                    tallies.add(journey, name, subject, event, "", keep)
+            elif distinct == "product" and kind != "product":
                 for item in event.items:
-                    subject = item.category if kind == "category" else subjects_of(event)[0]
-                    if item.product_id and subject is not None:
-                        tallies.add(journey, name, subject, event, item.product_id, keep)
-                continue
-            for subject in subjects_of(event):
-                value = "" if distinct is None else "|".join(products_in(event))
-                tallies.add(journey, name, subject, event, value, keep)
+                    about = item.category if kind == "category" else subjects_of(event)[0]
+                    if item.product_id and about is not None:
+                        tallies.add(journey, name, about, event, item.product_id, keep)
+            else:
+                for subject in subjects_of(event):
+                    tallies.add(journey, name, subject, event, "|".join(products_in(event)), keep)
 
     def _trigger(self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment) -> None:
         for touch in plan.touches:
@@ -236,8 +241,15 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         if not journey.marks[rule]:
             del journey.marks[rule]
     journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.policy.max_age}
+    horizon = at - matcher.product_reach
+    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
+        del journey.products[name]
     if len(journey.products) > PRODUCTS_KEPT:
         _drop_products(journey, moment)
+
+
+def _only_seen(product: Product) -> bool:
+    return not (product.carted or product.wished or product.bought)
 
 
 def _drop_products(journey: Journey, moment: Moment) -> None:

@@ -28,6 +28,8 @@ class Moment:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
+        self.dedupe_window = policy.dedupe_window
+        self.max_age = policy.max_age
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}

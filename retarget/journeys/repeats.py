@@ -17,10 +17,12 @@ _TIME: Final = "\x1e"
 
 def admit(journey: Journey, event_id: str, time: int, window: int) -> bool:
     """Note an id that is about to be applied; False for a repeat, which is not noted again."""
-    # The id alone is looked for first: it is nearly always new, and this needs no text to be built.
-    if (_plain(event_id) in journey.recent or journey.earlier) and is_repeat(journey, event_id, time, window):
+    key = event_id if event_id.isprintable() else _plain(event_id)
+    # Looked for from the end, as that is several times quicker among ids that are much alike.
+    seen = journey.recent.rfind(f"{key}{_TIME}") >= 0 or journey.earlier
+    if seen and is_repeat(journey, event_id, time, window):
         return False
-    remember(journey, event_id, time, window)
+    _note(journey, key, time, window)
     return True
 
 
@@ -35,7 +37,11 @@ def is_repeat(journey: Journey, event_id: str, time: int, window: int) -> bool:
 
 def remember(journey: Journey, event_id: str, time: int, window: int) -> None:
     """Note an applied id; those beyond the last 128 stay only as long as the window may reach them."""
-    journey.recent = f"{journey.recent or _END}{_plain(event_id)}{_TIME}{time:x}{_END}"
+    _note(journey, _plain(event_id), time, window)
+
+
+def _note(journey: Journey, key: str, time: int, window: int) -> None:
+    journey.recent = f"{journey.recent or _END}{key}{_TIME}{time:x}{_END}"
     journey.recent_count += 1
     if journey.recent_count > REMEMBERED:
         _push_out(journey, time - window)

@@ -44,7 +44,9 @@ class Intake:
         """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one."""
         try:
             event = self._decode[topic](value or b"")
-            tells = self._place(event, topic, offset, timestamp)
+            tells = event.time
+            if event.id is None or not 0 <= tells <= timestamp:
+                tells = self._place(event, topic, offset, timestamp)
         except Rejected as problem:
             letter = self._dead(topic, offset, timestamp, value or b"", problem)
             return Arrival(topic, offset, None, -1, letter, problem.reason)

@@ -139,8 +139,11 @@ class _Run:
         return True
 
     def _anything_by(self, target: int) -> bool:
-        due, event_time = self._waits.next_due(), self._hold.next_time()
-        return (due is not None and due <= target) or (event_time is not None and event_time <= target)
+        heap = self._waits.heap
+        if heap and heap[0][0] <= target:
+            return True
+        event_time = self._hold.next_time()
+        return event_time is not None and event_time <= target
 
     def work_off(self, target: int) -> bool:
         """Move the clock to `target` through waits and held events; False when the limit stops it."""
@@ -182,7 +185,8 @@ class _Run:
 
     def _apply(self, event: Touchpoint, topic: str, offset: int) -> None:
         person = event.user_id or event.anonymous_id or ""
-        journey, moment = self._journey(person), self._moment
+        moment = self._moment
+        journey = self._lane.journeys.get(person) or self._journey(person)
         self._batch.worked += 1
         try:
             if self._engine.apply(journey, event, moment):

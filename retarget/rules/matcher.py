@@ -9,10 +9,16 @@ from retarget.journeys import stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
+from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
 # What a cart holds may change with these; conditions that end an episode are judged on them while held.
 CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
+
+
+# Conditions with these look at a product however long ago it was seen.
+_OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
+FOR_GOOD: Final = 400 * DAY
 
 
 class TallyPlan(NamedTuple):
@@ -89,6 +95,7 @@ class Matcher:
         self.conditional = [c for c in ordered if c.conditional]
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(rule) for rule in rules)
+        self.product_reach = max((_product_reach(rule) for rule in rules), default=0)
         self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
         for compiled in ordered:
             self._index(compiled)
@@ -137,6 +144,20 @@ def _conditions(rule: Rule) -> list[Condition]:
     if isinstance(trigger, Becomes):
         found.extend(trigger.states.values())
     return [condition for condition in found if condition is not None]
+
+
+def _product_reach(rule: Rule) -> int:
+    """How long after it was last seen a product may still be asked for or shown, ms.
+
+    What the person carted, wished for or bought is kept apart from this.
+    """
+    if any(name in _OF_PRODUCTS_SEEN for condition in _conditions(rule) for name in condition.names):
+        return FOR_GOOD
+    trigger, last = rule.trigger, rule.steps[-1].after
+    wait = (
+        trigger.after if isinstance(trigger, Quiet) else trigger.within if isinstance(trigger, Count) else 0
+    )
+    return max(wait + last, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
 def _asks_stage(rule: Rule) -> bool:

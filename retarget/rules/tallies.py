@@ -29,10 +29,12 @@ def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str
     by_subject = journey.tallies.get(name)
     if by_subject is None:
         by_subject = journey.tallies[name] = {}
-    tally = by_subject.get(subject)
+    # Taken out and put back, so that the subjects stand in the order of their latest events.
+    tally = by_subject.pop(subject, None)
     if tally is None:
         by_subject[subject] = Tally([event.time], [event.id or ""], [value] if value else [])
         return
+    by_subject[subject] = tally
     times = tally.times
     at = len(times) if event.time >= times[-1] else bisect_right(times, event.time)
     times.insert(at, event.time)
@@ -70,9 +72,17 @@ def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:
     for name in list(journey.tallies):
         horizon = at - keeps.get(name, 0) - GRACE
         by_subject = journey.tallies[name]
-        for subject in [
-            s for s, tally in by_subject.items() if not tally.times or tally.times[-1] <= horizon
-        ]:
+        for subject in _stale(by_subject, horizon):
             del by_subject[subject]
         if not by_subject:
             del journey.tallies[name]
+
+
+def _stale(by_subject: dict[str, Tally], horizon: int) -> list[str]:
+    """The subjects before the first that a window may still reach; they stand in order of their events."""
+    gone = []
+    for subject, tally in by_subject.items():
+        if tally.times[-1] > horizon:
+            break
+        gone.append(subject)
+    return gone
