@@ -27,6 +27,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     released: bool = False
     trace: str | None = None
     products: list[str] = []  # what a checkout or order is about
+    known_id: str = ""  # of its decision, once it has been worked out
 
     @property
     def subject(self) -> Subject:
@@ -45,7 +46,9 @@ class Candidate(msgspec.Struct, kw_only=True):
 
     def decision_id(self, person: str) -> str:
         """The id of this candidate's decision: the same when deferred and when final."""
-        return stable_id("decision", *self._identity(person), self.operation, self.audience_name)
+        if not self.known_id:
+            self.known_id = stable_id("decision", *self._identity(person), self.operation, self.audience_name)
+        return self.known_id
 
     def message_id(self, person: str, channel: str) -> str:
         """The id of the message that a pass sends on `channel`."""

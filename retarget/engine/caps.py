@@ -36,7 +36,8 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
     """
     for scope, caps in applying(policy, rule, channel):
         for cap in caps:
-            seen = sum(1 for send in journey.sends if at - cap.within < send.at and _counts(send, scope))
+            since = at - cap.within
+            seen = len([s for s in journey.sends if s.at > since and _counts(s, scope)])
             if seen >= cap.most:
                 return Over(scope, seen, cap)
     return None
@@ -45,7 +46,7 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
 def _counts(send: Send, scope: str) -> bool:
     if send.purpose != CAPPED_PURPOSE:
         return False
-    return scope in ("total", send.channel, send.purpose) or scope in send.tags
+    return scope == "total" or scope in (send.channel, send.purpose) or scope in send.tags
 
 
 def describe(policy: Policy, rule: Rule, channel: str) -> list[dict[str, Any]]:

@@ -103,6 +103,8 @@ def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[st
     found = journey.products.get(product_id, Product())
     in_cart = candidate.rule.subject == "cart"
     line = journey.carts.get(candidate.subject_id, {}).get(product_id) if in_cart else None
+    if found.name is None and found.url is None and found.image_url is None and line is None:
+        return _bare(product_id, found)
     shown: dict[str, Any] = {
         "product_id": product_id,
         "quantity": line.quantity if line is not None else None,
@@ -114,6 +116,16 @@ def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[st
         "image_url": found.image_url,
     }
     return {key: value for key, value in shown.items() if value is not None}
+
+
+def _bare(product_id: str, found: Product) -> dict[str, Any]:
+    """A product of which the shop's events say little: the usual case where a catalogue knows the rest."""
+    shown: dict[str, Any] = {"product_id": product_id}
+    if found.category is not None:
+        shown["category"] = found.category
+    if found.price is not None:
+        shown["price"], shown["price_as_of"] = found.price, at_or_none(found.seen)
+    return shown
 
 
 def _context(journey: Journey, channel: str) -> dict[str, Any]:

@@ -67,12 +67,11 @@ class Judgement:
 
     def control(self) -> bool:
         """The person is held out, from this rule or from everything, to measure what the messages do."""
-        if self.candidate.released:
+        if self.candidate.released or not (self.candidate.rule.hold_out or self.policy.hold_out):
             return False
         shares = {self.candidate.rule.name: self.candidate.rule.hold_out, "global": self.policy.hold_out}
         held = [name for name, share in shares.items() if share > 0 and self._arm(name, share) == "control"]
-        if any(share > 0 for share in shares.values()):
-            self._note("control", held, shares)
+        self._note("control", held, shares)
         return bool(held)
 
     def _arm(self, experiment: str, share: float) -> str:
@@ -85,6 +84,9 @@ class Judgement:
 
     def paused(self) -> bool:
         """A kill switch is on for everything, for the rule, or for every channel of the step."""
+        if not self.pauses:
+            self._note("paused", [], limit=[])
+            return False
         switches = [name for name in (EVERYTHING, self.candidate.rule.name) if name in self.pauses]
         self.channels = tuple(c for c in self.channels if c not in self.pauses)
         if not self.channels:
