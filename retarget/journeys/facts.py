@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from sys import intern
 from typing import Final
 
 from retarget.journeys import carts
@@ -69,7 +68,7 @@ def _visit(journey: Journey, time: int) -> None:
 def _look(product: Product, item: Item, time: int) -> None:
     product.seen = time
     if item.category is not None:
-        product.category = intern(item.category)
+        product.category = item.category
     if item.price is not None:
         product.price = item.price
     if item.name is not None:
