@@ -38,11 +38,11 @@ def refused(*settings: str) -> Refusal:
     return Refusal(done.returncode, done.stderr.splitlines())
 
 
-@pytest.fixture(scope="module")
-def empty_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    """A broker without topics, for these tests alone."""
+@pytest.fixture
+def empty_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker without topics, for one test alone."""
     try:
-        with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
+        with EmbeddedBroker(folder=tmp_path) as server:
             yield server
     except PartMissing as error:
         pytest.skip(str(error))
