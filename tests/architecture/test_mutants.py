@@ -1,0 +1,56 @@
+"""The planted bugs fit the code as it is: a patch that no longer applies proves nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.mutants.run import Mutant, mutants
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+PATCHES: Final = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
+
+
+def git(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """What git says in the checkout."""
+    return subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False, text=True)
+
+
+@pytest.fixture(scope="module")
+def _checkout() -> None:
+    """Skips a copy without a checkout: in a folder of another one, git passes over every file silently."""
+    try:
+        top = git("rev-parse", "--show-toplevel")
+    except FileNotFoundError:
+        pytest.skip("git is not installed")
+    if top.returncode or Path(top.stdout.strip()).resolve() != ROOT:
+        pytest.skip("this is a copy without its git checkout")
+
+
+@pytest.mark.usefixtures("_checkout")
+@pytest.mark.parametrize("patch", PATCHES, ids=lambda path: path.stem)
+def test_every_patch_applies(patch: Path) -> None:
+    """A planted bug can be planted; if not, make the patch anew against the code as it is."""
+    applied = git("apply", "--check", str(patch))
+
+    assert applied.returncode == 0, applied.stderr
+
+
+def test_every_patch_has_its_line_in_the_table() -> None:
+    """No patch is without a line in the table, no line without a patch, and no name stands there twice."""
+    assert [mutant.name for mutant in sorted(mutants())] == [patch.stem for patch in PATCHES]
+
+
+@pytest.mark.parametrize("mutant", mutants(), ids=lambda mutant: mutant.name)
+def test_the_test_beside_a_patch_exists(mutant: Mutant) -> None:
+    """The table names a function of a test module; which of its cases is for pytest to find."""
+    module, _, case = mutant.test.partition("::")
+    tree = ast.parse((ROOT / "tests" / module).read_text(encoding="utf-8"))
+
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    assert re.sub(r"\[.*", "", case) in {node.name for node in tree.body if isinstance(node, functions)}
