@@ -32,6 +32,9 @@ class Engine:
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
         self._scene = Scene(Journey(person=""))
+        # Looked up at every event.
+        self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
+        self._asks_stage = matcher.asks_stage
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
         """Work an event into its person's journey and decide what it completes; False for a repeat.
@@ -43,8 +46,9 @@ class Engine:
             return False
         if time - journey.tidied > TIDY_EVERY:
             tidy(journey, self.matcher, time, moment)
-        plan = self.matcher.plans.get(event.type)
-        change = self._scene.change
+        plan = self._plans.get(event.type)
+        scene = self._scene
+        change = scene.change
         change.changes_cart = change.new_order = False
         if event.type == "erase":
             self._let_go(journey, time, event_id, moment)
@@ -55,12 +59,11 @@ class Engine:
         at = time if time > clock else clock  # noqa: FURB136 - a call of max costs more
         if plan.tallies:
             self._count(journey, event, plan)
-        if self.matcher.asks_stage:
+        if self._asks_stage:
             stages.note(journey, event.type, products_in(event), at)
-        scene = self._scene
         scene.of_event(journey, event, change, at)
-        if plan.endings or self.matcher.conditional:
-            endings.apply(journey, event, plan, self.matcher.conditional, scene, moment)
+        if plan.endings or self._conditional:
+            endings.apply(journey, event, plan, self._conditional, scene, moment)
         if time >= clock - moment.max_age:
             scene.at = time
             self._trigger(journey, event, plan, moment)
@@ -99,7 +102,7 @@ class Engine:
             for compiled, occasion in self._completed(journey, event, plan):
                 self._scene.about(compiled.rule.subject, occasion.subject)
                 episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
-        for compiled in self.matcher.becomes:
+        for compiled in self._becoming:
             self._becomes(journey, compiled, event, moment)
 
     def _completed(self, journey: Journey, event: Touchpoint, plan: Plan) -> list[tuple[Compiled, Occasion]]:

@@ -83,12 +83,14 @@ class Lane:
     ) -> Batch:
         """Read the arrivals one by one and do all that becomes due, at most `limit` events and waits."""
         run = _Run(self, moment, limit)
+        consumed, read = 0, run.read
         for arrival in arrivals:
-            if not run.read(arrival):
+            if not read(arrival):
                 break
+            consumed += 1
         else:
             run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
-        return run.finish()
+        return run.finish(arrivals[:consumed])
 
 
 class _Run:
@@ -98,6 +100,7 @@ class _Run:
         self._lane, self._moment, self._limit = lane, moment, limit
         self._engine, self._hold, self._waits = lane._engine, lane.hold, lane.waits  # noqa: SLF001 - one class in two
         self._now_is_clock, self._lateness = lane._now_is_clock, lane._lateness  # noqa: SLF001
+        self._heap = lane.waits.heap
         self._batch = Batch()
         self._woken: set[str] = set()
         self._late = 0
@@ -116,10 +119,17 @@ class _Run:
         target = lane.clock
         if arrival.tells - self._lateness > target:  # noqa: PLR1730 - a call of max costs more
             target = arrival.tells - self._lateness
-        if (self._anything_by(target) or target > self._waits.horizon) and not self.work_off(target):
+        heap = self._heap
+        if (
+            (heap and heap[0][0] <= target)
+            or (len(self._hold) and self._anything_held_by(target))
+            or target > self._waits.horizon
+        ) and not self.work_off(target):
             return False
         if target > lane.clock:
-            self._move_to(target)
+            lane.clock = self._moment.clock = target
+            if self._now_is_clock:
+                self._moment.now = target
         if event is None:
             if arrival.dead is not None:
                 self._batch.results.append(
@@ -134,14 +144,9 @@ class _Run:
             if event.time < lane.clock:
                 self._late += 1
             self._apply(event, arrival.topic, arrival.offset)
-        self._batch.consumed += 1
-        self._batch.frontier[arrival.topic] = arrival.offset + 1
         return True
 
-    def _anything_by(self, target: int) -> bool:
-        heap = self._waits.heap
-        if heap and heap[0][0] <= target:
-            return True
+    def _anything_held_by(self, target: int) -> bool:
         event_time = self._hold.next_time()
         return event_time is not None and event_time <= target
 
@@ -242,9 +247,11 @@ class _Run:
                 journeys[person] = batch.changed[person] = rest
         self._moment.forgotten.clear()
 
-    def finish(self) -> Batch:
-        """The batch as it stands."""
+    def finish(self, consumed: Sequence[Arrival]) -> Batch:
+        """The batch as it stands, with what was read."""
         batch, moment = self._batch, self._moment
+        batch.consumed = len(consumed)
+        batch.frontier = {arrival.topic: arrival.offset + 1 for arrival in consumed}
         batch.results.extend(moment.results)
         moment.results = []
         batch.forgotten = [person for person in batch.forgotten if person not in batch.changed]
