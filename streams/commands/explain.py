@@ -65,7 +65,10 @@ def _print(
         return
     print(args.person, *(f"  {line}" for line in (summary(journey) if journey else ())), sep="\n")
     _section("what happened", happened)
-    _section("what is waiting", waiting)
+    if args.decisions:
+        print("\nwhat is waiting: a file of decisions does not say; the store does")
+    else:
+        _section("what is waiting", waiting)
 
 
 def _section(title: str, entries: Sequence[Entry]) -> None:
