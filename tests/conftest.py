@@ -10,7 +10,7 @@ import os
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
 import pytest
 import redis
@@ -19,9 +19,9 @@ from hypothesis import settings
 from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
 from tests.support.kafka import real_kafka as kafka
 from tests.support.kafka.jars import KafkaMissing
+from tests.support.missing import IN_CI, unavailable
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
-_IN_CI: Final = os.environ.get("CI", "").lower() in {"1", "true"}
 _MARKER_OF_FIXTURE: Final = {
     "store": "embedded",
     "embedded_broker": "embedded",
@@ -31,7 +31,7 @@ _MARKER_OF_FIXTURE: Final = {
 }
 
 # No deadline: a slow machine is no wrong answer. In CI a failure must be the change's own, not the draw's.
-settings.register_profile("retarget", deadline=None, print_blob=True, derandomize=_IN_CI)
+settings.register_profile("retarget", deadline=None, print_blob=True, derandomize=IN_CI)
 settings.load_profile("retarget")
 
 
@@ -53,13 +53,6 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
-def _unavailable(reason: str) -> NoReturn:
-    """Skip the test; in CI, where all is to be had, fail it."""
-    if _IN_CI:
-        pytest.fail(f"in CI this may not be missing: {reason}", pytrace=False)
-    pytest.skip(reason)
-
-
 @pytest.fixture
 def unique_name() -> Callable[[str], str]:
     """Make names that no other test uses, for topics and groups on a shared broker, from a prefix."""
@@ -73,7 +66,7 @@ def store_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedS
         with EmbeddedStore(folder=tmp_path_factory.mktemp("store")) as server:
             yield server
     except PartMissing as error:
-        _unavailable(str(error))
+        unavailable(str(error))
 
 
 @pytest.fixture
@@ -91,7 +84,7 @@ def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedd
         with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
             yield server
     except PartMissing as error:
-        _unavailable(str(error))
+        unavailable(str(error))
 
 
 @pytest.fixture(scope="session")
@@ -111,7 +104,7 @@ def _kafka(folder: Path) -> Iterator[kafka.RealKafka]:
         with kafka.running(folder) as broker:
             yield broker
     except KafkaMissing as error:
-        _unavailable(str(error))
+        unavailable(str(error))
 
 
 @pytest.fixture(scope="session")

@@ -118,9 +118,8 @@ def _will_hold(
     before = scene.journey, scene.event, scene.change, scene.at
     try:
         for event in held:
-            if repeats.is_repeat(ahead, event.id or "", event.time, window):
+            if not repeats.admit(ahead, event.id or "", event.time, window):
                 continue
-            repeats.remember(ahead, event.id or "", event.time, window)
             change = Change()
             facts.apply(ahead, event, change)
             scene.of_event(ahead, event, change, event.time)

@@ -35,12 +35,8 @@ def is_repeat(journey: Journey, event_id: str, time: int, window: int) -> bool:
     return earlier is not None and abs(time - earlier) < window
 
 
-def remember(journey: Journey, event_id: str, time: int, window: int) -> None:
-    """Note an applied id; those beyond the last 128 stay only as long as the window may reach them."""
-    _note(journey, _plain(event_id), time, window)
-
-
 def _note(journey: Journey, key: str, time: int, window: int) -> None:
+    """Keep an id; those beyond the last 128 stay only as long as the window may reach them."""
     journey.recent = f"{journey.recent or _END}{key}{_TIME}{time:x}{_END}"
     journey.recent_count += 1
     if journey.recent_count > REMEMBERED:

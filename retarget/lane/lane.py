@@ -107,11 +107,8 @@ class _Run:
         self._repeats = 0
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
-        self._tell_now()
-
-    def _tell_now(self) -> None:
         if self._now_is_clock:
-            self._moment.now = self._moment.clock
+            moment.now = lane.clock
 
     def read(self, arrival: Arrival) -> bool:
         """Take one arrival in; False when the limit was reached first, and the arrival stays unread."""

@@ -14,6 +14,7 @@ from streams.embedded.store import store_binary
 from streams.ports import Checkpoint, UnknownOutcome
 from streams.stores import RedisStore
 from streams.stores.keys import lane_keys
+from tests.support.missing import unavailable
 
 pytestmark = [pytest.mark.embedded, pytest.mark.slow]
 LANES = 8
@@ -25,7 +26,7 @@ def nodes(tmp_path: Path) -> Iterator[list[Node]]:
     try:
         binary = store_binary()
     except PartMissing as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
     with ExitStack() as stack:
         clients, bus = [], [free_port(), free_port()]
         for name, bus_port in zip(("one", "two"), bus, strict=True):

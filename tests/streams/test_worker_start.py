@@ -15,6 +15,7 @@ from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
 from streams.embedded.processes import LOOPBACK, free_port
 from streams.kafka import KafkaAddress, create_or_check
 from streams.topics import topic_specs
+from tests.support.missing import unavailable
 from tests.support.worker import ROOT, WITHIN_S, command
 
 LANES = 2
@@ -45,7 +46,7 @@ def empty_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
         with EmbeddedBroker(folder=tmp_path) as server:
             yield server
     except PartMissing as error:
-        pytest.skip(str(error))
+        unavailable(str(error))
 
 
 def test_without_a_broker(store: EmbeddedStore) -> None:

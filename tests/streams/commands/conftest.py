@@ -9,6 +9,7 @@ import pytest
 
 from streams.cli import main
 from streams.embedded import EmbeddedBroker, PartMissing
+from tests.support.missing import unavailable
 
 
 class Answer(NamedTuple):
@@ -52,4 +53,4 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]
         with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
             yield server
     except PartMissing as error:
-        pytest.skip(str(error))
+        unavailable(str(error))

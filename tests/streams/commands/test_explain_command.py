@@ -7,7 +7,7 @@ import pytest
 
 from retarget.journeys import wire
 from retarget.journeys.model import Consent, Deferred, Episode, Journey, Membership, Send, Tally
-from retarget.journeys.repeats import remember
+from retarget.journeys.repeats import admit
 from retarget.messages import Decision, GateRecord, Subject, encode
 from retarget.times import DAY, HOUR, MINUTE, format_time, parse_time
 from streams.embedded import EmbeddedBroker, EmbeddedStore
@@ -27,8 +27,8 @@ T = parse_time("2026-03-01T10:00:00Z")
 def journey(person: str = "ann") -> Journey:
     """Ann looked at a lamp, left her cart, got a push, and more is waiting."""
     ann = Journey(person=person, user_id=person, first=T, last=T + 5 * MINUTE)
-    remember(ann, "e1", T, DAY)
-    remember(ann, "e2", T + 5 * MINUTE, DAY)
+    admit(ann, "e1", T, DAY)
+    admit(ann, "e2", T + 5 * MINUTE, DAY)
     ann.tallies = {"view.product": {"lamp": Tally([T], ["e1"], ["lamp"])}}
     ann.episodes = {"abandoned_cart": {"": Episode("e2", T, T, T + DAY, step=2, evidence=["e2"])}}
     ann.sends = [
