@@ -17,6 +17,9 @@ _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - only written, with 
 _MILLISECOND: Final = timedelta(milliseconds=1)
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+# Written out once: a decision writes half a dozen times.
+_SECONDS: Final = tuple(f"{second:02}." for second in range(60))
+_THOUSANDTHS: Final = tuple(f"{thousandth:03}Z" for thousandth in range(1000))
 # The last moment that RFC 3339's four-digit years can name.
 LATEST: Final = 253_402_300_799_999
 
@@ -55,7 +58,8 @@ def parse_time(text: str) -> int:
 def format_time(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds and `Z`."""
     minutes, rest = divmod(ms, MINUTE)
-    return f"{_minute(minutes)}{rest // SECOND:02}.{rest % SECOND:03}Z"
+    seconds, thousandths = divmod(rest, SECOND)
+    return f"{_minute(minutes)}{_SECONDS[seconds]}{_THOUSANDTHS[thousandths]}"
 
 
 @lru_cache(maxsize=4096)  # decisions of one moment write the same few minutes again and again

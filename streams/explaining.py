@@ -11,6 +11,7 @@ from retarget.journeys import stages
 from retarget.journeys.model import Journey
 from retarget.journeys.repeats import remembered
 from retarget.rules.model import NEVER
+from retarget.rules.tallies import width
 from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
@@ -74,12 +75,16 @@ def summary(journey: Journey) -> list[str]:
     ]
     return [
         known + (", erased" if journey.erased else ""),
-        f"{len(journey.products)} products, {journey.order_count} orders, stage {stage}",
+        f"{_many(len(journey.products), 'product')}, {_many(journey.order_count, 'order')}, stage {stage}",
         f"last seen {_time(journey.last)}",
         *carts,
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
     ]
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
 def plain(entry: Entry) -> dict[str, Any]:
@@ -117,7 +122,7 @@ def _types(journey: Journey) -> dict[str, str]:
                 if about.startswith("person")
                 else f"{kinds} of {about.split(':')[0].split('@')[0]} {subject}"
             )
-            types |= dict.fromkeys(tally.ids, said)
+            types |= dict.fromkeys(tally[-2 :: -width(name)], said)
     return types
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -29,6 +30,13 @@ class _Line(msgspec.Struct):
 
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(_Line)
+
+
+def beside(decisions: str | None) -> str | None:
+    """Where a replay keeps journeys that writes its decisions to this file; None beside a pipe or device."""
+    if not decisions or decisions == "-" or (Path(decisions).exists() and not Path(decisions).is_file()):
+        return None
+    return f"{decisions}.journeys"
 
 
 def kept_lines(store: MemoryStore, lane: int) -> Iterator[bytes]:

@@ -1,6 +1,7 @@
 """Topic names and the partition rule: the only place where they are spelled."""
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple
 
 from aiokafka.partitioner import murmur2
@@ -36,6 +37,7 @@ def dead_channel_topic(channel: str) -> str:
     return f"retarget.dead.{channel}"
 
 
+@lru_cache(maxsize=8192)  # murmur2 is interpreted here, and a batch tells of the same persons several times
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Java's default partitioner has it."""
     return (int(murmur2(key)) & 0x7FFFFFFF) % partitions

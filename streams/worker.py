@@ -91,7 +91,10 @@ class Worker:
             bootstrap=settings.kafka.bootstrap,
             topics=self._topics,
             read=ReadSettings(
-                worker_id=self._worker_id, alone=alone, read_committed=settings.kafka.emit == "transactional"
+                chunk_records=settings.batch.records,
+                worker_id=self._worker_id,
+                alone=alone,
+                read_committed=settings.kafka.emit == "transactional",
             ),
             on_assigned=self._assigned,
             on_revoked=self._revoked,

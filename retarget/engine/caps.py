@@ -35,9 +35,11 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
     The window is (at - within, at].
     """
     for scope, caps in applying(policy, rule, channel):
+        mine = [send.at for send in journey.sends if _counts(send, scope)]
         for cap in caps:
-            since = at - cap.within
-            seen = len([s for s in journey.sends if s.at > since and _counts(s, scope)])
+            if len(mine) < cap.most:
+                continue
+            seen = len([sent for sent in mine if sent > at - cap.within])
             if seen >= cap.most:
                 return Over(scope, seen, cap)
     return None

@@ -33,6 +33,7 @@ class Engine:
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
         self._asks_stage = matcher.asks_stage
+        self._always = bool(matcher.conditional or matcher.becomes)
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
         """Work an event into its person's journey and decide what it completes; False for a repeat.
@@ -53,17 +54,16 @@ class Engine:
         facts.apply(journey, event, change)
         if plan is None:
             return True
-        clock = moment.clock
-        at = time if time > clock else clock  # noqa: FURB136 - a call of max costs more
         ripe = self._count(journey, event, plan) if plan.tallies else False
         if self._asks_stage:
-            stages.note(journey, event.type, subjects.product(event), at)
-        scene.of_event(journey, event, change, at)
-        if plan.endings or self._conditional:
-            endings.apply(journey, event, plan, self._conditional, scene, moment)
-        if time >= clock - moment.max_age:
-            scene.at = time
-            self._trigger(journey, event, plan, moment, ripe=ripe)
+            stages.note(journey, event.type, subjects.product(event), max(time, moment.clock))
+        if ripe or plan.acts or self._always:
+            scene.of_event(journey, event, change, max(time, moment.clock))
+            if plan.endings or self._conditional:
+                endings.apply(journey, event, plan, self._conditional, scene, moment)
+            if time >= moment.clock - moment.max_age:
+                scene.at = time
+                self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
             moment.arm(journey, time + KEPT_FOR)
         return True
@@ -113,12 +113,9 @@ class Engine:
             by_subject = journey.tallies.get(compiled.tally) or {}
             for subject in compiled.subjects_of(event):
                 tally = by_subject.get(subject)
-                if tally is None or len(tally.times) < count.at_least:
-                    continue
-                start, end = tallies.span(tally, count.within, event.time)
-                seen = end - start if tally.values is None else len(set(tally.values[start:end]))
-                if seen >= count.at_least and self._met(compiled, subject):
-                    evidence = tally.ids[max(start, end - episodes.EVIDENCE_KEPT) : end]
+                counted = tallies.reached(tally, count, event.time) if tally else []
+                if counted and self._met(compiled, subject):
+                    evidence = counted[-episodes.EVIDENCE_KEPT :]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))
         for compiled in plan.events:
             met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]

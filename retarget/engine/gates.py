@@ -30,6 +30,8 @@ class Verdict(NamedTuple):
 class Judgement:
     """One candidate on its way through the gates; each gate notes what it saw and says whether it stops."""
 
+    __slots__ = ("candidate", "channels", "gates", "journey", "pauses", "policy", "release")
+
     def __init__(
         self, candidate: Candidate, journey: Journey, policy: Policy, pauses: Mapping[str, int]
     ) -> None:
@@ -97,16 +99,16 @@ class Judgement:
     def no_consent(self) -> bool:
         """No channel of the step may be used for this purpose."""
         purpose = self.candidate.rule.purpose
-        allowed = tuple(c for c in self.channels if reach.may_address(self.journey, purpose, c, self.policy))
-        self._note("no_consent", list(allowed), purpose)
-        self.channels = allowed or self.channels
+        allowed = [c for c in self.channels if reach.may_address(self.journey, purpose, c, self.policy)]
+        self._note("no_consent", allowed, purpose)
+        self.channels = tuple(allowed) or self.channels
         return not allowed
 
     def unreachable(self) -> bool:
         """No allowed channel has an address."""
-        known = tuple(c for c in self.channels if reach.address(self.journey, c, self.policy) is not None)
-        self._note("unreachable", list(known))
-        self.channels = known or self.channels
+        known = [c for c in self.channels if reach.address(self.journey, c, self.policy) is not None]
+        self._note("unreachable", known)
+        self.channels = tuple(known) or self.channels
         return not known
 
     def stale(self) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
+
+import msgspec
 
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -14,7 +16,7 @@ from retarget.touchpoints import Touchpoint
 _NONE: Final[list[Touchpoint]] = []
 
 
-class Result(NamedTuple):
+class Result(msgspec.Struct, frozen=True, gc=False):
     """One record to be emitted: a message for `channel`, a decision or dead letter (without channel)."""
 
     kind: str

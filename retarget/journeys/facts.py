@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Final
 
 from retarget.journeys import carts
@@ -27,8 +28,8 @@ class Change:
         self.new_order = False
 
 
-def apply(journey: Journey, event: Touchpoint, change: Change) -> None:
-    """Work one event into the journey. Measured: runs at every event, so views have no function of their own."""
+def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
+    """Work one event into the journey; views, which most events are, need no further call."""
     time, kind = event.time, event.type
     if kind not in NOT_CAUSED_BY_PERSON:
         _visit(journey, time)
@@ -67,10 +68,15 @@ def _visit(journey: Journey, time: int) -> None:
         journey.last = time
 
 
+@lru_cache(maxsize=4096)  # many products have the same category; it is kept in memory once
+def _one(text: str) -> str:
+    return text
+
+
 def _look(product: Product, item: Item, time: int) -> None:
     product.seen = time
-    if item.category is not None:
-        product.category = item.category
+    if item.category is not None and item.category != product.category:
+        product.category = _one(item.category)
     if item.price is not None:
         product.price = item.price
     if item.name is not None:

@@ -7,7 +7,7 @@ is never.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -35,12 +35,9 @@ class Product(msgspec.Struct, array_like=True, gc=False):
     image_url: str | None = None
 
 
-class Tally(msgspec.Struct, array_like=True, gc=False):
-    """Events of one kind about one subject in time order, as lists of times, ids and distinct values."""
-
-    times: list[int]
-    ids: list[str]
-    values: list[str] | None = None  # where distinct values are counted
+# Events of one kind about one subject in time order, flat in one list: id, time, id, time, ... Where distinct
+# values are counted the value stands before each id. An object for each event would cost several times that.
+Tally: TypeAlias = list[Any]
 
 
 class Episode(msgspec.Struct, array_like=True, gc=False):
@@ -127,7 +124,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     first: int = 0
     last: int = 0  # the latest event the person caused
     session: Session = msgspec.field(default_factory=Session)
-    recent: str = ""  # the last applied event ids with their times, as `repeats` joins them
+    recent: list[str] = []  # the last applied event ids with their times, as `repeats` joins them
     recent_marks: str = ""  # a character of each, by which most new ids are told to be new
     earlier: dict[
         str, int

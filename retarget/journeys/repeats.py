@@ -1,8 +1,8 @@
 """Repeated events: an id counts once within the dedupe window, and among the last 128 ids whatever their age.
 
-The ids are kept exactly, with their times, joined in one text: to append to it and to store it is a memory
-copy, where a list of ids would be decoded and encoded one by one. Beside it stands one character for each id,
-a checksum of it: an id whose character is not among them is new, and the text need not be searched.
+The ids are kept exactly, with their times, joined in a few texts of some lines' length: to append to one and
+to store it is a memory copy, where a list of ids would be decoded and encoded one by one. Beside them is one
+character for each id, a checksum of it: an id whose character is not there is new, and nothing is searched.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from zlib import crc32
 from retarget.journeys.model import Journey
 
 REMEMBERED: Final = 128
+# A text that has so many characters is followed by another: what is copied to append stays small.
+_FULL: Final = 400
 _END: Final = "\x1f"
 _TIME: Final = "\x1e"
 
@@ -23,7 +25,11 @@ def admit(journey: Journey, event_id: str, time: int, window: int) -> bool:
     mark = _mark(key)
     if (mark in journey.recent_marks or journey.earlier) and _seen(journey, key, mark, time, window):
         return False
-    journey.recent = f"{journey.recent or _END}{key}{_TIME}{time:x}{_END}"
+    recent = journey.recent
+    if recent and len(recent[-1]) < _FULL:
+        recent[-1] = f"{recent[-1]}{key}{_TIME}{time}{_END}"
+    else:
+        recent.append(f"{_END}{key}{_TIME}{time}{_END}")
     journey.recent_marks += mark
     if len(journey.recent_marks) > REMEMBERED:
         _push_out(journey, time - window)
@@ -37,26 +43,31 @@ def is_repeat(journey: Journey, event_id: str, time: int, window: int) -> bool:
 
 
 def _mark(key: str) -> str:
-    """One of 1,920 characters, those of two bytes in UTF-8."""
-    return chr(0x80 + crc32(key.encode()) % 0x780)
+    """One of 53,248 characters, all from below the surrogates."""
+    return chr(0x100 + crc32(key.encode()) % 0xD000)
 
 
 def _seen(journey: Journey, key: str, mark: str, time: int, window: int) -> bool:
-    # Looked for from the end, as that is several times quicker among ids that are much alike.
-    if mark in journey.recent_marks and journey.recent.rfind(f"{_END}{key}{_TIME}") >= 0:
-        return True
+    if mark in journey.recent_marks:
+        wanted = f"{_END}{key}{_TIME}"
+        if any(wanted in text for text in journey.recent):
+            return True
     earlier = journey.earlier.get(key)
     return earlier is not None and abs(time - earlier) < window
 
 
 def _push_out(journey: Journey, horizon: int) -> None:
     """Let the oldest go from among the last; it stays known only as long as the window may reach it."""
-    end = journey.recent.index(_END, 1)
-    oldest, _, time = journey.recent[1:end].partition(_TIME)
-    journey.recent = journey.recent[end:]
+    text = journey.recent[0]
+    end = text.index(_END, 1)
+    oldest, _, time = text[1:end].partition(_TIME)
+    if end + 1 < len(text):
+        journey.recent[0] = text[end:]
+    else:
+        del journey.recent[0]
     journey.recent_marks = journey.recent_marks[1:]
-    if int(time, 16) > horizon:
-        journey.earlier[oldest] = int(time, 16)
+    if int(time) > horizon:
+        journey.earlier[oldest] = int(time)
     if journey.earlier:
         _forget_before(journey.earlier, horizon)
 
@@ -78,5 +89,6 @@ def _plain(event_id: str) -> str:
 
 def remembered(journey: Journey) -> list[tuple[str, int]]:
     """The last applied ids with their times, oldest first."""
-    pairs = (entry.partition(_TIME) for entry in journey.recent.split(_END) if entry)
-    return [(event_id, int(time, 16)) for event_id, _, time in pairs]
+    entries = (entry for text in journey.recent for entry in text.split(_END) if entry)
+    pairs = (entry.partition(_TIME) for entry in entries)
+    return [(event_id, int(time)) for event_id, _, time in pairs]

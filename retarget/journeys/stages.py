@@ -41,8 +41,8 @@ def of_product(journey: Journey, product_id: str, product: Product, at: int) -> 
 def _considered_until(journey: Journey, product_id: str, product: Product, at: int) -> int:
     until = product.wished + REACH if product.wished else 0
     tally = journey.tallies.get(VIEW_TALLY, {}).get(product_id)
-    if tally is not None and len(tally.times) >= CONSIDERED_VIEWS:
-        until = max(until, tally.times[-CONSIDERED_VIEWS] + CONSIDERED_WITHIN)
+    if tally is not None and len(tally) >= 2 * CONSIDERED_VIEWS:
+        until = max(until, tally[1 - 2 * CONSIDERED_VIEWS] + CONSIDERED_WITHIN)
     return until if until > at else 0
 
 

@@ -47,8 +47,7 @@ class Hold:
             entries.append(held)
         else:
             insort(entries, held, lo=self._head)
-        if held.time < self.first:
-            self.first = held.time
+        self.first = min(self.first, held.time)
         if held.event.type in self._ending_types:
             self._endings.setdefault(held.event.person, []).append(held.event)
 

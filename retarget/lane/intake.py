@@ -23,13 +23,14 @@ DETAIL: Final = 300
 class Arrival(msgspec.Struct, gc=False):
     """A record that was read; `event` is None when it only tells the time or is a dead letter (`dead` set).
 
-    `tells` is the time the clock may take from it, -1 for none.
+    `tells` is the time the clock may take from it, -1 for none; `person` is empty without an event.
     """
 
     topic: str
     offset: int
     event: Touchpoint | None
     tells: int
+    person: str = ""
     dead: bytes | None = None
     reason: str = ""
 
@@ -49,8 +50,10 @@ class Intake:
                 tells = self._place(event, topic, offset, timestamp)
         except Rejected as problem:
             letter = self._dead(topic, offset, timestamp, value or b"", problem)
-            return Arrival(topic, offset, None, -1, letter, problem.reason)
-        return Arrival(topic, offset, None if event.type in IMPERSONAL else event, tells)
+            return Arrival(topic, offset, None, -1, "", letter, problem.reason)
+        if event.type in IMPERSONAL:
+            return Arrival(topic, offset, None, tells)
+        return Arrival(topic, offset, event, tells, event.user_id or event.anonymous_id or "")
 
     def _place(self, event: Touchpoint, topic: str, offset: int, timestamp: int) -> int:
         """Give the event what only its record knows, and say what time it tells."""

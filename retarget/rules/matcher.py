@@ -77,9 +77,9 @@ class Touch(NamedTuple):
 
 
 class Plan:
-    """What an event of one type means to the rules."""
+    """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
 
-    __slots__ = ("counts", "endings", "events", "tallies", "touches")
+    __slots__ = ("acts", "counts", "endings", "events", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -87,6 +87,7 @@ class Plan:
         self.touches: list[Touch] = []
         self.counts: list[Compiled] = []
         self.events: list[Compiled] = []
+        self.acts = False
 
 
 class Matcher:
@@ -119,6 +120,7 @@ class Matcher:
                 plan.counts.append(compiled)
             elif isinstance(trigger, Event) and name in trigger.of:
                 plan.events.append(compiled)
+            plan.acts = bool(plan.endings or plan.touches or plan.events)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
         wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}

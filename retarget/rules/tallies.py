@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from retarget.journeys.model import Journey, Tally
+from retarget.rules.model import Count
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -24,53 +25,61 @@ def key(types: Iterable[str], kind: str, distinct: str | None = None, own: str |
     return f"{name}@{own}" if own else name
 
 
+def width(name: str) -> int:
+    """How many entries of the list stand for one event in a tally of that name."""
+    return 3 if ":" in name else 2
+
+
 def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str, keep: int) -> int:
-    """Count one event of a subject; how many are kept of it now.
+    """Count one event of a subject; how many are kept of it now. `value` only where distinct ones count.
 
     What no window of `keep` ms reaches any more is forgotten.
     """
     by_subject = journey.tallies.get(name)
     if by_subject is None:
         by_subject = journey.tallies[name] = {}
-    # Taken out and put back, so that the subjects stand in the order of their latest events.
-    tally = by_subject.pop(subject, None)
+    tally = by_subject.get(subject)
     time, event_id = event.time, event.id or ""
+    entry = [value, event_id, time] if value else [event_id, time]
     if tally is None:
-        by_subject[subject] = Tally([time], [event_id], [value] if value else None)
+        by_subject[subject] = entry
         return 1
-    by_subject[subject] = tally
-    times = tally.times
-    at = len(times) if time >= times[-1] else bisect_right(times, time)
-    times.insert(at, time)
-    tally.ids.insert(at, event_id)
-    if tally.values is not None:
-        tally.values.insert(at, value)
-    if times[0] <= times[-1] - keep - GRACE or len(times) > KEPT:
-        _forget(tally, times[-1] - keep - GRACE)
-    return len(times)
+    wide = len(entry)
+    at = len(tally) if time >= tally[-1] else bisect_right(tally[wide - 1 :: wide], time) * wide
+    tally[at:at] = entry
+    if tally[wide - 1] <= tally[-1] - keep - GRACE or len(tally) > KEPT * wide:
+        _forget(tally, wide, tally[-1] - keep - GRACE)
+    return len(tally) // wide
 
 
-def _forget(tally: Tally, horizon: int) -> None:
-    gone = max(bisect_right(tally.times, horizon), len(tally.times) - KEPT)
-    del tally.times[:gone], tally.ids[:gone]
-    if tally.values is not None:
-        del tally.values[:gone]
+def _forget(tally: Tally, wide: int, horizon: int) -> None:
+    gone = max(bisect_right(tally[wide - 1 :: wide], horizon), len(tally) // wide - KEPT)
+    del tally[: gone * wide]
 
 
-def span(tally: Tally, within: int, at: int) -> tuple[int, int]:
-    """The slice of the tally whose times lie in (at - within, at]."""
-    times = tally.times
-    end = len(times) if times[-1] <= at else bisect_right(times, at)
+def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
+    """The events of the tally whose times lie in (at - within, at], from the first to before the last."""
+    times = tally[wide - 1 :: wide]
+    end = bisect_right(times, at)
     return bisect_right(times, at - within, 0, end), end
+
+
+def reached(tally: Tally, count: Count, at: int) -> list[str]:
+    """The ids of what a count rule counts at `at`, in time order; none when it is not enough."""
+    wide = 3 if count.distinct else 2
+    start, end = _span(tally, wide, count.within, at)
+    window = tally[start * wide : end * wide]
+    seen = len(set(window[::wide])) if count.distinct else end - start
+    return window[wide - 2 :: wide] if seen >= count.at_least else []
 
 
 def count(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
     """How many events lie in (at - within, at]."""
     by_subject = journey.tallies.get(name)
     tally = by_subject.get(subject) if by_subject else None
-    if tally is None or not tally.times:
+    if not tally:
         return 0
-    start, end = span(tally, within, at)
+    start, end = _span(tally, width(name), within, at)
     return end - start
 
 
@@ -79,17 +88,7 @@ def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:
     for name in list(journey.tallies):
         horizon = at - keeps.get(name, 0) - GRACE
         by_subject = journey.tallies[name]
-        for subject in _stale(by_subject, horizon):
+        for subject in [subject for subject, tally in by_subject.items() if tally[-1] <= horizon]:
             del by_subject[subject]
         if not by_subject:
             del journey.tallies[name]
-
-
-def _stale(by_subject: dict[str, Tally], horizon: int) -> list[str]:
-    """The subjects before the first that a window may still reach; they stand in order of their events."""
-    gone = []
-    for subject, tally in by_subject.items():
-        if tally.times[-1] > horizon:
-            break
-        gone.append(subject)
-    return gone

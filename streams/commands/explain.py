@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
 from retarget.rules.names import unknown
 from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
-from streams.kept import find_kept
+from streams.kept import beside, find_kept
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 # Journey, wait and decisions of a person.
 _Known = tuple[Journey | None, int | None, Sequence[Said]]
-_FILES: Final = "what `retarget replay` wrote is read with --decisions FILE --journeys FILE"
+_FILES: Final = "what `retarget replay --decisions FILE` wrote is read with --decisions FILE"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -36,16 +37,18 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--journeys",
         metavar="FILE",
-        help="the journeys that `retarget replay --journeys FILE` wrote, for what is waiting",
+        help="the journeys that `retarget replay` wrote, for what is waiting "
+        "(default: FILE.journeys beside the decisions, if it is there)",
     )
     parser.set_defaults(settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id"))
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Print it. Raises BadInput when nothing is known of the person, Unreachable."""
+    args.journeys = args.journeys or _found_beside(args.decisions)
     if args.decisions or args.journeys:
         journey, wait, decisions = _filed(args)
-        where = " and ".join(filter(None, (args.decisions, args.journeys)))
+        where = args.decisions or args.journeys
         remedy = ""
     else:
         journey, wait, decisions = _asked(settings, args.person)
@@ -78,7 +81,8 @@ def _print(
     _section("what happened", happened)
     if not told:
         print(
-            "\nwhat is waiting: a file of decisions does not say; `retarget replay --journeys FILE` writes it"
+            "\nwhat is waiting: a file of decisions does not say; the journeys do, which `retarget replay` "
+            "leaves beside it (--journeys FILE)"
         )
     else:
         _section("what is waiting", waiting)
@@ -98,6 +102,11 @@ def _filed(args: argparse.Namespace) -> _Known:
     names = {args.person, *(_names(kept.journey) if kept else ())}
     said = (_decision(line, place) for place, line in _lines(args.decisions)) if args.decisions else ()
     return (*(kept or (None, None)), of_person(said, names))
+
+
+def _found_beside(decisions: str | None) -> str | None:
+    journeys = beside(decisions)
+    return journeys if journeys and Path(journeys).is_file() else None
 
 
 def _lines(path: str) -> Iterator[tuple[str, bytes]]:

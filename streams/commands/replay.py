@@ -52,7 +52,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--journeys",
         metavar="FILE",
-        help="what is kept of each person at the end as JSON lines, for `retarget explain`",
+        help="what is kept of each person at the end as JSON lines, for `retarget explain` "
+        "(default: FILE.journeys beside the decisions)",
     )
     parser.add_argument("--dead", metavar="FILE", help="unusable records as JSON lines; - is standard output")
     add_progress(parser)
@@ -73,7 +74,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     """Replay and say what came out. Raises BadInput."""
     from retarget.rules.vocabulary import VOCABULARY
     from streams.files import read_files, sorted_by_time
-    from streams.kept import kept_lines
+    from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
     from streams.resources import default_rules_dir
@@ -89,7 +90,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     store = MemoryStore()
     with ExitStack() as stack:
         sinks = _Sinks(stack, args)
-        journeys = _opened(stack, args.journeys)
+        journeys = _opened(stack, args.journeys or beside(args.decisions))
         with bar("events", None, wanted=args.progress) as done:
             counts = asyncio.run(replay(events, bundle, sinks, store=store, progress=done))
         if journeys is not None:

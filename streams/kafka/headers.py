@@ -29,8 +29,12 @@ _NOTHING: Final[Mark] = (-1, -1, -1)
 
 def encode_headers(stamp: Stamp) -> list[tuple[str, bytes]]:
     """The four headers, as decimal ASCII."""
-    names = (LANE, INCARNATION, SEQUENCE, INDEX)
-    return [(name, b"%d" % number) for name, number in zip(names, stamp, strict=True)]
+    return [
+        (LANE, b"%d" % stamp.lane),
+        (INCARNATION, b"%d" % stamp.incarnation),
+        (SEQUENCE, b"%d" % stamp.sequence),
+        (INDEX, b"%d" % stamp.nth),
+    ]
 
 
 def decode_headers(headers: Iterable[tuple[str, bytes]]) -> Stamp | None:

@@ -3,8 +3,9 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -15,7 +16,7 @@ from streams.kafka.headers import Stamp, encode_headers
 from streams.ports import JournalRecord, Output
 
 
-class Outgoing(NamedTuple):
+class Outgoing(msgspec.Struct, frozen=True):
     """One record with its place."""
 
     topic: str

@@ -44,12 +44,14 @@ class Gathering:
 
     def _portion(self) -> list[Arrival]:
         """As many of the unread arrivals as one checkpoint carries well."""
+        most = self._limits.persons
+        if len({arrival.person for arrival in self._unread}) <= most:
+            return self._unread
         persons: set[str] = set()
         for index, arrival in enumerate(self._unread):
-            if arrival.event is not None:
-                persons.add(arrival.event.user_id or arrival.event.anonymous_id or "")
-                if len(persons) > self._limits.persons:
-                    return self._unread[:index]
+            persons.add(arrival.person)
+            if len(persons) > most:
+                return self._unread[:index]
         return self._unread
 
     def taken(self, consumed: int, advance_to: int, clock: int) -> None:

@@ -18,6 +18,11 @@ class Limits(NamedTuple):
     idle: int = 1_000
     cached: int = 50_000
 
+    @property
+    def worked(self) -> int:
+        """Events and waits of one batch: a full one has room for the waits that its events bring due."""
+        return self.records + self.waits
+
 
 def limits_of(settings: Settings) -> Limits:
     """How much lanes take at once, by the settings."""

@@ -27,7 +27,5 @@ def digest(found: Sequence[Output]) -> str:
         return ""
     hashed = blake2b(digest_size=8)
     for output in found:
-        hashed.update(output.topic.encode())
-        hashed.update(output.key)
-        hashed.update(output.value)
+        hashed.update(b"".join((output.topic.encode(), output.key, output.value)))
     return hashed.hexdigest()

@@ -186,7 +186,7 @@ class LaneRunner:
         self._observer.stage("gather", perf_counter() - started)
         await self._load(arrivals, advance_to, whole=False)
         moment = self._moment(self._wall.now(), self._pauses())
-        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.records)
+        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.worked)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results)
         offset = await self._commit(batch, moment, advance_to, found)

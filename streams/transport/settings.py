@@ -14,7 +14,7 @@ class ReadSettings(msgspec.Struct, frozen=True, kw_only=True):
     read_committed: bool = True
     fetch_max_wait_ms: int = 50
     max_partition_fetch_bytes: int = 4 * 1024 * 1024
-    chunk_records: int = 4096  # a chunk is cut there; what is left of the fetch comes as the next one
+    chunk_records: int = 10_000  # a chunk is cut there; what is left of the fetch comes as the next one
 
     @property
     def isolation_level(self) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from retarget.journeys import wire
-from retarget.journeys.model import Consent, Deferred, Episode, Journey, Membership, Send, Tally
+from retarget.journeys.model import Consent, Deferred, Episode, Journey, Membership, Send
 from retarget.journeys.repeats import admit
 from retarget.messages import Decision, GateRecord, Subject, encode
 from retarget.times import DAY, HOUR, MINUTE, format_time, parse_time
@@ -29,7 +29,7 @@ def journey(person: str = "ann") -> Journey:
     ann = Journey(person=person, user_id=person, first=T, last=T + 5 * MINUTE)
     admit(ann, "e1", T, DAY)
     admit(ann, "e2", T + 5 * MINUTE, DAY)
-    ann.tallies = {"view.product": {"lamp": Tally([T], ["e1"], ["lamp"])}}
+    ann.tallies = {"view.product": {"lamp": ["e1", T]}}
     ann.episodes = {"abandoned_cart": {"": Episode("e2", T, T, T + DAY, step=2, evidence=["e2"])}}
     ann.sends = [
         Send(T + HOUR, "abandoned_cart", "", "e2", 1, "push", "marketing", [], "m1", "d1", T + 7 * DAY)

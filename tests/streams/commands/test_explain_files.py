@@ -110,6 +110,18 @@ def test_what_was_bought_waits_for_nothing(retarget: Retarget, written: Written)
     assert told["decisions"] == []
 
 
+def test_journeys_beside_the_decisions_need_not_be_named(retarget: Retarget, tmp_path: Path) -> None:
+    """Replay leaves them there, and explain finds them."""
+    source, decisions = tmp_path / "in.jsonl", tmp_path / "d.jsonl"
+    source.write_bytes(history())
+    replayed = ("replay", "--only", "abandoned_cart", "--assume-consent", "--decisions", decisions, source)
+    assert retarget(*replayed).code == 0
+    answer = retarget("explain", "ann", "--decisions", decisions)
+    named = retarget("explain", "ann", "--decisions", decisions, "--journeys", f"{decisions}.journeys")
+    assert answer.out == named.out
+    assert "episode   abandoned_cart" in answer.out.partition("what is waiting")[2]
+
+
 def test_decisions_alone_do_not_tell_what_waits(retarget: Retarget, written: Written) -> None:
     """Not nothing, but not known; and how to come to know it."""
     answer = retarget("explain", "ann", "--decisions", written.decisions)
@@ -175,11 +187,10 @@ def test_a_journey_that_is_damaged_is_told_in_a_line(
 
 
 def test_a_person_in_neither_file_is_told(retarget: Retarget, written: Written) -> None:
-    """Exit 1, and both files are named."""
+    """Exit 1, and the file is named."""
     answer = retarget("explain", "Ann", "--decisions", written.decisions, "--journeys", written.journeys)
-    where = f"{written.decisions} and {written.journeys}"
     assert answer.code == 1
-    assert answer.err == f"nothing is known of 'Ann' in {where}; ids are compared exactly\n"
+    assert answer.err == f"nothing is known of 'Ann' in {written.decisions}; ids are compared exactly\n"
 
 
 def test_journeys_that_cannot_be_written_stop_the_replay_at_once(retarget: Retarget, tmp_path: Path) -> None:
@@ -210,4 +221,4 @@ def test_without_services_the_way_to_files_is_shown(retarget: Retarget) -> None:
     answer = retarget("explain", "ann", "--set", "store.url=redis://127.0.0.1:1")
     problem, remedy = answer.err.splitlines()
     assert (answer.code, "store.url" in problem) == (3, True)
-    assert remedy.endswith("--decisions FILE --journeys FILE")
+    assert remedy.endswith("is read with --decisions FILE")
