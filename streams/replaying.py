@@ -124,17 +124,18 @@ async def replay(
     *,
     pauses: Mapping[str, int] | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    store: MemoryStore | None = None,
 ) -> Counter[tuple[str, ...]]:
     """Run events through one lane in the order given; what happened, by kind.
 
-    `bundle` decodes topic TOPIC.
+    `bundle` decodes topic TOPIC. What is left of the people at the end is in `store`, lane 0.
     """
     tally = Tally()
     runner = LaneRunner(
         0,
         (TOPIC,),
         bundle,
-        store=MemoryStore(),
+        store=store or MemoryStore(),
         log=ReplayLog(sink),
         feed=ReplayFeed(events, bundle.lateness, progress),
         wall=ReplayWall(),

@@ -47,7 +47,7 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
             continue
         for file in files:
             try:
-                documents += _documents(file)
+                documents += documents_of(file)
             except BadInput as error:
                 problems += error.problems
     return documents, problems
@@ -64,7 +64,8 @@ def rule_files(path: Path) -> list[Path]:
     )
 
 
-def _documents(file: Path) -> list[Document]:
+def documents_of(file: Path) -> list[Document]:
+    """The documents of one file. Raises BadInput with every problem that its YAML has."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -140,10 +141,12 @@ class _Plain:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - what YAML can say
         try:
-            return self._loader.construct_object(node)
+            found = self._loader.construct_object(node)
         except ValueError as error:
             self._note(node, f"found {node.value[:60]!r}, which is no value ({error}); put it in quotes")
             return None
+        # YAML 1.1 would read the time 10:30 as a number of minutes.
+        return node.value if isinstance(found, int | float) and ":" in node.value else found
 
     def _note(self, node: yaml.Node, sentence: str) -> None:
         self.problems.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")

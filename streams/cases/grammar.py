@@ -1,0 +1,367 @@
+"""The form of test cases: every key declared once. Parser, JSON Schema and manual are derived from here."""
+
+from __future__ import annotations
+
+from typing import Any, Final, get_args
+
+from retarget.engine import gates
+from retarget.rules.model import Channel
+from retarget.rules.records import Key, Record, Values
+from retarget.rules.shapes import Named, Number, OneOf, Several, Text
+from retarget.touchpoints import TYPES
+from streams.cases import checks
+from streams.cases.model import Case, CaseFile, Expected, Happening, Kind, Waiting
+from streams.cases.shapes import Date, Fields, Flag, Given, Moment, Zone
+
+# A Monday: nobody sleeps, and no clock is put forward or back in the weeks after it but one.
+START: Final = "2024-03-04 10:00"
+
+_SENTENCE: Final = Text("a sentence")
+_RULE: Final = Text("the name of a rule", "[a-z][a-z0-9_]*", 64)
+_LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
+_ID: Final = Text("an id, as text", longest=256)
+_CHANNEL: Final = OneOf(
+    "channel",
+    tuple(name for name in get_args(Channel) if name != "ads"),
+    {"ads": "nothing is sent to ads; write `joined: AUDIENCE` or `left: AUDIENCE`"},
+)
+_ANY_CHANNEL: Final = OneOf("channel", get_args(Channel))
+_GATE: Final = OneOf(
+    "gate",
+    tuple(name for name in gates.NAMES if name != "quiet_hours"),
+    {"quiet_hours": "quiet hours put off; write `deferred: MOMENT`, when they end"},
+)
+_STEP: Final = Number(1, 100)
+_AMOUNT: Final = Number(-1_000_000_000, 1_000_000_000, whole=False)
+_PRODUCTS: Final = Several(_ID, "product", single=True)
+
+_LOOKS: Final = (
+    Key(name="category", shape=_ID, says="Its category.", example="tents"),
+    Key(name="price", shape=_AMOUNT, says="Its price.", example=199),
+    Key(name="name", shape=_SENTENCE, says="Its name.", example="A tent for two"),
+    Key(name="brand", shape=_SENTENCE, says="Its brand.", example="Nordic"),
+    Key(name="variant_id", shape=_ID, says="Its variant.", example="tent-green"),
+    Key(name="url", shape=_SENTENCE, says="Its page.", example="https://shop.example/tent"),
+    Key(
+        name="image_url", shape=_SENTENCE, says="Its picture.", example="https://shop.example/tent.jpg"
+    ),
+)  # fmt: skip
+PRODUCT: Final = Record(what="a product", build=dict, keys=_LOOKS)
+ITEM: Final = Record(
+    what="an item",
+    build=dict,
+    keys=(
+        Key(name="product_id", shape=_ID, says="The product.", example="tent"),
+        Key(name="quantity", shape=_AMOUNT, says="How many.", example=2),
+        *_LOOKS,
+    ),
+)
+CONSENT: Final = Record(
+    what="a word on consent",
+    build=dict,
+    keys=(
+        Key(
+            name="state",
+            shape=OneOf("state", ("granted", "denied", "revoked")),
+            required=True,
+            says="What the person said.",
+            example="revoked",
+        ),
+        Key(name="purpose", shape=_LABEL, says="For one purpose only.", example="marketing"),
+        Key(name="channel", shape=_ANY_CHANNEL, says="For one channel only.", example="email"),
+        Key(name="basis", shape=_SENTENCE, says="The legal basis.", example="double opt-in"),
+        Key(name="text_version", shape=_ID, says="What text they saw.", example="2024-01"),
+    ),
+)
+
+
+def _happening(values: Values) -> Happening:
+    fields = {key: value for key, value in values.items() if key not in ("at", "products", "dwell")}
+    if "items" in fields:
+        fields["items"] = list(fields["items"])
+    return Happening(at=values["at"], products=values.get("products", ()), fields=fields)
+
+
+EVENT: Final = Record(
+    what="an event",
+    build=_happening,
+    check=checks.event,
+    keys=(
+        Key(name="at", shape=Moment(), required=True, says="When it happens.", example="+10m"),
+        Key(
+            name="type",
+            shape=OneOf("touchpoint type", tuple(sorted(TYPES))),
+            required=True,
+            says="Its touchpoint type.",
+            example="add",
+        ),
+        Key(
+            name="products",
+            shape=_PRODUCTS,
+            says="What it is about; if the file has `products`, one or more of those.",
+            example=["tent", "lamp"],
+        ),
+        Key(
+            name="items",
+            shape=Several(ITEM, "item"),
+            says="The same in full, where quantities or other prices matter.",
+            example=[{"product_id": "tent", "quantity": 2}],
+        ),
+        Key(name="id", shape=_ID, says="Its id; else `e1`, `e2` and so on.", example="e7"),
+        Key(name="cart_id", shape=_ID, says="Its cart, if there are several.", example="cart-1"),
+        Key(name="checkout_id", shape=_ID, says="Its checkout.", example="checkout-1"),
+        Key(name="order_id", shape=_ID, says="Its order; else the event's id.", example="order-1"),
+        Key(name="session_id", shape=_ID, says="Its visit.", example="visit-1"),
+        Key(name="store_id", shape=_ID, says="The shop on the high street.", example="shop-3"),
+        Key(name="name", shape=_SENTENCE, says="The producer's own name of it.", example="video_watched"),
+        Key(name="value", shape=_AMOUNT, says="Value of the order or event.", example=49.9),
+        Key(name="currency", shape=_ID, says="Its currency.", example="EUR"),
+        Key(name="coupon", shape=_ID, says="The coupon used.", example="SPRING"),
+        Key(name="query", shape=_SENTENCE, says="What was searched for.", example="tent"),
+        Key(name="dwell_ms", shape=_AMOUNT, says="Length of a view in ms.", example=12000),
+        Key(name="source", shape=_SENTENCE, says="Where the person came from.", example="newsletter"),
+        Key(
+            name="medium",
+            shape=OneOf("medium", ("earned", "owned", "paid")),
+            says="By what kind of medium.",
+            example="paid",
+        ),
+        Key(name="channel", shape=_SENTENCE, says="By which channel they spoke.", example="email"),
+        Key(name="sentiment", shape=_SENTENCE, says="How it sounds.", example="negative"),
+        Key(name="campaign", shape=Fields(), says="The campaign.", example={"id": "spring"}),
+        Key(name="geo", shape=Fields(), says="Where it happens.", example={"country": "DE"}),
+        Key(name="traits", shape=Fields(), says="What the person tells.", example={"locale": "de-DE"}),
+        Key(
+            name="consent",
+            shape=CONSENT,
+            says="What they agree to or forbid.",
+            example={"state": "revoked", "channel": "email"},
+        ),
+    ),
+)
+
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+
+def _expected(values: Values) -> Expected:
+    kind = next(kind for kind in KINDS if kind in values)
+    same = {key: value for key, value in values.items() if key not in KINDS}
+    if kind == "deferred":
+        return Expected(kind=kind, until=values[kind], **same)
+    return Expected(kind=kind, name=values[kind], **same)
+
+
+EXPECTED: Final = Record(
+    what="an expectation",
+    build=_expected,
+    check=checks.expected,
+    exactly_one=KINDS,
+    keys=(
+        Key(name="at", shape=Moment(), required=True, says="When it comes, to the second.", example="10:40"),
+        Key(name="sent", shape=_CHANNEL, says="A message on this channel.", example="push"),
+        Key(name="recalled", shape=_CHANNEL, says="A message is called back there.", example="push"),
+        Key(name="joined", shape=_LABEL, says="The person joins this ad audience.", example="cart-left"),
+        Key(name="left", shape=_LABEL, says="The person leaves it.", example="cart-left"),
+        Key(
+            name="suppressed",
+            shape=_GATE,
+            says="Nothing comes, and this gate is why; both for a step's message and for its audience.",
+            example="cap",
+        ),
+        Key(
+            name="deferred",
+            shape=Moment(),
+            says="A message is put off until the end of the quiet hours.",
+            example="+1d 08:00",
+        ),
+        Key(name="step", shape=_STEP, says="The number of the step, from 1.", example=2),
+        Key(
+            name="channel",
+            shape=_ANY_CHANNEL,
+            says="The channel of what was suppressed or deferred.",
+            example="email",
+        ),
+        Key(name="template", shape=_LABEL, says="The message's template.", example="cart-reminder-2"),
+        Key(
+            name="products",
+            shape=Several(_ID, "product", least=0, single=True),
+            says="All products of the message, in any order.",
+            example=["tent"],
+        ),
+        Key(
+            name="about",
+            shape=Text("the id of a subject", r"(?s).*", 256),
+            says="The subject: a product, order or cart.",
+            example="cart-1",
+        ),
+        Key(name="rule", shape=_RULE, says="Another rule, one of `with`, is to do it.", example="win_back"),
+    ),
+)  # fmt: skip
+
+WAITING: Final = Record(
+    what="a wait",
+    build=lambda values: Waiting(**values),
+    keys=(
+        Key(name="due", shape=Moment(), required=True, says="When it ends.", example="+24h"),
+        Key(name="step", shape=_STEP, says="The step that is then decided.", example=2),
+        Key(
+            name="about",
+            shape=Text("the id of a subject", r"(?s).*", 256),
+            says="The subject: a product, order or cart.",
+            example="cart-1",
+        ),
+        Key(name="rule", shape=_RULE, says="Another rule, one of `with`, waits.", example="win_back"),
+    ),
+)
+
+
+def _case(values: Values) -> Case:
+    same = {key: value for key, value in values.items() if key not in ("case", "with")}
+    return Case(name=values["case"], companions=values.get("with", ()), **same)
+
+
+CASE: Final = Record(
+    what="a case",
+    build=_case,
+    check=checks.case,
+    keys=(
+        Key(
+            name="case",
+            shape=_SENTENCE,
+            required=True,
+            says="What it shows, in a sentence; each case another.",
+            example="A cart that was left is remembered after half an hour.",
+        ),
+        Key(
+            name="events",
+            shape=Several(EVENT, "event"),
+            required=True,
+            says="What one person does; taken in order of time.",
+            example=[{"at": "10:00", "type": "add", "products": "tent"}],
+        ),
+        Key(
+            name="expect",
+            shape=Several(EXPECTED, "expectation", least=0),
+            required=True,
+            says="All that the rule does; `[]`: nothing.",
+            example=[{"at": "10:30", "sent": "push"}],
+        ),
+        Key(
+            name="until",
+            shape=Moment(),
+            says="Where the clock stops. Else it runs on until the rule waits for nothing more.",
+            example="+1h",
+        ),
+        Key(
+            name="waits",
+            shape=Several(WAITING, "wait", least=0),
+            says="All that the rule still waits for at `until`; left out: not looked at.",
+            example=[{"due": "+24h", "step": 2}],
+        ),
+        Key(
+            name="known",
+            shape=Flag(),
+            default=True,
+            says="The person has a user id; `false`: an anonymous id alone.",
+            example=False,
+        ),
+        Key(
+            name="consent",
+            shape=OneOf("answer", ("granted", "denied")),
+            default="granted",
+            says="What a person counts as having said before the first event.",
+            example="denied",
+        ),
+        Key(
+            name="traits",
+            shape=Fields("the person's traits"),
+            says="What is known of the person before the first event.",
+            example={"email": "ann@example.com"},
+        ),
+        Key(
+            name="paused",
+            shape=Several(_LABEL, "rule or channel"),
+            says="Kill switches that are on.",
+            example=["push"],
+        ),
+        Key(
+            name="with",
+            shape=Several(_RULE, "rule"),
+            says="Rules of the same folder that run beside it; what they do is looked at where you name it.",
+            example=["browse_abandonment"],
+        ),
+        Key(name="start", shape=Date(), says="As above, for this case.", example="2024-12-24 20:00"),
+        Key(name="zone", shape=Zone(), says="As above, for this case.", example="Europe/Berlin"),
+        Key(
+            name="settings",
+            shape=Given(),
+            says="As above, for this case.",
+            example={"caps.total": "1/24h"},
+        ),
+    ),
+)  # fmt: skip
+
+
+def _file(values: Values) -> CaseFile:
+    return CaseFile(**values)
+
+
+CASES: Final = Record(
+    what="a file of cases",
+    build=_file,
+    check=checks.file,
+    keys=(
+        Key(name="rule", shape=_RULE, required=True, says="The rule they try.", example="abandoned_cart"),
+        Key(
+            name="start",
+            shape=Date(),
+            default=START,
+            says="When each case begins: `10:30` is that day, `+30m` counts from here.",
+            example="2024-12-24 20:00",
+        ),
+        Key(
+            name="zone",
+            shape=Zone(),
+            default="UTC",
+            says="Where the person lives; all times are on the clocks there.",
+            example="Europe/Berlin",
+        ),
+        Key(
+            name="settings",
+            shape=Given(),
+            says="Settings that decide. The others have their defaults, whatever the shop has set.",
+            example={"caps.total": "1/24h"},
+        ),
+        Key(
+            name="products",
+            shape=Named(PRODUCT, _ID, "product: what it looks like"),
+            says="The products that events can name.",
+            example={"tent": {"category": "tents", "price": 199}},
+        ),
+        Key(
+            name="cases",
+            shape=Several(CASE, "case"),
+            required=True,
+            says="The cases.",
+            example=[
+                {
+                    "case": "Nobody is reminded of an empty cart.",
+                    "events": [
+                        {"at": "10:00", "type": "add", "products": "tent"},
+                        {"at": "10:10", "type": "remove", "products": "tent"},
+                    ],
+                    "expect": [],
+                }
+            ],
+        ),
+    ),
+)
+
+
+def json_schema() -> dict[str, Any]:
+    """The schema (draft 2020-12) of a file of cases."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Test cases of a rule of retarget",
+        **CASES.schema(),
+    }
