@@ -95,9 +95,7 @@ class _Fitting:
         if name not in self.known.wrong:
             at.problem(unknown("rule", name, self.known.rules))
         elif name not in self.reported:
-            at.problem(
-                f"found {name}, which has mistakes itself; known: mend them first"
-            )
+            at.problem(f"found {name}, which has mistakes itself; known: mend them first")
         return False
 
     def _names(self, case: Case, rules: Mapping[str, Rule], at: Place) -> None:
