@@ -39,7 +39,7 @@ cases:
     expect: []
 ```
 
-- **All that the rule does must be expected**: every message, recall and audience, and all that a gate stopped.
+- **All that the rule does must be expected**: each message, recall and audience, and all that a gate stopped.
   What an expectation does not name, such as the step or the products, may be anything.
 - The clock runs on until the rule waits for nothing more, or stops at `until`; `waits` is what is left then.
 - Each case has one person, who has a user id and agreed to everything, unless it says `known: false` or

@@ -10,6 +10,9 @@ from streams.cases.outcomes import Outcome, Wait
 
 _E = TypeVar("_E")
 _G = TypeVar("_G")
+_WHEN: Final = "when"
+# With more than so many fields wrong, it is another thing.
+_NEAR: Final = 2
 
 
 class Difference(NamedTuple):
@@ -30,7 +33,7 @@ def differences(prepared: Prepared, outcomes: Sequence[Outcome], rule: str) -> l
     return _compared(
         expected,
         outcomes,
-        differs=lambda one, got: len(wrong(one, got)),
+        differs=wrong,
         serves_many=lambda one, got: one.kind == "suppressed" and got.kind == "suppressed",
         unasked=lambda got: got.rule == rule,
     )
@@ -41,17 +44,17 @@ def waits_differ(prepared: Prepared, waits: Sequence[Wait], rule: str) -> list[D
     if prepared.case.waits is None:
         return []
 
-    def differs(one: Waiting, got: Wait) -> int:
-        return len([
+    def differs(one: Waiting, got: Wait) -> list[str]:
+        return [
             field
             for field, wanted, found in (
-                ("due", prepared.moment(one.due), got.due),
+                (_WHEN, prepared.moment(one.due), got.due),
                 ("rule", one.rule or rule, got.rule),
                 ("step", one.step, got.step),
                 ("about", one.about, got.about),
             )
             if wanted is not None and wanted != found
-        ])  # fmt: skip
+        ]
 
     return _compared(
         prepared.case.waits,
@@ -67,7 +70,7 @@ def _wrong(prepared: Prepared, rule: str) -> Callable[[Expected, Outcome], list[
 
     def wrong(one: Expected, got: Outcome) -> list[str]:
         pairs: tuple[tuple[str, object, object], ...] = (
-            ("at", prepared.moment(one.at), got.at),
+            (_WHEN, prepared.moment(one.at), got.at),
             ("kind", one.kind, got.kind),
             ("rule", one.rule or rule, got.rule),
             ("name", one.name, got.name),
@@ -87,17 +90,17 @@ def _compared(
     expected: Sequence[_E],
     got: Sequence[_G],
     *,
-    differs: Callable[[_E, _G], int],
+    differs: Callable[[_E, _G], list[str]],
     serves_many: Callable[[_E, _G], bool],
     unasked: Callable[[_G], bool],
 ) -> list[Difference]:
     """Pair what fits, as much of it as can be; then what is nearest; the rest is alone."""
-    taken = _pairs(expected, got, lambda one, other: differs(one, other) == 0)
+    taken = _pairs(expected, got, lambda one, other: not differs(one, other))
     served = {
         place
         for place, other in enumerate(got)
         for one in expected
-        if differs(one, other) == 0 and serves_many(one, other)
+        if not differs(one, other) and serves_many(one, other)
     }
     over = [place for place, other in enumerate(got)
             if place not in {*taken.values(), *served} and unasked(other)]  # fmt: skip
@@ -105,16 +108,14 @@ def _compared(
     for index, one in enumerate(expected):
         if index in taken:
             continue
-        near = [(differs(one, got[place]), place) for place in over]
-        chosen = min((pair for pair in near if pair[0] <= _NEAR), default=None)
+        wrong = {place: differs(one, got[place]) for place in over}
+        near = [place for place in over if len(wrong[place]) <= _NEAR]
+        # What came at that very moment tells more than the same thing at another one.
+        chosen = min(near, key=lambda at: (_WHEN in wrong[at], len(wrong[at])), default=None)
         if chosen is not None:
-            over.remove(chosen[1])
-        found.append(_difference(index, one, None if chosen is None else got[chosen[1]]))
+            over.remove(chosen)
+        found.append(_difference(index, one, None if chosen is None else got[chosen]))
     return [*found, *(_difference(None, None, got[place]) for place in over)]
-
-
-# With more than so many fields wrong, it is another thing.
-_NEAR: Final = 2
 
 
 def _difference(index: int | None, one: object, got: object) -> Difference:

@@ -77,7 +77,7 @@ def _gates(one: Expected | Waiting | None, got: Outcome | Wait) -> Iterator[str]
     if got.kind == "sent" and isinstance(one, Expected) and one.name != got.name:
         telling = {*_ON_THE_CHANNEL}
     for gate in got.gates:
-        if gate["gate"] in telling:
+        if gate["gate"] in telling and (gate["gate"] != "paused" or gate.get("value")):
             yield gate_line(gate["gate"], gate.get("value"), gate.get("limit"))
 
 

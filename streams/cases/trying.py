@@ -51,21 +51,27 @@ def is_cases(path: Path) -> bool:
 
 
 def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
-    """The rule files and folders, and the files of cases that belong to what was given; none twice."""
-    rules: dict[Path, None] = {}
-    cases: dict[Path, None] = {}
+    """The rule files, and the files of cases that belong to what was given; none twice."""
+    rules: dict[Path, Path] = {}
+    cases: dict[Path, Path] = {}
     for path in given:
-        if path.is_dir():
-            found = sorted(file for file in path.iterdir() if is_cases(file))
-        elif is_cases(path):
-            found = [path]
-        else:
-            beside = (path.with_suffix(suffix) for suffix in CASES)
-            found = [file for file in beside if file.is_file()]
-        cases |= dict.fromkeys(found)
-        if not is_cases(path):
-            rules[path] = None
-    return list(rules), list(cases)
+        rule_files_here, cases_here = _of_folder(path) if path.is_dir() else _of_file(path)
+        rules |= {file.resolve(): file for file in rule_files_here if file.resolve() not in rules}
+        cases |= {file.resolve(): file for file in cases_here if file.resolve() not in cases}
+    return list(rules.values()), list(cases.values())
+
+
+def _of_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    try:
+        return rule_files(folder), sorted(file for file in folder.iterdir() if is_cases(file))
+    except OSError:
+        return [folder], []  # whoever reads it says why it cannot be read
+
+
+def _of_file(file: Path) -> tuple[list[Path], list[Path]]:
+    if is_cases(file):
+        return [], [file]
+    return [file], [beside for beside in map(file.with_suffix, CASES) if beside.is_file()]
 
 
 def _read(files: Sequence[Path]) -> tuple[list[Document], list[str]]:
@@ -86,7 +92,8 @@ def _known(documents: Sequence[Document], rules: Sequence[Rule], case_files: Seq
     beside = [file for folder in folders for file in rule_files(folder) if str(file) not in read]
     others, _ = read_documents(beside)
     companions, _ = read_rules(others, VOCABULARY)
-    right = {rule.name: rule for rule in (*companions, *rules)}
+    # Of two rules of one name, which is a mistake of its own, the first is the one that cases mean.
+    right = {rule.name: rule for rule in (*companions, *reversed(rules))}
     return Known(right, (_names(documents) | _names(others)) - right.keys())
 
 
