@@ -58,9 +58,7 @@ def _impossible(values: _Values, at: Place) -> None:
         if part is not None:
             place.problem(f"found {part}, by which this can never hold; known: a condition that may")
         elif place.path[-1] == "when" and place.path[0] == "unless" and always_holds(condition.text):
-            place.problem(
-                "found true, which ends every episode at once; known: a condition that may not hold"
-            )
+            place.problem("found true, which ends every episode at once; known: a condition")
 
 
 def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
