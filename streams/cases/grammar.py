@@ -259,6 +259,12 @@ CASE: Final = Record(
             example=[{"due": "+24h", "step": 2}],
         ),
         Key(
+            name="person",
+            shape=_ID,
+            says="Their id, else one of ours; who is held out hangs on it.",
+            example="ann",
+        ),
+        Key(
             name="known",
             shape=Flag(),
             default=True,

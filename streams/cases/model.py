@@ -81,6 +81,7 @@ class Case(msgspec.Struct, frozen=True, kw_only=True):
     expect: tuple[Expected, ...]
     waits: tuple[Waiting, ...] | None = None
     until: When | None = None
+    person: str = "ann"
     known: bool = True
     consent: Literal["granted", "denied"] = "granted"
     traits: Mapping[str, Any] = {}

@@ -18,9 +18,6 @@ from streams.cases.model import Case, CaseFile, Expected, Happening, Prepared, W
 from streams.lanes.zones import zone_of
 from streams.settings import load_settings
 
-# The one person of a case, with and without a user id.
-PERSON: Final = "ann"
-STRANGER: Final = "somebody"
 # Cases decide at the very moment of an event or wait, and everybody's night ends at the same time.
 _PRESETS: Final = {"clock.lateness": "0s", "clock.now": "event", "quiet_hours.spread": "0s"}
 
@@ -156,7 +153,7 @@ class _Fitting:
 
 
 def _whom(case: Case) -> dict[str, str]:
-    return {"user_id": PERSON} if case.known else {"anonymous_id": STRANGER}
+    return {"user_id" if case.known else "anonymous_id": case.person}
 
 
 def _profile(case: Case, begun: int) -> Touchpoint:

@@ -11,7 +11,6 @@ from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 from streams.cases.model import Prepared
 from streams.cases.outcomes import Outcome, Wait, outcomes_of, waits_of
-from streams.cases.reading import PERSON, STRANGER
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.ports import Output
@@ -46,7 +45,7 @@ class Stage:
         await replay(
             events, self._bundle(prepared.presets, rules), outputs.append, pauses=paused, store=store
         )
-        stored = await store.journey(0, PERSON if prepared.case.known else STRANGER)
+        stored = await store.journey(0, prepared.case.person)
         outcomes, dead = outcomes_of(outputs)
         return Came(outcomes, waits_of(wire.decode(stored) if stored is not None else None), dead)
 

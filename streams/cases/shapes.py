@@ -22,6 +22,8 @@ _CLOCK: Final = re.compile(r"(?:\+(\d{1,4})d )?([01]?\d|2[0-3]):([0-5]\d)(?::([0
 _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,3})?)?")
 # Longer than any rule waits, and far from where clocks end.
 _LONGEST: Final = 3650 * DAY
+_FIRST: Final = 1971
+_LAST: Final = 2199
 _FORMS: Final = "10:30, +30m, +2d 10:30 or 2024-03-04 10:30"
 
 
@@ -165,11 +167,11 @@ def _moment(value: object) -> When | None:
 
 
 def _date(value: object) -> datetime | None:
-    if isinstance(value, datetime):  # YAML has read it already
-        return value if value.tzinfo is None else None
-    if not isinstance(value, str) or not _DATE.fullmatch(value):
-        return None
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
+    found = value  # YAML has read it already when it has seconds
+    if isinstance(value, str) and _DATE.fullmatch(value):
+        try:
+            found = datetime.fromisoformat(value)
+        except ValueError:
+            return None
+    right = isinstance(found, datetime) and found.tzinfo is None and _FIRST <= found.year <= _LAST
+    return found if right and isinstance(found, datetime) else None

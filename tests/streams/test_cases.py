@@ -10,7 +10,7 @@ from typing import Any, Final
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
@@ -19,6 +19,7 @@ from retarget.rules.records import Key, Record
 from retarget.rules.shapes import BAD
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import parse_time
+from retarget.touchpoints import TYPES
 from streams.case_manual import DIFFERENCE, manual
 from streams.cases.comparing import differences
 from streams.cases.grammar import CASE, CASES, CONSENT, EVENT, EXPECTED, ITEM, PRODUCT, WAITING
@@ -80,7 +81,21 @@ def test_moments(text: object, expected: str) -> None:
     assert moment(text) == parse_time(expected)
 
 
-@pytest.mark.parametrize("text", ["24:00", "10:60", "30m", "-30m", "+", "tomorrow", "2024-02-30 10:00", 600])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "24:00",
+        "10:60",
+        "30m",
+        "-30m",
+        "+",
+        "tomorrow",
+        "2024-02-30 10:00",
+        "1969-12-31 10:00",
+        "9999-12-31 10:00",
+        600,
+    ],
+)
 def test_what_is_no_moment_is_refused(text: object) -> None:
     """A sentence shows what is one."""
     reading = Reading(Document("moment", None), VOCABULARY)
@@ -271,6 +286,52 @@ _ANY: Final = st.recursive(
 
 def _of(record: Record) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({}, optional={key.name: _ANY | st.just(key.example) for key in record.keys})
+
+
+def _a_case() -> st.SearchStrategy[dict[str, Any]]:
+    """A case that runs, with keys of any example and times of any form."""
+    times = st.sampled_from(
+        ["10:00", "+30m", "+1d", "+2d 09:00", "+3650d", "2199-12-31 23:59", "1971-01-01 00:00"]
+    )
+    events = st.fixed_dictionaries({"at": times, "type": st.sampled_from(sorted(TYPES))})
+    expected = st.fixed_dictionaries({"at": times, "sent": st.sampled_from(["push", "email"])})
+    others = ("known", "consent", "traits", "paused", "start", "zone", "settings", "person")
+    return st.fixed_dictionaries(
+        {
+            "case": st.just("A."),
+            "events": st.lists(events, min_size=1, max_size=5),
+            "expect": st.lists(expected),
+        },
+        optional={"until": times}
+        | {key.name: st.just(key.example) for key in CASE.keys if key.name in others},
+    )
+
+
+@given(_a_case())
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_case_that_is_right_runs(tmp_path: Path, case: dict[str, Any]) -> None:
+    """Whatever the times and settings: differences perhaps, no exception and no dead letter."""
+    problems = tried(tmp_path, json.dumps({"rule": "left_cart", "cases": [case]}))
+
+    assert [problem for problem in problems if "dead letter" in problem] == []
+
+
+def test_who_is_held_out_is_the_persons_lot(tmp_path: Path) -> None:
+    """One of two people gets nothing; a case names the one it means."""
+    cases = [
+        {
+            "case": f"{person} {name}.",
+            "person": person,
+            "events": [{"at": "10:00", "type": "add", "products": "t"}],
+            "expect": [{"at": "10:30", name: value}],
+        }
+        for person in ("ann", "ben", "cleo", "dan")
+        for name, value in (("sent", "push"), ("suppressed", "control"))
+    ]
+    problems = tried(tmp_path, json.dumps({"rule": "left_cart", "cases": cases}), f"{RULE}hold_out: 0.5\n")
+
+    assert len(problems) == 4
+    assert {problem.split(": ")[1].split()[1].split(".")[0] for problem in problems} == {"sent", "suppressed"}
 
 
 @given(_ANY | _of(CASES) | st.lists(_of(CASE), max_size=2).map(lambda cases: {"rule": "r", "cases": cases}))
