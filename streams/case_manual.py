@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from retarget.rules.records import Record
-from streams.cases.grammar import CASE, CASES, CONSENT, EVENT, EXPECTED, ITEM, PRODUCT, START, WAITING
+from streams.cases.events import CONSENT, EVENT, ITEM, PRODUCT
+from streams.cases.grammar import CASE, CASES, EXPECTED, START, WAITING
 from streams.rule_manual import table
 
 _INTRODUCTION: Final = """\

@@ -8,138 +8,26 @@ from retarget.engine import gates
 from retarget.rules.model import Channel
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Named, Number, OneOf, Several, Text
-from retarget.touchpoints import TYPES
 from streams.cases import checks
-from streams.cases.model import Case, CaseFile, Expected, Happening, Kind, Waiting
+from streams.cases.events import ANY_CHANNEL, EVENT, ID, LABEL, PRODUCT, SENTENCE
+from streams.cases.model import Case, CaseFile, Expected, Kind, Waiting
 from streams.cases.shapes import Date, Fields, Flag, Given, Moment, Zone
 
 # A Monday: nobody sleeps, and no clock is put forward or back in the weeks after it but one.
 START: Final = "2024-03-04 10:00"
 
-_SENTENCE: Final = Text("a sentence")
 _RULE: Final = Text("the name of a rule", "[a-z][a-z0-9_]*", 64)
-_LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
-_ID: Final = Text("an id, as text", longest=256)
 _CHANNEL: Final = OneOf(
     "channel",
     tuple(name for name in get_args(Channel) if name != "ads"),
     {"ads": "nothing is sent to ads; write `joined: AUDIENCE` or `left: AUDIENCE`"},
 )
-_ANY_CHANNEL: Final = OneOf("channel", get_args(Channel))
 _GATE: Final = OneOf(
     "gate",
     tuple(name for name in gates.NAMES if name != "quiet_hours"),
     {"quiet_hours": "quiet hours put off; write `deferred: MOMENT`, when they end"},
 )
 _STEP: Final = Number(1, 100)
-_AMOUNT: Final = Number(-1_000_000_000, 1_000_000_000, whole=False)
-_PRODUCTS: Final = Several(_ID, "product", single=True)
-
-_LOOKS: Final = (
-    Key(name="category", shape=_ID, says="Its category.", example="tents"),
-    Key(name="price", shape=_AMOUNT, says="Its price.", example=199),
-    Key(name="name", shape=_SENTENCE, says="Its name.", example="A tent for two"),
-    Key(name="brand", shape=_SENTENCE, says="Its brand.", example="Nordic"),
-    Key(name="variant_id", shape=_ID, says="Its variant.", example="tent-green"),
-    Key(name="url", shape=_SENTENCE, says="Its page.", example="https://shop.example/tent"),
-    Key(
-        name="image_url", shape=_SENTENCE, says="Its picture.", example="https://shop.example/tent.jpg"
-    ),
-)  # fmt: skip
-PRODUCT: Final = Record(what="a product", build=dict, keys=_LOOKS)
-ITEM: Final = Record(
-    what="an item",
-    build=dict,
-    keys=(
-        Key(name="product_id", shape=_ID, says="The product.", example="tent"),
-        Key(name="quantity", shape=_AMOUNT, says="How many.", example=2),
-        *_LOOKS,
-    ),
-)
-CONSENT: Final = Record(
-    what="a word on consent",
-    build=dict,
-    keys=(
-        Key(
-            name="state",
-            shape=OneOf("state", ("granted", "denied", "revoked")),
-            required=True,
-            says="What the person said.",
-            example="revoked",
-        ),
-        Key(name="purpose", shape=_LABEL, says="For one purpose only.", example="marketing"),
-        Key(name="channel", shape=_ANY_CHANNEL, says="For one channel only.", example="email"),
-        Key(name="basis", shape=_SENTENCE, says="The legal basis.", example="double opt-in"),
-        Key(name="text_version", shape=_ID, says="What text they saw.", example="2024-01"),
-    ),
-)
-
-
-def _happening(values: Values) -> Happening:
-    fields = {key: value for key, value in values.items() if key not in ("at", "products", "dwell")}
-    if "items" in fields:
-        fields["items"] = list(fields["items"])
-    return Happening(at=values["at"], products=values.get("products", ()), fields=fields)
-
-
-EVENT: Final = Record(
-    what="an event",
-    build=_happening,
-    check=checks.event,
-    keys=(
-        Key(name="at", shape=Moment(), required=True, says="When it happens.", example="+10m"),
-        Key(
-            name="type",
-            shape=OneOf("touchpoint type", tuple(sorted(TYPES))),
-            required=True,
-            says="Its touchpoint type.",
-            example="add",
-        ),
-        Key(
-            name="products",
-            shape=_PRODUCTS,
-            says="What it is about; if the file has `products`, one or more of those.",
-            example=["tent", "lamp"],
-        ),
-        Key(
-            name="items",
-            shape=Several(ITEM, "item"),
-            says="The same in full, where quantities or other prices matter.",
-            example=[{"product_id": "tent", "quantity": 2}],
-        ),
-        Key(name="id", shape=_ID, says="Its id; else `e1`, `e2` and so on.", example="e7"),
-        Key(name="cart_id", shape=_ID, says="Its cart, if there are several.", example="cart-1"),
-        Key(name="checkout_id", shape=_ID, says="Its checkout.", example="checkout-1"),
-        Key(name="order_id", shape=_ID, says="Its order; else the event's id.", example="order-1"),
-        Key(name="session_id", shape=_ID, says="Its visit.", example="visit-1"),
-        Key(name="store_id", shape=_ID, says="The shop on the high street.", example="shop-3"),
-        Key(name="name", shape=_SENTENCE, says="The producer's own name of it.", example="video_watched"),
-        Key(name="value", shape=_AMOUNT, says="Value of the order or event.", example=49.9),
-        Key(name="currency", shape=_ID, says="Its currency.", example="EUR"),
-        Key(name="coupon", shape=_ID, says="The coupon used.", example="SPRING"),
-        Key(name="query", shape=_SENTENCE, says="What was searched for.", example="tent"),
-        Key(name="dwell_ms", shape=_AMOUNT, says="Length of a view in ms.", example=12000),
-        Key(name="source", shape=_SENTENCE, says="Where the person came from.", example="newsletter"),
-        Key(
-            name="medium",
-            shape=OneOf("medium", ("earned", "owned", "paid")),
-            says="By what kind of medium.",
-            example="paid",
-        ),
-        Key(name="channel", shape=_SENTENCE, says="By which channel they spoke.", example="email"),
-        Key(name="sentiment", shape=_SENTENCE, says="How it sounds.", example="negative"),
-        Key(name="campaign", shape=Fields(), says="The campaign.", example={"id": "spring"}),
-        Key(name="geo", shape=Fields(), says="Where it happens.", example={"country": "DE"}),
-        Key(name="traits", shape=Fields(), says="What the person tells.", example={"locale": "de-DE"}),
-        Key(
-            name="consent",
-            shape=CONSENT,
-            says="What they agree to or forbid.",
-            example={"state": "revoked", "channel": "email"},
-        ),
-    ),
-)
-
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
@@ -160,8 +48,8 @@ EXPECTED: Final = Record(
         Key(name="at", shape=Moment(), required=True, says="When it comes, to the second.", example="10:40"),
         Key(name="sent", shape=_CHANNEL, says="A message on this channel.", example="push"),
         Key(name="recalled", shape=_CHANNEL, says="A message is called back there.", example="push"),
-        Key(name="joined", shape=_LABEL, says="The person joins this ad audience.", example="cart-left"),
-        Key(name="left", shape=_LABEL, says="The person leaves it.", example="cart-left"),
+        Key(name="joined", shape=LABEL, says="The person joins this ad audience.", example="cart-left"),
+        Key(name="left", shape=LABEL, says="The person leaves it.", example="cart-left"),
         Key(
             name="suppressed",
             shape=_GATE,
@@ -177,14 +65,14 @@ EXPECTED: Final = Record(
         Key(name="step", shape=_STEP, says="The number of the step, from 1.", example=2),
         Key(
             name="channel",
-            shape=_ANY_CHANNEL,
+            shape=ANY_CHANNEL,
             says="The channel of what was suppressed or deferred.",
             example="email",
         ),
-        Key(name="template", shape=_LABEL, says="The message's template.", example="cart-reminder-2"),
+        Key(name="template", shape=LABEL, says="The message's template.", example="cart-reminder-2"),
         Key(
             name="products",
-            shape=Several(_ID, "product", least=0, single=True),
+            shape=Several(ID, "product", least=0, single=True),
             says="All products of the message, in any order.",
             example=["tent"],
         ),
@@ -227,7 +115,7 @@ CASE: Final = Record(
     keys=(
         Key(
             name="case",
-            shape=_SENTENCE,
+            shape=SENTENCE,
             required=True,
             says="What it shows, in a sentence; each case another.",
             example="A cart that was left is remembered after half an hour.",
@@ -260,7 +148,7 @@ CASE: Final = Record(
         ),
         Key(
             name="person",
-            shape=_ID,
+            shape=ID,
             says="Their id, else one of ours; who is held out hangs on it.",
             example="ann",
         ),
@@ -286,7 +174,7 @@ CASE: Final = Record(
         ),
         Key(
             name="paused",
-            shape=Several(_LABEL, "rule or channel"),
+            shape=Several(LABEL, "rule or channel"),
             says="Kill switches that are on.",
             example=["push"],
         ),
@@ -340,7 +228,7 @@ CASES: Final = Record(
         ),
         Key(
             name="products",
-            shape=Named(PRODUCT, _ID, "product: what it looks like"),
+            shape=Named(PRODUCT, ID, "product: what it looks like"),
             says="The products that events can name.",
             example={"tent": {"category": "tents", "price": 199}},
         ),

@@ -64,7 +64,10 @@ class _Fitting:
 
     def cases(self) -> Iterator[Ready]:
         """The cases that can run."""
-        if not self._there(self.file.rule, self.reading.root.child("rule")):
+        file, root = self.file, self.reading.root
+        there = self._there(file.rule, root.child("rule"))
+        presets = _presets(file.settings, {}, file.zone, "granted")
+        if not there or not _agree(presets, root.child("settings")):
             return
         for index, case in enumerate(self.file.cases):
             at = self.reading.root.child("cases").child(index)
@@ -111,45 +114,54 @@ class _Fitting:
         zone_name = case.zone or self.file.zone
         zone = zone_of(zone_name)
         assert zone is not None, "the grammar lets no other name through"
-        start = case.start or self.file.start
-        presets = {"quiet_hours.zone": zone_name, "consent.assume": case.consent}
-        presets |= {**_PRESETS, **self.file.settings, **case.settings}
-        try:
-            load_settings(presets=presets)
-        except BadInput as error:
-            for problem in error.problems:
-                at.child("settings").problem(problem.removeprefix("default: "))
+        presets = _presets(self.file.settings, case.settings, zone_name, case.consent)
+        if case.settings and not _agree(presets, at.child("settings")):
             return None
+        start = case.start or self.file.start
         events = [
-            self._event(one, case, index, at.child("events").child(index))
+            self._event(one, case, f"e{index + 1}", at.child("events").child(index))
             for index, one in enumerate(case.events)
         ]
-        touchpoints = [event for event in events if event is not None]
-        for event, one in zip(touchpoints, case.events, strict=False):
+        for one, event in zip(case.events, events, strict=True):
             event.time = one.at.moment(start, zone)
-        first = min((event.time for event in touchpoints), default=0)
-        begun = min(first, moment_of(start, zone))
         if case.traits:
-            touchpoints.insert(0, _profile(case, begun))
-        until = case.until.moment(start, zone) if case.until is not None else None
+            first = min(moment_of(start, zone), *(event.time for event in events))
+            events.append(_profile(case, first))
         return Prepared(
             case=case,
             start=start,
             zone=zone,
             presets=presets,
-            touchpoints=tuple(sorted(touchpoints, key=lambda event: event.time)),
-            until=until,
+            touchpoints=tuple(sorted(events, key=lambda event: event.time)),
+            until=case.until.moment(start, zone) if case.until is not None else None,
         )
 
-    def _event(self, one: Happening, case: Case, index: int, at: Place) -> Touchpoint | None:
+    def _event(self, one: Happening, case: Case, event_id: str, at: Place) -> Touchpoint:
         items = [{"product_id": name, **self.file.products.get(name, {})} for name in one.products]
         whom = {} if one.fields["type"] in IMPERSONAL else _whom(case)
-        said = {"id": f"e{index + 1}", **({"items": items} if items else {}), **one.fields, **whom}
+        said = {"id": event_id, **({"items": items} if items else {}), **one.fields, **whom}
         try:
             return from_mapping(said)
         except Rejected as refused:
             at.problem(refused.detail)
-            return None
+            return Touchpoint()  # stands where the problem is noted; the case does not run
+
+
+def _presets(
+    of_file: Mapping[str, str], of_case: Mapping[str, str], zone: str, consent: str
+) -> dict[str, str]:
+    return {"quiet_hours.zone": zone, "consent.assume": consent, **_PRESETS, **of_file, **of_case}
+
+
+def _agree(presets: Mapping[str, str], at: Place) -> bool:
+    """Whether settings that are right each by itself do not contradict each other."""
+    try:
+        load_settings(presets=presets)
+    except BadInput as error:
+        for problem in error.problems:
+            at.problem(problem.removeprefix("default: "))
+        return False
+    return True
 
 
 def _whom(case: Case) -> dict[str, str]:

@@ -22,7 +22,8 @@ from retarget.times import parse_time
 from retarget.touchpoints import TYPES
 from streams.case_manual import DIFFERENCE, manual
 from streams.cases.comparing import differences
-from streams.cases.grammar import CASE, CASES, CONSENT, EVENT, EXPECTED, ITEM, PRODUCT, WAITING
+from streams.cases.events import CONSENT, EVENT, ITEM, PRODUCT
+from streams.cases.grammar import CASE, CASES, EXPECTED, WAITING
 from streams.cases.model import Case, Expected, Prepared, When
 from streams.cases.outcomes import Outcome
 from streams.cases.reading import Known, read_cases
