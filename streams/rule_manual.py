@@ -24,9 +24,9 @@ be disturbed, when they sleep and what they agreed to is not its business: the g
 alike. A file may hold several documents, parted by `---`. Workers load the folder `rules.dir`, or the rules
 that ship.
 
-`retarget check FILE` names every mistake with file, line and path. Editors complete and check with
-`streams/schemas/rule.v1.json`. A rule's version is a hash of its meaning: comments and layout do not change
-it.
+`retarget check FILE` names every mistake with file, line and path, and runs the [test cases](cases.md) beside
+the rule. Editors complete and check with `streams/schemas/rule.v1.json`. A rule's version is a hash of its
+meaning: comments and layout do not change it.
 
 ```yaml
 rule: abandoned_cart
@@ -81,7 +81,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
 def manual() -> str:
     """The text of docs/rules.md."""
     parts = [_INTRODUCTION]
-    parts += [f"## {title}\n\n{_table(record)}" for _, title, record in _SECTIONS]
+    parts += [f"## {title}\n\n{table(record)}" for _, title, record in _SECTIONS]
     written = ", ".join(f"`{unit}(n)`" for unit in DURATIONS)
     parts += [_CONDITIONS.format(durations=written), _names(NAMES), _functions(FUNCTIONS)]
     parts.append(f"## Touchpoint types\n\n{_listed(TYPE.known)}.\n")
@@ -89,7 +89,8 @@ def manual() -> str:
     return "\n".join(parts)
 
 
-def _table(record: Record) -> str:
+def table(record: Record) -> str:
+    """The keys of a record, a row for each."""
     one = f"Exactly one of {_listed(record.exactly_one)}.\n\n" if record.exactly_one else ""
     return one + _rows(("key", "form", "default", "meaning", "example"), map(_key, record.keys))
 
@@ -118,7 +119,7 @@ def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind 
             return "a condition"
         case Record(what=what):
             return f"{what}, see below"
-    raise TypeError(shape)
+    return str(shape.form)  # the shapes of test cases say it themselves
 
 
 # More than these stand in the schema; the table would be nothing but touchpoint types.

@@ -47,7 +47,7 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
             continue
         for file in files:
             try:
-                documents += _documents(file)
+                documents += documents_of(file)
             except BadInput as error:
                 problems += error.problems
     return documents, problems
@@ -64,7 +64,8 @@ def rule_files(path: Path) -> list[Path]:
     )
 
 
-def _documents(file: Path) -> list[Document]:
+def documents_of(file: Path) -> list[Document]:
+    """The documents of one file. Raises BadInput with every problem that its YAML has."""
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -110,12 +111,12 @@ class _Plain:
 
     def value(self, node: yaml.Node, path: Keys) -> Any:  # noqa: ANN401 - what YAML can say
         """The data of a node; texts, numbers, lists, mappings."""
+        if not isinstance(node, yaml.ScalarNode) and id(node) in self._seen:
+            self._alias(path)
+            return None
         self.lines.setdefault(path, node.start_mark.line + 1)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node)
-        if id(node) in self._seen:
-            self._note(node, "found an alias; write the value out, a rule is read by people")
-            return None
         self._seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index)) for index, item in enumerate(node.value)]
@@ -140,10 +141,18 @@ class _Plain:
 
     def _scalar(self, node: yaml.ScalarNode) -> Any:  # noqa: ANN401 - what YAML can say
         try:
-            return self._loader.construct_object(node)
+            found = self._loader.construct_object(node)
         except ValueError as error:
             self._note(node, f"found {node.value[:60]!r}, which is no value ({error}); put it in quotes")
             return None
+        # YAML 1.1 would read the time 10:30 as a number of minutes.
+        return node.value if isinstance(found, int | float) and ":" in node.value else found
+
+    def _alias(self, path: Keys) -> None:
+        """The node stands where it was written first; the alias, at its key or in the list around it."""
+        line = next(self.lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self.lines)
+        sentence = "found an alias; write the value out, a rule is read by people"
+        self.problems.append(f"{self._file}:{line}: {sentence}")
 
     def _note(self, node: yaml.Node, sentence: str) -> None:
         self.problems.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")

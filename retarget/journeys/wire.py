@@ -1,4 +1,4 @@
-"""Journeys as bytes: a version byte, then positional MessagePack; one upgrade step per version."""
+"""Journeys as bytes: a version byte, then positional MessagePack."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import msgspec
 from retarget.errors import LaneRefused
 from retarget.journeys.model import Journey
 
-VERSION: Final = 1
+VERSION: Final = 2
 _PREFIX: Final = bytes([VERSION])
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Journey)
@@ -21,10 +21,10 @@ def encode(journey: Journey) -> bytes:
 
 
 def decode(data: bytes) -> Journey:
-    """The journey of these bytes. Raises LaneRefused when a newer build wrote them."""
+    """The journey of these bytes. Raises LaneRefused when a build with another version wrote them."""
     if data[0] != VERSION:
         raise LaneRefused(
-            f"a stored journey has version {data[0]} but this build reads up to {VERSION}; "
-            "deploy the newer build"
+            f"a stored journey has version {data[0]} but this build reads version {VERSION}; "
+            "deploy the build that wrote it"
         )
     return _decoder.decode(memoryview(data)[1:])

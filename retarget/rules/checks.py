@@ -23,7 +23,7 @@ _Values = Mapping[str, Any]
 def quiet(values: _Values, at: Place) -> None:
     """`anything` stands alone."""
     for key in ("opens", "touches"):
-        types = _several(values, key)
+        types = several(values, key)
         if ANYTHING in types and len(types) > 1:
             at.child(key).problem(
                 f"found {ANYTHING} beside other types, which it includes; known: {ANYTHING} alone"
@@ -75,7 +75,7 @@ def _name_of_channel(values: _Values, at: Place) -> None:
 
 def _step_times(values: _Values, at: Place) -> None:
     before = -1
-    for place, _, found in _drafts(values, "steps", at):
+    for place, _, found in drafts(values, "steps", at):
         after = found.get("after")
         if not isinstance(after, int):
             continue
@@ -92,7 +92,7 @@ def _step_times(values: _Values, at: Place) -> None:
 
 
 def _nothing_to_expire(values: _Values, at: Place) -> None:
-    steps = list(_drafts(values, "steps", at))
+    steps = list(drafts(values, "steps", at))
     if "expires" in values and steps and not any("channels" in found for _, _, found in steps):
         at.child("expires").problem(
             "found expires without a message; known: a step with channels, or expires of an audience"
@@ -101,7 +101,7 @@ def _nothing_to_expire(values: _Values, at: Place) -> None:
 
 def _states(values: _Values, at: Place) -> None:
     states = values.get("becomes")
-    for place, _, found in _drafts(values, "steps", at):
+    for place, _, found in drafts(values, "steps", at):
         chosen = found.get("audience")
         if chosen is None or chosen is BAD or not isinstance(chosen.values.get("by_state"), dict):
             continue
@@ -131,7 +131,7 @@ def _unless(values: _Values, at: Place) -> None:
             f"found unless in a rule by {instant[0]}, which leaves nothing open; known: count, quiet"
         )
     seen: set[str] = set()
-    for place, _, found in _drafts(values, "unless", at):
+    for place, _, found in drafts(values, "unless", at):
         event = found.get("event")
         if isinstance(event, str) and event in seen:
             place.problem(f"found {event} twice; known: one ending for each type")
@@ -149,15 +149,15 @@ def _never_about_subject(values: _Values, at: Place) -> None:
 
 
 def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
-    for place, _, found in _drafts(values, "unless", at):
+    for place, _, found in drafts(values, "unless", at):
         if found.get("same") == "subject" and isinstance(found.get("event"), str):
             yield place, found["event"]
-    for event in _several(values, "event"):
+    for event in several(values, "event"):
         yield at.child("event"), event
     for trigger, keys in (("count", ("of",)), ("quiet", ("opens", "touches"))):
         inner = getattr(values.get(trigger), "values", {})
         for key in keys:
-            for event in _several(inner, key):
+            for event in several(inner, key):
                 yield at.child(trigger).child(key), event
 
 
@@ -173,7 +173,7 @@ def _distinct_subject(values: _Values, at: Place) -> None:
 
 def _event_gone(values: _Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
-    steps = [(place.child("if"), found.get("if")) for place, _, found in _drafts(values, "steps", at)]
+    steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
     waited = [(at.child("if"), values.get("if")), *steps] if "quiet" in values else steps[1:]
     words = at.reading.vocabulary.names
     for place, condition in waited:
@@ -184,12 +184,14 @@ def _event_gone(values: _Values, at: Place) -> None:
                 )
 
 
-def _several(values: _Values, key: str) -> list[str]:
+def several(values: _Values, key: str) -> list[str]:
+    """The texts of a key that may hold several, as far as they could be read."""
     found = values.get(key)
     return [one for one in found if isinstance(one, str)] if isinstance(found, tuple) else []
 
 
-def _drafts(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, int, _Values]]:
+def drafts(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, int, _Values]]:
+    """Where each record of a list stands, its number and what could be read of it."""
     found = values.get(key)
     for index, draft in enumerate(found if isinstance(found, tuple) else ()):
         if draft is not BAD:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, get_args
 
-from retarget.rules import checks
+from retarget.rules import checks, contradictions
 from retarget.rules.model import (
     NEVER,
     Audience,
@@ -145,7 +145,7 @@ def _rule(values: Values) -> Rule:
 RULE: Final = Record(
     what="a rule",
     build=_rule,
-    check=checks.rule,
+    check=contradictions.rule,
     exactly_one=checks.TRIGGERS,
     keys=(
         Key(name="rule", shape=_NAME, required=True, says="The rule's name.", example="abandoned_cart"),
@@ -223,7 +223,7 @@ RULE: Final = Record(
         Key(
             name="expires",
             shape=Duration(),
-            says="A message is worthless so long after its decision.",
+            says="A message is worthless so long after its decision; every step comes sooner.",
             example="48h",
         ),
         Key(

@@ -23,5 +23,5 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """The sentence for a `name` that is none of `known`: what was found, what is known, the nearest."""
-    names = sorted(known)
+    names = [one if one.isprintable() else shown(one) for one in sorted(known)]
     return f"unknown {what} {shown(name)}; known: {', '.join(names) or 'none'}{nearest(name, names)}"

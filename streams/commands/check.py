@@ -1,4 +1,4 @@
-"""`retarget check`: mistakes in rules and settings, before a worker meets them."""
+"""`retarget check`: mistakes in rules, their test cases and settings, before a worker meets them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from time import perf_counter
 from typing import Final, get_args
 
 from retarget.rules.model import Channel, Purpose, Rule
@@ -14,31 +15,38 @@ from streams.settings import Settings
 
 CHANNELS: Final = frozenset(get_args(Channel))
 PURPOSES: Final = frozenset(get_args(Purpose))
-_CASES: Final = (".cases.yaml", ".cases.yml")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """What to look at."""
     parser.add_argument(
-        "files", nargs="*", metavar="FILE", type=Path, help="rule files or folders; none: those of rules.dir"
+        "files",
+        nargs="*",
+        metavar="FILE",
+        type=Path,
+        help="rule files, their *.cases.yaml, or folders of both; none: those of rules.dir",
     )
     parser.set_defaults(settings=("rules.dir",))
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Print what was found. Raises BadInput with every problem, its file and line."""
-    from retarget.rules.vocabulary import VOCABULARY
+    """Print what was found, every problem with its file and line; 1 if there was any."""
+    from streams.cases.trying import try_rules
     from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
 
+    started = perf_counter()
     given: Sequence[Path] = args.files or [Path(settings.rules.dir or default_rules_dir())]
-    cases = [path for path in _listed(given) if path.name.endswith(_CASES)]
-    rules = load_rules([path for path in given if path not in cases], VOCABULARY)
-    for warning in warnings(settings, rules):
+    tried = try_rules(given)
+    for warning in () if tried.problems else warnings(settings, tried.rules):
         print(f"warning: {warning}", file=sys.stderr)
-    if cases:
-        print(f"note: {_counted(len(cases), 'file')} of test cases not looked at", file=sys.stderr)
-    print(f"{_counted(len(rules), 'rule')}, no problems")
+    for problem in tried.problems:
+        print(problem, file=sys.stderr)
+    looked_at = f"{_counted(len(tried.rules), 'rule')}, {_counted(tried.cases, 'case')}"
+    took = f"{perf_counter() - started:.1f} s"
+    if tried.problems:
+        print(f"{looked_at} in {took}: {_counted(len(tried.problems), 'problem')}", file=sys.stderr)
+        return 1
+    print(f"{looked_at} in {took}: no problems")
     return 0
 
 
@@ -52,11 +60,6 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     for name in settings.channels.external:
         if name not in CHANNELS:
             yield f"channels.external: no channel has the name {name}{nearest(name, CHANNELS)}"
-
-
-def _listed(given: Sequence[Path]) -> list[Path]:
-    folders = [path for path in given if path.is_dir()]
-    return [*given, *(file for folder in folders for file in sorted(folder.iterdir()))]
 
 
 def _counted(number: int, what: str) -> str:

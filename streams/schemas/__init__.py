@@ -19,6 +19,7 @@ from retarget.messages import SCHEMA_VERSION, Decision, Message
 from retarget.rules.model import Channel, Purpose, SubjectKind
 from retarget.rules.schema import json_schema as rule_schema
 from retarget.touchpoints import IMPERSONAL, TYPES, Touchpoint
+from streams.cases.grammar import json_schema as cases_schema
 from streams.ports import JournalRecord
 
 Schema = dict[str, Any]
@@ -73,6 +74,7 @@ def schemas() -> dict[str, Schema]:
             "dead": _written(DeadLetter),
             "journal": _of(JournalRecord),
             "rule": rule_schema(),
+            "cases": cases_schema(),
         }.items()
     }
 

@@ -70,7 +70,7 @@ def test_a_single_file_is_read(tmp_path: Path) -> None:
         (f"{ORDER}---\n{CART.replace('30m', '30')}", "r.yaml:9: $.quiet.after: found the number 30"),
         (f"{ORDER}event: refund\n", "r.yaml:6: found the key event twice, first in line 3; remove one"),
         (f"{ORDER}on: 1\n", "r.yaml:6: $.on: unknown key 'on'"),
-        (f"{ORDER}tags: &t [a]\nwhy: *t\n", "r.yaml:6: found an alias; write the value out"),
+        (f"{ORDER}tags: &t [a]\nwhy: *t\n", "r.yaml:7: found an alias; write the value out"),
         (f"{ORDER}? [a]\n: b\n", "r.yaml:6: found a list or mapping as a key; known: names"),
         (f"{ORDER}why: 2020-99-99\n", "r.yaml:6: found '2020-99-99', which is no value"),
         (f"{ORDER}why: 2020-09-09\n", "r.yaml:6: $.why: found a date; known: a sentence"),

@@ -82,7 +82,7 @@ def test_a_full_rule_becomes_the_model() -> None:
             priority=80,
             purpose="service",
             tags=["cart", "reminder"],
-            expires="48h",
+            expires="96h",
             hold_out=0.1,
             why="You left something in your cart.",
             steps=[
@@ -98,7 +98,7 @@ def test_a_full_rule_becomes_the_model() -> None:
     assert [text_of(c) for c in (rule.trigger.when, rule.condition)] == ["cart.size > 0", "cart.size > 1"]
     assert rule.unless[:2] == (Ending(event="purchase"), Ending(event="checkout", same_subject=True))
     assert text_of(rule.unless[2].when) == "cart.size == 0"
-    assert (rule.again, rule.expires, rule.hold_out) == (24 * HOUR, 48 * HOUR, 0.1)
+    assert (rule.again, rule.expires, rule.hold_out) == (24 * HOUR, 96 * HOUR, 0.1)
     assert (rule.priority, rule.purpose, rule.tags) == (80, "service", ("cart", "reminder"))
     audience = Audience(add="b", expires=7 * DAY)
     assert rule.steps[0] == Step(channels=("push", "email"), template="a", audience=audience)

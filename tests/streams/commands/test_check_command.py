@@ -1,15 +1,32 @@
+import re
+from collections import Counter
 from pathlib import Path
+from typing import Final
+
+import pytest
 
 from streams.resources import default_rules_dir
+from streams.rulebook import rule_files
 from tests.streams.commands.conftest import Retarget
+
+HERE: Final = Path(__file__).parent
 
 
 def test_the_rules_that_ship_have_no_problems(retarget: Retarget) -> None:
     """Without files the rules of the setting are looked at."""
     answer = retarget("check")
     assert answer.code == 0
-    assert answer.out.endswith("rules, no problems\n")
+    assert re.fullmatch(r"10 rules, \d\d cases in \d+\.\d s: no problems\n", answer.out)
     assert answer.err == ""
+
+
+def test_every_rule_that_ships_has_three_cases(retarget: Retarget) -> None:
+    """Beside each rule lies a file of its name, about that rule, and every case in it runs."""
+    for rule in rule_files(default_rules_dir()):
+        answer = retarget("check", rule)
+        found = re.fullmatch(r"1 rule, (\d+) cases in \d+\.\d s: no problems\n", answer.out)
+        assert found, answer.err
+        assert int(found[1]) >= 3, rule
 
 
 def test_wrong_rules_are_listed_with_their_lines(retarget: Retarget, tmp_path: Path) -> None:
@@ -22,14 +39,72 @@ def test_wrong_rules_are_listed_with_their_lines(retarget: Retarget, tmp_path: P
     assert any(line.startswith(f"{tmp_path}/b.yaml:") for line in answer.err.splitlines())
 
 
-def test_test_cases_are_left_out_with_a_note(retarget: Retarget, tmp_path: Path) -> None:
-    """A file of cases is no rule, whether it is named or lies in the folder."""
-    rule = default_rules_dir() / "win_back.yaml"
-    (tmp_path / "win_back.yaml").write_text(rule.read_text())
-    (tmp_path / "win_back.cases.yaml").write_text("nothing: yet\n")
-    answer = retarget("check", tmp_path)
-    assert (answer.code, answer.out) == (0, "1 rule, no problems\n")
-    assert answer.err == "note: 1 file of test cases not looked at\n"
+def broken(retarget: Retarget, monkeypatch: pytest.MonkeyPatch, *words: str) -> list[str]:
+    """What is said of the folder of broken files, without the summary."""
+    monkeypatch.chdir(HERE)
+    answer = retarget("check", *words)
+    assert (answer.code, answer.out) == (1, "")
+    *lines, last = answer.err.splitlines()
+    assert re.fullmatch(r"2 rules, 5 cases in \d+\.\d s: 77 problems", last)
+    return lines
+
+
+def test_each_mistake_is_found_on_its_line_and_none_twice(
+    retarget: Retarget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the folder of broken files each wrong line ends in `# <-`, or in several of them."""
+    marked = Counter({
+        f"{file.relative_to(HERE)}:{number}": line.count("<-")
+        for file in sorted((HERE / "broken").iterdir())
+        for number, line in enumerate(file.read_text().splitlines(), start=1)
+        if "# <-" in line
+    })  # fmt: skip
+    said = broken(retarget, monkeypatch, "broken")
+
+    heads = [found[1] for line in said if (found := re.match(r"(\S+:\d+): ", line))]
+    assert Counter(heads) == marked
+    assert len({head.partition(":")[0] for head in heads}) >= 40
+
+
+def test_what_is_said_of_the_broken_files(retarget: Retarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The words are those of broken.txt; a change of them is seen here first."""
+    said = broken(retarget, monkeypatch, "broken")
+
+    assert said == (HERE / "broken.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_file_that_is_named_twice_is_read_once(retarget: Retarget, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder and a file in it are not two rules of one name."""
+    once = broken(retarget, monkeypatch, "broken")
+
+    assert once == broken(retarget, monkeypatch, "broken", "broken/right.yaml", "broken/../broken/alias.yaml")
+
+
+def test_a_file_of_cases_brings_the_rules_beside_it(retarget: Retarget, tmp_path: Path) -> None:
+    """Cases alone run with the rules of their folder; a rule brings the cases of its own name."""
+    for name in ("win_back.yaml", "win_back.cases.yaml", "first_purchase.yaml"):
+        (tmp_path / name).write_text((default_rules_dir() / name).read_text())
+
+    cases = retarget("check", tmp_path / "win_back.cases.yaml")
+    rule = retarget("check", tmp_path / "win_back.yaml")
+
+    assert cases.out.startswith("0 rules, 6 cases in ")
+    assert rule.out.startswith("1 rule, 6 cases in ")
+
+
+def test_cases_of_a_wrong_rule_beside_them_cannot_run(retarget: Retarget, tmp_path: Path) -> None:
+    """Whoever names only the cases is sent to the rule's own mistakes."""
+    (tmp_path / "win_back.yaml").write_text("rule: win_back\n")
+    (tmp_path / "win_back.cases.yaml").write_text((default_rules_dir() / "win_back.cases.yaml").read_text())
+
+    alone = retarget("check", tmp_path / "win_back.cases.yaml")
+    both = retarget("check", tmp_path)
+
+    assert alone.err.splitlines()[0] == (
+        f"{tmp_path}/win_back.cases.yaml:1: $.rule: found win_back, which has mistakes itself; "
+        "known: mend them first"
+    )
+    assert "cases.yaml" not in both.err
 
 
 def test_names_that_nothing_answers_to_are_warned_about(retarget: Retarget) -> None:

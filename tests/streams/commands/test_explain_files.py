@@ -174,7 +174,7 @@ def test_a_file_that_is_none_is_told_in_a_line(retarget: Retarget, written: Writ
     assert (answer.code, answer.err.partition(" a stored journey has version 255")[0]) == (1, f"{newer}:1:")
 
 
-@pytest.mark.parametrize("journey", [b"", b"\x01", b"\x01\xc1", b"\x01\x90"])
+@pytest.mark.parametrize("journey", [b"", b"\x02", b"\x02\xc1", b"\x02\x90"])
 def test_a_journey_that_is_damaged_is_told_in_a_line(
     retarget: Retarget, tmp_path: Path, journey: bytes
 ) -> None:

@@ -1,0 +1,105 @@
+"""Rules that contradict themselves, or sort people by what nobody may be sorted by.
+
+Beside `checks`, and like it over values of which some may be missing or BAD.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from retarget.rules import checks
+from retarget.rules.checks import drafts, several
+from retarget.rules.conditions import Condition
+from retarget.rules.impossible import always_holds, never_holds
+from retarget.rules.names import shown
+from retarget.rules.places import Place
+from retarget.rules.sensitive import sensitive
+from retarget.times import format_duration
+
+_Values = Mapping[str, Any]
+
+
+def rule(values: _Values, at: Place) -> None:
+    """Everything that is wrong between the parts of a rule."""
+    checks.rule(values, at)
+    _worthless(values, at)
+    _counts_its_ending(values, at)
+    _impossible(values, at)
+    _sensitive(values, at)
+
+
+def _worthless(values: _Values, at: Place) -> None:
+    """What a rule says is worthless after a while; a step that comes later than that would be."""
+    expires = values.get("expires")
+    for place, _, found in drafts(values, "steps", at):
+        after = found.get("after")
+        if isinstance(expires, int) and isinstance(after, int) and after >= expires and "channels" in found:
+            place.child("after").problem(
+                f"found {format_duration(after)}, when what the rule says has expired; "
+                f"known: less than expires, {format_duration(expires)}"
+            )
+
+
+def _counts_its_ending(values: _Values, at: Place) -> None:
+    counted = several(getattr(values.get("count"), "values", {}), "of")
+    for place, _, found in drafts(values, "unless", at):
+        if found.get("event") in counted:
+            place.problem(
+                f"found {found['event']}, which is counted, and would start the count afresh each time; "
+                "known: another type"
+            )
+
+
+def _impossible(values: _Values, at: Place) -> None:
+    """Conditions that can never hold, as far as that is certain."""
+    for place, condition in _conditions(values, at):
+        part = never_holds(condition.text)
+        if part is not None:
+            place.problem(f"found {part}, by which this can never hold; known: a condition that may")
+        elif place.path[-1] == "when" and place.path[0] == "unless" and always_holds(condition.text):
+            place.problem("found true, which ends every episode at once; known: a condition")
+
+
+def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
+    """Every condition of a rule."""
+    quiet = getattr(values.get("quiet"), "values", {})
+    found = [(at.child("if"), values.get("if")), (at.child("quiet").child("when"), quiet.get("when"))]
+    found += [(place.child("when"), one.get("when")) for place, _, one in drafts(values, "unless", at)]
+    found += [(place.child("if"), one.get("if")) for place, _, one in drafts(values, "steps", at)]
+    states = values.get("becomes")
+    if isinstance(states, Mapping):
+        found += [(at.child("becomes").child(name), one) for name, one in states.items()]
+    for place, condition in found:
+        if isinstance(condition, Condition):
+            yield place, condition
+
+
+def _sensitive(values: _Values, at: Place) -> None:
+    """Nobody is sorted by their health, belief, origin, politics or sexual life."""
+    for place, text in _telling(values, at):
+        found = sensitive(text)
+        if found is not None:
+            place.problem(
+                f"found {shown(found[0])}, a word about {found[1]}; known: nobody is sorted by that"
+            )
+
+
+def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
+    """The author's own words that say whom a rule is about."""
+    if isinstance(values.get("rule"), str):
+        yield at.child("rule"), values["rule"]
+    tags = values.get("tags")
+    for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
+        if isinstance(tag, str):
+            yield at.child("tags").child(index), tag
+    for place, condition in _conditions(values, at):
+        yield place, condition.text
+    for place, _, found in drafts(values, "steps", at):
+        chosen = getattr(found.get("audience"), "values", {})
+        if isinstance(chosen.get("add"), str):
+            yield place.child("audience").child("add"), chosen["add"]
+        by_state = chosen.get("by_state")
+        for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
+            if isinstance(name, str):
+                yield place.child("audience").child("by_state").child(state), name

@@ -1,0 +1,74 @@
+"""Running a case: its events through the lane's own code, and the clock as far as anything waits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
+
+from retarget.journeys import wire
+from retarget.rules.model import Count, Quiet, Rule
+from retarget.times import DAY
+from retarget.touchpoints import Touchpoint
+from streams.cases.model import Prepared
+from streams.cases.outcomes import Outcome, Wait, outcomes_of, waits_of
+from streams.files import FileEvent
+from streams.lanes.bundle import Bundle, bundle_of
+from streams.ports import Output
+from streams.replaying import TOPIC, replay
+from streams.settings import load_settings
+from streams.stores.memory import MemoryStore
+
+# Beyond a rule's own waits: stages lapse after two weeks, and every night ends.
+_REST: Final = 31 * DAY
+
+
+class Came(NamedTuple):
+    """What came of a case; `dead` are the sentences of events that a rule failed on."""
+
+    outcomes: list[Outcome]
+    waits: list[Wait]
+    dead: list[str]
+
+
+class Stage:
+    """Where cases run, one after another."""
+
+    def __init__(self) -> None:
+        self._bundles: dict[tuple[object, ...], Bundle] = {}
+
+    async def run(self, prepared: Prepared, rules: Sequence[Rule]) -> Came:
+        """Play the events, move the clock to where the case ends, and look at what there is."""
+        outputs: list[Output] = []
+        store = MemoryStore()
+        events = (FileEvent("case", 0, touchpoint, b"") for touchpoint in _with_end(prepared, rules))
+        paused = dict.fromkeys(prepared.case.paused, 0)
+        await replay(
+            events, self._bundle(prepared.presets, rules), outputs.append, pauses=paused, store=store
+        )
+        stored = await store.journey(0, prepared.case.person)
+        outcomes, dead = outcomes_of(outputs)
+        return Came(outcomes, waits_of(wire.decode(stored) if stored is not None else None), dead)
+
+    def _bundle(self, presets: Mapping[str, str], rules: Sequence[Rule]) -> Bundle:
+        """Cases of one file mostly share their settings."""
+        key = (*sorted(presets.items()), *((rule.name, rule.version) for rule in rules))
+        if key not in self._bundles:
+            self._bundles[key] = bundle_of(load_settings(presets=presets), rules, [TOPIC])
+        return self._bundles[key]
+
+
+def _with_end(prepared: Prepared, rules: Sequence[Rule]) -> list[Touchpoint]:
+    """The events, and behind them one that only tells how late it has become."""
+    touchpoints = list(prepared.touchpoints)
+    last = max((touchpoint.time for touchpoint in touchpoints), default=0)
+    end = last + max(map(_longest, rules)) + _REST if prepared.until is None else prepared.until
+    return [*touchpoints, Touchpoint(id="the end", type="heartbeat", time=end)]
+
+
+def _longest(rule: Rule) -> int:
+    """How long after an event the rule may still do something, ms."""
+    trigger = rule.trigger
+    wait = trigger.after if isinstance(trigger, Quiet) else 0
+    counted = trigger.within if isinstance(trigger, Count) else 0
+    joined = max((s.audience.expires or 0 for s in rule.steps if s.audience is not None), default=0)
+    return wait + counted + max(step.after for step in rule.steps) + joined

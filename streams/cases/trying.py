@@ -1,0 +1,133 @@
+"""Trying rules: which files belong together, every case run, and a block of lines for each difference."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from retarget.errors import BadInput
+from retarget.rules.model import Rule
+from retarget.rules.parse import Document, read_rules
+from retarget.rules.vocabulary import VOCABULARY
+from streams.cases.comparing import Difference, differences, waits_differ
+from streams.cases.reading import Known, Ready, read_cases
+from streams.cases.running import Came, Stage
+from streams.cases.telling import told
+from streams.rulebook import documents_of, read_documents, rule_files
+
+CASES: Final = (".cases.yaml", ".cases.yml")
+
+
+class Tried(NamedTuple):
+    """What was looked at and what is wrong with it; a problem may have lines below its first."""
+
+    rules: tuple[Rule, ...]
+    cases: int
+    problems: list[str]
+
+
+def try_rules(given: Sequence[Path]) -> Tried:
+    """Read the rules of the files and folders, and run the cases beside them.
+
+    A file of cases brings the rules of its folder, a rule file the cases of its own name.
+    """
+    rule_paths, case_files = _parted(given)
+    documents, unreadable = read_documents(rule_paths)
+    rules, wrong = read_rules(documents, VOCABULARY)
+    if not (documents or case_files or unreadable):
+        unreadable.append(_no_rules(given))
+    case_documents, broken = _read(case_files)
+    known = _known(documents, rules, case_files)
+    ready, ill_formed = read_cases(case_documents, known, _names(documents))
+    differing = asyncio.run(_run(ready))
+    return Tried(rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
+
+
+def is_cases(path: Path) -> bool:
+    """Whether a file holds test cases, by its name."""
+    return path.name.endswith(CASES)
+
+
+def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """The rule files, and the files of cases that belong to what was given; none twice."""
+    rules: dict[Path, Path] = {}
+    cases: dict[Path, Path] = {}
+    for path in given:
+        rule_files_here, cases_here = _of_folder(path) if path.is_dir() else _of_file(path)
+        rules |= {file.resolve(): file for file in rule_files_here if file.resolve() not in rules}
+        cases |= {file.resolve(): file for file in cases_here if file.resolve() not in cases}
+    return list(rules.values()), list(cases.values())
+
+
+def _of_folder(folder: Path) -> tuple[list[Path], list[Path]]:
+    try:
+        return rule_files(folder), sorted(file for file in folder.iterdir() if is_cases(file))
+    except OSError:
+        return [folder], []  # whoever reads it says why it cannot be read
+
+
+def _of_file(file: Path) -> tuple[list[Path], list[Path]]:
+    if is_cases(file):
+        return [], [file]
+    return [file], [beside for beside in map(file.with_suffix, CASES) if beside.is_file()]
+
+
+def _read(files: Sequence[Path]) -> tuple[list[Document], list[str]]:
+    documents: list[Document] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            documents += documents_of(file)
+        except BadInput as error:
+            problems += error.problems
+    return documents, problems
+
+
+def _known(documents: Sequence[Document], rules: Sequence[Rule], case_files: Sequence[Path]) -> Known:
+    """The rules given, and those in the folders of the cases, whose own mistakes are not told here."""
+    read = {document.file for document in documents}
+    folders = dict.fromkeys(file.parent for file in case_files if file.parent.is_dir())
+    beside = [file for folder in folders for file in rule_files(folder) if str(file) not in read]
+    others, _ = read_documents(beside)
+    companions, _ = read_rules(others, VOCABULARY)
+    # Of two rules of one name, which is a mistake of its own, the first is the one that cases mean.
+    right = {rule.name: rule for rule in (*companions, *reversed(rules))}
+    return Known(right, (_names(documents) | _names(others)) - right.keys())
+
+
+def _names(documents: Sequence[Document]) -> frozenset[str]:
+    found = (one.data.get("rule") for one in documents if isinstance(one.data, Mapping))
+    return frozenset(name for name in found if isinstance(name, str))
+
+
+async def _run(ready: Sequence[Ready]) -> list[str]:
+    stage = Stage()
+    problems: list[str] = []
+    for one in ready:
+        problems += _told(one, await stage.run(one.prepared, one.rules))
+    return problems
+
+
+def _told(ready: Ready, came: Came) -> Iterator[str]:
+    prepared, rule = ready.prepared, ready.rules[0].name
+    found: list[tuple[str, Difference]] = [
+        *(("expect", one) for one in differences(prepared, came.outcomes, rule)),
+        *(("waits", one) for one in waits_differ(prepared, came.waits, rule)),
+    ]
+    for key, difference in found:
+        lines = [f"    {line}" for line in told(difference, prepared, came.waits)]
+        yield "\n".join([_head(ready, key, difference.place), *lines])
+    for sentence in came.dead:
+        yield f"{_head(ready, 'events', None)}\n    got       a dead letter: {sentence}"
+
+
+def _head(ready: Ready, key: str, place: int | None) -> str:
+    path = ("cases", ready.place, key, *(() if place is None else (place,)))
+    return f"{ready.document.file}:{ready.document.line(path)}: {ready.prepared.case.name}"
+
+
+def _no_rules(given: Sequence[Path]) -> str:
+    named = ", ".join(map(str, given)) or "nothing"
+    return f"{named}: no rules; known: files that end in .yaml, with a rule in each document"

@@ -1,0 +1,106 @@
+"""Conditions that can never hold, and words by which nobody is sorted."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.impossible import always_holds, never_holds
+from retarget.rules.sensitive import WORDS, sensitive
+from tests.core.rules.shop import VOCABULARY, Moment
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ("false", "false"),
+        ("1 > 2", "1 > 2"),
+        ("cart.size < 0", "cart.size < 0"),
+        ("0 > cart.size", "0 > cart.size"),
+        ("cart.value > 5 and cart.value <= 5", "cart.value <= 5"),
+        ("5 < cart.value < 3", "5 < cart.value < 3"),
+        ("cart.value == 3 and cart.value == 4", "cart.value == 4"),
+        ("product.since_bought > days(3) and product.since_bought < hours(2)",
+         "product.since_bought < hours(2)"),
+        ('person.stage == "viewed" and person.stage in ["carted", "bought"]',
+         'person.stage in ["carted", "bought"]'),
+        ('count("add", within=hours(4)) < 0', 'count("add", within=hours(4)) < 0'),
+        ("cart.size < 0 or 1 == 2", "cart.size < 0 or 1 == 2"),
+        ("person.known and (cart.size < 0 or false)", "cart.size < 0 or false"),
+    ],
+)  # fmt: skip
+def test_what_can_never_hold_is_found(text: str, part: str) -> None:
+    """With the part by which it cannot."""
+    assert never_holds(text) == part
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "true", "cart.value < 0", "cart.size >= 3 and cart.size <= 3", "cart.size < 0 or cart.size > 5",
+        "not (cart.size < 0)", "cart.value - 5 < 0", 'person.stage != "a" and person.stage != "b"',
+        "cart.size < cart.value and cart.value < cart.size", "cart.size >",
+    ],
+)  # fmt: skip
+def test_what_may_hold_is_let_alone(text: str) -> None:
+    """Where the text alone is no proof, nothing is said."""
+    assert never_holds(text) is None
+
+
+def test_what_always_holds() -> None:
+    """Only what says so."""
+    assert always_holds("true")
+    assert always_holds("1 < 2")
+    assert not always_holds("cart.size >= 0")
+
+
+_COMPARISONS = st.tuples(
+    st.sampled_from(["cart.size", "cart.value"]),
+    st.sampled_from(["<", "<=", ">", ">=", "==", "!="]),
+    st.integers(-2, 3),
+)
+_CONDITIONS = st.recursive(
+    _COMPARISONS.map(lambda parts: " ".join(map(str, parts))),
+    lambda inner: st.tuples(inner, st.sampled_from(["and", "or"]), inner).map(
+        lambda parts: f"({parts[0]} {parts[1]} {parts[2]})"
+    ),
+    max_leaves=5,
+)
+
+
+@given(_CONDITIONS, st.integers(0, 4), st.sampled_from([-3, -2, -1.5, 0, 1, 1.5, 2, 3, 4]))
+def test_what_is_called_impossible_does_not_hold(text: str, size: int, value: float) -> None:
+    """No scene makes true what was refused."""
+    if never_holds(text) is not None:
+        condition = parse_condition(text, VOCABULARY, "cart")
+        assert isinstance(condition, Condition)
+        assert not condition.evaluate(Moment(size=size, value=value))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("pregnancy-tests", ("pregnancy", "health")),
+        ("Sexual orientation", ("sexual_orientation", "sexual life")),
+        ('event.query == "HIV test"', ("hiv", "health")),
+        ("trade-union-members", ("trade_union", "politics")),
+        ("race-bikes", None),
+        ("gaiters", None),
+        ("archive", None),
+        ("disabled_until_may", None),
+    ],
+)
+def test_words_by_which_nobody_is_sorted(text: str, found: tuple[str, str] | None) -> None:
+    """They are found at the beginning of a word, however it is written, and not inside one."""
+    assert sensitive(text) == found
+
+
+def test_each_kind_has_its_words() -> None:
+    """Every word of the list is found by itself."""
+    for kind, words in WORDS.items():
+        for word in words:
+            found = sensitive(word.partition("(")[0])
+            assert found is not None
+            assert found[1] == kind
