@@ -14,7 +14,7 @@ from streams.lanes.bundle import Bundle
 from streams.lanes.limits import Limits
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
-from streams.ports import History, JournalRecord, Output, Record
+from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
 
 TOPIC: Final = "replay"
@@ -129,6 +129,13 @@ async def replay(
 
     `bundle` decodes topic TOPIC.
     """
+    return await work_through(ReplayFeed(events, bundle.lateness, progress), bundle, sink, pauses=pauses)
+
+
+async def work_through(
+    feed: Feed, bundle: Bundle, sink: Sink, *, pauses: Mapping[str, int] | None = None
+) -> Counter[tuple[str, ...]]:
+    """Run one lane over a feed of TOPIC until nothing is left to do; what happened, by kind."""
     tally = Tally()
     runner = LaneRunner(
         0,
@@ -136,7 +143,7 @@ async def replay(
         bundle,
         store=MemoryStore(),
         log=ReplayLog(sink),
-        feed=ReplayFeed(events, bundle.lateness, progress),
+        feed=feed,
         wall=ReplayWall(),
         limits=_PORTION,
         ticks=True,

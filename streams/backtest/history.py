@@ -1,0 +1,83 @@
+"""History: what topics hold, lane by lane, as the lanes of a worker were told it."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from retarget.lane.intake import Intake
+from streams.backtest.reading import Told
+from streams.kafka import KafkaAddress, Reader
+from streams.kafka.inventory import partitions_of_topic
+from streams.kafka.looking import Span, spans
+from streams.ports import Record
+
+# So many offsets of a partition are asked for at once.
+_CHUNK = 20_000
+
+
+class History:
+    """The committed records of topics up to their ends at the time of `look`."""
+
+    def __init__(self, address: KafkaAddress, topics: Sequence[str]) -> None:
+        self._address, self._topics = address, sorted(set(topics))
+        self._held: dict[str, dict[int, Span]] = {}
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes the topics have."""
+        return max(map(len, self._held.values()))
+
+    @property
+    def offsets(self) -> int:
+        """How many offsets are to be read; the marks of transactions among them."""
+        return sum(span.end - span.start for held in self._held.values() for span in held.values())
+
+    async def look(self) -> None:
+        """Find the ends. Raises BadInput without such a topic, Unreachable."""
+        for topic in self._topics:
+            partitions = await partitions_of_topic(self._address, topic)
+            self._held[topic] = await spans(self._address, topic, range(partitions))
+
+    async def told(self, intake: Callable[[int], Intake]) -> AsyncIterator[Told]:
+        """Every record, lane after lane; a lane's topics merged by their records' timestamps.
+
+        Raises UnknownOutcome when a transaction is open, LaneRefused when records go away meanwhile.
+        """
+        reader = Reader(self._address)
+        await reader.start()
+        try:
+            for lane in range(self.lanes):
+                decode = intake(lane).arrival
+                async for one in _merged([self._chunks(reader, topic, lane) for topic in self._topics]):
+                    arrival = decode(one.topic, one.offset, one.timestamp, one.value)
+                    yield Told(lane, arrival.tells, arrival.event, one.timestamp, arrival.reason)
+        finally:
+            await reader.close()
+
+    async def _chunks(self, reader: Reader, topic: str, lane: int) -> AsyncIterator[list[Record]]:
+        start, end = self._held[topic].get(lane, Span(0, 0))
+        while start < end:
+            until = min(start + _CHUNK, end)
+            yield await reader.read(topic, lane, start, until)
+            start = until
+
+
+async def _merged(reads: Sequence[AsyncIterator[list[Record]]]) -> AsyncIterator[Record]:
+    """By (timestamp, topic), each topic in its own order; at most a chunk of each is in memory."""
+    waiting: dict[int, deque[Record]] = {number: deque() for number in range(len(reads))}
+    while waiting:
+        for number in [number for number, records in waiting.items() if not records]:
+            chunk = await anext(reads[number], None)
+            if chunk is None:
+                del waiting[number]
+            else:
+                waiting[number].extend(chunk)
+        if waiting and all(waiting.values()):
+            first = min(waiting, key=lambda number: (waiting[number][0].timestamp, number))
+            records = waiting[first]
+            if len(waiting) == 1:
+                while records:
+                    yield records.popleft()
+            else:
+                yield records.popleft()
