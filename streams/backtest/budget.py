@@ -180,7 +180,9 @@ class _Reading:
             keys = ("limits", name, channel)
             yield Limit(self._place(keys), name, self._number(keys, most), channel)
 
-    def _mapping(self, keys: Keys, value: object, known: Mapping[str, Any] | tuple[str, ...]) -> dict[str, Any]:
+    def _mapping(
+        self, keys: Keys, value: object, known: Mapping[str, Any] | tuple[str, ...]
+    ) -> dict[str, Any]:
         if not isinstance(value, dict):
             self._note(keys, f"found {value!r}, expected {', '.join(known)} with a value each")
             return {}
@@ -195,7 +197,9 @@ class _Reading:
                 return float(with_percent) / 100
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
             return float(value)
-        self._note(keys, f"found {value!r}, expected {'a share such as 5%' if share else 'a number from 0 on'}")
+        self._note(
+            keys, f"found {value!r}, expected {'a share such as 5%' if share else 'a number from 0 on'}"
+        )
         return 0.0
 
     def _note(self, keys: Keys, sentence: str) -> None:

@@ -15,7 +15,9 @@ class Figures(msgspec.Struct, kw_only=True):
     """One set of rules over the input, or over a part of it."""
 
     sends: dict[tuple[str, str, str], int] = {}  # rule, channel, day (UTC): messages and audience additions
-    outcomes: dict[tuple[str, str, str], int] = {}  # rule, outcome, gate that stopped it or empty: final records
+    outcomes: dict[
+        tuple[str, str, str], int
+    ] = {}  # rule, outcome, gate that stopped it or empty: final records
     deferred: dict[str, int] = {}  # rule: how often quiet hours put a message off
     caps: dict[tuple[str, str], int] = {}  # rule and the cap it hit, such as `total 3/24h`
     recalls: dict[Row, int] = {}  # rule, channel: messages taken back
@@ -107,9 +109,7 @@ class Comparison(msgspec.Struct, kw_only=True):
         return found
 
 
-_SUMMED = tuple(
-    field.name for field in msgspec.structs.fields(Figures) if str(field.type).startswith("dict")
-)
+_SUMMED = tuple(field.name for field in msgspec.structs.fields(Figures) if str(field.type).startswith("dict"))
 
 
 def plain(table: Mapping[Any, Any]) -> list[list[Any]]:

@@ -72,7 +72,9 @@ def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Coun
     return asyncio.run(work_through(PartFeed(part, progress), bundle, sink))
 
 
-def outcome_of(part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress) -> Outcome:
+def outcome_of(
+    part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
+) -> Outcome:
     """Run a part under the rules on trial and, when there are others, compare; `folder` is for temporary files."""
     name = Path(part.events.path).name
     mine = Sends(folder / f"{name}-rules" if against is not None else None)

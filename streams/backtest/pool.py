@@ -76,7 +76,9 @@ def backtest(plan: Plan, parts: Sequence[Part], folder: Path, *, jobs: int, prog
 
     With rules to compare with, each record is read twice. Raises BadInput when the rules change meanwhile.
     """
-    outcomes = _alone(plan, parts, folder, progress) if jobs == 1 else _shared(plan, parts, folder, jobs, progress)
+    outcomes = (
+        _alone(plan, parts, folder, progress) if jobs == 1 else _shared(plan, parts, folder, jobs, progress)
+    )
     whole = next(outcomes)
     for one in outcomes:
         whole.add(one)
@@ -96,7 +98,10 @@ def _shared(
     context = multiprocessing.get_context("spawn")
     done = context.Value("Q", 0)
     pool = ProcessPoolExecutor(
-        min(jobs, len(parts)), mp_context=context, initializer=_begin, initargs=(plan, plan.ids(), folder, done)
+        min(jobs, len(parts)),
+        mp_context=context,
+        initializer=_begin,
+        initargs=(plan, plan.ids(), folder, done),
     )
     with pool:
         try:

@@ -53,9 +53,14 @@ def moved_by(change: Change) -> str:
 
 
 def _stopped(report: Report) -> list[str]:
-    mine, theirs = (_reasons(figures) for figures in (report.outcome.rules, report.outcome.against))
-    rows = [[*key, *_both(report, theirs.get(key, 0), mine.get(key, 0))] for key in sorted({*mine, *theirs})]
+    rows = reasons(report)
     return _aligned(["not sent, or later", "why", *_heads(report)], rows, texts=2) if rows else []
+
+
+def reasons(report: Report) -> list[list[str]]:
+    """What kept messages back, by rule: the gate, or which cap; and what the night put off."""
+    mine, theirs = (_reasons(figures) for figures in (report.outcome.rules, report.outcome.against))
+    return [[*key, *_both(report, theirs.get(key, 0), mine.get(key, 0))] for key in sorted({*mine, *theirs})]
 
 
 def _reasons(figures: Figures | None) -> Mapping[tuple[str, str], int]:
@@ -68,19 +73,25 @@ def _reasons(figures: Figures | None) -> Mapping[tuple[str, str], int]:
 
 
 def _summary(report: Report, prices: Prices) -> list[str]:
+    return [*_aligned(["", *_heads(report)], summary_rows(report, prices), texts=1), *people(report)]
+
+
+def summary_rows(report: Report, prices: Prices) -> list[list[str]]:
+    """Reach, regret, caps and cost."""
     rules, against = report.outcome.rules, report.outcome.against
-    rows = [
+    return [
         [name, *_both(report, get(against) if against is not None else "", get(rules))]
         for name, get in _lines(prices)
     ]
-    lines = _aligned(["", *_heads(report)], rows, texts=1)
-    if report.outcome.comparison is not None:
-        comparison = report.outcome.comparison
-        lines.append(
-            f"{comparison.newly_reached:,} people get a message who got none, "
-            f"{comparison.no_longer_reached:,} the other way round"
-        )
-    return lines
+
+
+def people(report: Report) -> list[str]:
+    """Whom it reaches now and did not before."""
+    comparison = report.outcome.comparison
+    if comparison is None:
+        return []
+    new, lost = comparison.newly_reached, comparison.no_longer_reached
+    return [f"{new:,} people get a message who got none; {lost:,} get none who got one"]
 
 
 def _lines(prices: Prices) -> Iterator[tuple[str, Any]]:

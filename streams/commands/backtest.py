@@ -88,6 +88,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         print(table(report, prices))
     _write(args.json, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
     _write(args.html, page(report, prices, broken))
+    sys.stdout.flush()
     print(_speed(report), file=sys.stderr)
     for line in broken:
         print(line, file=sys.stderr)
@@ -124,9 +125,7 @@ def _report(settings: Settings, args: argparse.Namespace) -> Report:
         read = time.monotonic()
         with bar("records worked off", records, wanted=args.progress) as done:
             outcome = backtest(plan, parts, Path(name), jobs=jobs, progress=done)
-        speed = Speed(
-            reading_s=read - started, working_s=time.monotonic() - read, jobs=jobs, events=records
-        )
+        speed = Speed(reading_s=read - started, working_s=time.monotonic() - read, jobs=jobs, events=records)
     return Report(
         source=_source(settings, args), rules=str(rules), against=args.against, outcome=outcome, speed=speed,
         records=splitting.records, unusable=dict(splitting.unusable),

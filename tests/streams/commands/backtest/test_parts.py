@@ -1,0 +1,83 @@
+"""However a backtest cuts its input, it decides what a lane decides that has it in one piece."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, Final
+
+import msgspec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retarget.decode import decode_canonical
+from retarget.lane.intake import Intake
+from retarget.times import HOUR, MINUTE, SECOND
+from streams.backtest.reading import Told, of_files
+from streams.files import FileEvent, sorted_by_time
+from streams.ports import Output, Record
+from streams.replaying import TOPIC, replay
+from tests.oracle.histories import histories
+from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, in_parts
+
+Event = dict[str, Any]
+
+ORDERS: Final = st.sampled_from([
+    (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (3 * HOUR, 0), (HOUR, MINUTE),
+])  # fmt: skip
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[list[Event], int]:
+    """A history and the lateness it is read with."""
+    displaced, lateness = draw(ORDERS)
+    return draw(histories(max_events=40, displaced_ms=displaced)), lateness
+
+
+def in_a_file(events: list[Event]) -> list[FileEvent]:
+    """The events as the lines of a file."""
+    lines = [msgspec.json.encode(event) for event in events]
+    return [FileEvent("made-up", n, decode_canonical(raw), raw) for n, raw in enumerate(lines, start=1)]
+
+
+@given(inputs(), st.integers(1, 7), st.booleans(), st.booleans())
+@settings(max_examples=150)
+def test_parts_decide_what_a_replay_decides(
+    given_: tuple[list[Event], int],
+    parts: int,
+    as_is: bool,  # noqa: FBT001
+    sleepless: bool,  # noqa: FBT001
+) -> None:
+    """Any history in any number of parts, sorted or not, held or not: byte for byte what `replay` writes."""
+    events, lateness = given_
+    bundle = a_bundle(f"clock.lateness={lateness}ms", f"quiet_hours.enabled={str(not sleepless).lower()}")
+    file = in_a_file(events)
+    whole: list[Output] = []
+    asyncio.run(replay(file if as_is else sorted_by_time(file), bundle, whole.append))
+    cut = in_parts(list(of_files(file)), bundle, parts, by_time=not as_is, ahead=lateness)
+    assert by_person(cut) == by_person(whole)
+
+
+@given(inputs(), st.integers(1, 7), st.data())
+@settings(max_examples=150)
+def test_parts_of_a_topic_decide_what_its_lane_decides(
+    given_: tuple[list[Event], int], parts: int, data: st.DataObject
+) -> None:
+    """With record timestamps, which bound what an event tells, and with an end that lies further on."""
+    events, lateness = given_
+    bundle = a_bundle(f"clock.lateness={lateness}ms")
+    delays = data.draw(st.lists(st.sampled_from([0, 0, 1, MINUTE, -MINUTE, -10 * MINUTE]), min_size=1))
+    records = [
+        Record(TOPIC, n, event["time"] + delays[n % len(delays)], None, msgspec.json.encode(event))
+        for n, event in enumerate(events)
+    ]
+    at_least = data.draw(st.sampled_from([-1, max((r.timestamp for r in records), default=0) + HOUR]))
+    intake = Intake(0, {TOPIC: decode_canonical}, bundle.max_skew)
+    arrivals = [intake.arrival(r.topic, r.offset, r.timestamp, r.value) for r in records]
+    told = [
+        Told(0, one.tells, one.event, record.timestamp, one.reason)
+        for one, record in zip(arrivals, records, strict=True)
+    ]
+    end = max([at_least, *(one.tells for one in told)])
+    whole = in_one(records, bundle, end)
+    cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least)
+    assert by_person(cut) == by_person(whole)
