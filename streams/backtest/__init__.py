@@ -1,11 +1,5 @@
 """Backtests: the touchpoints of files or of a topic under one set of rules, or two, and what differs.
 
-Read once, split by person into temporary files (`reading`, `splitting`, `spill`), each part worked through by the
-lane code of a worker (`parts`), on every core (`pool`); what is kept are figures, never decisions (`figures`).
+They are read once and split by person into temporary files (`splitting`, `spill`). Each part is worked through
+by the code of a lane (`parts`), on all cores (`pool`). What is kept are figures, not decisions.
 """
-
-from streams.backtest.figures import Comparison, Figures
-from streams.backtest.pool import Plan, backtest
-from streams.backtest.report import Report
-
-__all__ = ["Comparison", "Figures", "Plan", "Report", "backtest"]

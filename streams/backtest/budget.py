@@ -1,20 +1,14 @@
-"""The budget: what a change of rules may cost, as a YAML file; a limit that is exceeded fails the backtest."""
+"""The budget: what rules may do at most; a limit that is exceeded fails the backtest."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from retarget.errors import BadInput
-from retarget.rules.names import nearest
 from streams.backtest.figures import Figures
 from streams.backtest.report import Report, cost
-from streams.rulebook import read_documents
-from streams.topics import CHANNELS
 
-Keys = tuple[str | int, ...]
 Found = Iterator[tuple[str, float]]
 
 
@@ -28,7 +22,7 @@ class Limit(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What can be limited: how much there is of it, each with where that is; in words; `share` of 1, or a number."""
+    """What can be limited: `measure` gives how much there is of it and where; a `share` of 1, or a number."""
 
     measure: Callable[[Report, Budget, str], Found]
     share: bool = False
@@ -135,76 +129,3 @@ KINDS: Final[Mapping[str, Kind]] = {
     "removed": Kind(_changed("removed"), share=True, compares=True),
     "moved": Kind(_changed("moved"), share=True, compares=True),
 }
-_PARTS: Final = ("prices", "limits")
-
-
-# -- the file --
-
-
-def read_budget(path: Path) -> Budget:
-    """The budget in a file. Raises BadInput with every problem, by line."""
-    documents, problems = read_documents([path])
-    if not problems and len(documents) != 1:
-        problems = [f"{path}:1: found {len(documents)} documents; expected one with {' and '.join(_PARTS)}"]
-    if problems:
-        raise BadInput(problems)
-    reading = _Reading(documents[0].file, documents[0].data, documents[0].lines)
-    budget = reading.budget()
-    if reading.problems:
-        raise BadInput(reading.problems)
-    return budget
-
-
-class _Reading:
-    """One file, read whole although something is wrong."""
-
-    def __init__(self, file: str, data: object, lines: Mapping[Any, int]) -> None:
-        self._file, self._data, self._lines = file, data, lines
-        self.problems: list[str] = []
-
-    def budget(self) -> Budget:
-        data = self._mapping((), self._data, _PARTS)
-        prices = self._mapping(("prices",), data.get("prices", {}), CHANNELS)
-        limits = self._mapping(("limits",), data.get("limits", {}), KINDS)
-        return Budget(
-            {name: self._number(("prices", name), value) for name, value in prices.items()},
-            tuple(limit for name, value in limits.items() for limit in self._limits(name, value)),
-        )
-
-    def _limits(self, name: str, value: object) -> Iterator[Limit]:
-        if not KINDS[name].by_channel:
-            keys: Keys = ("limits", name)
-            yield Limit(self._place(keys), name, self._number(keys, value, share=KINDS[name].share))
-            return
-        for channel, most in self._mapping(("limits", name), value, CHANNELS).items():
-            keys = ("limits", name, channel)
-            yield Limit(self._place(keys), name, self._number(keys, most), channel)
-
-    def _mapping(
-        self, keys: Keys, value: object, known: Mapping[str, Any] | tuple[str, ...]
-    ) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            self._note(keys, f"found {value!r}, expected {', '.join(known)} with a value each")
-            return {}
-        for name in [name for name in value if name not in known]:
-            self._note((*keys, name), f"unknown{nearest(name, set(known))}; known: {', '.join(known)}")
-        return {name: one for name, one in value.items() if name in known}
-
-    def _number(self, keys: Keys, value: object, *, share: bool = False) -> float:
-        if share and isinstance(value, str) and value.endswith("%"):
-            with_percent = value[:-1].strip()
-            if with_percent.replace(".", "", 1).isdecimal():
-                return float(with_percent) / 100
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
-            return float(value)
-        self._note(
-            keys, f"found {value!r}, expected {'a share such as 5%' if share else 'a number from 0 on'}"
-        )
-        return 0.0
-
-    def _note(self, keys: Keys, sentence: str) -> None:
-        name = ".".join(map(str, keys))
-        self.problems.append(f"{self._place(keys)}: {name + ': ' if name else ''}{sentence}")
-
-    def _place(self, keys: Keys) -> str:
-        return f"{self._file}:{self._lines.get(keys, 1)}"

@@ -85,7 +85,8 @@ def _lines(days: Sequence[str], series: Sequence[Series], most: float) -> Iterat
         points = [
             (_LEFT + step * place, 15 + _HIGH * (1 - value / most)) for place, value in enumerate(one.values)
         ]
-        yield f'<polyline class="{one.style} line" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in points)}"/>'
+        path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+        yield f'<polyline class="{one.style} line" points="{path}"/>'
         for (x, y), day, value in zip(points, days, one.values, strict=True):
             yield (
                 f'<circle class="{one.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5">'

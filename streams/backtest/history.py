@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final
 
 from retarget.lane.intake import Intake
-from streams.backtest.reading import Told
+from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.splitting import Part, Splitting
+from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.kafka import KafkaAddress, Reader
+from streams.kafka.address import address_of
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.looking import Span, spans
+from streams.lanes.bundle import bundle_of
 from streams.ports import Record
+from streams.settings import Settings
 
 # So many offsets of a partition are asked for at once.
-_CHUNK = 20_000
+_CHUNK: Final = 20_000
 
 
 class History:
@@ -61,6 +70,36 @@ class History:
             until = min(start + _CHUNK, end)
             yield await reader.read(topic, lane, start, until)
             start = until
+
+
+class Topics:
+    """What these topics hold when the trial begins."""
+
+    def __init__(self, settings: Settings, topics: Sequence[str]) -> None:
+        self.name = ", ".join(topics)
+        self._settings, self._topics = settings, topics
+
+    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        """Read the topics. Raises BadInput without such a topic, Unreachable, UnknownOutcome, LaneRefused."""
+        return asyncio.run(self._split(folder, parts, bar))
+
+    async def _split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        history = History(address_of(self._settings), self._topics)
+        started = time.time_ns() // 1_000_000
+        await history.look()
+        # The bundle decodes these topics by their dialects; it decides nothing here.
+        intake = bundle_of(self._settings, [], self._topics).intake
+        splitting = Splitting(
+            folder, lanes=history.lanes, parts=max(parts // history.lanes, 1), by_time=False
+        )
+        with bar("records read", history.offsets) as done:
+            async for told in history.told(intake):
+                splitting.add(told)
+                if splitting.records % TOLD_EVERY == 0:
+                    done(TOLD_EVERY)
+        # Where the wall clock moves idle lanes on, it has brought them to the present.
+        idle_until = started if self._settings.clock.idle == "wall" else NO_TIME
+        return splitting.close(ahead=0, at_least=idle_until), splitting
 
 
 async def _merged(reads: Sequence[AsyncIterator[list[Record]]]) -> AsyncIterator[Record]:

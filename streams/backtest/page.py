@@ -61,7 +61,8 @@ def _body(report: Report, prices: Prices, broken: Sequence[str]) -> Iterator[str
     unusable = sum(report.unusable.values())
     yield f'<p class="soft">{escape(report.source)}: {report.records:,} records, {unusable:,} unusable</p>'
     if broken:
-        yield f'<div class="over"><b>Over budget</b>{"".join(f"<p>{escape(line)}</p>" for line in broken)}</div>'
+        said = "".join(f"<p>{escape(line)}</p>" for line in broken)
+        yield f'<div class="over"><b>Over budget</b>{said}</div>'
     yield "<h2>In short</h2>"
     yield _table(["", *_heads(report)], summary_rows(report, prices), texts=1)
     yield from (f"<p>{escape(line)}.</p>" for line in people(report))

@@ -75,7 +75,7 @@ def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Coun
 def outcome_of(
     part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
 ) -> Outcome:
-    """Run a part under the rules on trial and, when there are others, compare; `folder` is for temporary files."""
+    """Run a part under the rules on trial and, when there are others, compare; `folder` is for files."""
     name = Path(part.events.path).name
     mine = Sends(folder / f"{name}-rules" if against is not None else None)
     found = mine.figures(run_part(part, rules, mine, progress))

@@ -12,9 +12,12 @@ from typing import Any, Final, NamedTuple
 
 from retarget.decode import decode_canonical
 from retarget.errors import BadInput
+from retarget.rules.model import Rule
+from retarget.rules.names import nearest
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.parts import Outcome, Progress, outcome_of
 from streams.backtest.splitting import Part
+from streams.collector import relieve
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.replaying import TOPIC
 from streams.rulebook import load_rules
@@ -28,7 +31,7 @@ Share = Callable[[Part], Outcome]
 
 
 class Plan(NamedTuple):
-    """What is tried: one or two places of rules under the same settings; `only` names the rules that count."""
+    """What is tried: one or two places of rules under the same settings; `only`: these rules, if any."""
 
     settings: Settings
     rules: Path
@@ -38,27 +41,30 @@ class Plan(NamedTuple):
     def bundles(self) -> tuple[Bundle, Bundle | None]:
         """The rules made ready. Raises BadInput with every problem of both."""
         problems: list[str] = []
-        found: list[Bundle] = []
-        for place in (self.rules, self.against):
+        found: list[Sequence[Rule]] = []
+        for place in filter(None, (self.rules, self.against)):
             try:
-                if place is not None:
-                    found.append(self._bundle(place))
+                found.append(load_rules([place], VOCABULARY))
             except BadInput as error:
                 problems += [line for line in error.problems if line not in problems]
-        if problems := problems or self._unknown(found):
+        if problems := problems or self._unknown({rule.name for rules in found for rule in rules}):
             raise BadInput(problems)
-        return found[0], found[1] if len(found) > 1 else None
+        bundles = [self._bundle(rules) for rules in found]
+        return bundles[0], bundles[1] if len(bundles) > 1 else None
 
-    def _bundle(self, place: Path) -> Bundle:
-        rules = [r for r in load_rules([place], VOCABULARY) if not self.only or r.name in self.only]
+    def _bundle(self, rules: Sequence[Rule]) -> Bundle:
+        wanted = [rule for rule in rules if not self.only or rule.name in self.only]
         # What is tried is the past: it has its own time, whatever the workers go by.
-        return bundle_of(self.settings, rules, [TOPIC])._replace(
+        return bundle_of(self.settings, wanted, [TOPIC])._replace(
             now_is_clock=True, decoders={TOPIC: decode_canonical}
         )
 
-    def _unknown(self, bundles: Sequence[Bundle]) -> list[str]:
-        known = {name for bundle in bundles for name in bundle.matcher.rules}
-        return [f"--only: no rule is named {name}" for name in self.only if name not in known]
+    def _unknown(self, known: set[str]) -> list[str]:
+        return [
+            f"--only: no rule is named {name}{nearest(name, known)}"
+            for name in self.only
+            if name not in known
+        ]
 
     def ids(self) -> tuple[str, str]:
         """What tells whether rules or settings have changed."""
@@ -140,6 +146,7 @@ def _begin(plan: Plan, ids: tuple[str, str], folder: Path, done: Any) -> None:  
             done.value += records
 
     rules, against = plan.bundles()
+    relieve()
     same = (rules.id, against.id if against is not None else "") == ids
 
     def share(part: Part) -> Outcome | str:

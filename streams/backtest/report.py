@@ -14,7 +14,7 @@ Prices = Mapping[str, float]
 
 
 class Speed(msgspec.Struct, kw_only=True):
-    """How long it took, in seconds, and on how many processes; `events` were worked off, by each set of rules."""
+    """How long it took, in seconds, and on how many processes; `events` counts each once for each run."""
 
     reading_s: float
     working_s: float

@@ -26,7 +26,7 @@ _ENTRY: Final = 200
 
 
 class Part(NamedTuple):
-    """The events of some people of one lane; `caught_up_at` is where the lane's clock ends, plus the lateness.
+    """The events of some people of one lane; `caught_up_at`: where its clock ends, plus the lateness.
 
     -1: the end of the input moves it no further.
     """
@@ -81,7 +81,7 @@ class Splitting:
             self._kept = 0
 
     def close(self, *, ahead: int, at_least: int = NO_TIME) -> list[Part]:
-        """The parts. Every lane's clock ends `ahead` of its last event, and not before `at_least`, less lateness."""
+        """The parts. A lane's clock ends `ahead` of its last event or at `at_least`, less the lateness."""
         ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
         return [Part(spill.close(), ends[number // self._parts]) for number, spill in enumerate(self._spills)]
 

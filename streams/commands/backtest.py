@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
-import errno
 import json
 import sys
-import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,11 +16,10 @@ from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.backtest.report import Report
-    from streams.backtest.splitting import Part, Splitting
+    from streams.backtest.trial import Bar, Source
 
 OVER_BUDGET: Final = 1
 _ALL: Final = ""
-_TOLD_EVERY: Final = 1_000
 
 
 def _whole(text: str) -> int:
@@ -73,7 +67,7 @@ def overrides(args: argparse.Namespace) -> Iterator[str]:
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Try the rules, say what came out, and whether it is within the budget. Raises BadInput, Unreachable."""
-    from streams.backtest.budget import read_budget
+    from streams.backtest.budget_file import read_budget
     from streams.backtest.page import page
     from streams.backtest.table import table
 
@@ -109,27 +103,18 @@ def _require_one_input(args: argparse.Namespace) -> None:
 
 
 def _report(settings: Settings, args: argparse.Namespace) -> Report:
-    from streams.backtest.pool import PARTS_EACH, Plan, backtest, cores
-    from streams.backtest.report import Report, Speed
+    from streams.backtest.pool import Plan, cores
+    from streams.backtest.trial import run_trial
     from streams.resources import default_rules_dir
 
-    settings, jobs = _with_lateness(settings, args), args.jobs or cores()
-    rules = Path(settings.rules.dir or default_rules_dir())
-    against = Path(args.against) if args.against else None
-    plan = Plan(settings, rules, against, tuple(filter(None, (args.only or "").split(","))))
-    plan.bundles()
-    with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
-        started = time.monotonic()
-        parts, splitting = _split(settings, args, Path(name), jobs * PARTS_EACH)
-        records = sum(part.events.entries for part in parts) * (2 if against else 1)
-        read = time.monotonic()
-        with bar("records worked off", records, wanted=args.progress) as done:
-            outcome = backtest(plan, parts, Path(name), jobs=jobs, progress=done)
-        speed = Speed(reading_s=read - started, working_s=time.monotonic() - read, jobs=jobs, events=records)
-    return Report(
-        source=_source(settings, args), rules=str(rules), against=args.against, outcome=outcome, speed=speed,
-        records=splitting.records, unusable=dict(splitting.unusable),
-    )  # fmt: skip
+    settings = _with_lateness(settings, args)
+    plan = Plan(
+        settings,
+        rules=Path(settings.rules.dir or default_rules_dir()),
+        against=Path(args.against) if args.against else None,
+        only=tuple(name.strip() for name in (args.only or "").split(",") if name.strip()),
+    )
+    return run_trial(plan, _source(settings, args), jobs=args.jobs or cores(), bar=_bar(wanted=args.progress))
 
 
 def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
@@ -139,66 +124,20 @@ def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
     return replace(settings, clock=replace(settings.clock, lateness=0))
 
 
-@contextmanager
-def _room(folder: str) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        remedy = "a backtest needs about as much room as its input; TMPDIR names another place"
-        raise BadInput([f"{folder}: no space left; {remedy}"]) from error
-
-
-def _source(settings: Settings, args: argparse.Namespace) -> str:
-    return ", ".join(args.files if args.topic is None else _topics(settings, args))
-
-
-def _topics(settings: Settings, args: argparse.Namespace) -> Sequence[str]:
-    return [args.topic] if args.topic else settings.kafka.input_topics
-
-
-def _split(
-    settings: Settings, args: argparse.Namespace, folder: Path, parts: int
-) -> tuple[list[Part], Splitting]:
+def _source(settings: Settings, args: argparse.Namespace) -> Source:
     if args.topic is not None:
-        return asyncio.run(_split_topics(settings, args, folder, parts))
-    from streams.backtest.reading import of_files
-    from streams.backtest.splitting import Splitting
+        from streams.backtest.history import Topics
+
+        return Topics(settings, [args.topic] if args.topic else settings.kafka.input_topics)
+    from streams.backtest.trial import Files
     from streams.files import read_files
 
-    splitting = Splitting(folder, lanes=1, parts=parts, by_time=not args.as_is)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
-    with bar("records read", None, wanted=args.progress) as done:
-        for told in of_files(events):
-            splitting.add(told)
-            if splitting.records % _TOLD_EVERY == 0:
-                done(_TOLD_EVERY)
-    return splitting.close(ahead=settings.clock.lateness), splitting
+    return Files(", ".join(args.files), events, settings.clock.lateness, as_is=args.as_is)
 
 
-async def _split_topics(
-    settings: Settings, args: argparse.Namespace, folder: Path, parts: int
-) -> tuple[list[Part], Splitting]:
-    from streams.backtest.history import History
-    from streams.backtest.splitting import Splitting
-    from streams.kafka.address import address_of
-    from streams.lanes.bundle import bundle_of
-
-    topics = _topics(settings, args)
-    history = History(address_of(settings), topics)
-    started = time.time_ns() // 1_000_000
-    await history.look()
-    # The bundle decodes these topics by their dialects; it decides nothing here.
-    intake = bundle_of(settings, [], topics).intake
-    splitting = Splitting(folder, lanes=history.lanes, parts=max(parts // history.lanes, 1), by_time=False)
-    with bar("records read", history.offsets, wanted=args.progress) as done:
-        async for told in history.told(intake):
-            splitting.add(told)
-            if splitting.records % _TOLD_EVERY == 0:
-                done(_TOLD_EVERY)
-    # Where the wall clock moves idle lanes on, it has brought them to the present.
-    return splitting.close(ahead=0, at_least=started if settings.clock.idle == "wall" else -1), splitting
+def _bar(*, wanted: bool) -> Bar:
+    return lambda title, total: bar(title, total, wanted=wanted)
 
 
 def _speed(report: Report) -> str:

@@ -45,8 +45,8 @@ steps: [{channels: [push, email], template: a}, {after: 2s, channels: [email], t
 def stage_on(bootstrap: str, store: EmbeddedStore, folder: Path, *settings: str) -> Stage:
     """An engine of three lanes."""
     return Stage(
-        bootstrap=bootstrap, store=store, folder=folder, app_id="engine", emit="idempotent", partitions=_LANES,
-        settings=settings,
+        bootstrap=bootstrap, store=store, folder=folder, app_id="engine", emit="idempotent",
+        partitions=_LANES, settings=settings,
     )  # fmt: skip
 
 

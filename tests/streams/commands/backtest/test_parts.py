@@ -22,7 +22,8 @@ from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, i
 Event = dict[str, Any]
 
 ORDERS: Final = st.sampled_from([
-    (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (3 * HOUR, 0), (HOUR, MINUTE),
+    (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (3 * HOUR, 0),
+    (HOUR, MINUTE),
 ])  # fmt: skip
 
 
