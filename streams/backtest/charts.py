@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 _WIDTH: Final = 900
 _LABELS: Final = 250
-_BAR: Final = 12
+_BAR: Final = 14
 _GAP: Final = 10
 _NUMBERS: Final = 70
 _HIGH: Final = 180
@@ -86,7 +86,7 @@ def _lines(days: Sequence[str], series: Sequence[Series], most: float) -> Iterat
             (_LEFT + step * place, 15 + _HIGH * (1 - value / most)) for place, value in enumerate(one.values)
         ]
         path = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        yield f'<polyline class="{one.style} line" points="{path}"/>'
+        yield f'<polyline class="{one.style} line" fill="none" points="{path}"/>'
         for (x, y), day, value in zip(points, days, one.values, strict=True):
             yield (
                 f'<circle class="{one.style}" cx="{x:.1f}" cy="{y:.1f}" r="2.5">'

@@ -25,6 +25,7 @@ h1{font-size:1.6rem;margin:0}h2{font-size:1.15rem;margin:2.5rem 0 .5rem}
 p{margin:.3rem 0}.soft,figcaption{color:var(--soft);font-size:.9rem}
 svg{width:100%;height:auto;display:block}
 svg text{fill:var(--text);font:12px system-ui,sans-serif}svg text.number{fill:var(--soft);font-size:11px}
+figure{margin:1rem 0}
 .grid{stroke:var(--rule)}.line{fill:none!important;stroke-width:2}
 .before{fill:var(--before);stroke:var(--before);background:var(--before)}
 .after{fill:var(--after);stroke:var(--after);background:var(--after)}

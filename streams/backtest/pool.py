@@ -23,8 +23,8 @@ from streams.replaying import TOPIC
 from streams.rulebook import load_rules
 from streams.settings import Settings
 
-# More parts than processes: the work evens out, and no more than a few parts are in memory at a time.
-PARTS_EACH: Final = 4
+# Many more parts than processes: the work evens out, and few people's journeys are in memory at a time.
+PARTS: Final = 256
 _LOOK_S: Final = 0.2
 
 Share = Callable[[Part], Outcome]
@@ -82,6 +82,7 @@ def backtest(plan: Plan, parts: Sequence[Part], folder: Path, *, jobs: int, prog
 
     With rules to compare with, each record is read twice. Raises BadInput when the rules change meanwhile.
     """
+    parts = [part for part in parts if part.events.entries] or parts[:1]
     outcomes = (
         _alone(plan, parts, folder, progress) if jobs == 1 else _shared(plan, parts, folder, jobs, progress)
     )

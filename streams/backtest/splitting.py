@@ -20,7 +20,7 @@ from streams.backtest.spill import Sorted, Spill
 _PLACE: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">q")
 # So many bytes are in memory before they are written, over all parts.
-KEPT: Final = 64 * 1024 * 1024
+KEPT: Final = 32 * 1024 * 1024
 # What an entry costs beside its bytes.
 _ENTRY: Final = 200
 

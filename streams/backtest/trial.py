@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from retarget.errors import BadInput
 from streams.backtest.parts import Progress
-from streams.backtest.pool import PARTS_EACH, Plan, backtest
+from streams.backtest.pool import PARTS, Plan, backtest
 from streams.backtest.reading import NO_TIME, of_files
 from streams.backtest.report import Report, Speed
 from streams.backtest.splitting import Part, Splitting
@@ -57,7 +57,7 @@ def run_trial(plan: Plan, source: Source, *, jobs: int, bar: Bar) -> Report:
     plan.bundles()
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
-        parts, splitting = source.split(Path(name), jobs * PARTS_EACH, bar)
+        parts, splitting = source.split(Path(name), PARTS, bar)
         records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
         read = time.monotonic()
         with bar("records worked off", records) as done:
