@@ -11,7 +11,7 @@ from typing import Final
 
 from retarget.lane.intake import Intake
 from streams.backtest.reading import NO_TIME, Told
-from streams.backtest.splitting import Part, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting
 from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
@@ -89,8 +89,13 @@ class Topics:
         await history.look()
         # The bundle decodes these topics by their dialects; it decides nothing here.
         intake = bundle_of(self._settings, [], self._topics).intake
+        clock = self._settings.clock
         splitting = Splitting(
-            folder, lanes=history.lanes, parts=max(parts // history.lanes, 1), by_time=False
+            folder,
+            lanes=history.lanes,
+            parts=max(parts // history.lanes, 1),
+            by_time=False,
+            idle_after=clock.idle_after if clock.idle == "wall" else NEVER,
         )
         with bar("records read", history.offsets) as done:
             async for told in history.told(intake):
@@ -98,7 +103,7 @@ class Topics:
                 if splitting.records % TOLD_EVERY == 0:
                     done(TOLD_EVERY)
         # Where the wall clock moves idle lanes on, it has brought them to the present.
-        idle_until = started if self._settings.clock.idle == "wall" else NO_TIME
+        idle_until = started if clock.idle == "wall" else NO_TIME
         return splitting.close(ahead=0, at_least=idle_until), splitting
 
 

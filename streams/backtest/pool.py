@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -153,7 +154,9 @@ def _begin(plan: Plan, ids: tuple[str, str], folder: Path, done: Any) -> None:  
     def share(part: Part) -> Outcome | str:
         if not same:
             return f"{plan.rules}: the rules have changed since the backtest began; begin again"
-        return outcome_of(part, rules, against, folder, progress)
+        found = outcome_of(part, rules, against, folder, progress)
+        gc.collect()  # a lane refers to itself, and the collector has been told to come seldom
+        return found
 
     _Worker.share = staticmethod(share)
 

@@ -19,6 +19,8 @@ from streams.backtest.spill import Sorted, Spill
 
 _PLACE: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">q")
+# Longer than any topic goes without a record.
+NEVER: Final = 1 << 62
 # So many bytes are in memory before they are written, over all parts.
 KEPT: Final = 32 * 1024 * 1024
 # What an entry costs beside its bytes.
@@ -38,11 +40,18 @@ class Part(NamedTuple):
 class Splitting:
     """Takes the input record by record. `by_time`: each lane is to be sorted by time, as a replay does."""
 
-    def __init__(self, folder: Path, *, lanes: int, parts: int, by_time: bool) -> None:
-        """`parts` is how many each lane is split into."""
+    def __init__(
+        self, folder: Path, *, lanes: int, parts: int, by_time: bool, idle_after: int = NEVER
+    ) -> None:
+        """`parts` is how many each lane is split into.
+
+        After `idle_after` ms without a record the wall clock moves a lane on; as its workers keep up, that is
+        what the timestamp of its next record says.
+        """
         self._by_time, self._parts, self._lanes = by_time, parts, lanes
         self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * parts)]
         self._clock = [NO_TIME] * lanes
+        self._idle_after, self._arrived = idle_after, [NO_TIME] * lanes
         self._known = [NO_TIME] * len(self._spills)
         self._number = self._kept = 0
         self.records = 0
@@ -53,12 +62,20 @@ class Splitting:
         self.records += 1
         if told.reason:
             self.unusable[told.reason] += 1
+        if told.timestamp >= 0:
+            self._note_arrival(told.lane, told.timestamp)
         if told.event is not None:
             number = told.lane * self._parts + self._part_of(told.event)
             if not self._by_time:
                 self._tell(number, told)
             self._put(number, told.event, told.timestamp)
         self._clock[told.lane] = max(self._clock[told.lane], told.tells)
+
+    def _note_arrival(self, lane: int, timestamp: int) -> None:
+        before = self._arrived[lane]
+        if before >= 0 and timestamp - before >= self._idle_after:
+            self._clock[lane] = max(self._clock[lane], timestamp)
+        self._arrived[lane] = max(before, timestamp)
 
     def _part_of(self, event: Touchpoint) -> int:
         return crc32(event.person.encode()) % self._parts

@@ -134,7 +134,7 @@ async def send_nameless(stage: Stage) -> None:
 
 
 async def test_with_the_wall_clock_the_sends_are_the_same(store: EmbeddedStore, tmp_path: Path) -> None:
-    """By default the wall clock moves idle lanes on; the backtest of it comes to the same sends."""
+    """By default the wall clock moves idle lanes on; also what then came too late is regretted in both."""
     rules = tmp_path / "rules"
     rules.mkdir()
     (rules / "forgotten_cart.yaml").write_text(_QUICK)
@@ -144,23 +144,36 @@ async def test_with_the_wall_clock_the_sends_are_the_same(store: EmbeddedStore, 
         async with on_stage(stage), stage.outlet() as outlet:
             stage.worker("one", alone=True)
             await stage.shared_out()
-            await fill_carts(stage)
 
-            async def all_there() -> bool:
-                await outlet.poll()
-                return sends_of(outlet.records)["forgotten_cart", "email"] == 5
+            async def come(channel: str, operation: str, count: int) -> None:
+                async def there() -> bool:
+                    await outlet.poll()
+                    found = [json.loads(each.value) for each in outlet.records]
+                    return [e.get("operation") for e in found if e["channel"] == channel].count(
+                        operation
+                    ) >= 2 * count
 
-            await until(all_there, "every second step", stage.logs)
+                await until(there, f"{count} {operation} on {channel}", stage.logs)
+
+            at = time.time_ns() // 1_000_000 - SECOND
+            carts = [(f"u{number}", "add", at) for number in range(6)]
+            await happen(stage, [*carts, ("u0", "purchase", at + 1)])
+            await come("push", "send", 5)
+            # A telephone that had no network: it was bought before it was sent.
+            await happen(stage, [("u1", "purchase", at + SECOND)])
+            await come("push", "recall", 1)
+            await come("email", "send", 4)
             report = await asyncio.to_thread(command, stage)
     assert sends_in(report["rules"]) == sends_of(outlet.records)
     assert sends_in(report["rules"])["forgotten_cart", "push"] == 5
+    decided = [json.loads(one.value) for one in outlet.records if one.topic == topics.DECISIONS]
+    regretted = Counter((one["rule"], one["channel"]) for one in decided if one.get("regretted"))
+    assert {(r["rule"], r["channel"]): r["count"] for r in report["rules"]["regretted"]} == regretted
+    assert regretted["forgotten_cart", "push"] == 1
 
 
-async def fill_carts(stage: Stage) -> None:
-    """Six people fill a cart now, one of whom buys at once."""
-    now = time.time_ns() // 1_000_000
-    people = [f"u{number}" for number in range(6)]
-    events = [(person, "add", now - SECOND) for person in people] + [("u0", "purchase", now - SECOND // 2)]
+async def happen(stage: Stage, events: Sequence[tuple[str, str, int]]) -> None:
+    """Send what people do with one product: person, type, time."""
     made = [
         {"type": kind, "user_id": person, "time": at, "items": [{"product_id": "p1"}]}
         for person, kind, at in events

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -13,6 +14,7 @@ from retarget.decode import decode_canonical
 from retarget.lane.intake import Intake
 from retarget.times import HOUR, MINUTE, SECOND
 from streams.backtest.reading import Told, of_files
+from streams.backtest.splitting import NEVER
 from streams.files import FileEvent, sorted_by_time
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, replay
@@ -58,12 +60,27 @@ def test_parts_decide_what_a_replay_decides(
     assert by_person(cut) == by_person(whole)
 
 
+def with_ticks(records: list[Record], idle_after: int) -> Iterator[Record | int]:
+    """The records, and before each that comes after a pause the time of it: there the wall clock had led."""
+    latest = -1
+    for record in records:
+        if 0 <= latest <= record.timestamp - idle_after:
+            yield record.timestamp
+        yield record
+        latest = max(latest, record.timestamp)
+
+
+def heartbeat(time: int) -> Record:
+    """What moves the clock to a time, less the lateness."""
+    return Record(TOPIC, time, -1, None, msgspec.json.encode({"type": "heartbeat", "time": time}))
+
+
 @given(inputs(), st.integers(1, 7), st.data())
 @settings(max_examples=150)
 def test_parts_of_a_topic_decide_what_its_lane_decides(
     given_: tuple[list[Event], int], parts: int, data: st.DataObject
 ) -> None:
-    """With record timestamps, which bound what an event tells, and with an end that lies further on."""
+    """With record timestamps, which bound what an event tells and show where the lane was idle."""
     events, lateness = given_
     bundle = a_bundle(f"clock.lateness={lateness}ms")
     delays = data.draw(st.lists(st.sampled_from([0, 0, 1, MINUTE, -MINUTE, -10 * MINUTE]), min_size=1))
@@ -78,7 +95,9 @@ def test_parts_of_a_topic_decide_what_its_lane_decides(
         Told(0, one.tells, one.event, record.timestamp, one.reason)
         for one, record in zip(arrivals, records, strict=True)
     ]
-    end = max([at_least, *(one.tells for one in told)])
-    whole = in_one(records, bundle, end)
-    cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least)
+    idle_after = data.draw(st.sampled_from([NEVER, 1, 10 * MINUTE]))
+    ticked = list(with_ticks(records, idle_after))
+    end = max([at_least, *(one.tells for one in told), *(t for t in ticked if isinstance(t, int))])
+    whole = in_one([heartbeat(t) if isinstance(t, int) else t for t in ticked], bundle, end)
+    cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least, idle_after=idle_after)
     assert by_person(cut) == by_person(whole)

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from retarget.decode import decode_canonical
 from streams.backtest.parts import run_part
 from streams.backtest.reading import Told
-from streams.backtest.splitting import Splitting
+from streams.backtest.splitting import NEVER, Splitting
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, work_through
@@ -53,12 +53,19 @@ def in_one(records: Sequence[Record], bundle: Bundle, caught_up_at: int) -> list
 
 
 def in_parts(
-    told: Sequence[Told], bundle: Bundle, parts: int, *, by_time: bool, ahead: int, at_least: int = -1
+    told: Sequence[Told],
+    bundle: Bundle,
+    parts: int,
+    *,
+    by_time: bool,
+    ahead: int,
+    at_least: int = -1,
+    idle_after: int = NEVER,
 ) -> list[Output]:
     """What the parts make of them, one after the other."""
     found: list[Output] = []
     with TemporaryDirectory() as folder:
-        splitting = Splitting(Path(folder), lanes=1, parts=parts, by_time=by_time)
+        splitting = Splitting(Path(folder), lanes=1, parts=parts, by_time=by_time, idle_after=idle_after)
         for one in told:
             splitting.add(one)
         for part in splitting.close(ahead=ahead, at_least=at_least):
