@@ -25,7 +25,7 @@ class Figures(msgspec.Struct, kw_only=True):
     reached: int = 0  # people with at least one message
     most_per_person: int = 0  # messages to one person
     most_per_person_day: int = 0  # and on one day (UTC)
-    counts: dict[str, int] = {}  # applied, late, repeat, and dead letters of rules that failed
+    counts: dict[str, int] = {}  # late, repeated, and dead letters of rules that failed
 
     def add(self, other: Figures) -> None:
         """Take in those of another part."""

@@ -153,7 +153,6 @@ class Sends:
 
 
 _KINDS: Final = {
-    "applied": ("applied",),
     "late": ("late",),
     "repeated": ("repeat",),
     "rule_failed": ("dead", "rule_failed"),

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retarget.decode import decode_canonical
 from retarget.lane.intake import Intake
 from retarget.times import HOUR, MINUTE, SECOND
+from streams.backtest.pool import Plan, backtest
 from streams.backtest.reading import Told, of_files
-from streams.backtest.splitting import NEVER
+from streams.backtest.sends import Sends
+from streams.backtest.splitting import NEVER, Splitting
 from streams.files import FileEvent, sorted_by_time
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, replay
-from tests.oracle.histories import histories
+from streams.resources import default_rules_dir
+from streams.settings import load_settings
+from tests.oracle.histories import histories, random_history
 from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, in_parts
 
 Event = dict[str, Any]
@@ -101,3 +107,23 @@ def test_parts_of_a_topic_decide_what_its_lane_decides(
     whole = in_one([heartbeat(t) if isinstance(t, int) else t for t in ticked], bundle, end)
     cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least, idle_after=idle_after)
     assert by_person(cut) == by_person(whole)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_any_number_of_processes_adds_up_to_a_replay(jobs: int, tmp_path: Path) -> None:
+    """The figures are those of all outputs of one replay."""
+    file = in_a_file(random_history(11, 800))
+    given_ = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=0s"])
+    plan = Plan(given_, default_rules_dir(), default_rules_dir())
+    sends = Sends(None)
+    counts = asyncio.run(replay(sorted_by_time(file), plan.bundles()[0], sends))
+    splitting = Splitting(tmp_path, lanes=1, parts=9, by_time=True)
+    for told in of_files(file):
+        splitting.add(told)
+    outcome = backtest(plan, splitting.close(ahead=0), tmp_path, jobs=jobs, progress=lambda _: None)
+
+    assert outcome.rules == sends.figures(counts)
+    assert outcome.against == outcome.rules
+    assert outcome.comparison is not None
+    assert {row: change.same for row, change in outcome.comparison.changes.items()} == outcome.rules.by_row()
+    assert outcome.comparison.total().same == sum(outcome.rules.sends.values()) > 100
