@@ -5,9 +5,12 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -115,12 +118,27 @@ def _shared(
         try:
             # The largest first: nobody waits for a last long one.
             largest = sorted(parts, key=lambda part: -part.events.entries)
-            yield from _results([pool.submit(_work, part) for part in largest], done, progress)
+            with _uninterrupted():
+                futures = [pool.submit(_work, part) for part in largest]
+            yield from _results(futures, done, progress)
         except BrokenProcessPool as error:
             remedy = "did it run out of memory? --jobs lowers how many there are"
             raise BadInput([f"a process of the backtest has ended ({error}); {remedy}"]) from error
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What is started now leaves Ctrl-C to us: it hears of it by the pool, and says nothing itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _results(futures: Sequence[Future[Outcome | str]], done: Any, progress: Progress) -> Iterator[Outcome]:  # noqa: ANN401 - a shared number has no public type

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
 from html.parser import HTMLParser
+from itertools import islice
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any, Final
 
 import pytest
 
+from retarget.decode import encode_touchpoint
+from streams.backtest.budget import KINDS
+from streams.backtest.budget_file import read_budget
+from streams.shop import open_shop, simulate
 from tests.factories import NOON, a_purchase, a_view, an_add
 from tests.streams.commands.conftest import Retarget
 
@@ -22,6 +34,7 @@ unless: [purchase]
 steps: [{channels: [push], template: cart}]
 """
 MINUTE: Final = 60_000
+ROOT: Final = Path(__file__).resolve().parents[4]
 
 
 @pytest.fixture
@@ -265,3 +278,39 @@ def test_a_broker_that_is_not_there_is_exit_3(retarget: Retarget) -> None:
     answer = retarget("backtest", "--topic", "--set", "kafka.bootstrap=127.0.0.1:1")
     assert answer.code == 3
     assert "127.0.0.1:1" in answer.err
+
+
+def test_the_budget_of_the_manual_is_one() -> None:
+    """What docs/backtest.md shows can be used, and has every limit there is."""
+    text = (ROOT / "docs" / "backtest.md").read_text()
+    (shown,) = re.findall(r"^```yaml\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    with NamedTemporaryFile("w", suffix=".yaml") as file:
+        file.write(shown)
+        file.flush()
+        budget = read_budget(Path(file.name))
+    assert {limit.name for limit in budget.limits} == set(KINDS)
+
+
+def test_ctrl_c_ends_it_in_silence(rules: tuple[Path, Path], tmp_path: Path) -> None:
+    """Exit 130, no traceback of any process, and no temporary files left behind."""
+    shop = tmp_path / "shop.jsonl"
+    events = islice(simulate(open_shop(1), seed=1, people=200, start_ms=NOON), 30_000)
+    shop.write_bytes(b"\n".join(map(encode_touchpoint, events)))
+    room = tmp_path / "room"
+    room.mkdir()
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("RETARGET_")}
+    command = ["backtest", str(shop), "--rules", str(rules[0]), "--against", str(rules[1]), "--jobs", "2"]
+    with subprocess.Popen(
+        [sys.executable, "-m", "streams", *command, "--assume-consent"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True, cwd=ROOT,
+        env=clean | {"TMPDIR": str(room)},
+    ) as running:  # fmt: skip
+        deadline = time.monotonic() + 60
+        while not any(room.glob("retarget-backtest-*/*-rules")):
+            assert time.monotonic() < deadline
+            with suppress(subprocess.TimeoutExpired):
+                pytest.fail(f"it has ended by itself with {running.wait(0.05)}")
+        os.killpg(running.pid, signal.SIGINT)
+        said, wrong = running.communicate(timeout=60)
+    assert (running.returncode, said, wrong) == (130, b"", b"")
+    assert list(room.iterdir()) == []
