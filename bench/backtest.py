@@ -55,6 +55,7 @@ def measure(file: Path, events: int, jobs: int) -> Run:
     ]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
     assert status == 0, f"the backtest ended with {status}"
     speed = json.loads(report.read_text())["speed"]
     # ru_maxrss of a process that has waited for its children is that of the largest of them all.

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
+from streams.commands.replay import remedy
 from streams.commands.screen import add_progress, bar
 from streams.settings import Settings
 
@@ -84,6 +85,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     _write(args.html, page(report, prices, broken))
     sys.stdout.flush()
     print(_speed(report), file=sys.stderr)
+    remedy(dict(report.outcome.rules.outcomes.items()))
     for line in broken:
         print(line, file=sys.stderr)
     return OVER_BUDGET if broken else 0

@@ -266,6 +266,16 @@ def test_what_cannot_be_tried_is_refused(
     assert {line.split(":")[0] for line in wrong.err.splitlines()} == {str(path) for path in rules}
 
 
+def test_one_gate_that_stops_everything_is_named(
+    retarget: Retarget, history: Path, rules: tuple[Path, Path]
+) -> None:
+    """Data without consent sends nothing; the command says which setting to look at."""
+    answer = retarget("backtest", history, "--rules", rules[1], "--jobs", 1)
+    assert (answer.code, "forgotten_cart      no_consent  " in answer.out) == (0, True)
+    assert "every candidate was stopped by the gate no_consent: " in answer.err
+    assert "--assume-consent" in answer.err
+
+
 def test_only_names_rules_of_either_side(retarget: Retarget, history: Path, rules: tuple[Path, Path]) -> None:
     """A name that neither side has is refused."""
     answer = retarget(*words(history, rules), "--only", "forgotten_crat")
