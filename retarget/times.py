@@ -52,7 +52,12 @@ def parse_time(text: str) -> int:
     return (moment - _EPOCH) // _MILLISECOND
 
 
-@lru_cache(maxsize=4096)  # one decision writes the same few moments several times
 def format_time(ms: int) -> str:
     """RFC 3339 in UTC with milliseconds and `Z`."""
-    return (_NAIVE_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds") + "Z"
+    minutes, rest = divmod(ms, MINUTE)
+    return f"{_minute(minutes)}{rest // SECOND:02}.{rest % SECOND:03}Z"
+
+
+@lru_cache(maxsize=4096)  # decisions of one moment write the same few minutes again and again
+def _minute(minutes: int) -> str:
+    return f"{(_NAIVE_EPOCH + timedelta(minutes=minutes)).isoformat(timespec='minutes')}:"

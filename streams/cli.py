@@ -52,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse: help, or wrong usage
         return end.code if isinstance(end.code, int) else FINE
     except (RetargetError, UnknownOutcome) as error:
-        print(error, file=sys.stderr)
+        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
         return UNREACHABLE if isinstance(error, (Unreachable, UnknownOutcome)) else BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED

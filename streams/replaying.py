@@ -18,6 +18,7 @@ from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
 
 TOPIC: Final = "replay"
+LANE: Final = 0
 # The end of time, for a wall that never holds a lane back.
 _LATEST: Final = 1 << 62
 _PORTION: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
@@ -122,26 +123,33 @@ async def replay(
     bundle: Bundle,
     sink: Sink,
     *,
+    store: MemoryStore | None = None,
     pauses: Mapping[str, int] | None = None,
     progress: Callable[[int], None] = lambda _: None,
 ) -> Counter[tuple[str, ...]]:
     """Run events through one lane in the order given; what happened, by kind.
 
-    `bundle` decodes topic TOPIC.
+    `bundle` decodes topic TOPIC. An empty `store` holds at the end, in lane LANE, what is kept of people.
     """
-    return await work_through(ReplayFeed(events, bundle.lateness, progress), bundle, sink, pauses=pauses)
+    feed = ReplayFeed(events, bundle.lateness, progress)
+    return await work_through(feed, bundle, sink, store=store, pauses=pauses)
 
 
 async def work_through(
-    feed: Feed, bundle: Bundle, sink: Sink, *, pauses: Mapping[str, int] | None = None
+    feed: Feed,
+    bundle: Bundle,
+    sink: Sink,
+    *,
+    store: MemoryStore | None = None,
+    pauses: Mapping[str, int] | None = None,
 ) -> Counter[tuple[str, ...]]:
     """Run one lane over a feed of TOPIC until nothing is left to do; what happened, by kind."""
     tally = Tally()
     runner = LaneRunner(
-        0,
+        LANE,
         (TOPIC,),
         bundle,
-        store=MemoryStore(),
+        store=store or MemoryStore(),
         log=ReplayLog(sink),
         feed=feed,
         wall=ReplayWall(),

@@ -9,7 +9,7 @@ from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
 from retarget.engine.quiet_hours import zone_name
-from retarget.journeys.model import Consent, Journey, Membership, Product, Send
+from retarget.journeys.model import Consent, Journey, Membership, Send
 from retarget.messages import Message, at_or_none
 from retarget.rules.model import Rule
 from retarget.times import DAY, format_time
@@ -100,31 +100,25 @@ def _latest(journey: Journey, category: str | None) -> list[str]:
 
 
 def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[str, Any]:
-    found = journey.products.get(product_id, Product())
-    in_cart = candidate.rule.subject == "cart"
-    line = journey.carts.get(candidate.subject_id, {}).get(product_id) if in_cart else None
-    if found.name is None and found.url is None and found.image_url is None and line is None:
-        return _bare(product_id, found)
-    shown: dict[str, Any] = {
-        "product_id": product_id,
-        "quantity": line.quantity if line is not None else None,
-        "name": found.name,
-        "category": found.category,
-        "price": found.price,
-        "price_as_of": at_or_none(found.seen) if found.price is not None else None,
-        "url": found.url,
-        "image_url": found.image_url,
-    }
-    return {key: value for key, value in shown.items() if value is not None}
-
-
-def _bare(product_id: str, found: Product) -> dict[str, Any]:
-    """A product of which the shop's events say little: the usual case where a catalogue knows the rest."""
+    """What is known of a product, without the fields of which nothing is known."""
     shown: dict[str, Any] = {"product_id": product_id}
+    if candidate.rule.subject == "cart":
+        line = journey.carts.get(candidate.subject_id, {}).get(product_id)
+        if line is not None:
+            shown["quantity"] = line.quantity
+    found = journey.products.get(product_id)
+    if found is None:
+        return shown
+    if found.name is not None:
+        shown["name"] = found.name
     if found.category is not None:
         shown["category"] = found.category
     if found.price is not None:
         shown["price"], shown["price_as_of"] = found.price, at_or_none(found.seen)
+    if found.url is not None:
+        shown["url"] = found.url
+    if found.image_url is not None:
+        shown["image_url"] = found.image_url
     return shown
 
 

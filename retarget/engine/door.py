@@ -10,17 +10,15 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, stages
 from retarget.journeys.model import Journey, Product
-from retarget.rules import tallies
+from retarget.rules import subjects, tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
 from retarget.rules.scene import Scene
-from retarget.rules.subjects import carried
-from retarget.rules.subjects import product as products_in
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
 # How often a journey is freed from what nothing can reach any more.
-TIDY_EVERY: Final = DAY
+TIDY_EVERY: Final = 2 * DAY
 PRODUCTS_KEPT: Final = 500
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
@@ -57,16 +55,15 @@ class Engine:
             return True
         clock = moment.clock
         at = time if time > clock else clock  # noqa: FURB136 - a call of max costs more
-        if plan.tallies:
-            self._count(journey, event, plan)
+        ripe = self._count(journey, event, plan) if plan.tallies else False
         if self._asks_stage:
-            stages.note(journey, event.type, products_in(event), at)
+            stages.note(journey, event.type, subjects.product(event), at)
         scene.of_event(journey, event, change, at)
         if plan.endings or self._conditional:
             endings.apply(journey, event, plan, self._conditional, scene, moment)
         if time >= clock - moment.max_age:
             scene.at = time
-            self._trigger(journey, event, plan, moment)
+            self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
             moment.arm(journey, time + KEPT_FOR)
         return True
@@ -81,24 +78,26 @@ class Engine:
             deferred.closed = True
             deciding.release(journey, deferred, rules[deferred.rule], self._scene, moment)
 
-    def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> None:
-        for name, subjects_of, kind, distinct, keep in plan.tallies:
-            if distinct is None:
-                for subject in subjects_of(event):
-                    tallies.add(journey, name, subject, event, "", keep)
-            elif distinct == "product" and kind != "product":
-                for item in event.items:
-                    about = item.category if kind == "category" else subjects_of(event)[0]
-                    if item.product_id and about is not None:
-                        tallies.add(journey, name, about, event, item.product_id, keep)
+    def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
+        """Count the event; whether that may be enough for a count rule."""
+        ripe = False
+        for name, subjects_of, kind, distinct, keep, least in plan.tallies:
+            if distinct is not None:
+                ripe = True
+                for subject, value in subjects.pairs(event, kind, distinct):
+                    tallies.add(journey, name, subject, event, value, keep)
             else:
                 for subject in subjects_of(event):
-                    tallies.add(journey, name, subject, event, "|".join(products_in(event)), keep)
+                    if tallies.add(journey, name, subject, event, "", keep) >= least:
+                        ripe = True
+        return ripe
 
-    def _trigger(self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment) -> None:
+    def _trigger(
+        self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment, *, ripe: bool
+    ) -> None:
         for touch in plan.touches:
             episodes.touch(journey, event, touch, self._scene, moment)
-        if plan.counts or plan.events:
+        if ripe or plan.events:
             for compiled, occasion in self._completed(journey, event, plan):
                 self._scene.about(compiled.rule.subject, occasion.subject)
                 episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
@@ -117,13 +116,13 @@ class Engine:
                 if tally is None or len(tally.times) < count.at_least:
                     continue
                 start, end = tallies.span(tally, count.within, event.time)
-                seen = len(set(tally.values[start:end])) if count.distinct else end - start
+                seen = end - start if tally.values is None else len(set(tally.values[start:end]))
                 if seen >= count.at_least and self._met(compiled, subject):
                     evidence = tally.ids[max(start, end - episodes.EVIDENCE_KEPT) : end]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))
         for compiled in plan.events:
-            subjects = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
-            found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in subjects]
+            met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
+            found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
         if len(found) > 1:
             found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
         return found
@@ -214,7 +213,7 @@ def _occasion(
 ) -> Occasion:
     return Occasion(
         compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
-        trace=event.trace, state=state, products=carried(compiled.rule.subject, event),
+        trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
     )  # fmt: skip
 
 
@@ -234,21 +233,28 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     """Free a journey from what no rule, cap or recall can reach any more; alike in every run."""
     journey.tidied = at
     tallies.tidy(journey, matcher.keeps, at)
-    longest = moment.policy.longest_cap()
-    journey.sends = [s for s in journey.sends if s.at > at - longest or s.until > at]
-    journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
+    if journey.sends:
+        journey.sends = [s for s in journey.sends if s.at > at - moment.longest_cap or s.until > at]
+    if journey.audiences:
+        journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
+    if journey.marks:
+        _tidy_marks(journey, matcher, at)
+    if journey.ended:
+        journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
+    horizon = at - matcher.product_reach
+    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
+        del journey.products[name]
+    if len(journey.products) > PRODUCTS_KEPT:
+        _drop_products(journey, moment)
+
+
+def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
     for rule, by_subject in list(journey.marks.items()):
         again = matcher.rules[rule].rule.again if rule in matcher.rules else 0
         if again >= 0:
             journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
         if not journey.marks[rule]:
             del journey.marks[rule]
-    journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.policy.max_age}
-    horizon = at - matcher.product_reach
-    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
-        del journey.products[name]
-    if len(journey.products) > PRODUCTS_KEPT:
-        _drop_products(journey, moment)
 
 
 def _only_seen(product: Product) -> bool:

@@ -30,6 +30,7 @@ class Moment:
         self.policy = policy
         self.dedupe_window = policy.dedupe_window
         self.max_age = policy.max_age
+        self.longest_cap = policy.longest_cap()
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}

@@ -28,9 +28,9 @@ class Change:
 
 
 def apply(journey: Journey, event: Touchpoint, change: Change) -> None:
-    """Work one event into the journey."""
-    time = event.time
-    if event.type not in NOT_CAUSED_BY_PERSON:
+    """Work one event into the journey. Measured: runs at every event, so views have no function of their own."""
+    time, kind = event.time, event.type
+    if kind not in NOT_CAUSED_BY_PERSON:
         _visit(journey, time)
     if journey.user_id is None and event.user_id is not None:
         journey.user_id = event.user_id
@@ -47,7 +47,9 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:
                 product = products[product_id] = Product()
             if time >= product.seen:
                 _look(product, item, time)
-    special = _SPECIAL.get(event.type)
+            if kind == "view" and time > product.viewed:
+                product.viewed = time
+    special = _SPECIAL.get(kind)
     if special is not None:
         special(journey, event, time, change)
 
@@ -81,14 +83,6 @@ def _look(product: Product, item: Item, time: int) -> None:
 
 def _products(journey: Journey, event: Touchpoint) -> list[Product]:
     return [journey.products[item.product_id] for item in event.items if item.product_id]
-
-
-def _view(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
-    for item in event.items:
-        if item.product_id:
-            product = journey.products[item.product_id]
-            if time > product.viewed:  # noqa: PLR1730
-                product.viewed = time
 
 
 def _add(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
@@ -169,7 +163,6 @@ def _erase(journey: Journey, _event: Touchpoint, _time: int, _change: Change) ->
 
 
 _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]] = {
-    "view": _view,
     "add": _add,
     "remove": _remove,
     "cart": _cart,

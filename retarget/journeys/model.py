@@ -40,7 +40,7 @@ class Tally(msgspec.Struct, array_like=True, gc=False):
 
     times: list[int]
     ids: list[str]
-    values: list[str]
+    values: list[str] | None = None  # where distinct values are counted
 
 
 class Episode(msgspec.Struct, array_like=True, gc=False):
@@ -128,7 +128,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     last: int = 0  # the latest event the person caused
     session: Session = msgspec.field(default_factory=Session)
     recent: str = ""  # the last applied event ids with their times, as `repeats` joins them
-    recent_count: int = 0
+    recent_marks: str = ""  # a character of each, by which most new ids are told to be new
     earlier: dict[
         str, int
     ] = {}  # applied ids pushed out of `recent`, within the dedupe window: id -> event time

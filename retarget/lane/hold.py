@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 from retarget.touchpoints import Touchpoint
 
+# After every time there is.
+NOTHING: Final = 2**63
 _NONE: Final[list[Touchpoint]] = []
 # Applied entries are cut off in portions; to cut after each would move the whole list each time.
 _SPARE: Final = 4096
@@ -26,6 +28,7 @@ class Hold:
     """Held events in order of time. Those that may end something can also be asked for by person."""
 
     def __init__(self, ending_types: frozenset[str]) -> None:
+        self.first = NOTHING  # the time of the first held event
         self._entries: list[Held] = []
         self._head = 0
         self._ending_types = ending_types
@@ -44,19 +47,19 @@ class Hold:
             entries.append(held)
         else:
             insort(entries, held, lo=self._head)
+        if held.time < self.first:
+            self.first = held.time
         if held.event.type in self._ending_types:
             self._endings.setdefault(held.event.person, []).append(held.event)
 
-    def next_time(self) -> int | None:
-        """The time of the first held event."""
-        return self._entries[self._head].time if self._head < len(self._entries) else None
-
     def pop(self) -> Held:
         """Take the first held event out."""
-        held = self._entries[self._head]
+        entries = self._entries
+        held = entries[self._head]
         self._head += 1
+        self.first = entries[self._head].time if self._head < len(entries) else NOTHING
         if self._head >= _SPARE:
-            del self._entries[: self._head]
+            del entries[: self._head]
             self._head = 0
         if held.event.type in self._ending_types:
             self._released(held.event)

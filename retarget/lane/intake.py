@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -20,7 +20,7 @@ RAW_KEPT: Final = 2 * 1024 * 1024
 DETAIL: Final = 300
 
 
-class Arrival(NamedTuple):
+class Arrival(msgspec.Struct, gc=False):
     """A record that was read; `event` is None when it only tells the time or is a dead letter (`dead` set).
 
     `tells` is the time the clock may take from it, -1 for none.

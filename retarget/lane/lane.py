@@ -67,14 +67,14 @@ class Lane:
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
-        tells = max((arrival.tells for arrival in arrivals), default=NEVER)
+        tells = max([arrival.tells for arrival in arrivals], default=NEVER)
         return max(self.clock, tells - self._lateness if tells >= 0 else NEVER, advance_to)
 
     def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """The persons whose journeys must be loaded before `work`."""
         known = self.journeys
         found = {held.event.person for held in self.hold.until(target)}
-        found.update(a.event.user_id or a.event.anonymous_id or "" for a in arrivals if a.event is not None)
+        found |= {a.event.user_id or a.event.anonymous_id or "" for a in arrivals if a.event is not None}
         found.update(self.waits.until(target))
         return {person for person in found if person not in known}
 
@@ -83,12 +83,8 @@ class Lane:
     ) -> Batch:
         """Read the arrivals one by one and do all that becomes due, at most `limit` events and waits."""
         run = _Run(self, moment, limit)
-        consumed, read = 0, run.read
-        for arrival in arrivals:
-            if not read(arrival):
-                break
-            consumed += 1
-        else:
+        consumed = run.read(arrivals)
+        if consumed == len(arrivals):
             run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
         return run.finish(arrivals[:consumed])
 
@@ -100,7 +96,6 @@ class _Run:
         self._lane, self._moment, self._limit = lane, moment, limit
         self._engine, self._hold, self._waits = lane._engine, lane.hold, lane.waits  # noqa: SLF001 - one class in two
         self._now_is_clock, self._lateness = lane._now_is_clock, lane._lateness  # noqa: SLF001
-        self._heap = lane.waits.heap
         self._batch = Batch()
         self._woken: set[str] = set()
         self._late = 0
@@ -110,55 +105,55 @@ class _Run:
         if self._now_is_clock:
             moment.now = lane.clock
 
-    def read(self, arrival: Arrival) -> bool:
-        """Take one arrival in; False when the limit was reached first, and the arrival stays unread."""
-        lane, event = self._lane, arrival.event
-        target = lane.clock
-        if arrival.tells - self._lateness > target:  # noqa: PLR1730 - a call of max costs more
-            target = arrival.tells - self._lateness
-        heap = self._heap
-        if (
-            (heap and heap[0][0] <= target)
-            or (len(self._hold) and self._anything_held_by(target))
-            or target > self._waits.horizon
-        ) and not self.work_off(target):
-            return False
-        if target > lane.clock:
-            lane.clock = self._moment.clock = target
-            if self._now_is_clock:
-                self._moment.now = target
-        if event is None:
-            if arrival.dead is not None:
-                self._batch.results.append(
-                    Result("dead", "", f"{arrival.topic}-{arrival.offset}", arrival.dead)
-                )
-                self._moment.counts["dead", arrival.reason] += 1
-        elif event.time > lane.clock:
-            self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
-        else:
-            if self._batch.worked >= self._limit:
-                return False
-            if event.time < lane.clock:
-                self._late += 1
-            self._apply(event, arrival.topic, arrival.offset)
-        return True
+    def read(self, arrivals: Sequence[Arrival]) -> int:
+        """Take arrivals in, one by one; how many. Where the limit was reached first, the rest stays unread."""
+        lane, moment, hold, waits = self._lane, self._moment, self._hold, self._waits
+        batch, heap, apply = self._batch, waits.heap, self._apply
+        lateness, now_is_clock, limit = self._lateness, self._now_is_clock, self._limit
+        clock = lane.clock
+        for index, arrival in enumerate(arrivals):
+            target = arrival.tells - lateness
+            if target < clock:
+                target = clock
+            if (heap and heap[0][0] <= target) or hold.first <= target or target > waits.horizon:
+                if not self.work_off(target):
+                    return index
+                clock = lane.clock
+            elif target > clock:
+                clock = lane.clock = moment.clock = target
+                if now_is_clock:
+                    moment.now = target
+            event = arrival.event
+            if event is None:
+                self._tell_dead(arrival)
+            elif event.time > clock:
+                hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+            elif batch.worked >= limit:
+                return index
+            else:
+                if event.time < clock:
+                    self._late += 1
+                apply(event, arrival.topic, arrival.offset)
+        return len(arrivals)
 
-    def _anything_held_by(self, target: int) -> bool:
-        event_time = self._hold.next_time()
-        return event_time is not None and event_time <= target
+    def _tell_dead(self, arrival: Arrival) -> None:
+        if arrival.dead is not None:
+            letter = Result("dead", "", f"{arrival.topic}-{arrival.offset}", arrival.dead)
+            self._batch.results.append(letter)
+            self._moment.counts["dead", arrival.reason] += 1
 
     def work_off(self, target: int) -> bool:
         """Move the clock to `target` through waits and held events; False when the limit stops it."""
         lane, hold, waits = self._lane, self._hold, self._waits
         bound = min(target, waits.horizon)
         while True:
-            due, event_time = waits.next_due(), hold.next_time()
-            if due is not None and due <= bound and (event_time is None or due <= event_time):
+            due, event_time = waits.next_due(), hold.first
+            if due is not None and due <= bound and due <= event_time:
                 if self._batch.worked >= self._limit:
                     return False
                 self._move_to(due)
                 self._wake(*waits.pop())
-            elif event_time is not None and event_time <= bound:
+            elif event_time <= bound:
                 if self._batch.worked >= self._limit:
                     return False
                 self._move_to(event_time)

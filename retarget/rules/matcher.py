@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
 from retarget.journeys import stages
@@ -22,13 +22,17 @@ FOR_GOOD: Final = 400 * DAY
 
 
 class TallyPlan(NamedTuple):
-    """Count events of a type under `name`, per subject; `keep` is the longest window that asks, in ms."""
+    """Count events of a type under `name`, per subject; `keep` is the longest window that asks, in ms.
+
+    From `least` events on a count rule may be complete.
+    """
 
     name: str
     subjects_of: Callable[[Touchpoint], list[str]]
     kind: str
     distinct: str | None
     keep: int
+    least: int
 
 
 class Compiled:
@@ -116,14 +120,16 @@ class Matcher:
             elif isinstance(trigger, Event) and name in trigger.of:
                 plan.events.append(compiled)
 
-    def _index_tallies(self, ordered: Iterable[Compiled]) -> None:
+    def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
         wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
         for compiled in ordered:
             for name, types, kind, distinct, within in _windows(compiled):
                 wanted[name] = (types, kind, distinct)
                 self.keeps[name] = max(within, self.keeps.get(name, 0))
         for name, (types, kind, distinct) in sorted(wanted.items()):
-            plan = TallyPlan(name, subjects.OF[kind], kind, distinct, self.keeps[name])
+            asked = [c.count.at_least for c in ordered if c.count and c.tally == name]
+            least = min(asked, default=tallies.KEPT + 1)
+            plan = TallyPlan(name, subjects.OF[kind], kind, distinct, self.keeps[name], least)
             for event_type in types:
                 self.plans[event_type].tallies.append(plan)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import Item, Touchpoint
 
 
 def person(event: Touchpoint) -> list[str]:
@@ -48,6 +48,18 @@ def order(event: Touchpoint) -> list[str]:
     return [event.id or ""] if event.type == "purchase" else []
 
 
+def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
+    """The subject and the value of each item, where distinct products or categories are counted."""
+    found = []
+    whole = next(iter(OF[kind](event)), None)
+    for item in event.items:
+        value = item.category if distinct == "category" else item.product_id
+        about = OF_ITEM[kind](item) if kind in OF_ITEM else whole
+        if value and about and item.product_id:
+            found.append((about, value))
+    return found
+
+
 # What these are about stands in their events alone.
 CARRIED: Final = frozenset({"checkout", "order"})
 
@@ -64,4 +76,8 @@ OF: Final[Mapping[str, Callable[[Touchpoint], list[str]]]] = {
     "cart": cart,
     "checkout": checkout,
     "order": order,
+}
+OF_ITEM: Final[Mapping[str, Callable[[Item], str | None]]] = {
+    "product": lambda item: item.product_id,
+    "category": lambda item: item.category,
 }

@@ -24,30 +24,37 @@ def key(types: Iterable[str], kind: str, distinct: str | None = None, own: str |
     return f"{name}@{own}" if own else name
 
 
-def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str, keep: int) -> None:
-    """Count one event of a subject; forget what no window of `keep` ms reaches any more."""
+def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str, keep: int) -> int:
+    """Count one event of a subject; how many are kept of it now.
+
+    What no window of `keep` ms reaches any more is forgotten.
+    """
     by_subject = journey.tallies.get(name)
     if by_subject is None:
         by_subject = journey.tallies[name] = {}
     # Taken out and put back, so that the subjects stand in the order of their latest events.
     tally = by_subject.pop(subject, None)
+    time, event_id = event.time, event.id or ""
     if tally is None:
-        by_subject[subject] = Tally([event.time], [event.id or ""], [value] if value else [])
-        return
+        by_subject[subject] = Tally([time], [event_id], [value] if value else None)
+        return 1
     by_subject[subject] = tally
     times = tally.times
-    at = len(times) if event.time >= times[-1] else bisect_right(times, event.time)
-    times.insert(at, event.time)
-    tally.ids.insert(at, event.id or "")
-    if value:
+    at = len(times) if time >= times[-1] else bisect_right(times, time)
+    times.insert(at, time)
+    tally.ids.insert(at, event_id)
+    if tally.values is not None:
         tally.values.insert(at, value)
     if times[0] <= times[-1] - keep - GRACE or len(times) > KEPT:
         _forget(tally, times[-1] - keep - GRACE)
+    return len(times)
 
 
 def _forget(tally: Tally, horizon: int) -> None:
     gone = max(bisect_right(tally.times, horizon), len(tally.times) - KEPT)
-    del tally.times[:gone], tally.ids[:gone], tally.values[:gone]
+    del tally.times[:gone], tally.ids[:gone]
+    if tally.values is not None:
+        del tally.values[:gone]
 
 
 def span(tally: Tally, within: int, at: int) -> tuple[int, int]:

@@ -6,16 +6,21 @@ import argparse
 import asyncio
 import json
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from retarget.errors import BadInput
+from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
 from retarget.rules.names import unknown
 from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
+from streams.kept import find_kept
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.kafka.connection import KafkaAddress
+
+# Journey, wait and decisions of a person.
+_Known = tuple[Journey | None, int | None, Sequence[Said]]
+_FILES: Final = "what `retarget replay` wrote is read with --decisions FILE --journeys FILE"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -28,21 +33,26 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the decisions that `retarget replay --decisions FILE` wrote, instead of store and Kafka",
     )
+    parser.add_argument(
+        "--journeys",
+        metavar="FILE",
+        help="the journeys that `retarget replay --journeys FILE` wrote, for what is waiting",
+    )
     parser.set_defaults(settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id"))
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Print it. Raises BadInput when nothing is known of the person, Unreachable."""
-    journey: Journey | None = None
-    wait: int | None = None
-    if args.decisions:
-        decisions = of_person(_of_file(args.decisions), [args.person])
-        where = args.decisions
+    if args.decisions or args.journeys:
+        journey, wait, decisions = _filed(args)
+        where = " and ".join(filter(None, (args.decisions, args.journeys)))
+        remedy = ""
     else:
-        journey, wait, decisions = asyncio.run(_stored(settings, args.person))
+        journey, wait, decisions = _asked(settings, args.person)
         where = f"the store and the decisions of app.id {settings.app.id}"
+        remedy = f"; {_FILES}"
     if journey is None and not decisions:
-        raise BadInput([f"nothing is known of {args.person!r} in {where}; ids are compared exactly"])
+        raise BadInput([f"nothing is known of {args.person!r} in {where}; ids are compared exactly{remedy}"])
     seen = rules_in(journey, decisions)
     if args.rule and args.rule not in seen:
         raise BadInput([unknown(f"rule for {args.person}:", args.rule, seen)])
@@ -54,19 +64,22 @@ def _print(
     args: argparse.Namespace, journey: Journey | None, wait: int | None, decisions: Sequence[Said]
 ) -> None:
     happened, waiting = timeline(journey, wait, decisions, args.rule)
+    told = args.journeys or not args.decisions
     if args.json:
         print(json.dumps({
             "person": args.person,
             "known": summary(journey) if journey else [],
             "happened": [plain(entry) for entry in happened],
-            "waiting": [plain(entry) for entry in waiting],
+            "waiting": [plain(entry) for entry in waiting] if told else None,
             "decisions": [said for said in decisions if args.rule in (None, said["rule"])],
         }, ensure_ascii=False, indent=1))  # fmt: skip
         return
     print(args.person, *(f"  {line}" for line in (summary(journey) if journey else ())), sep="\n")
     _section("what happened", happened)
-    if args.decisions:
-        print("\nwhat is waiting: a file of decisions does not say; the store does")
+    if not told:
+        print(
+            "\nwhat is waiting: a file of decisions does not say; `retarget replay --journeys FILE` writes it"
+        )
     else:
         _section("what is waiting", waiting)
 
@@ -79,13 +92,22 @@ def _section(title: str, entries: Sequence[Entry]) -> None:
             print(f"      {detail}")
 
 
-def _of_file(path: str) -> Iterator[dict[str, Any]]:
+def _filed(args: argparse.Namespace) -> _Known:
+    """What the files of a replay tell of the person."""
+    kept = find_kept(_lines(args.journeys), args.person) if args.journeys else None
+    names = {args.person, *(_names(kept.journey) if kept else ())}
+    said = (_decision(line, place) for place, line in _lines(args.decisions)) if args.decisions else ()
+    return (*(kept or (None, None)), of_person(said, names))
+
+
+def _lines(path: str) -> Iterator[tuple[str, bytes]]:
+    """Each line with its place."""
     try:
-        with open(path, encoding="utf-8") as lines:  # noqa: PTH123 - also /dev/stdin
+        with open(path, "rb") as lines:  # noqa: PTH123 - also /dev/stdin
             for number, line in enumerate(lines, 1):
-                yield _decision(line, f"{path}:{number}")
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput([f"{path}: cannot be read: {error}"]) from error
+                yield f"{path}:{number}", line
+    except OSError as error:
+        raise BadInput([f"{path}: cannot be read: {error.strerror}"]) from error
 
 
 def _decision(line: str | bytes, place: str) -> dict[str, Any]:
@@ -98,7 +120,21 @@ def _decision(line: str | bytes, place: str) -> dict[str, Any]:
     raise BadInput([f"{place}: is no decision; expected what `retarget replay --decisions` writes"])
 
 
-async def _stored(settings: Settings, person: str) -> tuple[Journey | None, int | None, Sequence[Said]]:
+def _names(journey: Journey) -> set[str]:
+    """The ids under which decisions about somebody may stand."""
+    return {*filter(None, (journey.user_id, journey.anonymous_id))}
+
+
+def _asked(settings: Settings, person: str) -> _Known:
+    """What store and Kafka tell of the person."""
+    try:
+        return asyncio.run(_stored(settings, person))
+    except Unreachable as error:
+        error.add_note(_FILES)
+        raise
+
+
+async def _stored(settings: Settings, person: str) -> _Known:
     from retarget.journeys import wire
     from streams.kafka.address import address_of
     from streams.stores import open_store
@@ -112,7 +148,7 @@ async def _stored(settings: Settings, person: str) -> tuple[Journey | None, int 
     finally:
         await store.close()
     journey = wire.decode(data) if data else None
-    names = {person, *filter(None, (journey.user_id, journey.anonymous_id) if journey else ())}
+    names = {person, *(_names(journey) if journey else ())}
     decisions = await _decisions(address_of(settings), names)
     return journey, wait, decisions
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import shlex
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -19,7 +20,6 @@ from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.ports import Output
-    from streams.replaying import Sink
 
 # Old data has its own time, and what it holds is all there is to wait for.
 PRESETS: Final[Mapping[str, str]] = {"clock.lateness": "0s", "clock.now": "event"}
@@ -49,6 +49,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"
     )
+    parser.add_argument(
+        "--journeys",
+        metavar="FILE",
+        help="what is kept of each person at the end as JSON lines, for `retarget explain`",
+    )
     parser.add_argument("--dead", metavar="FILE", help="unusable records as JSON lines; - is standard output")
     add_progress(parser)
     parser.set_defaults(settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled"))
@@ -68,21 +73,29 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     """Replay and say what came out. Raises BadInput."""
     from retarget.rules.vocabulary import VOCABULARY
     from streams.files import read_files, sorted_by_time
+    from streams.kept import kept_lines
     from streams.lanes.bundle import bundle_of
-    from streams.replaying import TOPIC, replay
+    from streams.replaying import LANE, TOPIC, replay
     from streams.resources import default_rules_dir
     from streams.rulebook import load_rules
+    from streams.stores.memory import MemoryStore
 
+    _separate(args)
     rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
     bundle = bundle_of(settings, rules, [TOPIC])
     events = read_files(args.files, args.dialect, args.mapping)
     if not args.as_is:
         events = iter(sorted_by_time(events))
+    store = MemoryStore()
     with ExitStack() as stack:
-        sink = stack.enter_context(_sinks(args))
-        done = stack.enter_context(bar("events", None, wanted=args.progress))
-        counts = asyncio.run(replay(events, bundle, sink, progress=done))
+        sinks = _Sinks(stack, args)
+        journeys = _opened(stack, args.journeys)
+        with bar("events", None, wanted=args.progress) as done:
+            counts = asyncio.run(replay(events, bundle, sinks, store=store, progress=done))
+        if journeys is not None:
+            journeys.writelines(kept_lines(store, LANE))
     _summary(counts)
+    _hint(args, sinks.decided)
     return 0
 
 
@@ -100,23 +113,49 @@ def chosen(rules: Sequence[Rule], only: str | None) -> list[Rule]:
     return [rule for rule in rules if rule.name in wanted]
 
 
-@contextmanager
-def _sinks(args: argparse.Namespace) -> Iterator[Sink]:
+class _Sinks:
     """Where each output goes: messages to standard output unless any file was named."""
-    from streams import topics
 
-    named = args.decisions or args.messages or args.dead
-    with ExitStack() as stack:
-        decisions = _opened(stack, args.decisions)
-        dead = _opened(stack, args.dead)
-        messages = _opened(stack, args.messages or (None if named else "-"))
+    def __init__(self, stack: ExitStack, args: argparse.Namespace) -> None:
+        from streams import topics
 
-        def sink(output: Output) -> None:
-            target = {topics.DECISIONS: decisions, topics.DEAD: dead}.get(output.topic, messages)
-            if target is not None:
-                target.write(output.value + b"\n")
+        named = args.decisions or args.messages or args.dead or args.journeys
+        self._decisions = topics.DECISIONS
+        self._files = {
+            topics.DECISIONS: _opened(stack, args.decisions),
+            topics.DEAD: _opened(stack, args.dead),
+        }
+        self._messages = _opened(stack, args.messages or (None if named else "-"))
+        self.decided = b""  # of whom the last decision was
 
-        yield sink
+    def __call__(self, output: Output) -> None:
+        """Write it down, if anybody wants it."""
+        target = self._files.get(output.topic, self._messages)
+        if output.topic == self._decisions:
+            self.decided = output.key
+        if target is not None:
+            target.write(output.value + b"\n")
+
+
+def _separate(args: argparse.Namespace) -> None:
+    """Raises BadInput where a file to be written is read too, or is to be written as two things."""
+    taken = {Path(name).resolve(): "read" for name in args.files}
+    problems: list[str] = []
+    for option in ("decisions", "messages", "journeys", "dead"):
+        name = getattr(args, option)
+        if name in (None, "-") or _is_stream(Path(name)):
+            continue
+        path = Path(name).resolve()
+        if path in taken:
+            problems.append(f"--{option} {name}: the same file is {taken[path]}; name another")
+        taken[path] = f"named by --{option}"
+    if problems:
+        raise BadInput(problems)
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a pipe or device, which may take several things."""
+    return path.exists() and not path.is_file()
 
 
 def _opened(stack: ExitStack, name: str | None) -> IO[bytes] | None:
@@ -158,3 +197,13 @@ def remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
         print(
             f"every candidate was stopped by the gate {reason}{': ' + hint if hint else ''}", file=sys.stderr
         )
+
+
+def _hint(args: argparse.Namespace, decided: bytes) -> None:
+    """How to look into the files just written, at a person of whom something was decided."""
+    files = {"--decisions": args.decisions, "--journeys": args.journeys}
+    written = [word for option, name in files.items() if name not in (None, "-") for word in (option, name)]
+    person = decided.decode(errors="replace")
+    if written and person and person.isprintable() and not person.startswith("-"):
+        command = shlex.join(["retarget", "explain", person, *written])
+        print(f"who got what and why: {command}", file=sys.stderr)

@@ -65,8 +65,8 @@ class Gathering:
         if seen is None:
             return NEVER
         target = min(seen, self._wall.now()) - lateness
-        times = (lane.waits.next_due(), lane.hold.next_time())
-        anything = any(time is not None and time <= target for time in times)
+        due = lane.waits.next_due()
+        anything = lane.hold.first <= target or (due is not None and due <= target)
         late = target - lane.clock >= TICK_AT_LEAST or target > lane.waits.horizon
         return target if target > lane.clock and (anything or late) else NEVER
 

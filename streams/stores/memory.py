@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from streams.ports import Checkpoint, LaneImage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 
 class MemoryStore:
@@ -51,6 +51,12 @@ class MemoryStore:
     async def wait_of(self, lane: int, person: str) -> int | None:
         """The due of a person's stored wait, epoch ms, to be looked at only."""
         return self._lanes[lane].waits.due.get(person)
+
+    def everyone(self, lane: int) -> Iterator[tuple[str, bytes, int | None]]:
+        """Each person of a lane with journey and due of the wait, in the order of their names."""
+        held = self._lanes[lane]
+        for person in sorted(held.journeys):
+            yield person, held.journeys[person], held.waits.due.get(person)
 
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause."""

@@ -81,7 +81,7 @@ def test_a_broker_that_is_away_is_exit_code_3(retarget: Retarget, words: list[st
     assert "kafka.bootstrap" in line
 
 
-@pytest.mark.parametrize("words", [["pause"], ["resume"], ["explain", "ann"]])
+@pytest.mark.parametrize("words", [["pause"], ["resume"]])
 def test_a_store_that_is_away_is_exit_code_3(retarget: Retarget, words: list[str]) -> None:
     """One line that names the address and its setting."""
     answer = retarget(*words, "--set", "store.url=redis://127.0.0.1:1")
