@@ -75,19 +75,27 @@ def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Coun
 def outcome_of(
     part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
 ) -> Outcome:
-    """Run a part under the rules on trial and, when there are others, compare; `folder` is for files."""
+    """Run a part under the rules on trial and, when there are others, compare; `folder` is for files.
+
+    The events of the part are removed: the disk has room for the next.
+    """
     name = Path(part.events.path).name
     mine = Sends(folder / f"{name}-rules" if against is not None else None)
-    found = mine.figures(run_part(part, rules, mine, progress))
-    if against is None:
-        return Outcome(rules=found)
-    theirs = Sends(folder / f"{name}-against")
-    other = theirs.figures(run_part(part, against, theirs, progress))
+    found = Outcome(rules=mine.figures(run_part(part, rules, mine, progress)))
+    if against is not None:
+        theirs = Sends(folder / f"{name}-against")
+        found.against = theirs.figures(run_part(part, against, theirs, progress))
+        found.comparison = _compared(mine, theirs)
+    part.events.remove()
+    return found
+
+
+def _compared(mine: Sends, theirs: Sends) -> Comparison:
     comparison = Comparison(
         newly_reached=len(mine.people - theirs.people), no_longer_reached=len(theirs.people - mine.people)
     )
     match(mine.close(), theirs.close(), comparison)
-    return Outcome(rules=found, against=other, comparison=comparison)
+    return comparison
 
 
 def match(mine: Sorted | None, theirs: Sorted | None, comparison: Comparison) -> None:
