@@ -30,6 +30,7 @@ _SILENT: Final = logging.NullHandler()
 COMMANDS: Final[Mapping[str, str]] = {
     "demo": "broker, store, engine and a simulated shop on this machine, and what they send",
     "replay": "the engine over files, without broker and store",
+    "backtest": "what rules would have sent, and what other rules would have sent instead",
     "check": "look for mistakes in rules and settings, and run the rules' test cases",
     "run": "a worker: touchpoints in, messages out",
     "topics": "create the topics, or check them",

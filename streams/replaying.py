@@ -14,7 +14,7 @@ from streams.lanes.bundle import Bundle
 from streams.lanes.limits import Limits
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
-from streams.ports import History, JournalRecord, Output, Record
+from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
 
 TOPIC: Final = "replay"
@@ -131,6 +131,19 @@ async def replay(
 
     `bundle` decodes topic TOPIC. An empty `store` holds at the end, in lane LANE, what is kept of people.
     """
+    feed = ReplayFeed(events, bundle.lateness, progress)
+    return await work_through(feed, bundle, sink, store=store, pauses=pauses)
+
+
+async def work_through(
+    feed: Feed,
+    bundle: Bundle,
+    sink: Sink,
+    *,
+    store: MemoryStore | None = None,
+    pauses: Mapping[str, int] | None = None,
+) -> Counter[tuple[str, ...]]:
+    """Run one lane over a feed of TOPIC until nothing is left to do; what happened, by kind."""
     tally = Tally()
     runner = LaneRunner(
         LANE,
@@ -138,7 +151,7 @@ async def replay(
         bundle,
         store=store or MemoryStore(),
         log=ReplayLog(sink),
-        feed=ReplayFeed(events, bundle.lateness, progress),
+        feed=feed,
         wall=ReplayWall(),
         limits=_PORTION,
         ticks=True,

@@ -185,10 +185,10 @@ def _summary(counts: Counter[tuple[str, ...]]) -> None:
     for (rule, outcome, reason), n in sorted(decisions.items()):
         if outcome != "sent":
             print(f"  {n:>8,}  {rule} {outcome}: {reason}", file=sys.stderr)
-    _remedy(decisions)
+    remedy(decisions)
 
 
-def _remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
+def remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
     """When nothing at all came out, say which gate it was and what to set."""
     # `again` only follows an earlier candidate, which another gate stopped.
     reasons = {reason for (_, outcome, reason) in decisions if outcome != "sent"} - {"again"}

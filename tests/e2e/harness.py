@@ -124,8 +124,8 @@ class Stage:
     ) -> None:
         self.bootstrap, self.store, self.folder = bootstrap, store, folder
         self.app_id, self.emit, self.partitions = app_id, emit, partitions
-        self._given = (*settings, f"kafka.emit={emit}", f"kafka.partitions={partitions}", f"app.id={app_id}")
-        self.settings: Settings = load_settings(None, {}, self._given)
+        self.given = (*settings, f"kafka.emit={emit}", f"kafka.partitions={partitions}", f"app.id={app_id}")
+        self.settings: Settings = load_settings(None, {}, self.given)
         self.latest = -1
         self.workers: list[WorkerProcess] = []
 
@@ -136,7 +136,7 @@ class Stage:
         port = free_port()
         own = (f"kafka.bootstrap={self.bootstrap}", f"store.url={self.store.url}", f"web.port={port}")
         argv = [sys.executable, "-m", *(["tests.e2e.lone_worker"] if alone else ["streams", "run"])]
-        for setting in (*self._given, *own, f"app.worker_id={name}"):
+        for setting in (*self.given, *own, f"app.worker_id={name}"):
             argv += ["--set", setting]
         worker = WorkerProcess(
             name, argv, port=port, log=self.folder / f"{name}.log", env={"PYTHONPATH": str(ROOT)}

@@ -1,0 +1,127 @@
+"""History: what topics hold, lane by lane, as the lanes of a worker were told it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+from retarget.lane.intake import Intake
+from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.trial import TOLD_EVERY, Bar
+from streams.kafka import KafkaAddress, Reader
+from streams.kafka.address import address_of
+from streams.kafka.inventory import partitions_of_topic
+from streams.kafka.looking import Span, spans
+from streams.lanes.bundle import bundle_of
+from streams.ports import Record
+from streams.settings import Settings
+
+# So many offsets of a partition are asked for at once.
+_CHUNK: Final = 20_000
+
+
+class History:
+    """The committed records of topics up to their ends at the time of `look`."""
+
+    def __init__(self, address: KafkaAddress, topics: Sequence[str]) -> None:
+        self._address, self._topics = address, sorted(set(topics))
+        self._held: dict[str, dict[int, Span]] = {}
+
+    @property
+    def lanes(self) -> int:
+        """How many lanes the topics have."""
+        return max(map(len, self._held.values()))
+
+    @property
+    def offsets(self) -> int:
+        """How many offsets are to be read; the marks of transactions among them."""
+        return sum(span.end - span.start for held in self._held.values() for span in held.values())
+
+    async def look(self) -> None:
+        """Find the ends. Raises BadInput without such a topic, Unreachable."""
+        for topic in self._topics:
+            partitions = await partitions_of_topic(self._address, topic)
+            self._held[topic] = await spans(self._address, topic, range(partitions))
+
+    async def told(self, intake: Callable[[int], Intake]) -> AsyncIterator[Told]:
+        """Every record, lane after lane; a lane's topics merged by their records' timestamps.
+
+        Raises UnknownOutcome when a transaction is open, LaneRefused when records go away meanwhile.
+        """
+        reader = Reader(self._address)
+        await reader.start()
+        try:
+            for lane in range(self.lanes):
+                decode = intake(lane).arrival
+                async for one in _merged([self._chunks(reader, topic, lane) for topic in self._topics]):
+                    arrival = decode(one.topic, one.offset, one.timestamp, one.value)
+                    yield Told(lane, arrival.tells, arrival.event, one.timestamp, arrival.reason)
+        finally:
+            await reader.close()
+
+    async def _chunks(self, reader: Reader, topic: str, lane: int) -> AsyncIterator[list[Record]]:
+        start, end = self._held[topic].get(lane, Span(0, 0))
+        while start < end:
+            until = min(start + _CHUNK, end)
+            yield await reader.read(topic, lane, start, until)
+            start = until
+
+
+class Topics:
+    """What these topics hold when the trial begins."""
+
+    def __init__(self, settings: Settings, topics: Sequence[str]) -> None:
+        self.name = ", ".join(topics)
+        self._settings, self._topics = settings, topics
+
+    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        """Read the topics. Raises BadInput without such a topic, Unreachable, UnknownOutcome, LaneRefused."""
+        return asyncio.run(self._split(folder, parts, bar))
+
+    async def _split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        history = History(address_of(self._settings), self._topics)
+        started = time.time_ns() // 1_000_000
+        await history.look()
+        # The bundle decodes these topics by their dialects; it decides nothing here.
+        intake = bundle_of(self._settings, [], self._topics).intake
+        clock = self._settings.clock
+        splitting = Splitting(
+            folder,
+            lanes=history.lanes,
+            parts=max(parts // history.lanes, 1),
+            by_time=False,
+            idle_after=clock.idle_after if clock.idle == "wall" else NEVER,
+        )
+        with bar("records read", history.offsets) as done:
+            async for told in history.told(intake):
+                splitting.add(told)
+                if splitting.records % TOLD_EVERY == 0:
+                    done(TOLD_EVERY)
+        # Where the wall clock moves idle lanes on, it has brought them to the present.
+        idle_until = started if clock.idle == "wall" else NO_TIME
+        return splitting.close(ahead=0, at_least=idle_until), splitting
+
+
+async def _merged(reads: Sequence[AsyncIterator[list[Record]]]) -> AsyncIterator[Record]:
+    """By (timestamp, topic), each topic in its own order; at most a chunk of each is in memory."""
+    waiting: dict[int, deque[Record]] = {number: deque() for number in range(len(reads))}
+    while waiting:
+        for number in [number for number, records in waiting.items() if not records]:
+            chunk = await anext(reads[number], None)
+            if chunk is None:
+                del waiting[number]
+            else:
+                waiting[number].extend(chunk)
+        if waiting and all(waiting.values()):
+            first = min(waiting, key=lambda number: (waiting[number][0].timestamp, number))
+            records = waiting[first]
+            if len(waiting) == 1:
+                while records:
+                    yield records.popleft()
+            else:
+                yield records.popleft()

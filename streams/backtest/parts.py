@@ -1,0 +1,134 @@
+"""Parts: the events of some people, worked through by the code of a lane under one or two sets of rules."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+
+import msgspec
+
+from streams.backtest.figures import Comparison, Figures
+from streams.backtest.sends import Sends, Sent, read_sent
+from streams.backtest.spill import Sorted
+from streams.backtest.splitting import Part, unpacked
+from streams.lanes.bundle import Bundle
+from streams.ports import Record
+from streams.replaying import TOPIC, Sink, work_through
+
+Progress = Callable[[int], None]
+
+
+class Outcome(msgspec.Struct, kw_only=True):
+    """What came of the input, or of a part of it, under the rules on trial, and against others."""
+
+    rules: Figures
+    against: Figures | None = None
+    comparison: Comparison | None = None
+
+    def add(self, other: Outcome) -> None:
+        """Take in that of another part."""
+        self.rules.add(other.rules)
+        if self.against is not None and other.against is not None:
+            self.against.add(other.against)
+        if self.comparison is not None and other.comparison is not None:
+            self.comparison.add(other.comparison)
+
+
+class PartFeed:
+    """A Feed over one part."""
+
+    def __init__(self, part: Part, progress: Progress) -> None:
+        self._entries = part.events.read()
+        self._caught_up_at, self._progress = part.caught_up_at, progress
+        self._next = 0
+        self._ended = False
+
+    async def start(self, frontier: dict[str, int]) -> None:
+        """From the beginning, once."""
+
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
+        """The next records."""
+        taken = list(self._records(records))
+        self._ended = len(taken) < records
+        self._progress(len(taken))
+        return taken
+
+    def _records(self, most: int) -> Iterator[Record]:
+        for _, value in islice(self._entries, most):
+            timestamp, event = unpacked(value)
+            yield Record(TOPIC, self._next, timestamp, None, event)
+            self._next += 1
+
+    def caught_up_at(self) -> int | None:
+        """At the end, how far the rest of the lane moves the clock."""
+        return self._caught_up_at if self._ended and self._caught_up_at >= 0 else None
+
+
+def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Counter[tuple[str, ...]]:
+    """Work one part through; what happened, by kind. `bundle` decodes TOPIC as canonical records."""
+    return asyncio.run(work_through(PartFeed(part, progress), bundle, sink))
+
+
+def outcome_of(
+    part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
+) -> Outcome:
+    """Run a part under the rules on trial and, when there are others, compare; `folder` is for files.
+
+    The events of the part are removed: the disk has room for the next.
+    """
+    name = Path(part.events.path).name
+    mine = Sends(folder / f"{name}-rules" if against is not None else None)
+    found = Outcome(rules=mine.figures(run_part(part, rules, mine, progress)))
+    if against is not None:
+        theirs = Sends(folder / f"{name}-against")
+        found.against = theirs.figures(run_part(part, against, theirs, progress))
+        found.comparison = _compared(mine, theirs)
+    part.events.remove()
+    return found
+
+
+def _compared(mine: Sends, theirs: Sends) -> Comparison:
+    comparison = Comparison(
+        newly_reached=len(mine.people - theirs.people), no_longer_reached=len(theirs.people - mine.people)
+    )
+    match(mine.close(), theirs.close(), comparison)
+    return comparison
+
+
+def match(mine: Sorted | None, theirs: Sorted | None, comparison: Comparison) -> None:
+    """Count what was added, removed, moved: sends of the same decision are the same send."""
+    assert mine is not None  # both are written when there is something to compare
+    assert theirs is not None
+    ours, others = mine.read(), theirs.read()
+    one, other = next(ours, None), next(others, None)
+    while one is not None or other is not None:
+        if other is None or (one is not None and one[0] < other[0]):
+            assert one is not None
+            _count(read_sent(one[1]), None, comparison)
+            one = next(ours, None)
+        elif one is None or other[0] < one[0]:
+            _count(None, read_sent(other[1]), comparison)
+            other = next(others, None)
+        else:
+            _count(read_sent(one[1]), read_sent(other[1]), comparison)
+            one, other = next(ours, None), next(others, None)
+    mine.remove()
+    theirs.remove()
+
+
+def _count(mine: Sent | None, theirs: Sent | None, comparison: Comparison) -> None:
+    if mine is None:
+        assert theirs is not None
+        comparison.of((theirs.rule, theirs.channel)).removed += 1
+        return
+    change = comparison.of((mine.rule, mine.channel))
+    if theirs is None:
+        change.added += 1
+    elif (mine.channel, mine.at) == (theirs.channel, theirs.at):
+        change.same += 1
+    else:
+        change.moved += 1
+        change.later_ms += mine.at - theirs.at

@@ -1,0 +1,183 @@
+"""The pool: parts on all cores; the result does not depend on how many there are."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from retarget.decode import decode_canonical
+from retarget.errors import BadInput
+from retarget.rules.model import Rule
+from retarget.rules.names import nearest
+from retarget.rules.vocabulary import VOCABULARY
+from streams.backtest.parts import Outcome, Progress, outcome_of
+from streams.backtest.splitting import Part
+from streams.collector import relieve
+from streams.lanes.bundle import Bundle, bundle_of
+from streams.replaying import TOPIC
+from streams.rulebook import load_rules
+from streams.settings import Settings
+
+# Many more parts than processes: the work evens out, and few people's journeys are in memory at a time.
+PARTS: Final = 256
+_LOOK_S: Final = 0.2
+
+Share = Callable[[Part], Outcome]
+
+
+class Plan(NamedTuple):
+    """What is tried: one or two places of rules under the same settings; `only`: these rules, if any."""
+
+    settings: Settings
+    rules: Path
+    against: Path | None = None
+    only: tuple[str, ...] = ()
+
+    def bundles(self) -> tuple[Bundle, Bundle | None]:
+        """The rules made ready. Raises BadInput with every problem of both."""
+        problems: list[str] = []
+        found: list[Sequence[Rule]] = []
+        for place in filter(None, (self.rules, self.against)):
+            try:
+                found.append(load_rules([place], VOCABULARY))
+            except BadInput as error:
+                problems += [line for line in error.problems if line not in problems]
+        if problems := problems or self._unknown({rule.name for rules in found for rule in rules}):
+            raise BadInput(problems)
+        bundles = [self._bundle(rules) for rules in found]
+        return bundles[0], bundles[1] if len(bundles) > 1 else None
+
+    def _bundle(self, rules: Sequence[Rule]) -> Bundle:
+        wanted = [rule for rule in rules if not self.only or rule.name in self.only]
+        # What is tried is the past: it has its own time, whatever the workers go by.
+        return bundle_of(self.settings, wanted, [TOPIC])._replace(
+            now_is_clock=True, decoders={TOPIC: decode_canonical}
+        )
+
+    def _unknown(self, known: set[str]) -> list[str]:
+        return [
+            f"--only: no rule is named {name}{nearest(name, known)}"
+            for name in self.only
+            if name not in known
+        ]
+
+    def ids(self) -> tuple[str, str]:
+        """What tells whether rules or settings have changed."""
+        rules, against = self.bundles()
+        return rules.id, against.id if against is not None else ""
+
+
+def cores() -> int:
+    """How many processes can run at a time."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def backtest(plan: Plan, parts: Sequence[Part], folder: Path, *, jobs: int, progress: Progress) -> Outcome:
+    """Work all parts through with so many processes; `progress` hears how many records were read since.
+
+    With rules to compare with, each record is read twice. Raises BadInput when the rules change meanwhile.
+    """
+    parts = [part for part in parts if part.events.entries] or parts[:1]
+    outcomes = (
+        _alone(plan, parts, folder, progress) if jobs == 1 else _shared(plan, parts, folder, jobs, progress)
+    )
+    whole = next(outcomes)
+    for one in outcomes:
+        whole.add(one)
+    return whole
+
+
+def _alone(plan: Plan, parts: Sequence[Part], folder: Path, progress: Progress) -> Iterator[Outcome]:
+    rules, against = plan.bundles()
+    for part in parts:
+        yield outcome_of(part, rules, against, folder, progress)
+
+
+def _shared(
+    plan: Plan, parts: Sequence[Part], folder: Path, jobs: int, progress: Progress
+) -> Iterator[Outcome]:
+    # Not forked: a copy of a process with open connections and threads is a source of rare hangs.
+    context = multiprocessing.get_context("spawn")
+    done = context.Value("Q", 0)
+    pool = ProcessPoolExecutor(
+        min(jobs, len(parts)),
+        mp_context=context,
+        initializer=_begin,
+        initargs=(plan, plan.ids(), folder, done),
+    )
+    with pool:
+        try:
+            # The largest first: nobody waits for a last long one.
+            largest = sorted(parts, key=lambda part: -part.events.entries)
+            with _uninterrupted():
+                futures = [pool.submit(_work, part) for part in largest]
+            yield from _results(futures, done, progress)
+        except BrokenProcessPool as error:
+            remedy = "did it run out of memory? --jobs lowers how many there are"
+            raise BadInput([f"a process of the backtest has ended ({error}); {remedy}"]) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """What is started now leaves Ctrl-C to us: it hears of it by the pool, and says nothing itself."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _results(futures: Sequence[Future[Outcome | str]], done: Any, progress: Progress) -> Iterator[Outcome]:  # noqa: ANN401 - a shared number has no public type
+    told, waiting = 0, set(futures)
+    while waiting:
+        finished, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+        progress(done.value - told)
+        told = done.value
+        for future in finished:
+            found = future.result()
+            if isinstance(found, str):
+                raise BadInput([found])
+            yield found
+
+
+class _Worker:
+    """What one process of the pool keeps from part to part."""
+
+    share: Callable[[Part], Outcome | str]
+
+
+def _begin(plan: Plan, ids: tuple[str, str], folder: Path, done: Any) -> None:  # noqa: ANN401
+    def progress(records: int) -> None:
+        with done.get_lock():
+            done.value += records
+
+    rules, against = plan.bundles()
+    relieve()
+    same = (rules.id, against.id if against is not None else "") == ids
+
+    def share(part: Part) -> Outcome | str:
+        if not same:
+            return f"{plan.rules}: the rules have changed since the backtest began; begin again"
+        found = outcome_of(part, rules, against, folder, progress)
+        gc.collect()  # a lane refers to itself, and the collector has been told to come seldom
+        return found
+
+    _Worker.share = staticmethod(share)
+
+
+def _work(part: Part) -> Outcome | str:
+    return _Worker.share(part)

@@ -1,0 +1,108 @@
+"""Splitting: the input in parts by person, each of which can be worked through without the others.
+
+What one person gets depends on other people by the clock of their lane alone. So a part is told the time of
+the rest where that makes a difference: before an event that lies behind it, and at the end.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections import Counter
+from pathlib import Path
+from typing import Final, NamedTuple
+from zlib import crc32
+
+from retarget.decode import encode_touchpoint
+from retarget.touchpoints import Touchpoint
+from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.spill import Sorted, Spill
+
+_PLACE: Final = struct.Struct(">QQ")
+_STAMP: Final = struct.Struct(">q")
+# Longer than any topic goes without a record.
+NEVER: Final = 1 << 62
+# So many bytes are in memory before they are written, over all parts.
+KEPT: Final = 32 * 1024 * 1024
+# What an entry costs beside its bytes.
+_ENTRY: Final = 200
+
+
+class Part(NamedTuple):
+    """The events of some people of one lane; `caught_up_at`: where its clock ends, plus the lateness.
+
+    -1: the end of the input moves it no further.
+    """
+
+    events: Sorted
+    caught_up_at: int
+
+
+class Splitting:
+    """Takes the input record by record. `by_time`: each lane is to be sorted by time, as a replay does."""
+
+    def __init__(
+        self, folder: Path, *, lanes: int, parts: int, by_time: bool, idle_after: int = NEVER
+    ) -> None:
+        """`parts` is how many each lane is split into.
+
+        After `idle_after` ms without a record the wall clock moves a lane on; as its workers keep up, that is
+        what the timestamp of its next record says.
+        """
+        self._by_time, self._parts, self._lanes = by_time, parts, lanes
+        self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * parts)]
+        self._clock = [NO_TIME] * lanes
+        self._idle_after, self._arrived = idle_after, [NO_TIME] * lanes
+        self._known = [NO_TIME] * len(self._spills)
+        self._number = self._kept = 0
+        self.records = 0
+        self.unusable: Counter[str] = Counter()
+
+    def add(self, told: Told) -> None:
+        """Sort one record into its part."""
+        self.records += 1
+        if told.reason:
+            self.unusable[told.reason] += 1
+        if told.timestamp >= 0:
+            self._note_arrival(told.lane, told.timestamp)
+        if told.event is not None:
+            number = told.lane * self._parts + self._part_of(told.event)
+            if not self._by_time:
+                self._tell(number, told)
+            self._put(number, told.event, told.timestamp)
+        self._clock[told.lane] = max(self._clock[told.lane], told.tells)
+
+    def _note_arrival(self, lane: int, timestamp: int) -> None:
+        before = self._arrived[lane]
+        if before >= 0 and timestamp - before >= self._idle_after:
+            self._clock[lane] = max(self._clock[lane], timestamp)
+        self._arrived[lane] = max(before, timestamp)
+
+    def _part_of(self, event: Touchpoint) -> int:
+        return crc32(event.person.encode()) % self._parts
+
+    def _tell(self, number: int, told: Told) -> None:
+        """Bring the part's clock to where the whole lane's is, when this event does not do so itself."""
+        clock = self._clock[told.lane]
+        if clock > max(told.tells, self._known[number]):
+            self._put(number, Touchpoint(type="heartbeat", time=clock), NO_TIME)
+        self._known[number] = max(self._known[number], clock, told.tells)
+
+    def _put(self, number: int, event: Touchpoint, timestamp: int) -> None:
+        value = _STAMP.pack(timestamp) + encode_touchpoint(event)
+        self._spills[number].add(_PLACE.pack(event.time if self._by_time else 0, self._number), value)
+        self._number += 1
+        self._kept += len(value) + _ENTRY
+        if self._kept > KEPT:
+            for spill in self._spills:
+                spill.flush()
+            self._kept = 0
+
+    def close(self, *, ahead: int, at_least: int = NO_TIME) -> list[Part]:
+        """The parts. A lane's clock ends `ahead` of its last event or at `at_least`, less the lateness."""
+        ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
+        return [Part(spill.close(), ends[number // self._parts]) for number, spill in enumerate(self._spills)]
+
+
+def unpacked(value: bytes) -> tuple[int, bytes]:
+    """The record timestamp and the canonical event of one entry."""
+    return _STAMP.unpack_from(value)[0], value[_STAMP.size :]

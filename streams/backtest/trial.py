@@ -1,0 +1,85 @@
+"""A trial: an input read and split, worked through, and what came out as a report."""
+
+from __future__ import annotations
+
+import errno
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Final, Protocol
+
+from retarget.errors import BadInput
+from streams.backtest.parts import Progress
+from streams.backtest.pool import PARTS, Plan, backtest
+from streams.backtest.reading import NO_TIME, of_files
+from streams.backtest.report import Report, Speed
+from streams.backtest.splitting import Part, Splitting
+from streams.files import FileEvent
+
+# A bar moves once for so many records.
+TOLD_EVERY: Final = 1_000
+
+Bar = Callable[[str, int | None], AbstractContextManager[Progress]]
+
+
+class Source(Protocol):
+    """Where the touchpoints come from."""
+
+    name: str
+
+    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        """Read everything and split it into about so many parts."""
+
+
+class Files:
+    """Events of files: one lane, sorted by time unless `as_is`."""
+
+    def __init__(self, name: str, events: Iterator[FileEvent], lateness: int, *, as_is: bool) -> None:
+        self.name = name
+        self._events, self._lateness, self._as_is = events, lateness, as_is
+
+    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        """Read the files. Raises BadInput for what is wrong with one."""
+        splitting = Splitting(folder, lanes=1, parts=parts, by_time=not self._as_is)
+        with bar("records read", None) as done:
+            for told in of_files(self._events):
+                splitting.add(told)
+                if splitting.records % TOLD_EVERY == 0:
+                    done(TOLD_EVERY)
+        # At the end of the input the clock is set to the last event.
+        return splitting.close(ahead=self._lateness, at_least=NO_TIME), splitting
+
+
+def run_trial(plan: Plan, source: Source, *, jobs: int, bar: Bar) -> Report:
+    """Try the rules on the source. Raises BadInput for rules, input, or a disk that is full."""
+    plan.bundles()
+    with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
+        started = time.monotonic()
+        parts, splitting = source.split(Path(name), PARTS, bar)
+        records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
+        read = time.monotonic()
+        with bar("records worked off", records) as done:
+            outcome = backtest(plan, parts, Path(name), jobs=jobs, progress=done)
+        speed = Speed(reading_s=read - started, working_s=time.monotonic() - read, jobs=jobs, events=records)
+    return Report(
+        source=source.name,
+        rules=str(plan.rules),
+        against=None if plan.against is None else str(plan.against),
+        records=splitting.records,
+        unusable=dict(splitting.unusable),
+        outcome=outcome,
+        speed=speed,
+    )
+
+
+@contextmanager
+def _room(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        remedy = "a backtest needs about twice the room of its input; TMPDIR names another place"
+        raise BadInput([f"{folder}: no space left; {remedy}"]) from error

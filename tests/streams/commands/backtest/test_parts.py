@@ -1,0 +1,129 @@
+"""However a backtest cuts its input, it decides what a lane decides that has it in one piece."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retarget.decode import decode_canonical
+from retarget.lane.intake import Intake
+from retarget.times import HOUR, MINUTE, SECOND
+from streams.backtest.pool import Plan, backtest
+from streams.backtest.reading import Told, of_files
+from streams.backtest.sends import Sends
+from streams.backtest.splitting import NEVER, Splitting
+from streams.files import FileEvent, sorted_by_time
+from streams.ports import Output, Record
+from streams.replaying import TOPIC, replay
+from streams.resources import default_rules_dir
+from streams.settings import load_settings
+from tests.oracle.histories import histories, random_history
+from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, in_parts
+
+Event = dict[str, Any]
+
+ORDERS: Final = st.sampled_from([
+    (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (3 * HOUR, 0),
+    (HOUR, MINUTE),
+])  # fmt: skip
+
+
+@st.composite
+def inputs(draw: st.DrawFn) -> tuple[list[Event], int]:
+    """A history and the lateness it is read with."""
+    displaced, lateness = draw(ORDERS)
+    return draw(histories(max_events=40, displaced_ms=displaced)), lateness
+
+
+def in_a_file(events: list[Event]) -> list[FileEvent]:
+    """The events as the lines of a file."""
+    lines = [msgspec.json.encode(event) for event in events]
+    return [FileEvent("made-up", n, decode_canonical(raw), raw) for n, raw in enumerate(lines, start=1)]
+
+
+@given(inputs(), st.integers(1, 7), st.booleans(), st.booleans())
+@settings(max_examples=150)
+def test_parts_decide_what_a_replay_decides(
+    given_: tuple[list[Event], int],
+    parts: int,
+    as_is: bool,  # noqa: FBT001
+    sleepless: bool,  # noqa: FBT001
+) -> None:
+    """Any history in any number of parts, sorted or not, held or not: byte for byte what `replay` writes."""
+    events, lateness = given_
+    bundle = a_bundle(f"clock.lateness={lateness}ms", f"quiet_hours.enabled={str(not sleepless).lower()}")
+    file = in_a_file(events)
+    whole: list[Output] = []
+    asyncio.run(replay(file if as_is else sorted_by_time(file), bundle, whole.append))
+    cut = in_parts(list(of_files(file)), bundle, parts, by_time=not as_is, ahead=lateness)
+    assert by_person(cut) == by_person(whole)
+
+
+def with_ticks(records: list[Record], idle_after: int) -> Iterator[Record | int]:
+    """The records, and before each that comes after a pause the time of it: there the wall clock had led."""
+    latest = -1
+    for record in records:
+        if 0 <= latest <= record.timestamp - idle_after:
+            yield record.timestamp
+        yield record
+        latest = max(latest, record.timestamp)
+
+
+def heartbeat(time: int) -> Record:
+    """What moves the clock to a time, less the lateness."""
+    return Record(TOPIC, time, -1, None, msgspec.json.encode({"type": "heartbeat", "time": time}))
+
+
+@given(inputs(), st.integers(1, 7), st.data())
+@settings(max_examples=150)
+def test_parts_of_a_topic_decide_what_its_lane_decides(
+    given_: tuple[list[Event], int], parts: int, data: st.DataObject
+) -> None:
+    """With record timestamps, which bound what an event tells and show where the lane was idle."""
+    events, lateness = given_
+    bundle = a_bundle(f"clock.lateness={lateness}ms")
+    delays = data.draw(st.lists(st.sampled_from([0, 0, 1, MINUTE, -MINUTE, -10 * MINUTE]), min_size=1))
+    records = [
+        Record(TOPIC, n, event["time"] + delays[n % len(delays)], None, msgspec.json.encode(event))
+        for n, event in enumerate(events)
+    ]
+    at_least = data.draw(st.sampled_from([-1, max((r.timestamp for r in records), default=0) + HOUR]))
+    intake = Intake(0, {TOPIC: decode_canonical}, bundle.max_skew)
+    arrivals = [intake.arrival(r.topic, r.offset, r.timestamp, r.value) for r in records]
+    told = [
+        Told(0, one.tells, one.event, record.timestamp, one.reason)
+        for one, record in zip(arrivals, records, strict=True)
+    ]
+    idle_after = data.draw(st.sampled_from([NEVER, 1, 10 * MINUTE]))
+    ticked = list(with_ticks(records, idle_after))
+    end = max([at_least, *(one.tells for one in told), *(t for t in ticked if isinstance(t, int))])
+    whole = in_one([heartbeat(t) if isinstance(t, int) else t for t in ticked], bundle, end)
+    cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least, idle_after=idle_after)
+    assert by_person(cut) == by_person(whole)
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_any_number_of_processes_adds_up_to_a_replay(jobs: int, tmp_path: Path) -> None:
+    """The figures are those of all outputs of one replay."""
+    file = in_a_file(random_history(11, 800))
+    given_ = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=0s"])
+    plan = Plan(given_, default_rules_dir(), default_rules_dir())
+    sends = Sends(None)
+    counts = asyncio.run(replay(sorted_by_time(file), plan.bundles()[0], sends))
+    splitting = Splitting(tmp_path, lanes=1, parts=9, by_time=True)
+    for told in of_files(file):
+        splitting.add(told)
+    outcome = backtest(plan, splitting.close(ahead=0), tmp_path, jobs=jobs, progress=lambda _: None)
+
+    assert outcome.rules == sends.figures(counts)
+    assert outcome.against == outcome.rules
+    assert outcome.comparison is not None
+    assert {row: change.same for row, change in outcome.comparison.changes.items()} == outcome.rules.by_row()
+    assert outcome.comparison.total().same == sum(outcome.rules.sends.values()) > 100
