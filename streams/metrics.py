@@ -90,6 +90,12 @@ class InputMetrics:
             make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
             get_args(RejectReason),
         )
+        self.ignored = _from_zero(
+            make.counter(
+                "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
+            ),
+            ("preference",),
+        )
 
 
 class DecisionMetrics:

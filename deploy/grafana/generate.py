@@ -41,7 +41,19 @@ def _chart(title: str, says: str, unit: str, **queries: str) -> timeseries.Panel
 
 
 def _legend(name: str) -> str:
-    labels = ("lane", "rule", "reason", "channel", "stage", "cause", "service", "outcome", "instance", "kind")
+    labels = (
+        "lane",
+        "rule",
+        "reason",
+        "channel",
+        "stage",
+        "cause",
+        "service",
+        "outcome",
+        "instance",
+        "kind",
+        "part",
+    )
     return " ".join(f"{{{{{part}}}}}" if part in labels else part for part in name.split("_"))
 
 
@@ -292,9 +304,10 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_panel(
             _chart(
                 "State dropped",
-                "Because of the bounds on state.",
+                "Because of the bounds on state; beside it what of usable events could not be read.",
                 "ops",
                 kind=_rate("retarget_state_dropped_total", "kind"),
+                part=_rate("retarget_input_ignored_total", "part"),
             )
         )
     )

@@ -5,28 +5,58 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from retarget.engine.policy import Cap, Policy
+from retarget.journeys import preferences
 from retarget.journeys.model import Journey, Send
 from retarget.rules.model import Rule
+from retarget.times import DAY
 
 CAPPED_PURPOSE = "marketing"
 
 
-class Over(NamedTuple):
-    """The cap that a further message would break: what it counts, how many there were, and its limit."""
+class Applying(NamedTuple):
+    """A cap that counts a message, with what it counts; `asked`: the person asked for it."""
 
     scope: str
-    seen: int
     cap: Cap
+    asked: bool = False
+
+    def shown(self) -> dict[str, Any]:
+        """As it stands in the decision record."""
+        limit: dict[str, Any] = {"scope": self.scope, "count": self.cap.most, "within_ms": self.cap.within}
+        return limit | {"asked": True} if self.asked else limit
 
 
-def applying(policy: Policy, rule: Rule, channel: str) -> list[tuple[str, tuple[Cap, ...]]]:
-    """The caps that count a message of this rule on this channel, by scope."""
+class Over(NamedTuple):
+    """The cap that a further message would break, and how many there were."""
+
+    applying: Applying
+    seen: int
+
+
+def applying(journey: Journey, policy: Policy, rule: Rule, channel: str) -> list[Applying]:
+    """The caps that count a message of this rule on this channel to this person."""
     if rule.purpose != CAPPED_PURPOSE:
         return []
-    scopes = [
-        (scope, policy.caps[scope]) for scope in (channel, rule.purpose, *rule.tags) if scope in policy.caps
+    scopes = [scope for scope in (channel, rule.purpose, *rule.tags) if scope in policy.caps]
+    found = [Applying("total", cap) for cap in policy.caps_total]
+    found += [Applying(scope, cap) for scope in scopes for cap in policy.caps[scope]]
+    said = journey.traits.get(preferences.TRAIT)
+    return found if said is None else [*found, *_asked_for(said, policy, rule)]
+
+
+def _asked_for(said: object, policy: Policy, rule: Rule) -> list[Applying]:
+    """Of a tag half of its caps, or of the total where it has none, but one; in total so many a week."""
+    wish, _ = preferences.heard(None, said)
+    less = wish.get("less", ())
+    halved = [
+        Applying(tag, Cap(min(cap.most, max(cap.most // 2, 1)), cap.within), asked=True)
+        for tag in rule.tags
+        if tag in less
+        for cap in policy.caps.get(tag, policy.caps_total)
     ]
-    return [("total", policy.caps_total), *scopes]
+    if "max_per_week" in wish:
+        halved.append(Applying("total", Cap(wish["max_per_week"], 7 * DAY), asked=True))
+    return halved
 
 
 def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) -> Over | None:
@@ -34,15 +64,17 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
 
     The window is (at - within, at].
     """
-    for scope, caps in applying(policy, rule, channel):
-        mine = [send.at for send in journey.sends if _counts(send, scope)]
-        for cap in caps:
-            if len(mine) < cap.most:
-                continue
-            seen = len([sent for sent in mine if sent > at - cap.within])
-            if seen >= cap.most:
-                return Over(scope, seen, cap)
+    for one in applying(journey, policy, rule, channel):
+        seen = len(_counted(journey, one, at))
+        if seen >= one.cap.most:
+            return Over(one, seen)
     return None
+
+
+def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
+    """When the sends went out that the cap counts at `at`."""
+    since = at - one.cap.within
+    return [send.at for send in journey.sends if send.at > since and _counts(send, one.scope)]
 
 
 def _counts(send: Send, scope: str) -> bool:
@@ -51,10 +83,6 @@ def _counts(send: Send, scope: str) -> bool:
     return scope == "total" or scope in (send.channel, send.purpose) or scope in send.tags
 
 
-def describe(policy: Policy, rule: Rule, channel: str) -> list[dict[str, Any]]:
+def describe(journey: Journey, policy: Policy, rule: Rule, channel: str) -> list[dict[str, Any]]:
     """The caps that were looked at, for the decision record."""
-    return [
-        {"scope": scope, "count": cap.most, "within_ms": cap.within}
-        for scope, caps in applying(policy, rule, channel)
-        for cap in caps
-    ]
+    return [one.shown() for one in applying(journey, policy, rule, channel)]

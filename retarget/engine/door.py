@@ -22,6 +22,7 @@ TIDY_EVERY: Final = 2 * DAY
 PRODUCTS_KEPT: Final = 500
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
+_PROFILES: Final = frozenset({"identify", "profile"})
 
 
 class Engine:
@@ -35,7 +36,7 @@ class Engine:
         self._asks_stage = matcher.asks_stage
         self._always = bool(matcher.conditional or matcher.becomes)
 
-    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
+    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901 - measured hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
 
         The event's time may lie behind the moment's clock: it is late, and judged at the clock.
@@ -52,6 +53,8 @@ class Engine:
         if event.type == "erase":
             self._let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
+        if event.type in _PROFILES and change.ignored:
+            moment.counts["ignored", "preference"] += change.ignored
         if plan is None:
             return True
         ripe = self._count(journey, event, plan) if plan.tallies else False

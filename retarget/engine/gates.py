@@ -139,10 +139,10 @@ class Judgement:
             self.journey, self.policy, self.candidate.rule, self.channels[0], self.candidate.at
         )
         if over is None:
-            self._note("cap", None, caps.describe(self.policy, self.candidate.rule, self.channels[0]))
+            found = caps.describe(self.journey, self.policy, self.candidate.rule, self.channels[0])
+            self._note("cap", None, found)
         else:
-            limit = {"scope": over.scope, "count": over.cap.most, "within_ms": over.cap.within}
-            self._note("cap", over.seen, limit)
+            self._note("cap", over.seen, over.applying.shown())
         return over is not None
 
 

@@ -54,6 +54,6 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     purl_base: str = ""
 
     def longest_cap(self) -> int:
-        """The longest window in which sends must be remembered, ms."""
+        """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""
         every = [*self.caps_total, *(cap for caps in self.caps.values() for cap in caps)]
-        return max((cap.within for cap in every), default=0)
+        return max([7 * DAY, *(cap.within for cap in every)])

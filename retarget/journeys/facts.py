@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts
+from retarget.journeys import carts, preferences
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -21,11 +21,12 @@ UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
 class Change:
     """What one event did, as far as rules ask for it."""
 
-    __slots__ = ("changes_cart", "new_order")
+    __slots__ = ("changes_cart", "ignored", "new_order")
 
     def __init__(self) -> None:
         self.changes_cart = False
         self.new_order = False
+        self.ignored = 0  # parts of a profile's preference that cannot be read; set by profiles only
 
 
 def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
@@ -126,8 +127,14 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
             del journey.orders[next(iter(journey.orders))]
 
 
-def _profile(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
-    journey.traits.update(event.traits or {})
+def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
+    said, change.ignored = event.traits or {}, 0
+    if preferences.TRAIT in said:
+        kept, change.ignored = preferences.heard(
+            journey.traits.get(preferences.TRAIT), said[preferences.TRAIT]
+        )
+        said = said | {preferences.TRAIT: kept}
+    journey.traits.update(said)
     if journey.bounced:
         renewed = {"email": "email", "push_token": "push", "push_tokens": "push"}
         back = {renewed[key] for key in event.traits or {} if key in renewed}

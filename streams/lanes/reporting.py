@@ -14,7 +14,7 @@ from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped"}
+_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored"}
 
 
 class LaneReport(Observer):
@@ -120,6 +120,8 @@ class LaneReport(Observer):
                 metrics.input.dead_letters.labels(reason).inc(count)
             case ("dropped", kind):
                 metrics.batch.dropped.labels(kind).inc(count)
+            case ("ignored", part):
+                metrics.input.ignored.labels(part).inc(count)
 
     def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:  # noqa: ARG002
         """Where the lane stands."""

@@ -64,7 +64,7 @@ class Delivery:
 
     def send(self, step: Step, person: Person, now: int, channel: str, reason: str) -> None:
         """Judge the caps, and record the message."""
-        if not reason and gates.is_capped(person, channel, now):
+        if not reason and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"
         if not reason:
             person.sends.append(Send(step, channel, now))

@@ -6,9 +6,10 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from .model import DAY, HOUR, NEVER, Event, Rule
-from .person import Person
+from .person import Person, Send
 
 MAX_DELAY = 1 * HOUR
+TOTAL = ((3, DAY), (8, 7 * DAY))
 
 
 def again_stops(rule: Rule, person: Person, subject: str, now: int) -> bool:
@@ -67,15 +68,32 @@ def is_stale(due: int, now: int) -> bool:
     return now - due > MAX_DELAY
 
 
-def is_capped(person: Person, channel: str, now: int) -> bool:
+def is_capped(rule: Rule, person: Person, channel: str, now: int) -> bool:
     """Whether the person's sends have reached a cap at `now`."""
+    return any(count >= most for count, most, _ in limits(rule, person, channel, now))
 
-    def count(window: int, wanted: Callable[[str], bool]) -> int:
-        return len([s for s in person.sends if wanted(s.channel) and now - window < s.time <= now])
 
-    if count(DAY, lambda name: name != "ads") >= 3 or count(7 * DAY, lambda name: name != "ads") >= 8:
-        return True
-    return channel == "direct_mail" and count(30 * DAY, lambda name: name == "direct_mail") >= 1
+def limits(rule: Rule, person: Person, channel: str, now: int) -> list[tuple[int, int, int]]:
+    """Each cap on such a message: how many sends it counts at `now`, its limit, its window."""
+
+    def count(window: int, wanted: Callable[[Send], bool]) -> int:
+        sent = [s for s in person.sends if s.channel != "ads" and now - window < s.time <= now]
+        return len([s for s in sent if wanted(s)])
+
+    found = [(count(window, lambda _: True), most, window) for most, window in TOTAL]
+    if channel == "direct_mail":
+        found.append((count(30 * DAY, lambda s: s.channel == "direct_mail"), 1, 30 * DAY))
+    for tag in rule.tags:
+        if tag in person.less:
+            found += [(count(window, tagged(tag)), max(1, most // 2), window) for most, window in TOTAL]
+    if person.most_per_week is not None:
+        found.append((count(7 * DAY, lambda _: True), person.most_per_week, 7 * DAY))
+    return found
+
+
+def tagged(tag: str) -> Callable[[Send], bool]:
+    """Whether a send has the tag."""
+    return lambda send: tag in send.step.rule.tags
 
 
 def quiet_until(person: Person, now: int) -> int | None:

@@ -130,7 +130,7 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
     if kind == "custom":
         event["name"] = "click"
     if kind == "profile":
-        event["traits"] = {"email": f"{person}@example.org"}
+        event["traits"] = {"email": f"{person}@example.org"} | make_preference(source)
     if kind == "consent":
         event["consent"] = make_consent(source)
     return event
@@ -145,6 +145,23 @@ def add_keys(source: Source, event: Event) -> None:
         event["checkout_id"] = source.choose(("h1", "h2"))
     if kind in ("purchase", "refund", "cancel", "review") and source.chance(75):
         event["order_id"] = source.choose(("o1", "o2", "o3"))
+
+
+def make_preference(source: Source) -> dict[str, Any]:
+    """Mostly no preference; sometimes one that cannot be read."""
+    if not source.chance(30):
+        return {}
+    wish = source.choose((
+        {"less": ["browse"]},
+        {"less": ["cart", "browse", 7], "max_per_week": 4},
+        {"max_per_week": 1},
+        {"max_per_week": 0},
+        {"less": "cart", "max_per_week": -1},
+        {"less": ["welcome"], "max_per_week": True},
+        "nothing",
+        None,
+    ))  # fmt: skip
+    return {"preference": wish}
 
 
 def make_consent(source: Source) -> dict[str, str]:

@@ -43,6 +43,7 @@ class Rule:
     wait: int = 0
     steps: tuple[int, ...] = (0,)
     audience: str = ""
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ RULES = {
     for rule in (
         Rule(
             name="abandoned_checkout",
+            tags=("cart",),
             priority=90,
             kind="checkout",
             again=DAY,
@@ -69,6 +71,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_cart",
+            tags=("cart",),
             priority=80,
             kind="cart",
             again=DAY,
@@ -77,9 +80,17 @@ RULES = {
             steps=(0, 24 * HOUR, 72 * HOUR),
             audience="abandoned_cart",
         ),
-        Rule(name="first_purchase", priority=70, kind="order", again=NEVER, channels=("email",)),
+        Rule(
+            name="first_purchase",
+            tags=("welcome",),
+            priority=70,
+            kind="order",
+            again=NEVER,
+            channels=("email",),
+        ),
         Rule(
             name="repeated_view",
+            tags=("browse",),
             priority=60,
             kind="product",
             again=7 * DAY,
@@ -88,6 +99,7 @@ RULES = {
         ),
         Rule(
             name="wishlist_reminder",
+            tags=("wishlist",),
             priority=55,
             kind="product",
             again=30 * DAY,
@@ -96,6 +108,7 @@ RULES = {
         ),
         Rule(
             name="browse_abandonment",
+            tags=("browse",),
             priority=50,
             kind="person",
             again=7 * DAY,
@@ -103,13 +116,25 @@ RULES = {
             wait=60 * MINUTE,
         ),
         Rule(
-            name="choice_overload", priority=45, kind="category", again=14 * DAY, channels=("onsite", "chat")
+            name="choice_overload",
+            tags=("advice",),
+            priority=45,
+            kind="category",
+            again=14 * DAY,
+            channels=("onsite", "chat"),
         ),
         Rule(
-            name="review_request", priority=40, kind="order", again=NEVER, channels=("email",), wait=14 * DAY
+            name="review_request",
+            tags=("review",),
+            priority=40,
+            kind="order",
+            again=NEVER,
+            channels=("email",),
+            wait=14 * DAY,
         ),
         Rule(
             name="win_back",
+            tags=("win_back",),
             priority=30,
             kind="person",
             again=90 * DAY,

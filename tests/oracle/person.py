@@ -42,6 +42,8 @@ class Person:
     sends: list[Send] = field(default_factory=list)
     passed_again: dict[tuple[str, str], int] = field(default_factory=dict)
     stage: str = ""
+    less: list[str] = field(default_factory=list)
+    most_per_week: int | None = None
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""
@@ -99,8 +101,29 @@ def change_state(person: Person, event: Event) -> Effect:
         for product in products_of(event):
             person.wishes.pop(product, None)
     if kind in ("identify", "profile"):
-        person.traits.update(event.get("traits") or {})
+        traits: dict[str, Any] = event.get("traits") or {}
+        person.traits.update(traits)
+        if "preference" in traits:
+            hear_preference(person, traits["preference"])
     return Effect()
+
+
+def hear_preference(person: Person, said: object) -> None:
+    """Take what a person asks for; a part that cannot be read leaves that part as it was."""
+    if said is None:
+        said = {}
+    if not isinstance(said, dict):
+        return
+    less = said.get("less")
+    if less is None:
+        person.less = []
+    elif isinstance(less, list):
+        person.less = [tag for tag in less if isinstance(tag, str)]
+    number = said.get("max_per_week")
+    if number is None:
+        person.most_per_week = None
+    elif type(number) is int and number >= 0:
+        person.most_per_week = number
 
 
 def change_by_purchase(person: Person, event: Event) -> Effect:
