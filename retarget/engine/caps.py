@@ -71,6 +71,18 @@ def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) 
     return None
 
 
+def room(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) -> int | None:
+    """The first moment from `at` on with room in all caps, if nothing is sent until then; None: never."""
+    moment = at
+    for one in applying(journey, policy, rule, channel):
+        if one.cap.most <= 0:
+            return None
+        counted = sorted(_counted(journey, one, at))
+        if len(counted) >= one.cap.most:
+            moment = max(moment, counted[-one.cap.most] + one.cap.within)
+    return moment
+
+
 def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
     """When the sends went out that the cap counts at `at`."""
     since = at - one.cap.within

@@ -15,6 +15,8 @@ from retarget.messages import GateRecord, Outcome
 # Nobody is woken by these: a person sees them when they look, on the page in front of them even.
 SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail", "onsite"})
 EVERYTHING: Final = "all"
+# So many messages of a person may wait; whatever a cap stops then is dropped.
+WAITING_AT_MOST: Final = 20
 
 
 class Verdict(NamedTuple):
@@ -30,7 +32,7 @@ class Verdict(NamedTuple):
 class Judgement:
     """One candidate on its way through the gates; each gate notes what it saw and says whether it stops."""
 
-    __slots__ = ("candidate", "channels", "gates", "journey", "pauses", "policy", "release")
+    __slots__ = ("candidate", "channels", "gates", "journey", "pauses", "policy", "reason", "release")
 
     def __init__(
         self, candidate: Candidate, journey: Journey, policy: Policy, pauses: Mapping[str, int]
@@ -39,14 +41,14 @@ class Judgement:
         self.gates: list[GateRecord] = []
         self.channels: tuple[str, ...] = candidate.channels
         self.release: int | None = None
+        self.reason: str | None = None  # set where it is not the gate's own name
 
     def verdict(self) -> Verdict:
         """Ask gate after gate until one stops."""
         for name, gate in _GATES:
             if gate(self):
-                return Verdict(
-                    _OUTCOMES.get(name, "suppressed"), name, self._channel(), self.gates, self.release
-                )
+                outcome = "deferred" if self.release is not None else _OUTCOMES.get(name, "suppressed")
+                return Verdict(outcome, self.reason or name, self._channel(), self.gates, self.release)
         return Verdict("sent", None, self._channel(), self.gates)
 
     def _channel(self) -> str | None:
@@ -122,28 +124,64 @@ class Judgement:
 
     def quiet_hours(self) -> bool:
         """It is night for the person; the message leaves in the morning."""
-        exempt = self.candidate.rule.purpose == "transactional" or self.channels[0] in SILENT_CHANNELS
-        if not self.policy.quiet_hours.enabled or exempt:
+        channel = self.channels[0]
+        if not self._sleeps(channel):
             return False
         at = max(self.candidate.at if self.candidate.released else self.candidate.due, self.candidate.now)
-        key = self.candidate.message_id(self.journey.person, self.channels[0])
-        self.release = quiet_hours.release_after(self.journey, self.policy, at, key)
+        self.release = self._morning(channel, at)
         self._note("quiet_hours", at, self.release)
         return self.release is not None
+
+    def _sleeps(self, channel: str) -> bool:
+        exempt = self.candidate.rule.purpose == "transactional" or channel in SILENT_CHANNELS
+        return self.policy.quiet_hours.enabled and not exempt
+
+    def _morning(self, channel: str, at: int) -> int | None:
+        """When a message of `at` may leave, where that is in the night."""
+        key = self.candidate.message_id(self.journey.person, channel)
+        return quiet_hours.release_after(self.journey, self.policy, at, key)
 
     def cap(self) -> bool:
         """One more would be too many."""
         if self.candidate.audience is not None:
             return False
-        over = caps.broken(
-            self.journey, self.policy, self.candidate.rule, self.channels[0], self.candidate.at
-        )
+        channel, over_cap = self.channels[0], self.candidate.rule.over_cap
+        if not self._over(channel):
+            return False
+        if over_cap == "next_channel":
+            return self._no_other_channel()
+        if over_cap == "defer":
+            self.release = self._room(channel)
+        return True
+
+    def _over(self, channel: str) -> bool:
+        rule = self.candidate.rule
+        over = caps.broken(self.journey, self.policy, rule, channel, self.candidate.at)
         if over is None:
-            found = caps.describe(self.journey, self.policy, self.candidate.rule, self.channels[0])
-            self._note("cap", None, found)
+            self._note("cap", None, caps.describe(self.journey, self.policy, rule, channel))
         else:
             self._note("cap", over.seen, over.applying.shown())
         return over is not None
+
+    def _no_other_channel(self) -> bool:
+        """Take the next channel whose caps have room, unless it would wake the person; then it waits."""
+        for place, channel in enumerate(self.channels[1:], start=1):
+            if not self._over(channel):
+                self.channels = self.channels[place:]
+                self.reason = "quiet_hours"
+                return self.quiet_hours()
+        return True
+
+    def _room(self, channel: str) -> int | None:
+        """When the caps have room and nobody is woken; None where the message has expired by then."""
+        candidate, rule = self.candidate, self.candidate.rule
+        if len(self.journey.deferred) >= WAITING_AT_MOST:
+            return None
+        room = caps.room(self.journey, self.policy, rule, channel, candidate.at)
+        if room is not None and self._sleeps(channel):
+            room = self._morning(channel, room) or room
+        in_time = room is not None and (rule.expires is None or room - candidate.due < rule.expires)
+        return room if in_time else None
 
 
 _OUTCOMES: Final[Mapping[str, Outcome]] = {"control": "control", "quiet_hours": "deferred"}

@@ -56,7 +56,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
 
 
 class Deferred(msgspec.Struct, array_like=True, gc=False):
-    """A decision that waits for the end of quiet hours."""
+    """A decision that waits for the end of quiet hours, or for room in a cap."""
 
     release: int
     rule: str

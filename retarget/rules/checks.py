@@ -64,6 +64,7 @@ def rule(values: _Values, at: Place) -> None:
     _never_about_subject(values, at)
     _distinct_subject(values, at)
     _event_gone(values, at)
+    _over_cap(values, at)
 
 
 def _name_of_channel(values: _Values, at: Place) -> None:
@@ -97,6 +98,20 @@ def _nothing_to_expire(values: _Values, at: Place) -> None:
         at.child("expires").problem(
             "found expires without a message; known: a step with channels, or expires of an audience"
         )
+
+
+def _over_cap(values: _Values, at: Place) -> None:
+    """What waits for room must end some time, and another channel must be there."""
+    chosen, here = values.get("over_cap"), at.child("over_cap")
+    if chosen in ("defer", "next_channel") and values.get("purpose") in ("service", "transactional"):
+        here.problem(f"found {chosen} in a rule of {values['purpose']}, which no cap stops; known: marketing")
+    elif chosen == "defer" and "expires" not in values:
+        here.problem("found defer without expires, so that it might wait for ever; known: expires: 48h")
+    several_channels = [
+        found for _, _, found in drafts(values, "steps", at) if len(several(found, "channels")) > 1
+    ]
+    if chosen == "next_channel" and not several_channels:
+        here.problem("found next_channel, but no step has a second one; known: channels: [push, email]")
 
 
 def _states(values: _Values, at: Place) -> None:

@@ -14,6 +14,7 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    OverCap,
     Purpose,
     Quiet,
     Rule,
@@ -128,7 +129,7 @@ def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "hold_out", "why", "steps")  # fmt: skip
+                    "over_cap", "hold_out", "why", "steps")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -225,6 +226,13 @@ RULE: Final = Record(
             shape=Duration(),
             says="A message is worthless so long after its decision; every step comes sooner.",
             example="48h",
+        ),
+        Key(
+            name="over_cap",
+            shape=OneOf("word", get_args(OverCap)),
+            default="drop",
+            says="A message that a cap stops is dropped, waits for room, or takes the next channel.",
+            example="defer",
         ),
         Key(
             name="hold_out",

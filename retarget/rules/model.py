@@ -11,6 +11,7 @@ from retarget.rules.conditions import Condition
 
 SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order"]
 Purpose = Literal["marketing", "service", "transactional"]
+OverCap = Literal["drop", "defer", "next_channel"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
 
 # `again: never`: one decision per subject for good.
@@ -97,5 +98,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     purpose: Purpose = "marketing"
     tags: tuple[str, ...] = ()
     expires: int | None = None
+    over_cap: OverCap = "drop"
     hold_out: float = 0.0
     why: str = ""

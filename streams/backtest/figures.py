@@ -18,7 +18,7 @@ class Figures(msgspec.Struct, kw_only=True):
     outcomes: dict[
         tuple[str, str, str], int
     ] = {}  # rule, outcome, gate that stopped it or empty: final records
-    deferred: dict[str, int] = {}  # rule: how often quiet hours put a message off
+    deferred: dict[str, int] = {}  # rule: how often quiet hours or a cap put a message off
     caps: dict[tuple[str, str], int] = {}  # rule and the cap it hit, such as `total 3/24h`
     recalls: dict[Row, int] = {}  # rule, channel: messages taken back
     regretted: dict[Row, int] = {}  # of these, whose ending had already happened when they were sent

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Final
+from typing import Any, Final
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from retarget.times import MINUTE, SECOND
+from retarget.engine.policy import QuietHours
+from retarget.rules.model import OverCap
+from retarget.times import HOUR, MINUTE, SECOND
 from tests.core.shop import Key, Shop, a_policy, key, shipped
 from tests.factories import Event
-from tests.oracle import decide
+from tests.oracle import Decision, decide
 from tests.oracle.histories import histories, random_history
 
 RULES: Final = sorted(rule.name for rule in shipped())
@@ -44,6 +47,11 @@ def by_oracle(
     decisions = decide(
         events, lateness_ms=lateness, rules=set(rules) if rules is not None else None, assume_consent=assume
     )
+    return keys_of(decisions)
+
+
+def keys_of(decisions: list[Decision]) -> list[Key]:
+    """What two programs must agree on."""
     return [
         (
             d.rule, d.person, d.subject_kind, d.subject_id, d.step, d.due, d.outcome, d.reason,
@@ -98,6 +106,27 @@ def test_each_rule_alone_is_decided_alike(rule: str) -> None:
             events = random_history(seed, 100, displaced_ms=displaced, long_gaps=seed % 2 == 0)
             found = difference(events, lateness=lateness, rules=frozenset({rule}))
             assert found == ([], []), f"seed {seed}, displaced {displaced}, lateness {lateness}"
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("over_cap", ["drop", "defer", "next_channel"])
+@pytest.mark.parametrize("expires", [None, 48 * HOUR], ids=["lasting", "48 h"])
+def test_caps_and_nights_are_decided_alike(
+    *, over_cap: OverCap, expires: int | None, displaced: int, lateness: int
+) -> None:
+    """What caps and nights put off or move to another channel comes out alike, in every zone."""
+    rules = [replace(rule, over_cap=over_cap, expires=expires) for rule in shipped()]
+    changed: dict[str, Any] = {name: {"over_cap": over_cap, "expires": expires or 0} for name in RULES}
+    policy = a_policy(quiet_hours=QuietHours(spread=0))
+    put_off = 0
+    for seed in range(10):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(rules, policy, lateness=lateness).read(*events).end()
+        ours = counted([key(decision) for decision in shop.final()])
+        theirs = counted(keys_of(decide(events, lateness_ms=lateness, quiet_hours=True, changed=changed)))
+        assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
+        put_off += sum(d["outcome"] == "deferred" and d["reason"] == "cap" for d in shop.decisions)
+    assert (put_off > 0) == (over_cap == "defer")
 
 
 def test_the_histories_reach_every_rule_and_gate() -> None:

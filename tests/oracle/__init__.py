@@ -3,6 +3,9 @@
 It shares nothing with the engine; READING.md lists how it reads the contract where that leaves a choice.
 """
 
+from dataclasses import replace
+from typing import Any
+
 from .engine import Lane
 from .journeys import Journeys
 from .model import RULES, Decision, Event
@@ -19,13 +22,19 @@ def decide(
     assume_consent: bool = True,
     quiet_hours: bool = False,
     readings: Readings | None = None,
+    changed: dict[str, dict[str, Any]] | None = None,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    Gives the final decisions in the order in which they are made, recalls and removals included.
+    `changed` replaces fields of rules by name. Gives the final decisions in the order in which they are made,
+    recalls and removals included.
     """
     journeys = Journeys(
-        [rule for rule in RULES.values() if rules is None or rule.name in rules],
+        [
+            replace(rule, **(changed or {}).get(rule.name, {}))
+            for rule in RULES.values()
+            if rules is None or rule.name in rules
+        ],
         assume_consent=assume_consent,
         quiet_hours=quiet_hours,
         readings=readings or Readings(),

@@ -41,39 +41,54 @@ class Delivery:
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
-        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
-        if not reason and gates.is_stale(step.due, now):
-            reason = "stale"
-        until = gates.quiet_until(person, now) if self.quiet_hours and not reason else None
-        if until is None:
-            self.send(step, person, now, channel, reason)
-        else:
-            self.defer(Deferred(step, until))
+        self.judge(step, person, now, "stale" if gates.is_stale(step.due, now) else "")
         if step.rule.audience and step.number == 1:
             self.offer_audience(step, person, now, step.rule.audience)
 
     def release(self, deferred: Deferred, person: Person, now: int, *, closed: bool) -> None:
-        """Judge a deferred message anew, `again` apart."""
+        """Judge a deferred message anew, `again` apart; the wait itself makes nothing stale."""
         step = deferred.held_step
-        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
         if closed:
-            reason = "closed"
-        elif not reason and gates.is_stale(deferred.release, now):
-            reason = "stale"
-        self.send(step, person, now, channel, reason)
+            self.record(step, "closed", step.rule.channels[0], "send")
+        else:
+            self.judge(step, person, now, "")
 
-    def send(self, step: Step, person: Person, now: int, channel: str, reason: str) -> None:
-        """Judge the caps, and record the message."""
-        if not reason and gates.is_capped(step.rule, person, channel, now):
+    def judge(self, step: Step, person: Person, now: int, late: str) -> None:
+        """Judge consent, reach, lateness, quiet hours and caps, and record the message or let it wait."""
+        channels, reason = gates.open_channels(step.rule.channels, person, assume=self.assume)
+        channel = channels[0]
+        reason = reason or late or ("stale" if gates.is_expired(step, now) else "")
+        until = None if reason else self.morning(person, channel, now)
+        if not reason and until is None and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"
+            roomy = [c for c in channels if not gates.is_capped(step.rule, person, c, now)]
+            if step.rule.over_cap == "next_channel" and roomy:
+                channel, reason, until = roomy[0], "", self.morning(person, roomy[0], now)
+            if step.rule.over_cap == "defer":
+                until = self.room(step, person, channel, now)
+        if until is not None:
+            self.defer(Deferred(step, until))
+            return
         if not reason:
             person.sends.append(Send(step, channel, now))
         self.record(step, reason, channel, "send")
 
+    def morning(self, person: Person, channel: str, now: int) -> int | None:
+        """When the person's night ends, None by day."""
+        return gates.quiet_until(person, channel, now) if self.quiet_hours else None
+
+    def room(self, step: Step, person: Person, channel: str, now: int) -> int | None:
+        """When the caps have room and it is day; None where that is too late for the message."""
+        moment = gates.room_from(step.rule, person, channel, now)
+        if moment is None:
+            return None
+        moment = self.morning(person, channel, moment) or moment
+        return None if step.rule.expires and moment - step.due >= step.rule.expires else moment
+
     def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
         """Judge an addition to an audience: no quiet hours, no caps."""
-        _, reason = gates.choose_channel(("ads",), person, assume=self.assume)
-        if not reason and gates.is_stale(step.due, now):
+        _, reason = gates.open_channels(("ads",), person, assume=self.assume)
+        if not reason and (gates.is_stale(step.due, now) or gates.is_expired(step, now)):
             reason = "stale"
         if not reason:
             person.sends.append(Send(step, "ads", now, audience))
@@ -83,7 +98,10 @@ class Delivery:
     def take_back(self, send: Send, due: int, now: int) -> None:
         """Recall a message, or leave an audience, while that is still worth it."""
         window = self.readings.removal_window_ms if send.channel == "ads" else RECALL_WINDOW
-        if not send.undone and (window is None or now - send.time < window):
+        lasts = window is None or now - send.time < window
+        if send.step.rule.expires and send.channel != "ads":
+            lasts = now < send.step.due + send.step.rule.expires
+        if not send.undone and lasts:
             self.undo(send, due)
 
     def undo(self, send: Send, due: int) -> None:

@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from .model import DAY, HOUR, NEVER, Event, Rule
+from .model import DAY, HOUR, NEVER, Event, Rule, Step
 from .person import Person, Send
 
 MAX_DELAY = 1 * HOUR
+WAKES_NOBODY = ("ads", "direct_mail", "onsite")
 TOTAL = ((3, DAY), (8, 7 * DAY))
 
 
@@ -52,20 +53,33 @@ def is_reachable(person: Person, channel: str) -> bool:
     return any(person.traits.get(name) for name in needed[channel])
 
 
-def choose_channel(channels: tuple[str, ...], person: Person, *, assume: bool) -> tuple[str, str]:
-    """The first allowed and reachable channel and '', or the first channel and the reason."""
+def open_channels(channels: tuple[str, ...], person: Person, *, assume: bool) -> tuple[list[str], str]:
+    """The allowed and reachable channels in their order and '', or the first channel and the reason."""
     allowed = [channel for channel in channels if has_consent(person, channel, assume=assume)]
     if not allowed:
-        return channels[0], "no_consent"
+        return [channels[0]], "no_consent"
     reachable = [channel for channel in allowed if is_reachable(person, channel)]
     if not reachable:
-        return channels[0], "unreachable"
-    return reachable[0], ""
+        return [channels[0]], "unreachable"
+    return reachable, ""
 
 
 def is_stale(due: int, now: int) -> bool:
     """Whether a step comes more than `delivery.max_delay` after its due."""
     return now - due > MAX_DELAY
+
+
+def is_expired(step: Step, now: int) -> bool:
+    """Whether the message is worth nothing any more."""
+    return bool(step.rule.expires) and now - step.due >= step.rule.expires
+
+
+def room_from(rule: Rule, person: Person, channel: str, now: int) -> int | None:
+    """The first moment from `now` on at which no cap is reached: tried one by one, as sends leave windows."""
+    windows = {window for _, _, window in limits(rule, person, channel, now)}
+    moments = {now} | {send.time + window for send in person.sends for window in windows}
+    later = sorted(moment for moment in moments if moment >= now)
+    return next((moment for moment in later if not is_capped(rule, person, channel, moment)), None)
 
 
 def is_capped(rule: Rule, person: Person, channel: str, now: int) -> bool:
@@ -96,8 +110,10 @@ def tagged(tag: str) -> Callable[[Send], bool]:
     return lambda send: tag in send.step.rule.tags
 
 
-def quiet_until(person: Person, now: int) -> int | None:
+def quiet_until(person: Person, channel: str, now: int) -> int | None:
     """The end of the quiet hours that `now` lies in, None outside of them (21:00-08:00 local)."""
+    if channel in WAKES_NOBODY:
+        return None
     zone = ZoneInfo(zone_of(person.traits, person.events))
     local = datetime.fromtimestamp(now / 1000, tz=zone)
     if 8 <= local.hour < 21:

@@ -21,6 +21,8 @@ PRODUCTS = ("p1", "p1", "p1", *CATEGORIES)
 PEOPLE = ("u1", "u2", "u3", "u4", "a1", "a2")
 """People whose name starts with `a` are anonymous."""
 
+ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo")
+
 LONGEST_SPAN = 380 * DAY
 """Journeys untouched for 400 d may be dropped, which the oracle does not do."""
 
@@ -131,6 +133,8 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
         event["name"] = "click"
     if kind == "profile":
         event["traits"] = {"email": f"{person}@example.org"} | make_preference(source)
+        if source.chance(50):
+            event["traits"]["timezone"] = source.choose(ZONES)
     if kind == "consent":
         event["consent"] = make_consent(source)
     return event

@@ -44,6 +44,8 @@ class Rule:
     steps: tuple[int, ...] = (0,)
     audience: str = ""
     tags: tuple[str, ...] = ()
+    over_cap: str = "drop"
+    expires: int = 0
 
 
 @dataclass(frozen=True)

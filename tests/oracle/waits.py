@@ -31,7 +31,7 @@ class Episode:
 
 @dataclass
 class Deferred:
-    """A message that waits for the end of the quiet hours."""
+    """A message that waits for the end of the quiet hours, or for room in the caps."""
 
     held_step: Step
     release: int
@@ -60,6 +60,7 @@ class Deferred:
 Wait = Episode | Deferred
 
 
-def order(wait: Wait) -> tuple[int, str, int, str, str]:
-    """The order of waits: due, person, priority descending, rule, subject."""
-    return wait.due(), wait.person, -wait.rule.priority, wait.rule.name, wait.subject
+def order(wait: Wait) -> tuple[int, str, int, str, str, bool]:
+    """The order of waits: due, person, priority descending, rule, subject; what was deferred comes last."""
+    deferred = isinstance(wait, Deferred)
+    return wait.due(), wait.person, -wait.rule.priority, wait.rule.name, wait.subject, deferred

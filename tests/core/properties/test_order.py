@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.journeys import wire
-from retarget.times import MINUTE, SECOND
+from retarget.rules.model import OverCap, Rule
+from retarget.times import DAY, HOUR, MINUTE, SECOND
 from tests.core.shop import Shop, a_policy, shipped
 from tests.factories import Event
 from tests.oracle.histories import START, histories
@@ -45,15 +48,28 @@ def about_people(events: list[Event]) -> int:
     return sum(event["type"] != "heartbeat" for event in events)
 
 
-@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]))
-@settings(max_examples=150)
+@st.composite
+def gates(draw: st.DrawFn) -> tuple[tuple[Rule, ...], Policy]:
+    """The rules as they ship by day; or so that every gate that puts off or moves a message has work."""
+    if draw(st.booleans()):
+        return shipped(), a_policy()
+    over_cap: OverCap = draw(st.sampled_from(get_args(OverCap)))
+    rules = tuple(replace(rule, over_cap=over_cap, expires=2 * DAY) for rule in shipped())
+    caps = {"push": (Cap(1, 3 * HOUR),), "onsite": (Cap(1, DAY),)}
+    return rules, a_policy(quiet_hours=QuietHours(), caps_total=(Cap(2, 7 * HOUR),), caps=caps)
+
+
+@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]), gates())
+@settings(max_examples=200)
 def test_cutting_the_input_into_batches_changes_nothing(
-    given_: tuple[list[Event], int], cuts: list[int], limit: int
+    given_: tuple[list[Event], int], cuts: list[int], limit: int, going: tuple[tuple[Rule, ...], Policy]
 ) -> None:
     """Any cuts, and any portion of work in a batch, lead to the same records, journeys and clock."""
     events, lateness = given_
-    whole = Shop(lateness=lateness).read(*events)
-    parts = Shop(lateness=lateness).read(*events, cuts=cuts, limit=limit)
+    whole = Shop(*going, lateness=lateness).read(*events)
+    parts = Shop(*going, lateness=lateness)
+    parts.between = parts.through_the_store
+    parts.read(*events, cuts=cuts, limit=limit)
     parts.until(parts.lane.clock, limit)
     assert results(parts) == results(whole)
     assert results(parts.end(limit)) == results(whole.end())

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from typing import Any, Final
+from datetime import UTC, datetime
+from random import Random
+from typing import Any, Final, get_args
+from zoneinfo import ZoneInfo
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
+from retarget.engine.gates import SILENT_CHANNELS
 from retarget.engine.policy import Cap, QuietHours
-from retarget.rules.model import NEVER
+from retarget.rules.model import NEVER, OverCap, Rule
 from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
 from tests.core.shop import Shop, a_policy, a_rule, shipped
 from tests.factories import Event
@@ -33,6 +38,15 @@ EAGER: Final = (
         steps=[{"channels": ["push"], "template": "x"}],
     ),
 )  # fmt: skip
+
+
+OVER_CAP: Final = st.sampled_from(get_args(OverCap))
+ZONES: Final = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC")
+
+
+def going(over_cap: OverCap) -> list[Rule]:
+    """All rules, with that over their caps and an expiry, without which nothing may wait."""
+    return [replace(rule, over_cap=over_cap, expires=2 * DAY) for rule in (*shipped(), *EAGER)]
 
 
 @st.composite
@@ -64,20 +78,70 @@ def assert_capped(messages: Iterable[dict[str, Any]], most: int, within: int) ->
             assert len([t for t in times if end - within < t <= end]) <= most, (person, end)
 
 
-@given(inputs(), st.booleans())
+@given(inputs(), st.booleans(), OVER_CAP)
 @settings(max_examples=150)
-def test_caps_are_never_exceeded(given_: tuple[list[Event], int], sleeps: bool) -> None:  # noqa: FBT001
+def test_caps_are_never_exceeded(
+    given_: tuple[list[Event], int],
+    sleeps: bool,  # noqa: FBT001
+    over_cap: OverCap,
+) -> None:
     """Three in a day, eight in a week, and what a tag allows: in every window, also after a quiet night."""
     events, lateness = given_
     caps = {"eager": (Cap(1, 2 * HOUR),), "push": (Cap(2, DAY),), "direct_mail": (Cap(1, 30 * DAY),)}
     policy = a_policy(caps=caps, quiet_hours=QuietHours(enabled=sleeps))
-    shop = Shop((*shipped(), *EAGER), policy, lateness=lateness).read(*events).end()
+    shop = Shop(going(over_cap), policy, lateness=lateness).read(*events).end()
     sent = shop.sent()
     assert_capped(sent, 3, DAY)
     assert_capped(sent, 8, 7 * DAY)
     assert_capped([m for m in sent if m["channel"] == "push"], 2, DAY)
     assert_capped([m for m in sent if m["rule"] == "eager"], 1, 2 * HOUR)
     assert_capped([m for m in sent if m["channel"] == "direct_mail"], 1, 30 * DAY)
+
+
+@given(inputs(), OVER_CAP, st.sampled_from([0, 1, 30 * MINUTE]), st.randoms(use_true_random=False))
+@settings(max_examples=150)
+def test_nobody_is_woken_at_night(
+    given_: tuple[list[Event], int], over_cap: OverCap, spread: int, random: Random
+) -> None:
+    """Whatever caps and nights put off, all leaves from eight to nine by the person's own clock."""
+    events, lateness = given_
+    zones = {f"u{n}": random.choice(ZONES) for n in range(20)} | {f"a{n}": "UTC" for n in range(20)}
+    events = [
+        event | {"geo": {"timezone": zones[event.get("user_id") or event.get("anonymous_id") or "u1"]}}
+        for event in events
+        if event["type"] != "profile"
+    ]
+    caps = {"eager": (Cap(1, 5 * HOUR),), "push": (Cap(1, 3 * HOUR),), "onsite": (Cap(1, DAY),)}
+    policy = a_policy(caps=caps, caps_total=(Cap(2, 7 * HOUR),), quiet_hours=QuietHours(spread=spread))
+    shop = Shop(going(over_cap), policy, lateness=lateness).read(*events).end()
+    for message in shop.sent():
+        if message["channel"] not in SILENT_CHANNELS:
+            at = datetime.fromtimestamp(parse_time(message["decided_at"]) / 1000, tz=UTC)
+            assert 8 <= at.astimezone(ZoneInfo(zones[message["person"]])).hour < 21, message
+
+
+@given(inputs(), OVER_CAP, st.booleans())
+@settings(max_examples=100)
+def test_nobody_is_written_to_without_consent(
+    given_: tuple[list[Event], int],
+    over_cap: OverCap,
+    assumed: bool,  # noqa: FBT001
+) -> None:
+    """Of the words that had been applied by a send, the latest that covers its channel is `granted`."""
+    events = sorted(given_[0], key=lambda event: int(event["time"]))
+    policy = a_policy(consent_assumed=assumed, quiet_hours=QuietHours(), caps_total=(Cap(1, 7 * HOUR),))
+    shop = Shop(going(over_cap), policy).read(*events).end()
+    for message in shop.sent():
+        state = "granted" if assumed else "denied"
+        for event in events:
+            said = event.get("consent", {})
+            own = message["person"] in (event.get("user_id"), event.get("anonymous_id"))
+            if own and said.get("channel") == message["channel"]:
+                before = event["time"] < parse_time(message["decided_at"])
+                state = said["state"] if before else state
+        known = {e["consent"]["state"] for e in events if e["time"] == parse_time(message["decided_at"])
+                 and e["type"] == "consent"}  # fmt: skip
+        assert state == "granted" or "granted" in known, message
 
 
 @given(inputs())
