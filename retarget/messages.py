@@ -53,6 +53,7 @@ class Decision(msgspec.Struct, kw_only=True):
     message_id: str | None = None
     release: str | None = None
     regretted: bool | None = None
+    experiment: dict[str, Any] | None = None
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION

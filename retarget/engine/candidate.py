@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from retarget.engine.experiments import Arm
 from retarget.messages import Subject, stable_id
 from retarget.rules.model import Audience, Rule, Step
 
@@ -26,6 +27,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     again_since: int | None = None  # the last decision that `again` let pass, when it stops this one
     released: bool = False
     trace: str | None = None
+    arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about
     known_id: str = ""  # of its decision, once it has been worked out
 

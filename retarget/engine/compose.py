@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import reach
+from retarget.engine import experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -59,7 +59,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         decided_at=format_time(candidate.now),
         expires_at=at_or_none(expires_at(candidate)),
         priority=rule.priority,
-        experiment=_experiment(journey, candidate, policy.hold_out),
+        experiment=experiments.told(journey, rule, candidate.arm, policy.hold_out),
         locale=journey.traits.get("locale"),
         timezone=zone_name(journey, policy.quiet_hours),
         why=rule.why or rule.description,
@@ -132,15 +132,6 @@ def _context(journey: Journey, channel: str) -> dict[str, Any]:
     if channel == "email":
         context["list_unsubscribe"] = True
     return context
-
-
-def _experiment(journey: Journey, candidate: Candidate, hold_out: float) -> dict[str, Any] | None:
-    arm = journey.arms.get(candidate.rule.name) or journey.arms.get("global")
-    if arm is None:
-        return None
-    own = candidate.rule.name in journey.arms
-    share = candidate.rule.hold_out if own else hold_out
-    return {"id": candidate.rule.name if own else "global", "arm": arm, "propensity": round(1 - share, 6)}
 
 
 def _send(candidate: Candidate, channel: str, message: Message) -> Send:

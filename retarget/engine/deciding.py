@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from retarget.engine import compose, endings
+from retarget.engine import compose, endings, experiments
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -45,7 +45,7 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     at = max(occasion.due, moment.clock)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    for candidate in _candidates(occasion, at, moment.now, closed=closed, barred=barred):
+    for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
         _settle(journey, candidate, moment)
     if occasion.number == 1 and not closed and barred is None and rule.again:
         journey.marks.setdefault(rule.name, {})[occasion.subject] = at
@@ -63,14 +63,14 @@ def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -
 
 
 def _candidates(
-    occasion: Occasion, at: int, now: int, *, closed: bool, barred: int | None
+    journey: Journey, occasion: Occasion, moment: Moment, *, closed: bool, barred: int | None
 ) -> list[Candidate]:
     rule = occasion.compiled.rule
-    step = rule.steps[occasion.number - 1]
+    step, arm = experiments.step_of(journey, rule, occasion.number, moment.policy)
     base = Candidate(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
-        due=occasion.due, at=at, now=now, evidence=occasion.evidence, closed=closed, again_since=barred,
-        trace=occasion.trace, products=occasion.products,
+        due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
+        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
     )  # fmt: skip
     found = [base] if step.channels else []
     if step.audience is not None:
@@ -82,15 +82,16 @@ def _candidates(
 
 def _for_audience(base: Candidate, name: str) -> Candidate:
     fields = {field: getattr(base, field) for field in base.__struct_fields__}
-    return Candidate(**(fields | {"audience": base.step.audience, "audience_name": name}))
+    return Candidate(**(fields | {"audience": base.step.audience, "audience_name": name, "arm": None}))
 
 
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
     """Look again at a message whose quiet hours are over."""
     rule = compiled.rule
     known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
+    step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
     candidate = Candidate(
-        rule=rule, number=deferred.step, step=rule.steps[deferred.step - 1], subject_id=deferred.subject,
+        rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
         episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products,
@@ -145,6 +146,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         operation="add" if candidate.audience is not None else "send",
         message_id=message_id,
         release=at_or_none(verdict.release),
+        experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy.hold_out),
         gates=verdict.gates,
         evidence=candidate.evidence,
     )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from hashlib import blake2b
 from typing import Final, NamedTuple
 
-from retarget.engine import caps, quiet_hours, reach
+from retarget.engine import caps, experiments, quiet_hours, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -81,9 +80,8 @@ class Judgement:
     def _arm(self, experiment: str, share: float) -> str:
         arm = self.journey.arms.get(experiment)
         if arm is None:
-            text = f"{self.policy.hold_out_salt}|{experiment}|{self.journey.person}"
-            draw = int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
-            arm = self.journey.arms[experiment] = "control" if draw < share else "treatment"
+            drawn = experiments.draw(self.policy, experiment, self.journey.person)
+            arm = self.journey.arms[experiment] = "control" if drawn < share else "treatment"
         return arm
 
     def paused(self) -> bool:

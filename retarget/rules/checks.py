@@ -48,10 +48,26 @@ def step(values: _Values, at: Place) -> None:
     """A step does something, and a channel knows what to send."""
     if "channels" not in values and "audience" not in values:
         at.problem("found a step that does nothing; known: channels with template, audience, or both")
-    if "channels" in values and "template" not in values:
+    _variants(values, at)
+    if "channels" in values and "template" not in values and "variants" not in values:
         at.child("template").problem("missing; known: channels need a template, such as cart-reminder-1")
     if "template" in values and "channels" not in values:
         at.child("template").problem("found template without channels; known: channels: [push, email]")
+
+
+def _variants(values: _Values, at: Place) -> None:
+    """There are several, of a message, and each knows what to send."""
+    found = values.get("variants")
+    if not isinstance(found, dict):
+        return
+    here = at.child("variants")
+    if "channels" not in values:
+        here.problem("found variants without channels; known: channels: [push, email]")
+    if len(found) == 1:
+        here.problem("found one variant, so there is no choice; known: two or more")
+    for name, draft in found.items():
+        if draft is not BAD and "template" not in values and "template" not in draft.values:
+            here.child(name).child("template").problem("missing; known: a template here or in the step")
 
 
 def rule(values: _Values, at: Place) -> None:

@@ -20,6 +20,7 @@ from retarget.rules.model import (
     Rule,
     Step,
     SubjectKind,
+    Variant,
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
@@ -85,6 +86,28 @@ AUDIENCE: Final = Record(
 )
 
 
+VARIANT: Final = Record(
+    what="a variant of a step",
+    build=lambda v: Variant(**v),
+    keys=(
+        Key(
+            name="weight",
+            shape=Number(1, 1000),
+            default=1,
+            says="How many people get it, in proportion to the other weights.",
+            example=3,
+        ),
+        Key(
+            name="channels",
+            shape=Several(_CHANNEL, _CHANNEL.what),
+            says="Instead of the step's.",
+            example=["email"],
+        ),
+        Key(name="template", shape=_LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
+    ),
+)
+
+
 def _step(values: Values) -> Step:
     return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
 
@@ -115,6 +138,12 @@ STEP: Final = Record(
             example={"add": "cart-left", "expires": "7d"},
         ),
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
+        Key(
+            name="variants",
+            shape=Named(VARIANT, _NAME, "variant: what is different in it"),
+            says="Forms of the message; each person always gets the same one, by chance.",
+            example={"plain": {"weight": 3}, "warm": {"template": "cart-reminder-warm"}},
+        ),
     ),
 )
 

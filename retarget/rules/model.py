@@ -72,6 +72,14 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
 
 
+class Variant(msgspec.Struct, frozen=True, kw_only=True):
+    """One of several forms of a step, drawn with `weight` among theirs; what it leaves out is the step's."""
+
+    weight: int = 1
+    channels: tuple[Channel, ...] = ()
+    template: str = ""
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`."""
 
@@ -80,6 +88,18 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     template: str = ""
     audience: Audience | None = None
     condition: Condition | None = None
+    variants: Mapping[str, Variant] = {}
+
+    @property
+    def templates(self) -> frozenset[str]:
+        """Every template that it may send."""
+        found = {self.template, *(variant.template for variant in self.variants.values())}
+        return frozenset(found - {""})
+
+    @property
+    def channels_of_all(self) -> frozenset[Channel]:
+        """Every channel that it may send on, in whichever variant."""
+        return frozenset(self.channels).union(*(variant.channels for variant in self.variants.values()))
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):

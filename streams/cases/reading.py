@@ -180,14 +180,14 @@ def _fits(one: Expected | Waiting, rule: Rule, at: Place) -> None:
         at.child("step").problem(f"found the number {one.step}; known: {rule.name} has {len(rule.steps)}")
     if isinstance(one, Waiting):
         return
-    templates = {step.template for step in rule.steps if step.template}
+    templates = {template for step in rule.steps for template in step.templates}
     if one.template is not None and one.template not in templates:
         at.child("template").problem(unknown(f"template of {rule.name}", one.template, templates))
     joined = [step.audience for step in rule.steps if step.audience is not None]
     audiences = {name for found in joined for name in (found.add, *found.by_state.values()) if name}
     if one.kind in ("joined", "left") and one.name not in audiences:
         at.child(one.kind).problem(unknown(f"audience of {rule.name}", one.name or "", audiences))
-    channels = {channel for step in rule.steps for channel in step.channels}
+    channels = {channel for step in rule.steps for channel in step.channels_of_all}
     if one.kind in ("sent", "recalled") and one.name not in channels:
         at.child(one.kind).problem(unknown(f"channel of {rule.name}", one.name or "", channels))
 
