@@ -23,6 +23,7 @@ from streams.settings_declared import (
     Kafka,
     Log,
     QuietHours,
+    Rates,
     Rules,
     Store,
     Web,
@@ -64,6 +65,7 @@ class Settings:
     quiet_hours: QuietHours = QuietHours()
     caps: Caps = Caps()
     channels: Channels = Channels()
+    rates: Rates = Rates()
     hold_out: HoldOut = HoldOut()
     batch: Batch = Batch()
     web: Web = Web()
@@ -101,7 +103,7 @@ SECTIONS: Final[Mapping[str, type]] = {
 DECLARED: Final[Mapping[str, Declared]] = declared_in(SECTIONS)
 # A batch that is replayed must find these as they were, so the journal's bundle holds them.
 DECIDING: Final = frozenset(
-    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "channels", "hold_out"}
+    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "channels", "rates", "hold_out"}
 )
 
 

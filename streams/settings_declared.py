@@ -17,6 +17,7 @@ from streams.settings_kinds import (
     Names,
     Pairs,
     Port,
+    RatesByName,
     Share,
     SomeNames,
     TimeOfDay,
@@ -200,6 +201,17 @@ class Channels:
     external: Names = setting(
         ("email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"),
         "Channels whose service looks up the address of an identified person by itself.",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Rates:
+    """How fast messages leave on each channel, all lanes together."""
+
+    by_channel: RatesByName = open_settings(
+        {"email": None},
+        "Rates by channel, as COUNT/DURATION; off: none. Each lane paces its share by `not_before`.",
+        because="mail providers and print shops take only so many at once; a rate delays and never drops",
     )
 
 

@@ -123,6 +123,20 @@ def _limit(text: str) -> Limit:
     return limit
 
 
+def _rate(found: object) -> Limit | None:
+    text = _text(found)
+    if text == "off":
+        return None
+    rate = _limit(text)
+    if not rate.most:
+        raise ValueError
+    return rate
+
+
+def _write_rate(rate: Limit | None) -> str:
+    return _write_limit(rate) if rate is not None else "off"
+
+
 def _write_limits(limits: tuple[Limit, ...]) -> str:
     return ", ".join(_write_limit(limit) for limit in limits) or "off"
 
@@ -195,6 +209,7 @@ LIMITS: Final = Kind(
     read=_limits,
     write=_write_limits,
 )
+RATE: Final = Kind(expects="COUNT/DURATION such as 600/1m; or off", read=_rate, write=_write_rate)
 PAIRS: Final = Kind(expects="a list of NAME=VALUE", read=_pairs, write=_write_pairs)
 
 Duration = Annotated[int, DURATION]
@@ -210,6 +225,7 @@ Pairs = Annotated[Mapping[str, str], PAIRS]
 Count = Annotated[int, whole(1)]
 Port = Annotated[int, whole(0, 65_535)]
 LimitsByName = Annotated[Mapping[str, tuple[Limit, ...]], LIMITS]
+RatesByName = Annotated[Mapping[str, Limit | None], RATE]
 
 _PLAIN: Final[Mapping[object, Kind]] = {str: TEXT, bool: SWITCH}
 

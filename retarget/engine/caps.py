@@ -86,7 +86,7 @@ def room(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) ->
 def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
     """When the sends went out that the cap counts at `at`."""
     since = at - one.cap.within
-    return [send.at for send in journey.sends if send.at > since and _counts(send, one.scope)]
+    return [send.counts_at for send in journey.sends if send.counts_at > since and _counts(send, one.scope)]
 
 
 def _counts(send: Send, scope: str) -> bool:

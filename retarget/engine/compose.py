@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import experiments, reach
+from retarget.engine import experiments, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -22,12 +22,18 @@ PRODUCTS_SHOWN: Final = 10
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
     """Emit the message or audience change and remember it in the journey; its id."""
     channel = verdict.channel or ""
+    leaves = (
+        None
+        if candidate.audience is not None
+        else pacing.take(moment.paced, moment.policy, channel, candidate.now)
+    )
     message = _message(journey, candidate, channel, moment)
+    message.not_before = at_or_none(leaves)
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
     else:
-        journey.sends.append(_send(candidate, channel, message))
+        journey.sends.append(_send(candidate, channel, message, leaves or 0))
     return message.message_id
 
 
@@ -134,7 +140,7 @@ def _context(journey: Journey, channel: str) -> dict[str, Any]:
     return context
 
 
-def _send(candidate: Candidate, channel: str, message: Message) -> Send:
+def _send(candidate: Candidate, channel: str, message: Message, leaves: int) -> Send:
     rule = candidate.rule
     return Send(
         at=candidate.at,
@@ -148,6 +154,7 @@ def _send(candidate: Candidate, channel: str, message: Message) -> Send:
         message_id=message.message_id,
         decision_id=message.decision_id,
         until=expires_at(candidate) or candidate.at + RECALLABLE,
+        leaves=leaves if leaves > candidate.now else 0,
     )
 
 

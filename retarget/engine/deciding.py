@@ -100,7 +100,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
 
 
 def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
-    verdict = Judgement(candidate, journey, moment.policy, moment.pauses).verdict()
+    verdict = Judgement(candidate, journey, moment).verdict()
     message_id = None
     if verdict.outcome == "sent":
         message_id = compose.send(journey, candidate, verdict, moment)

@@ -234,7 +234,7 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     journey.tidied = at
     tallies.tidy(journey, matcher.keeps, at)
     if journey.sends:
-        journey.sends = [s for s in journey.sends if s.at > at - moment.longest_cap or s.until > at]
+        journey.sends = [s for s in journey.sends if s.counts_at > at - moment.longest_cap or s.until > at]
     if journey.audiences:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:

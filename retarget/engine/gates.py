@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.engine import caps, experiments, quiet_hours, reach
+from retarget.engine import caps, experiments, pacing, quiet_hours, reach
 from retarget.engine.candidate import Candidate
-from retarget.engine.policy import Policy
+from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey
 from retarget.messages import GateRecord, Outcome
 
@@ -31,12 +31,21 @@ class Verdict(NamedTuple):
 class Judgement:
     """One candidate on its way through the gates; each gate notes what it saw and says whether it stops."""
 
-    __slots__ = ("candidate", "channels", "gates", "journey", "pauses", "policy", "reason", "release")
+    __slots__ = (
+        "candidate",
+        "channels",
+        "gates",
+        "journey",
+        "paced",
+        "pauses",
+        "policy",
+        "reason",
+        "release",
+    )
 
-    def __init__(
-        self, candidate: Candidate, journey: Journey, policy: Policy, pauses: Mapping[str, int]
-    ) -> None:
-        self.candidate, self.journey, self.policy, self.pauses = candidate, journey, policy, pauses
+    def __init__(self, candidate: Candidate, journey: Journey, moment: Moment) -> None:
+        self.candidate, self.journey = candidate, journey
+        self.policy, self.pauses, self.paced = moment.policy, moment.pauses, moment.paced
         self.gates: list[GateRecord] = []
         self.channels: tuple[str, ...] = candidate.channels
         self.release: int | None = None
@@ -126,6 +135,8 @@ class Judgement:
         if not self._sleeps(channel):
             return False
         at = max(self.candidate.at if self.candidate.released else self.candidate.due, self.candidate.now)
+        # A rate may hold the message back until the night; then it waits for the morning instead.
+        at = max(at, pacing.free_from(self.paced, self.policy, channel, self.candidate.now) or 0)
         self.release = self._morning(channel, at)
         self._note("quiet_hours", at, self.release)
         return self.release is not None

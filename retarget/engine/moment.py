@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.messages import Decision, Message, encode
@@ -36,6 +37,7 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
+        self.paced: Paced = {}  # the lane's own
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []

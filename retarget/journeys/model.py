@@ -84,6 +84,12 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     message_id: str
     decision_id: str
     until: int  # recallable until then; 0 once recalled
+    leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
+
+    @property
+    def counts_at(self) -> int:
+        """When the person gets it at the earliest."""
+        return max(self.at, self.leaves)
 
 
 class Membership(msgspec.Struct, array_like=True, gc=False):

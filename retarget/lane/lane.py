@@ -12,6 +12,7 @@ from typing import Final
 
 from retarget.engine.door import Engine, remnant
 from retarget.engine.moment import Moment, Result
+from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.hold import Held, Hold
@@ -64,6 +65,8 @@ class Lane:
         self.hold = Hold(engine.matcher.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
+        # What each channel's rate has given away; stored with the positions.
+        self.paced: Paced = {}
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
@@ -103,6 +106,7 @@ class _Run:
         self._repeats = 0
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
+        moment.paced = lane.paced
         if self._now_is_clock:
             moment.now = lane.clock
 

@@ -53,7 +53,7 @@ class Stage:
         """Cases of one file mostly share their settings."""
         key = (*sorted(presets.items()), *((rule.name, rule.version) for rule in rules))
         if key not in self._bundles:
-            self._bundles[key] = bundle_of(load_settings(presets=presets), rules, [TOPIC])
+            self._bundles[key] = bundle_of(load_settings(presets=presets), rules, [TOPIC], lanes=1)
         return self._bundles[key]
 
 

@@ -57,6 +57,9 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     for name in settings.caps.limits:
         if name not in capped:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"
+    for name in settings.rates.by_channel:
+        if name not in CHANNELS:
+            yield f"rates.{name}: no channel has this name{nearest(name, CHANNELS)}"
     for name in settings.channels.external:
         if name not in CHANNELS:
             yield f"channels.external: no channel has the name {name}{nearest(name, CHANNELS)}"

@@ -83,7 +83,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
     _separate(args)
     rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
-    bundle = bundle_of(settings, rules, [TOPIC])
+    bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect, args.mapping)
     if not args.as_is:
         events = iter(sorted_by_time(events))

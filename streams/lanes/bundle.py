@@ -42,8 +42,13 @@ class Bundle(NamedTuple):
         return Intake(partition, self.decoders, self.max_skew)
 
 
-def bundle_of(settings: Settings, rules: Sequence[Rule], topics: Sequence[str]) -> Bundle:
-    """Everything that decides, from the settings and the rules."""
+def bundle_of(
+    settings: Settings, rules: Sequence[Rule], topics: Sequence[str], *, lanes: int | None = None
+) -> Bundle:
+    """Everything that decides, from the settings and the rules.
+
+    `lanes` share the rates of channels: as many as there are partitions unless said; 0: nothing is paced.
+    """
     by_topic = settings.input.dialect_by_topic
     decoders = {
         topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
@@ -54,7 +59,7 @@ def bundle_of(settings: Settings, rules: Sequence[Rule], topics: Sequence[str]) 
     return Bundle(
         id=blake2b(said, digest_size=8).hexdigest(),
         matcher=Matcher(rules),
-        policy=policy_of(settings),
+        policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes),
         lateness=settings.clock.lateness,
         max_skew=settings.clock.max_skew,
         now_is_clock=settings.clock.now == "event",
@@ -62,8 +67,8 @@ def bundle_of(settings: Settings, rules: Sequence[Rule], topics: Sequence[str]) 
     )
 
 
-def policy_of(settings: Settings) -> Policy:
-    """The settings that gates look at."""
+def policy_of(settings: Settings, lanes: int) -> Policy:
+    """The settings that gates look at, in one of so many lanes."""
     quiet = settings.quiet_hours
     caps = {name: tuple(Cap(*limit) for limit in limits) for name, limits in settings.caps.limits.items()}
     return Policy(
@@ -84,4 +89,13 @@ def policy_of(settings: Settings) -> Policy:
         caps=caps,
         hold_out=settings.hold_out.global_,
         hold_out_salt=settings.hold_out.salt,
+        pace=_pace(settings, lanes),
     )
+
+
+def _pace(settings: Settings, lanes: int) -> dict[str, int]:
+    """The distance between two messages of a channel in one lane, us, never too short."""
+    if not lanes:
+        return {}
+    rates = settings.rates.by_channel.items()
+    return {name: -(-rate.window * 1000 * lanes // rate.most) for name, rate in rates if rate is not None}

@@ -19,6 +19,7 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     clock: int = -1
     frontier: dict[str, int] = {}  # topic -> the next offset to be read
     held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
+    paced: dict[str, int] = {}  # channel -> the first moment its rate has not given away, epoch us
     journal: int = 0  # the journal offset after this sequence's record
 
 

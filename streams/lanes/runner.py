@@ -129,6 +129,7 @@ class LaneRunner:
 
     async def _begin(self) -> None:
         self.lane.clock = self._positions.clock
+        self.lane.paced = dict(self._positions.paced)
         self.lane.waits.horizon = NEVER
         for topic in self._topics:
             if topic not in self._positions.frontier:
@@ -241,6 +242,7 @@ class LaneRunner:
             clock=batch.clock,
             frontier=self._positions.frontier | batch.frontier,
             held=self.lane.hold.ranges(),
+            paced=dict(self.lane.paced),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(

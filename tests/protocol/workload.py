@@ -54,7 +54,12 @@ TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, p
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
     settings = load_settings(
-        overrides=["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false"]
+        overrides=[
+            "clock.now=event",
+            "consent.assume=granted",
+            "quiet_hours.enabled=false",
+            "rates.push=2/30m",
+        ]
     )
     rules = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
     return bundle_of(settings, rules, shape.topics)
