@@ -133,3 +133,80 @@ def test_what_is_released_is_never_released_into_the_night(
     assert released is not None
     assert at * 1000 < released <= at * 1000 + 2 * DAY + spread
     assert not is_night(quiet, local(released, zone))
+
+
+# (zone, the first minute of the local day in UTC, its hours): each day on which the clocks are changed, in a
+# zone of each kind: by an hour at night in the north, in the Americas, and by half an hour in the south.
+CHANGED_DAYS: Final = (
+    ("Europe/Berlin", "2024-03-30T23:00:00Z", 23),
+    ("Europe/Berlin", "2024-10-26T22:00:00Z", 25),
+    ("America/New_York", "2024-03-10T05:00:00Z", 23),
+    ("America/New_York", "2024-11-03T04:00:00Z", 25),
+    ("Australia/Lord_Howe", "2024-04-06T13:00:00Z", 24.5),
+    ("Australia/Lord_Howe", "2024-10-05T13:30:00Z", 23.5),
+)
+# Nights as shops have them, and nights that begin or end in the gap and in the fold themselves.
+NIGHTS: Final = (
+    ("21:00", "08:00"),
+    ("22:30", "02:30"),
+    ("02:00", "03:00"),
+    ("01:45", "09:00"),
+    ("01:30", "02:00"),
+)
+
+
+@pytest.mark.parametrize(("start", "end"), NIGHTS)
+@pytest.mark.parametrize(("zone", "midnight", "hours"), CHANGED_DAYS)
+def test_every_minute_of_a_day_on_which_the_clocks_change(
+    zone: str, midnight: str, hours: float, start: str, end: str
+) -> None:
+    """Each minute is judged by what the clocks show, and released at the first later minute out of the night.
+
+    The first by an end, that is: the clocks may show the end twice, or leap over it.
+    """
+    quiet = QuietHours(start=_minutes(start), end=_minutes(end), spread=0)
+    policy, person = a_policy(quiet_hours=quiet), Journey(person="u1", traits={"timezone": zone})
+    first, minutes = parse_time(midnight), int(hours * 60)
+    assert (
+        local(first, zone).strftime("%H:%M")
+        == local(first + minutes * MINUTE, zone).strftime("%H:%M")
+        == "00:00"
+    )
+    asleep = [is_night(quiet, local(first + n * MINUTE, zone)) for n in range(minutes + 2 * 1440)]
+    for n in range(minutes):
+        at = first + n * MINUTE
+        released = release_after(person, policy, at, KEY)
+        assert (released is None) == (not asleep[n]), local(at, zone)
+        if released is None:
+            continue
+        place, rest = divmod(released - first, MINUTE)
+        assert rest == 0
+        assert not asleep[place], (local(at, zone), local(released, zone))
+        # Nobody waits for a second night: between here and the release lies one night, in at most two pieces,
+        # when the fold shows its last minutes once more.
+        pieces = sum(asleep[m] and not asleep[m + 1] for m in range(n, place))
+        assert pieces <= 2, (local(at, zone), local(released, zone))
+        assert released - at <= _length(quiet) + HOUR
+
+
+def test_the_last_and_first_milliseconds_of_a_changed_night() -> None:
+    """One ms before nine and before eight, in the night that is shorter, in three zones round the world."""
+    for zone, nine, eight in (
+        ("Europe/Berlin", "2024-03-30T20:00:00Z", "2024-03-31T06:00:00Z"),
+        ("America/New_York", "2024-03-10T02:00:00Z", "2024-03-10T12:00:00Z"),
+        ("Australia/Lord_Howe", "2024-10-05T10:30:00Z", "2024-10-05T21:00:00Z"),
+    ):
+        policy = a_policy(quiet_hours=QuietHours(spread=0))
+        person = Journey(person="u1", traits={"timezone": zone})
+        start, end = parse_time(nine), parse_time(eight)
+        found = [release_after(person, policy, at, KEY) for at in (start - 1, start, end - 1, end)]
+        assert found == [None, end, end, None], zone
+
+
+def _minutes(clock: str) -> int:
+    hour, minute = map(int, clock.split(":"))
+    return hour * 60 + minute
+
+
+def _length(quiet: QuietHours) -> int:
+    return (quiet.end - quiet.start) % 1440 * MINUTE
