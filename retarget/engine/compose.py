@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import experiments, pacing, reach
+from retarget.engine import ceilings, experiments, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -33,6 +33,7 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
     else:
+        ceilings.count(moment.risen, candidate.rule, candidate.at)
         journey.sends.append(_send(candidate, channel, message, leaves or 0))
     return message.message_id
 

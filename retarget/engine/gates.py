@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.engine import caps, experiments, pacing, quiet_hours, reach
+from retarget.engine import caps, ceilings, experiments, pacing, quiet_hours, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey
@@ -41,11 +41,13 @@ class Judgement:
         "policy",
         "reason",
         "release",
+        "risen",
     )
 
     def __init__(self, candidate: Candidate, journey: Journey, moment: Moment) -> None:
         self.candidate, self.journey = candidate, journey
         self.policy, self.pauses, self.paced = moment.policy, moment.pauses, moment.paced
+        self.risen = moment.risen
         self.gates: list[GateRecord] = []
         self.channels: tuple[str, ...] = candidate.channels
         self.release: int | None = None
@@ -163,6 +165,15 @@ class Judgement:
             self.release = self._room(channel)
         return True
 
+    def ceiling(self) -> bool:
+        """The rule has sent what it may to everybody together."""
+        rule, share = self.candidate.rule, ceilings.share(self.policy, self.candidate.rule)
+        if share is None or self.candidate.audience is not None:
+            return False
+        sent = ceilings.sent(self.risen, rule, self.candidate.at)
+        self._note("ceiling", sent, share)
+        return sent >= share
+
     def _over(self, channel: str) -> bool:
         rule = self.candidate.rule
         over = caps.broken(self.journey, self.policy, rule, channel, self.candidate.at)
@@ -177,8 +188,9 @@ class Judgement:
         for place, channel in enumerate(self.channels[1:], start=1):
             if not self._over(channel):
                 self.channels = self.channels[place:]
-                self.reason = "quiet_hours"
-                return self.quiet_hours()
+                night = self.quiet_hours()
+                self.reason = "quiet_hours" if night else None
+                return night
         return True
 
     def _room(self, channel: str) -> int | None:
@@ -204,6 +216,7 @@ _GATES: Final = (
     ("stale", Judgement.stale),
     ("quiet_hours", Judgement.quiet_hours),
     ("cap", Judgement.cap),
+    ("ceiling", Judgement.ceiling),
 )
 # The order in which gates stop a candidate; docs and metrics use these names.
 NAMES: Final = tuple(name for name, _ in _GATES)

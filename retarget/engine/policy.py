@@ -36,7 +36,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `caps_total` count marketing over all channels; `caps` holds further ones by channel, purpose or tag.
     `zone_of` finds a time zone by its IANA name and answers None for an unknown one. On `external` channels
     the channel service looks up the address of an identified person. `pace` is the distance that a lane keeps
-    between two messages of a channel, in us; channels without one are not paced.
+    between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
+    `lanes`; with 0 there are none.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -54,6 +55,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_out_salt: str = "retarget"
     purl_base: str = ""
     pace: Mapping[str, int] = msgspec.field(default_factory=dict)
+    lanes: int = 1
 
     def longest_cap(self) -> int:
         """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""

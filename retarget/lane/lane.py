@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
+from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
 from retarget.engine.moment import Moment, Result
 from retarget.engine.pacing import Paced
@@ -67,6 +68,8 @@ class Lane:
         self.journeys: dict[str, Journey] = {}
         # What each channel's rate has given away; stored with the positions.
         self.paced: Paced = {}
+        # How near each rule is to its ceiling; stored likewise.
+        self.risen: Risen = {}
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
@@ -106,7 +109,7 @@ class _Run:
         self._repeats = 0
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
-        moment.paced = lane.paced
+        moment.paced, moment.risen = lane.paced, lane.risen
         if self._now_is_clock:
             moment.now = lane.clock
 

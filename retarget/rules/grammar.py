@@ -10,6 +10,7 @@ from retarget.rules.model import (
     NEVER,
     Audience,
     Becomes,
+    Ceiling,
     Channel,
     Count,
     Ending,
@@ -24,7 +25,7 @@ from retarget.rules.model import (
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
-from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
 from retarget.rules.triggers import COUNT, QUIET, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
@@ -158,7 +159,7 @@ def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "over_cap", "hold_out", "why", "steps")  # fmt: skip
+                    "over_cap", "ceiling", "hold_out", "why", "steps")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -262,6 +263,12 @@ RULE: Final = Record(
             default="drop",
             says="A message that a cap stops is dropped, waits for room, or takes the next channel.",
             example="defer",
+        ),
+        Key(
+            name="ceiling",
+            shape=Limit(Ceiling),
+            says="At most so many messages to everybody together, in each such time by the UTC clock.",
+            example="5000/1h",
         ),
         Key(
             name="hold_out",

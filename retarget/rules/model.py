@@ -72,6 +72,13 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
 
 
+class Ceiling(msgspec.Struct, frozen=True):
+    """At most `most` messages of a rule, to all people together, in each `within` ms counted from 1970."""
+
+    most: int
+    within: int
+
+
 class Variant(msgspec.Struct, frozen=True, kw_only=True):
     """One of several forms of a step, drawn with `weight` among theirs; what it leaves out is the step's."""
 
@@ -119,5 +126,6 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ()
     expires: int | None = None
     over_cap: OverCap = "drop"
+    ceiling: Ceiling | None = None
     hold_out: float = 0.0
     why: str = ""

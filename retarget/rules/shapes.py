@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Protocol
 
 import msgspec
@@ -117,6 +117,29 @@ class Duration(msgspec.Struct, frozen=True):
         others = [*(["0"] if self.zero else []), *self.words]
         most = format_duration(_LONGEST)
         return f"a duration such as 30m, 24h or 1d 12h, at most {most}" + "".join(f", or {o}" for o in others)
+
+
+class Limit(msgspec.Struct, frozen=True):
+    """A count of at least 1 in a duration, written `5000/1h`; `build` makes the value of both."""
+
+    build: Callable[[int, int], object]
+    form: str = "COUNT/DURATION such as 5000/1h"
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """What `build` makes of count and ms."""
+        found = re.fullmatch(r"([1-9]\d{0,8})/(.+)", value) if isinstance(value, str) else None
+        try:
+            within = parse_duration(found[2]) if found else 0
+        except (ValueError, OverflowError):
+            within = 0
+        if found is None or not 0 < within <= _LONGEST:
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        return self.build(int(found[1]), within)
+
+    def schema(self) -> Schema:
+        """A string of that form."""
+        return {"type": "string", "pattern": r"^[1-9]\d{0,8}/(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"}
 
 
 class OneOf(msgspec.Struct, frozen=True):

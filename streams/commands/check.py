@@ -52,11 +52,16 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     """A sentence for each name in the settings that nothing answers to."""
+    rules = list(rules)
     tags = {tag for rule in rules for tag in rule.tags}
     capped = {"total", *CHANNELS, *PURPOSES, *tags}
     for name in settings.caps.limits:
         if name not in capped:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"
+    lanes = settings.kafka.partitions
+    for rule in rules:
+        if rule.ceiling is not None and rule.ceiling.most < lanes:
+            yield f"{rule.name}: a ceiling of {rule.ceiling.most}, so each of {lanes} lanes may send nothing"
     for name in settings.rates.by_channel:
         if name not in CHANNELS:
             yield f"rates.{name}: no channel has this name{nearest(name, CHANNELS)}"

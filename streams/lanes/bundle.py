@@ -47,7 +47,7 @@ def bundle_of(
 ) -> Bundle:
     """Everything that decides, from the settings and the rules.
 
-    `lanes` share the rates of channels: as many as there are partitions unless said; 0: nothing is paced.
+    `lanes` share rates and ceilings: as many as there are partitions unless said; 0: there are none.
     """
     by_topic = settings.input.dialect_by_topic
     decoders = {
@@ -90,6 +90,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         hold_out=settings.hold_out.global_,
         hold_out_salt=settings.hold_out.salt,
         pace=_pace(settings, lanes),
+        lanes=lanes,
     )
 
 

@@ -20,6 +20,7 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     frontier: dict[str, int] = {}  # topic -> the next offset to be read
     held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
     paced: dict[str, int] = {}  # channel -> the first moment its rate has not given away, epoch us
+    risen: dict[str, tuple[int, int]] = {}  # rule with a ceiling -> its window and what it sent in it
     journal: int = 0  # the journal offset after this sequence's record
 
 

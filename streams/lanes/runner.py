@@ -129,7 +129,7 @@ class LaneRunner:
 
     async def _begin(self) -> None:
         self.lane.clock = self._positions.clock
-        self.lane.paced = dict(self._positions.paced)
+        self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
         self.lane.waits.horizon = NEVER
         for topic in self._topics:
             if topic not in self._positions.frontier:
@@ -243,6 +243,7 @@ class LaneRunner:
             frontier=self._positions.frontier | batch.frontier,
             held=self.lane.hold.ranges(),
             paced=dict(self.lane.paced),
+            risen=dict(self.lane.risen),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(
