@@ -226,7 +226,9 @@ class Batch:
     wait: Duration = setting(30, "A batch is cut after this when little comes in.")
     waits: Count = setting(1_000, "A jump of the clock is worked off in portions of this many waits.")
     cached_persons: Count = setting(
-        50_000, "Journeys a lane keeps in memory.", because="a journey takes about a kilobyte in Python"
+        10_000,
+        "Journeys a lane keeps in memory.",
+        because="in Python one takes 5 to 30 KB, by what its person does",
     )
 
 
