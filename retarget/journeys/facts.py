@@ -136,8 +136,14 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None
 
 def _consent(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
     said = event.consent or {}
-    word = Consent(said.get("state") == "granted", time, said.get("basis"), said.get("text_version"))
+    basis, version = _text(said.get("basis")), _text(said.get("text_version"))
+    word = Consent(said.get("state") == "granted", time, basis, version)
     _hear(journey, said.get("purpose") or EVERY, said.get("channel") or EVERY, word)
+
+
+def _text(given: object) -> str | None:
+    """A producer may write anything here; what is stored as another type could never be read again."""
+    return given if isinstance(given, str) else None if given is None else str(given)
 
 
 def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
