@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts
+from retarget.journeys import carts, repeats
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -46,6 +46,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
             product = products.get(product_id)
             if product is None:
                 product = products[product_id] = Product()
+                if len(products) > repeats.CROWDED:
+                    repeats.make_tidy(journey, time)
             if time >= product.seen:
                 _look(product, item, time)
             if kind == "view" and time > product.viewed:

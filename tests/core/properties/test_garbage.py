@@ -22,8 +22,9 @@ WORDS: Final = (
     "name", "source", "region", "city",
 )  # fmt: skip
 _SCALARS = st.one_of(
-    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1), st.floats(allow_nan=False, allow_infinity=False),
-    st.text(max_size=6), st.sampled_from(["granted", "denied", "email", "push", "marketing", "DE", "\x1f|", "ü"]),
+    st.none(), st.booleans(), st.integers(-(2**63), 2**64 - 1),
+    st.floats(allow_nan=False, allow_infinity=False), st.text(max_size=6),
+    st.sampled_from(["granted", "denied", "email", "push", "marketing", "DE", "\x1f|", "ü"]),
 )  # fmt: skip
 GARBAGE = st.recursive(
     _SCALARS,
@@ -31,6 +32,14 @@ GARBAGE = st.recursive(
     max_leaves=6,
 )
 FIELDS = st.dictionaries(st.sampled_from(WORDS) | st.text(max_size=4), GARBAGE, max_size=5)
+ITEMS = st.fixed_dictionaries(
+    {"product_id": st.sampled_from(["p1", "p2"])},
+    optional={
+        "quantity": st.floats(-1e308, 1e308),
+        "price": st.floats(-1e308, 1e308),
+        "category": st.text(max_size=3),
+    },
+)
 _TEXT: Final = {"channel", "source", "query", "name", "currency", "coupon", "store_id", "cart_id", "order_id",
                 "checkout_id", "session_id", "trace", "medium"}  # fmt: skip
 _LEANING: Final = ("profile", "identify", "consent", "view", "add", "purchase", "unsubscribe", "custom")
@@ -51,9 +60,7 @@ def events(draw: st.DrawFn) -> list[Event]:
         for field in draw(st.sets(st.sampled_from(sorted(_TEXT)), max_size=3)):
             event[field] = draw(st.text(max_size=5) | st.integers())
         if draw(st.booleans()):
-            event["items"] = draw(st.lists(st.fixed_dictionaries({"product_id": st.sampled_from(["p1", "p2"])}, optional={
-                "quantity": st.floats(-1e308, 1e308), "price": st.floats(-1e308, 1e308), "category": st.text(max_size=3),
-            }), max_size=3))  # fmt: skip
+            event["items"] = draw(st.lists(ITEMS, max_size=3))
         event["sentiment"] = draw(st.text(max_size=3) | st.floats(-1, 1))
         event["value"] = draw(st.floats(-1e308, 1e308))
         found.append(event)
@@ -116,12 +123,19 @@ def test_a_consent_whose_words_are_no_texts_can_be_stored() -> None:
     assert (word.granted, word.basis, word.text_version) == (True, "{'law': 6}", "[2024]")
 
 
-WRONG: Final = ([], {}, [1], {"a": 1}, True, False)
+WRONG: Final[tuple[object, ...]] = ([], {}, [1], {"a": 1}, True, False)
 
 
 @pytest.mark.parametrize("value", WRONG)
-@pytest.mark.parametrize("condition", ['profile.country != "DE"', 'profile.country in ["DE"]',
-                                       'profile.country not in ["DE"]', "exists(profile.country)"])  # fmt: skip
+@pytest.mark.parametrize(
+    "condition",
+    [
+        'profile.country != "DE"',
+        'profile.country in ["DE"]',
+        'profile.country not in ["DE"]',
+        "exists(profile.country)",
+    ],
+)
 def test_a_trait_of_the_wrong_type_is_unknown(condition: str, value: object) -> None:
     """Neither equal nor unequal to anything: the condition is False."""
     rule = a_rule(rule="r", subject="person", event="view", **{"if": condition},
@@ -134,7 +148,7 @@ def test_a_trait_of_the_wrong_type_is_unknown(condition: str, value: object) -> 
 
 def _reading(value: object) -> Vocabulary:
     """A vocabulary whose names do not keep to their types."""
-    names = {f"bad.{kind}": Name(type=kind, doc="", read=lambda _: value)  # type: ignore[arg-type]
+    names = {f"bad.{kind}": Name(type=kind, doc="", read=lambda _: value)
              for kind in ("number", "text", "duration", "time", "bool", "list")}  # fmt: skip
     return Vocabulary({**VOCABULARY.names, **names}, VOCABULARY.functions)
 
