@@ -7,7 +7,7 @@ day, and at once when it is crowded (`repeats.CROWDED`) with ids of the dedupe w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate
 from typing import Any, Final, TypeVar
 
@@ -20,13 +20,15 @@ from retarget.journeys import carts, repeats
 from retarget.journeys.facts import EVERY
 from retarget.journeys.model import Consent, Journey, Product
 from retarget.rules.matcher import Matcher
-from retarget.rules.tallies import width
+from retarget.rules.tallies import KEPT, width
 
 PRODUCTS_KEPT: Final = 500
 CART_LINES_KEPT: Final = 500
 # Of one rule, or of one tally.
 SUBJECTS_KEPT: Final = 200
 TALLIED_KEPT: Final = 2_000
+# So few subjects cannot have so many events, of KEPT at most each.
+_FEW: Final = TALLIED_KEPT // KEPT
 IDS_KEPT: Final = repeats.CROWDED // 2
 SENDS_KEPT: Final = 500
 DEFERRED_KEPT: Final = 200
@@ -44,33 +46,60 @@ _size: Final = msgspec.msgpack.Encoder().encode
 
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
-    """Bring every part of a journey within its bound; only what is over it costs anything."""
-    dropped: dict[str, int] = {
-        "cart_line": _cart_lines(journey),
-        "product": _products(journey),
-        "tally": sum(_tally(by_subject, width(name)) for name, by_subject in journey.tallies.items()),
-        "episode": sum(_oldest(by, SUBJECTS_KEPT, lambda e: e.touched) for by in journey.episodes.values()),
-        "mark": sum(_oldest(by, SUBJECTS_KEPT, lambda time: time) for by in journey.marks.values()),
-        "ending": _oldest(journey.ended, ENDED_KEPT, lambda time: time),
-        "id": _first(journey.earlier, IDS_KEPT),
-        "send": _cut(journey.sends, SENDS_KEPT),
-        "deferred": _cut(journey.deferred, DEFERRED_KEPT),
-        "audience": _audiences(journey, matcher, at, moment),
-        "consent": _consents(journey.consents) if len(journey.consents) > CONSENTS_KEPT else 0,
-        "trait": _traits(journey.traits) if journey.traits else 0,
-    }
-    if journey.geo is not None and len(_size(journey.geo)) > GEO_BYTES:
-        journey.geo, dropped["geo"] = None, 1
-    for kind, count in dropped.items():
+    """Bring every part of a journey within its bound; what is within it costs hardly anything."""
+    for kind, count in (*_of_shop(journey), *_of_rules(journey), *_of_person(journey)):
         if count:
             moment.counts["dropped", kind] += count
+    if len(journey.audiences) > AUDIENCES_KEPT:
+        moment.counts["dropped", "audience"] += _audiences(journey, matcher, at, moment)
+
+
+def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What the person has had to do with."""
+    if journey.carts and sum(map(len, journey.carts.values())) > CART_LINES_KEPT:
+        yield "cart_line", _cart_lines(journey)
+    for product in journey.products.values():
+        if product.name is not None or product.url is not None or product.image_url is not None:
+            _shorten(product)
+    if len(journey.products) > PRODUCTS_KEPT:
+        yield "product", _products(journey)
+
+
+def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What rules have noted."""
+    for name, by_subject in journey.tallies.items():
+        if len(by_subject) > _FEW:
+            yield "tally", _tally(by_subject, width(name))
+    for episodes in journey.episodes.values():
+        if len(episodes) > SUBJECTS_KEPT:
+            yield "episode", _oldest(episodes, SUBJECTS_KEPT, lambda episode: episode.touched)
+    for marks in journey.marks.values():
+        if len(marks) > SUBJECTS_KEPT:
+            yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
+    if len(journey.ended) > ENDED_KEPT:
+        yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
+    if len(journey.sends) > SENDS_KEPT:
+        yield "send", _cut(journey.sends, SENDS_KEPT)
+    if len(journey.deferred) > DEFERRED_KEPT:
+        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+
+
+def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What the person has said of themselves, and by which ids."""
+    if len(journey.earlier) > IDS_KEPT:
+        yield "id", _first(journey.earlier, IDS_KEPT)
+    if len(journey.consents) > CONSENTS_KEPT:
+        yield "consent", _consents(journey.consents)
+    if journey.traits and (gone := _traits(journey.traits)):
+        yield "trait", gone
+    if journey.geo is not None and len(_size(journey.geo)) > GEO_BYTES:
+        journey.geo = None
+        yield "geo", 1
 
 
 def _oldest(kept: dict[str, _T], most: int, recent: Callable[[_T], int]) -> int:
     """Drop what has the smallest time beyond `most`; how many."""
     over = len(kept) - most
-    if over <= 0:
-        return 0
     for name in sorted(kept, key=lambda name: (recent(kept[name]), name))[:over]:
         del kept[name]
     return over
@@ -79,22 +108,19 @@ def _oldest(kept: dict[str, _T], most: int, recent: Callable[[_T], int]) -> int:
 def _first(kept: dict[str, _T], most: int) -> int:
     """Drop what was put in first beyond `most`; how many."""
     over = len(kept) - most
-    for name in list(kept)[: max(over, 0)]:
+    for name in list(kept)[:over]:
         del kept[name]
-    return max(over, 0)
+    return over
 
 
 def _cut(kept: list[_T], most: int) -> int:
     over = len(kept) - most
-    if over > 0:
-        del kept[:over]
-    return max(over, 0)
+    del kept[:over]
+    return over
 
 
 def _cart_lines(journey: Journey) -> int:
     over = sum(map(len, journey.carts.values())) - CART_LINES_KEPT
-    if over <= 0:
-        return 0
     lines = [(line.since, cart, name) for cart, held in journey.carts.items() for name, line in held.items()]
     for _, cart, name in sorted(lines)[:over]:
         carts.drop(journey, cart, name)
@@ -104,11 +130,7 @@ def _cart_lines(journey: Journey) -> int:
 def _products(journey: Journey) -> int:
     """What is in a cart goes last: the carts are bounded by themselves."""
     products = journey.products
-    for product in products.values():
-        _shorten(product)
     over = len(products) - PRODUCTS_KEPT
-    if over <= 0:
-        return 0
     order = sorted(products, key=lambda name: (bool(products[name].carted), products[name].seen, name))
     gone = [name for name in order[:over] if not products[name].carted]
     for name in gone:
@@ -141,12 +163,12 @@ def _tally(by_subject: dict[str, list[Any]], wide: int) -> int:
 def _audiences(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> int:
     """Whoever is in too many leaves them in form: the channel must hear of it."""
     over = len(journey.audiences) - AUDIENCES_KEPT
-    for membership in journey.audiences[: max(over, 0)]:
+    for membership in journey.audiences[:over]:
         if membership.rule in matcher.rules:
             recalls.leave(journey, membership, Undoing(matcher.rules[membership.rule].rule, at, ""), moment)
         else:
             journey.audiences.remove(membership)
-    return max(over, 0)
+    return over
 
 
 def _consents(words: dict[str, Consent]) -> int:
