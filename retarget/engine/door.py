@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retarget.engine import deciding, endings, episodes, recalls
+from retarget.engine import bounds, deciding, endings, episodes, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -19,7 +19,6 @@ from retarget.touchpoints import Touchpoint
 
 # How often a journey is freed from what nothing can reach any more.
 TIDY_EVERY: Final = 2 * DAY
-PRODUCTS_KEPT: Final = 500
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
 
@@ -241,8 +240,7 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     horizon = at - matcher.product_reach
     for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
         del journey.products[name]
-    if len(journey.products) > PRODUCTS_KEPT:
-        _drop_products(journey, moment)
+    bounds.keep_within(journey, matcher, at, moment)
 
 
 def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
@@ -256,10 +254,3 @@ def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
 
 def _only_seen(product: Product) -> bool:
     return not (product.carted or product.wished or product.bought)
-
-
-def _drop_products(journey: Journey, moment: Moment) -> None:
-    free = [(p.seen, name) for name, p in journey.products.items() if not p.carted]
-    for _, name in sorted(free)[: len(journey.products) - PRODUCTS_KEPT]:
-        del journey.products[name]
-        moment.counts["dropped", "product"] += 1

@@ -70,7 +70,10 @@ def _person_stage(scene: Scene) -> str | None:
 def _trait(key: str) -> Callable[[Scene], str | None]:
     def trait(scene: Scene) -> str | None:
         value = scene.journey.traits.get(key)
-        return None if value is None else str(value)
+        if isinstance(value, str):
+            return value
+        # A number may be a text; what is neither says nothing.
+        return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     return trait
 

@@ -1,4 +1,4 @@
-"""`retarget explain`: a person's timeline, from the store and the decisions."""
+"""`retarget explain`: a person's timeline, from the store and the decisions, and what could have been."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
 from retarget.rules.names import unknown
+from streams.commands import what_if
 from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
 from streams.kept import beside, find_kept, newest
 from streams.settings import Settings
@@ -41,11 +42,22 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="the journeys that `retarget replay` wrote, for what is waiting "
         "(default: FILE.journeys beside the decisions, if it is there)",
     )
-    parser.set_defaults(settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id"))
+    what_if.add(parser)
+    parser.set_defaults(
+        settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id", "rules.dir", "clock.lateness")
+    )
+
+
+def overrides(args: argparse.Namespace) -> Iterator[str]:
+    """The options that are short for settings."""
+    return what_if.overrides(args)
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Print it. Raises BadInput when nothing is known of the person, Unreachable."""
+    what_if.require(args)
+    if args.what_if:
+        return what_if.run(settings, args, _recorded(args) if args.decisions else None)
     journey, wait, decisions = _known(settings, args)
     where, remedy = args.decisions or args.journeys, ""
     if not where:
@@ -72,6 +84,10 @@ def _known(settings: Settings, args: argparse.Namespace) -> _Known:
             print(f"{error}\nshown instead: the replay in {args.decisions}", file=sys.stderr)
     args.journeys = args.journeys or _found_beside(args.decisions)
     return _filed(args)
+
+
+def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
+    return lambda: _filed(args)[2]
 
 
 def _print(
