@@ -74,8 +74,8 @@ async def _publish(settings: Settings, what: Sequence[str], given: Publication |
 def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
     from streams.cases.trying import try_rules
-    from streams.commands.run import rules_dir
     from streams.lanes.publication import publication_of
+    from streams.lanes.shelved import rules_dir
     from streams.rulebook import read_documents
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]

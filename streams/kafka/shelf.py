@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Final, NamedTuple
@@ -17,6 +19,8 @@ from streams.kafka.reader import Reader
 from streams.kafka.sending import Outgoing, send
 from streams.ports import Record
 from streams.topics import RULES
+
+log: Final = logging.getLogger("retarget.rules")
 
 # The key beside those that are ids; it has no hex digits only.
 PUBLISHED: Final = b"published"
@@ -48,6 +52,7 @@ class Shelf:
     def __init__(self, address: KafkaAddress, topic: str = RULES) -> None:
         self._address, self._topic = address, topic
         self._reader = Reader(address)
+        self._reading = asyncio.Lock()
         self._read_to = 0
         self._shelved: dict[str, Shelved] = {}
         self._published: Pointer | None = None
@@ -78,6 +83,10 @@ class Shelf:
 
     async def refresh(self) -> None:
         """Read what has come since. Raises UnknownOutcome."""
+        async with self._reading:
+            await self._read_on()
+
+    async def _read_on(self) -> None:
         end = await self._reader.end(self._topic, _PARTITION)
         if end > self._read_to:
             for record in await self._reader.read(self._topic, _PARTITION, self._read_to, end):
@@ -87,9 +96,15 @@ class Shelf:
     def _take(self, record: Record) -> None:
         key, value = record.key or b"", record.value or b""
         if key == PUBLISHED:
-            self._published = _decoder.decode(value)
+            self._point(record.offset, value)
         else:
-            self._shelved.setdefault(key.decode(), Shelved(record.timestamp, value))
+            self._shelved.setdefault(key.decode(errors="replace"), Shelved(record.timestamp, value))
+
+    def _point(self, offset: int, value: bytes) -> None:
+        try:
+            self._published = _decoder.decode(value)
+        except msgspec.MsgspecError as error:
+            log.warning("%s: offset %d does not say what is published (%s)", self._topic, offset, error)
 
     async def put(self, bundle: str, value: bytes) -> bool:
         """Shelve a bundle under its id; False when it was there.

@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any, Final, Literal, NamedTuple
 
 from retarget.errors import LaneRefused
+from streams.lanes.bundles import OneBundle
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Fenced, Record, UnknownOutcome
@@ -144,7 +145,7 @@ def _runner(world: World) -> LaneRunner:
     return LaneRunner(
         LANE,
         shape.topics,
-        workload.bundle(shape),
+        OneBundle(workload.bundle(shape)),
         store=ModelStore(world.images),
         log=_LOGS[mode](world.broker, inputs, world.tokens),
         feed=ModelFeed(inputs, world.cuts),
