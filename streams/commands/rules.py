@@ -16,6 +16,7 @@ from retarget.times import format_time
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from retarget.rules.model import Rule
     from streams.kafka.shelf import Shelf
     from streams.lanes.publication import Publication
 
@@ -53,22 +54,25 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _publish(settings: Settings, what: Sequence[str], given: Publication | None) -> None:
     """Without a publication that was `given`, `what` is the id of one."""
-    from streams.lanes.publication import decode, encode, id_of
+    from streams.lanes.publication import encode, id_of, rules_of
 
     async with shelf_of(settings) as shelf:
         if given is None:
             bundle = found_id(shelf, what[0])
-            given = decode(bundle, shelf.shelved[bundle].value)
+            given = _content(shelf, bundle)
         bundle = id_of(given)
         before = shelf.published
+        former = _former(shelf)
+        if former is not None:
+            _require_same_subjects(rules_of(bundle, former), rules_of(bundle, given))
         await shelf.put(bundle, encode(given))
         new = await shelf.publish(bundle, format_time(time.time_ns() // 1_000_000))
         if not new:
             print(f"bundle {bundle} is published already, since {before.at if before else ''}")
             return
         print(f"bundle {bundle} is published, {len(given.rules)} rules")
-        if before is not None:
-            print(*_told(shelf, before.bundle, given), sep="\n")
+        if former is not None:
+            print(*_told(bundle, former, given), sep="\n")
 
 
 def _checked(settings: Settings, what: Sequence[str]) -> Publication:
@@ -86,25 +90,55 @@ def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     return publication_of(settings, documents)
 
 
-def _told(shelf: Shelf, before: str, after: Publication) -> list[str]:
+def _content(shelf: Shelf, bundle: str) -> Publication:
+    from streams.lanes.publication import decode
+
+    return decode(bundle, shelf.shelved[bundle].value)
+
+
+def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> None:
+    """Open episodes are about what their rule was about: as something else they would make no sense."""
+    kinds = {rule.name: rule.subject for rule in before}
+    problems = [
+        f"rule {rule.name}: is about each {rule.subject}, and what is published is about each "
+        f"{kinds[rule.name]}; give it another name"
+        for rule in after
+        if kinds.get(rule.name, rule.subject) != rule.subject
+    ]
+    if problems:
+        raise BadInput(problems)
+
+
+def _former(shelf: Shelf) -> Publication | None:
+    """What is published now, if there is anything that this build can read."""
+    from streams.lanes.publication import rules_of
+
+    if shelf.published is None:
+        return None
+    try:
+        content = _content(shelf, shelf.published.bundle)
+        rules_of(shelf.published.bundle, content)
+    except BadInput:
+        return None
+    return content
+
+
+def _told(bundle: str, before: Publication, after: Publication) -> list[str]:
     """What the change means, in words."""
     from retarget.rules.changes import changes
     from streams.commands.diff import as_lines
-    from streams.lanes.publication import decode, rules_of, settings_changes
+    from streams.lanes.publication import rules_of, settings_changes
 
-    former = decode(before, shelf.shelved[before].value)
-    new = rules_of("to be published", after)
-    settings = settings_changes(former.settings, after.settings)
-    return as_lines(changes(rules_of(before, former), new), settings, len(new))
+    new = rules_of(bundle, after)
+    settings = settings_changes(before.settings, after.settings)
+    return as_lines(changes(rules_of(bundle, before), new), settings, len(new))
 
 
 async def _list(settings: Settings, *, as_json: bool) -> None:
-    from streams.lanes.publication import decode
-
     async with shelf_of(settings) as shelf:
         current = shelf.published.bundle if shelf.published else None
         for bundle, shelved in shelf.shelved.items():
-            content = decode(bundle, shelved.value)
+            content = _content(shelf, bundle)
             names = sorted(str(rule.get("rule")) for rule in content.rules)
             at = format_time(max(shelved.at, 0))
             if as_json:

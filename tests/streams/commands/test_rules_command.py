@@ -104,6 +104,13 @@ def test_published_twice_is_published_once(
         "abcdef is the id of no bundle; `retarget rules list` shows them\n"
     )
 
+    (three / "looks.yaml").write_text(RULE.format(3).replace("product", "category"))
+    other = command("rules", "publish", three)
+    assert other.code == 1
+    assert other.err.startswith(
+        "rule looks: is about each category, and what is published is about each product;"
+    )
+
     back = command("rules", "publish", old)
     assert back.out.splitlines()[2] == "  from 2 on instead of 3"
     assert len(content(engine)) == 5
