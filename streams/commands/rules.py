@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -138,7 +139,11 @@ async def _list(settings: Settings, *, as_json: bool) -> None:
     async with shelf_of(settings) as shelf:
         current = shelf.published.bundle if shelf.published else None
         for bundle, shelved in shelf.shelved.items():
-            content = _content(shelf, bundle)
+            try:
+                content = _content(shelf, bundle)
+            except BadInput as unreadable:
+                print(unreadable, file=sys.stderr)
+                continue
             names = sorted(str(rule.get("rule")) for rule in content.rules)
             at = format_time(max(shelved.at, 0))
             if as_json:

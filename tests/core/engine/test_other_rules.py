@@ -7,7 +7,6 @@ from typing import Final
 from msgspec.structs import replace
 
 from retarget.engine.policy import QuietHours
-from retarget.journeys import wire
 from retarget.rules.model import Quiet, Rule
 from retarget.times import DAY, HOUR, MINUTE
 from tests.core.shop import Shop, a_policy, shipped
@@ -24,24 +23,14 @@ def patient(rule: Rule, after: int) -> Rule:
     return replace(rule, trigger=replace(rule.trigger, after=after), version="patient")
 
 
-def under(shop: Shop, *rules: Rule) -> Shop:
-    """The people of a shop under other rules, as a lane that takes them up has them from the store."""
-    other = Shop(rules, shop.policy)
-    other.lane.clock = shop.lane.clock
-    for journey in shop.lane.journeys.values():
-        other.lane.admit(wire.decode(wire.encode(journey)))
-        other.lane.waits.arm(journey.alarm, journey.person)
-    return other
-
-
 def test_an_open_wait_stays_and_the_next_touch_begins_the_new_one() -> None:
     """Half an hour was promised when the episode opened; whoever touches the cart again waits an hour."""
     before = Shop([CART], a_policy()).read(an_add("p1", at=NOON))
-    untouched = under(before, patient(CART, HOUR)).until(NOON + 45 * MINUTE)
+    untouched = before.under([patient(CART, HOUR)]).until(NOON + 45 * MINUTE)
     assert untouched.outcomes() == [(1, "sent")]
     assert {d["rule_version"] for d in untouched.final()} == {"patient"}
 
-    touched = under(before, patient(CART, HOUR)).read(an_add("p2", at=NOON + 10 * MINUTE))
+    touched = before.under([patient(CART, HOUR)]).read(an_add("p2", at=NOON + 10 * MINUTE))
     assert touched.until(NOON + 65 * MINUTE).outcomes() == []
     assert touched.until(NOON + 75 * MINUTE).outcomes() == [(1, "sent")]
 
@@ -50,7 +39,7 @@ def test_a_series_goes_on_with_the_steps_there_are() -> None:
     """Step 1 was sent under one version, the rest comes under the other; nothing is sent once more."""
     before = Shop([CART], a_policy()).read(an_add(at=NOON)).until(NOON + HOUR)
     longer = replace(CART, steps=(*CART.steps, replace(CART.steps[-1], after=5 * DAY)), version="longer")
-    after = under(before, longer).until(NOON + 30 * DAY)
+    after = before.under([longer]).until(NOON + 30 * DAY)
     assert before.outcomes() + after.outcomes() == [(1, "sent"), (2, "sent"), (3, "sent"), (4, "sent")]
 
 
@@ -59,7 +48,7 @@ def test_a_step_that_is_gone_ends_the_series_and_nothing_else() -> None:
     wish = patient(WISH, 24 * HOUR)
     before = Shop([CART, wish], a_policy()).read(an_add(at=NOON), a_wish("p2", at=NOON + 30 * MINUTE))
     assert before.until(NOON + HOUR).outcomes() == [(1, "sent")]
-    after = under(before, replace(CART, steps=CART.steps[:1], version="short"), wish).until(NOON + 30 * DAY)
+    after = before.under([replace(CART, steps=CART.steps[:1], version="short"), wish]).until(NOON + 30 * DAY)
     assert after.dead == []
     assert [d["rule"] for d in after.final() if d["operation"] == "send"] == ["wishlist_reminder"]
     assert not after.lane.journeys["u1"].episodes
@@ -70,16 +59,16 @@ def test_a_deferred_step_that_is_gone_is_not_released() -> None:
     two = replace(CART, steps=(CART.steps[0], replace(CART.steps[1], after=10 * HOUR)), version="two")
     before = Shop([two], a_policy(quiet_hours=NIGHT)).read(an_add(at=NOON)).until(NOON + 12 * HOUR)
     assert [d["step"] for d in before.decisions if d["outcome"] == "deferred"] == [2]
-    after = under(before, replace(two, steps=two.steps[:1])).until(NOON + 3 * DAY)
+    after = before.under([replace(two, steps=two.steps[:1])]).until(NOON + 3 * DAY)
     assert (after.dead, after.decisions) == ([], [])
 
 
 def test_the_episodes_of_a_rule_that_is_gone_are_over() -> None:
     """Nothing is sent for them, also when the rule comes back; the next touch then opens a new one."""
     before = Shop([CART, WISH], a_policy()).read(a_wish("p2", at=NOON))
-    without = under(before, CART).until(NOON + 10 * DAY)
+    without = before.under([CART]).until(NOON + 10 * DAY)
     assert (without.dead, without.decisions) == ([], [])
-    back = under(without, CART, WISH).until(NOON + 20 * DAY)
+    back = without.under([CART, WISH]).until(NOON + 20 * DAY)
     assert back.decisions == []
     again = back.read(a_wish("p2", at=NOON + 20 * DAY)).until(NOON + 30 * DAY)
     assert [d["rule"] for d in again.final()] == ["wishlist_reminder"]
