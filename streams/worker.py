@@ -242,6 +242,7 @@ class Worker:
         while True:
             await asyncio.sleep(_SWITCHES_EVERY)
             await self._read_switches()
+            self._metrics.decision.rules_refused.set(bool(self._bundles.refused()))
 
     def _look(self) -> None:
         """Tell what no lane tells: how far behind one is that stands still, whether the broker answers."""

@@ -17,6 +17,9 @@ class Bundles(Protocol):
     async def named(self, bundle: str) -> Bundle:
         """The bundle of that id. Raises LaneRefused when there is none, UnknownOutcome."""
 
+    def refused(self) -> str:
+        """The id of what is published and cannot be taken up; empty: nothing."""
+
     async def watch(self) -> None:
         """Mind what is published, until cancelled; returns at once where nothing can change."""
 
@@ -36,6 +39,10 @@ class OneBundle:
         if bundle != self._bundle.id:
             raise LaneRefused(f"a batch was decided by bundle {bundle}, and there is only {self._bundle.id}")
         return self._bundle
+
+    def refused(self) -> str:
+        """See Bundles."""
+        return ""
 
     async def watch(self) -> None:
         """See Bundles."""

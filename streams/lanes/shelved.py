@@ -66,6 +66,10 @@ class ShelvedBundles:
                 self._made[bundle] = self._newest
         return self._made[bundle]
 
+    def refused(self) -> str:
+        """See Bundles."""
+        return self._refused
+
     async def watch(self) -> None:
         """See Bundles."""
         if self._follows:
@@ -81,7 +85,10 @@ class ShelvedBundles:
 
     def _look(self) -> None:
         pointer = self._shelf.published
-        if pointer is None or pointer.bundle in (self._newest.id, self._refused):
+        if pointer is None or pointer.bundle == self._refused:
+            return
+        if pointer.bundle == self._newest.id:
+            self._refused = ""
             return
         try:
             self._newest = self._made[pointer.bundle] = self._make(pointer.bundle)

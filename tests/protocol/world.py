@@ -53,6 +53,10 @@ class ModelBundles:
         (found,) = [one for one in (self._published, self._other) if one.id == bundle]
         return await step("bundle", lambda: found)
 
+    def refused(self) -> str:
+        """See Bundles."""
+        return ""
+
     async def watch(self) -> None:
         """See Bundles."""
 

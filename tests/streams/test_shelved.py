@@ -143,8 +143,10 @@ async def test_what_cannot_be_read_is_not_taken_up(
                 await send(producer, [Outgoing(RULES, 0, PUBLISHED, b"no pointer")])
             await told(caplog, "does not say what is published")
             assert bundles.newest().id == first
+            assert bundles.refused() == "00000000000000bb"
             last = await published(shelf, content("clock.lateness=5s"))
             await comes_to(bundles, last)
+            assert bundles.refused() == ""
 
 
 def test_content_is_known_by_its_meaning() -> None:
