@@ -102,6 +102,16 @@ class Rules:
     """Where the rules are."""
 
     dir: str = setting("", "Folder with the rules' YAML files; empty: the rules that ship.")
+    source: Literal["folder", "topic"] = setting(
+        "folder",
+        "Which rules a worker decides by: those of the folder when it starts, or those that were published.",
+        because="`retarget rules publish` changes the rules of all workers at once, without a restart",
+    )
+    unknown: Literal["refuse", "newest"] = setting(
+        "refuse",
+        "What a claim does with batches whose bundle is lost: stand still, or repeat them by the newest.",
+        because="other rules may come to other messages than those that went out",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

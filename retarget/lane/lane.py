@@ -14,6 +14,7 @@ from retarget.engine.door import Engine, remnant
 from retarget.engine.moment import Moment, Result
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
+from retarget.lane.fitting import fit
 from retarget.lane.hold import Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
 from retarget.lane.waits import Waits
@@ -64,6 +65,12 @@ class Lane:
         self.hold = Hold(engine.matcher.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
+
+    def admit(self, journey: Journey) -> None:
+        """Take in a journey as it was stored, under whatever rules."""
+        if journey.episodes or journey.deferred:
+            fit(journey, self._engine.matcher.rules)
+        self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
