@@ -9,7 +9,7 @@ import msgspec
 
 from retarget.rules.conditions import Condition
 
-SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order"]
+SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
 

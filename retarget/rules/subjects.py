@@ -48,6 +48,17 @@ def order(event: Touchpoint) -> list[str]:
     return [event.id or ""] if event.type == "purchase" else []
 
 
+def session(event: Touchpoint) -> list[str]:
+    """Its visit, where the producer names one."""
+    return [event.session_id] if event.session_id else []
+
+
+def query(event: Touchpoint) -> list[str]:
+    """What was searched for, without the space around it; a text of nothing else is no query."""
+    text = event.query.strip() if event.query else ""
+    return [text] if text else []
+
+
 def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
     """The subject and the value of each item, where distinct products or categories are counted."""
     found = []
@@ -76,6 +87,8 @@ OF: Final[Mapping[str, Callable[[Touchpoint], list[str]]]] = {
     "cart": cart,
     "checkout": checkout,
     "order": order,
+    "session": session,
+    "query": query,
 }
 OF_ITEM: Final[Mapping[str, Callable[[Item], str | None]]] = {
     "product": lambda item: item.product_id,

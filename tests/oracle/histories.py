@@ -40,7 +40,7 @@ TYPES = (
     "refund",
     "cancel",
     "review",
-    "search",
+    *("search",) * 3,
     "page",
     "custom",
     "email_open",
@@ -127,6 +127,8 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
     if kind in WITH_ITEMS:
         event["items"] = make_items(source, kind)
     add_keys(source, event)
+    if kind == "search":
+        event["query"] = source.choose(("tent", " tent", "lamp ", "Tent", "  "))
     if kind == "custom":
         event["name"] = "click"
     if kind == "profile":

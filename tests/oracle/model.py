@@ -1,4 +1,4 @@
-"""The decision and the ten rules as plain data."""
+"""The decision and the rules as plain data."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,6 +103,14 @@ RULES = {
             wait=60 * MINUTE,
         ),
         Rule(
+            name="search_abandonment",
+            priority=48,
+            kind="query",
+            again=7 * DAY,
+            channels=("email",),
+            wait=60 * MINUTE,
+        ),
+        Rule(
             name="choice_overload", priority=45, kind="category", again=14 * DAY, channels=("onsite", "chat")
         ),
         Rule(
@@ -144,6 +152,12 @@ def categories_of(event: Event) -> list[str]:
         if item.get("product_id") and category and category not in found:
             found.append(category)
     return found
+
+
+def queries_of(event: Event) -> list[str]:
+    """What an event searched for, trimmed; nothing but space is no query."""
+    text = str(event.get("query") or "").strip()
+    return [text] if text else []
 
 
 def cart_of(event: Event) -> str:

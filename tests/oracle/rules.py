@@ -9,6 +9,7 @@ from .model import (
     checkout_of,
     order_of,
     products_of,
+    queries_of,
 )
 from .person import Effect, Person
 from .readings import Readings
@@ -38,6 +39,8 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [checkout_of(event)]
     if rule == "browse_abandonment" and kind == "view":
         subjects = [person.id]
+    if rule == "search_abandonment" and kind == "search":
+        subjects = queries_of(event)
     if rule == "wishlist_reminder" and kind == "wishlist":
         subjects = products_of(event)
     if rule == "review_request" and effect.new_order:
@@ -57,6 +60,8 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return bool(kind == "purchase")
     if rule == "browse_abandonment":
         return kind in ("add", "cart", "checkout", "purchase")
+    if rule == "search_abandonment":
+        return kind in ("view", "add", "purchase")
     if rule == "wishlist_reminder":
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule == "review_request":

@@ -186,7 +186,8 @@ def test_all_problems_are_reported_at_once() -> None:
         f"a.yaml:7: $.again: found the text 'x'; known: {DURATION}, or 0, or never",
         "a.yaml:9: $.steps[0].template: missing; known: channels need a template, such as cart-reminder-1",
         "a.yaml:12: $.steps[1].after: found 0s; known: later than the step before it, at 0s",
-        "b.yaml:1: $.subject: found the number 3; known: person, product, category, cart, checkout, order",
+        "b.yaml:1: $.subject: found the number 3; "
+        "known: person, product, category, cart, checkout, order, session, query",
         "b.yaml:1: $.rule: found 'abandoned_cart' a second time; the first is at a.yaml:3",
     )
 
