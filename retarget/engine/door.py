@@ -83,7 +83,7 @@ class Engine:
         ripe = False
         for name, subjects_of, kind, distinct, keep, least in plan.tallies:
             if distinct is not None:
-                ripe = True
+                ripe = ripe or least <= tallies.KEPT
                 for subject, value in subjects.pairs(event, kind, distinct):
                     tallies.add(journey, name, subject, event, value, keep)
             else:

@@ -14,10 +14,23 @@ from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
-from retarget.times import format_duration
+from retarget.times import DAY, format_duration
 
 TRIGGERS: Final = ("count", "quiet", "event", "becomes")
 _Values = Mapping[str, Any]
+
+
+def count(values: _Values, at: Place) -> None:
+    """A window touches only so many days."""
+    least, within = values.get("at_least"), values.get("within")
+    if values.get("distinct") != "day" or not isinstance(least, int) or not isinstance(within, int):
+        return
+    most = -(-within // DAY) + 1
+    if least > most:
+        at.child("at_least").problem(
+            f"found {least} days within {format_duration(within)}, which touches {most} at most; "
+            "known: a longer window"
+        )
 
 
 def quiet(values: _Values, at: Place) -> None:

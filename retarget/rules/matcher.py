@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from retarget.journeys import stages
+from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
@@ -18,6 +18,8 @@ CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 
 # Conditions with these look at a product however long ago it was seen.
 _OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
+# At an event about the product it has just been seen, so its price is known without that.
+_KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
 FOR_GOOD: Final = 400 * DAY
 
 
@@ -65,7 +67,7 @@ class Compiled:
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
-        return tallies.key(self.count.of, self.rule.subject, self.count.distinct, own)
+        return tallies.key(self.count.of, self.rule.subject, tallies.valued(self.count), own)
 
 
 class Touch(NamedTuple):
@@ -159,13 +161,16 @@ def _product_reach(rule: Rule) -> int:
 
     What the person carted, wished for or bought is kept apart from this.
     """
-    if any(name in _OF_PRODUCTS_SEEN for condition in _conditions(rule) for name in condition.names):
-        return FOR_GOOD
     trigger, last = rule.trigger, rule.steps[-1].after
+    names = {name for condition in _conditions(rule) for name in condition.names}
+    instant = isinstance(trigger, (Count, Event)) and not last
+    if names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN):
+        return FOR_GOOD
     wait = (
         trigger.after if isinstance(trigger, Quiet) else trigger.within if isinstance(trigger, Count) else 0
     )
-    return max(wait + last, stages.REACH if _asks_stage(rule) else 0) + DAY
+    looked = prices.REACH if prices.NAME in names else 0
+    return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
 def _asks_stage(rule: Rule) -> bool:
@@ -178,11 +183,11 @@ def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | 
     found: list[tuple[str, tuple[str, ...], str, str | None, int]] = []
     if compiled.count:
         count = compiled.count
-        found.append((compiled.tally, count.of, rule.subject, count.distinct, count.within))
+        found.append((compiled.tally, count.of, rule.subject, tallies.valued(count), count.within))
     for condition in _conditions(rule):
         for window in condition.windows:
-            name = tallies.key(window.types, rule.subject)
-            found.append((name, tuple(window.types), rule.subject, None, window.within))
+            name = tallies.key(window.types, rule.subject, window.number)
+            found.append((name, tuple(window.types), rule.subject, window.number, window.within))
     if _asks_stage(rule):
         found.append((stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN))
     return found

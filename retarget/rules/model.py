@@ -20,12 +20,15 @@ ANYTHING: Final = "anything"
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms."""
+    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
+
+    Days are those of UTC.
+    """
 
     of: tuple[str, ...]
     at_least: int
     within: int
-    distinct: Literal["product", "category"] | None = None
+    distinct: Literal["product", "category", "day"] | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):

@@ -59,9 +59,12 @@ def query(event: Touchpoint) -> list[str]:
     return [text] if text else []
 
 
-def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
-    """The subject and the value of each item, where distinct products or categories are counted."""
-    found = []
+def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | float]]:
+    """Each subject with what is kept beside it: a distinct product or category, or a number to add up."""
+    if distinct in NUMBERS:
+        number = getattr(event, NUMBERS[distinct])
+        return [(subject, number) for subject in OF[kind](event)] if number else []
+    found: list[tuple[str, str | float]] = []
     whole = next(iter(OF[kind](event)), None)
     for item in event.items:
         value = item.category if distinct == "category" else item.product_id
@@ -71,6 +74,8 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
     return found
 
 
+# What sums can be asked of, and the field of the event.
+NUMBERS: Final[Mapping[str, str]] = {"value": "value", "dwell": "dwell_ms"}
 # What these are about stands in their events alone.
 CARRIED: Final = frozenset({"checkout", "order"})
 

@@ -20,6 +20,7 @@ TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
 COUNT: Final = Record(
     what="a count",
     build=lambda v: Count(**v),
+    check=checks.count,
     keys=(
         Key(
             name="of", shape=TYPE_LIST, required=True, says="The touchpoint types that count.", example="view"
@@ -34,8 +35,8 @@ COUNT: Final = Record(
         Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
         Key(
             name="distinct",
-            shape=OneOf("thing to tell apart", ("product", "category")),
-            says="Count different products or categories instead of events.",
+            shape=OneOf("thing to tell apart", ("product", "category", "day")),
+            says="Count different products, categories or days (UTC) instead of events.",
             example="product",
         ),
     ),

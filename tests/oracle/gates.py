@@ -45,7 +45,8 @@ def is_reachable(person: Person, channel: str) -> bool:
     needed: dict[str, list[str]] = {
         "email": ["email"],
         "push": ["push_tokens"],
-        "direct_mail": ["address"],
+        "sms": ["phone"],
+        "direct_mail": ["address", "postal_address"],
         "ads": ["email", "push_tokens", "phone"],
     }
     return any(person.traits.get(name) for name in needed[channel])

@@ -36,10 +36,13 @@ TYPES = (
     "wishlist_remove",
     *("checkout",) * 3,
     "payment_failed",
-    *("purchase",) * 4,
+    *("purchase",) * 5,
     "refund",
     "cancel",
     "review",
+    *("chat",) * 2,
+    "social",
+    "store_visit",
     *("search",) * 3,
     "page",
     "custom",
@@ -49,6 +52,7 @@ TYPES = (
     "consent",
     "heartbeat",
 )
+SENTIMENTS = ("positive", "negative", "neutral", " Positive", "NEGATIVE", 0.5, -1, 0, "-0.5", "so so", None)
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 
@@ -96,7 +100,8 @@ class RandomSource:
 def make_item(source: Source, kind: str) -> dict[str, Any]:
     """One item: mostly a product of the catalogue, sometimes without its id or category."""
     product = source.choose(PRODUCTS)
-    item: dict[str, Any] = {"product_id": product, "category": CATEGORIES[product], "price": 10.0}
+    item: dict[str, Any] = {"product_id": product, "category": CATEGORIES[product]}
+    item["price"] = source.choose((10.0, 10.0, 20.0, 600.0))
     if source.chance(6):
         del item["product_id"]
     if source.chance(6):
@@ -127,15 +132,25 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
     if kind in WITH_ITEMS:
         event["items"] = make_items(source, kind)
     add_keys(source, event)
+    add_words(source, event, person)
+    if kind == "consent":
+        event["consent"] = make_consent(source)
+    return event
+
+
+def add_words(source: Source, event: Event, person: str) -> None:
+    """What a search, a profile, a talk or an event of the producer's own says."""
+    kind = event["type"]
     if kind == "search":
         event["query"] = source.choose(("tent", " tent", "lamp ", "Tent", "  "))
     if kind == "custom":
         event["name"] = "click"
     if kind == "profile":
         event["traits"] = {"email": f"{person}@example.org"}
-    if kind == "consent":
-        event["consent"] = make_consent(source)
-    return event
+        if source.chance(50):
+            event["traits"]["address"] = source.choose(("Unter den Linden 1", "", {"city": "Berlin"}))
+    if kind in ("chat", "social", "review"):
+        event["sentiment"] = source.choose(SENTIMENTS)
 
 
 def add_keys(source: Source, event: Event) -> None:
@@ -146,7 +161,7 @@ def add_keys(source: Source, event: Event) -> None:
     if kind in ("checkout", "payment_failed") and source.chance(50):
         event["checkout_id"] = source.choose(("h1", "h2"))
     if kind in ("purchase", "refund", "cancel", "review") and source.chance(75):
-        event["order_id"] = source.choose(("o1", "o2", "o3"))
+        event["order_id"] = source.choose(("o1", "o2", "o3", "o4", "o5", "o6"))
 
 
 def make_consent(source: Source) -> dict[str, str]:

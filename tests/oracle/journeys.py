@@ -66,7 +66,7 @@ class Journeys:
                 if episode is None:
                     episode = Episode(rule, person.id, subject, touched=event["time"])
                     self.waits.append(episode)
-                if episode.number == 1:
+                if episode.number == 1 and not rule.plain_delay:
                     episode.touched = max(episode.touched, event["time"])
                     episode.views += 1
 

@@ -41,6 +41,7 @@ class Rule:
     again: int
     channels: tuple[str, ...]
     wait: int = 0
+    plain_delay: bool = False
     steps: tuple[int, ...] = (0,)
     audience: str = ""
 
@@ -78,6 +79,27 @@ RULES = {
             audience="abandoned_cart",
         ),
         Rule(name="first_purchase", priority=70, kind="order", again=NEVER, channels=("email",)),
+        Rule(name="loyal_customer", priority=68, kind="order", again=NEVER, channels=("email",)),
+        Rule(
+            name="chat_follow_up",
+            priority=62,
+            kind="person",
+            again=14 * DAY,
+            channels=("email", "sms", "push"),
+            wait=4 * HOUR,
+        ),
+        Rule(name="price_hesitation", priority=58, kind="product", again=30 * DAY, channels=("email",)),
+        Rule(name="social_thanks", priority=44, kind="person", again=30 * DAY, channels=("email",)),
+        Rule(
+            name="store_follow_up",
+            priority=42,
+            kind="person",
+            again=30 * DAY,
+            channels=("email",),
+            wait=DAY,
+            plain_delay=True,
+        ),
+        Rule(name="brochure", priority=35, kind="product", again=90 * DAY, channels=("direct_mail",)),
         Rule(
             name="repeated_view",
             priority=60,

@@ -1,0 +1,25 @@
+"""Traits as conditions see them: whatever a profile tells, as text or as a number."""
+
+from __future__ import annotations
+
+from retarget.journeys.model import Journey
+
+
+def text(journey: Journey, key: str) -> str | None:
+    """The trait in the form of a text, `true` and `false` for a yes or no; None when nothing is told."""
+    value = journey.traits.get(key)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return None if value is None or value in ("", [], {}) else str(value)
+
+
+def number(journey: Journey, key: str) -> float | None:
+    """The trait as a number, also where it came as text; None when it is none."""
+    value = journey.traits.get(key)
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        found = float(value)
+    except ValueError:
+        return None
+    return found if found - found == 0 else None  # neither infinite nor no number at all
