@@ -10,7 +10,7 @@ import msgspec
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, STEP
 from retarget.rules.records import Key, Record, Short
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
 from retarget.rules.triggers import COUNT, QUIET, TYPE
@@ -75,6 +75,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
     ("audience", "`audience`", AUDIENCE),
+    ("pauses", "`pauses`", PAUSE),
 )
 
 

@@ -236,6 +236,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    if journey.pauses:
+        journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach

@@ -15,7 +15,7 @@ LEAST: Final = 3
 
 
 def median(values: Iterable[float]) -> float:
-    """The middle one of the values in order, of an even number the mean of the middle two; there must be one."""
+    """The middle one of the values, of an even number the mean of the middle two; there must be one."""
     ordered = sorted(values)
     high = len(ordered) // 2
     return ordered[high] if len(ordered) % 2 else (ordered[high - 1] + ordered[high]) / 2

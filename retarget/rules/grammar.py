@@ -14,6 +14,7 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    Pause,
     Purpose,
     Quiet,
     Rule,
@@ -84,6 +85,32 @@ AUDIENCE: Final = Record(
 )
 
 
+def _pause(values: Values) -> Pause:
+    return Pause(purpose=values["purpose"], lasts=values["for"])
+
+
+PAUSE: Final = Record(
+    what="a pause",
+    build=_pause,
+    keys=(
+        Key(
+            name="purpose",
+            shape=OneOf("purpose", ("marketing", "service")),
+            default="marketing",
+            says="What the person is spared.",
+            example="marketing",
+        ),
+        Key(
+            name="for",
+            shape=Duration(),
+            required=True,
+            says="How long after the decision of step 1, whether its message left or not.",
+            example="7d",
+        ),
+    ),
+)
+
+
 def _step(values: Values) -> Step:
     return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
 
@@ -128,7 +155,7 @@ def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "hold_out", "why", "steps")  # fmt: skip
+                    "hold_out", "why", "steps", "pauses")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -238,6 +265,12 @@ RULE: Final = Record(
             shape=_SENTENCE,
             says="Why the person gets this, in a sentence for them.",
             example="You left something in your cart.",
+        ),
+        Key(
+            name="pauses",
+            shape=PAUSE,
+            says="What the person is spared from then on, by all rules.",
+            example={"purpose": "marketing", "for": "7d"},
         ),
         Key(
             name="steps",

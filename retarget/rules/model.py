@@ -84,6 +84,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing of `purpose` reaches the person for `lasts` ms from the decision of step 1 on."""
+
+    purpose: Purpose = "marketing"
+    lasts: int
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule as its author wrote it. Durations are ms; `again` is ms, 0 (every time) or NEVER."""
 
@@ -102,3 +109,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
     hold_out: float = 0.0
     why: str = ""
+    pauses: Pause | None = None

@@ -44,6 +44,7 @@ class Rule:
     plain_delay: bool = False
     steps: tuple[int, ...] = (0,)
     audience: str = ""
+    purpose: str = "marketing"
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,14 @@ class Step:
 RULES = {
     rule.name: rule
     for rule in (
+        Rule(
+            name="service_care",
+            priority=95,
+            kind="person",
+            again=7 * DAY,
+            channels=("service",),
+            purpose="service",
+        ),
         Rule(
             name="abandoned_checkout",
             priority=90,

@@ -87,6 +87,8 @@ def completed_subjects(rule: str, person: Person, event: Event, readings: Readin
         return completed_by_purchase(rule, person, event)
     if rule == "social_thanks" and event["type"] == "social":
         return [person.id] if sentiment_of(event) > 0 else []
+    if rule == "service_care" and event["type"] in ("social", "review", "chat"):
+        return [person.id] if sentiment_of(event) < 0 else []
     return []
 
 
