@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from retarget.engine import deciding, endings, episodes, recalls
@@ -97,7 +98,7 @@ class Engine:
     ) -> None:
         for touch in plan.touches:
             episodes.touch(journey, event, touch, self._scene, moment)
-        if ripe or plan.events:
+        if ripe or plan.events or plan.sequences:
             for compiled, occasion in self._completed(journey, event, plan):
                 self._scene.about(compiled.rule.subject, occasion.subject)
                 episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
@@ -117,12 +118,26 @@ class Engine:
                 if counted and self._met(compiled, subject):
                     evidence = counted[-episodes.EVIDENCE_KEPT :]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))
+        for compiled in plan.sequences:
+            found += self._followed(journey, compiled, event)
         for compiled in plan.events:
             met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
             found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
         if len(found) > 1:
             found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
         return found
+
+    def _followed(
+        self, journey: Journey, compiled: Compiled, event: Touchpoint
+    ) -> Iterator[tuple[Compiled, Occasion]]:
+        """The subjects whose sequence this event completes."""
+        assert compiled.sequence is not None  # only such rules are indexed under sequences
+        by_subject = journey.tallies.get(compiled.tally) or {}
+        for subject in compiled.subjects_of(event):
+            tally = by_subject.get(subject)
+            first = tallies.followed(tally, compiled.sequence, event.time) if tally else None
+            if first is not None and self._met(compiled, subject):
+                yield compiled, _occasion(compiled, subject, event, [first, event.id or ""])
 
     def _met(self, compiled: Compiled, subject: str) -> bool:
         condition = compiled.rule.condition

@@ -16,8 +16,12 @@ from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import DAY, format_duration
 
-TRIGGERS: Final = ("count", "quiet", "event", "becomes")
+TRIGGERS: Final = ("count", "quiet", "event", "sequence", "becomes")
 _Values = Mapping[str, Any]
+# The keys of each trigger that name touchpoint types about the subject.
+_TYPES_IN: Final = (
+    ("count", ("of",)), ("quiet", ("opens", "touches")), ("sequence", ("first", "then", "without")),
+)  # fmt: skip
 
 
 def count(values: _Values, at: Place) -> None:
@@ -41,6 +45,18 @@ def quiet(values: _Values, at: Place) -> None:
             at.child(key).problem(
                 f"found {ANYTHING} beside other types, which it includes; known: {ANYTHING} alone"
             )
+
+
+def sequence(values: _Values, at: Place) -> None:
+    """A type has one part in it."""
+    parts = ("first", "then", "without")
+    for index, part in enumerate(parts):
+        for earlier in parts[:index]:
+            for event in several(values, part):
+                if event in several(values, earlier):
+                    at.child(part).problem(
+                        f"found {event}, which stands under {earlier}; known: another type"
+                    )
 
 
 def ending(values: _Values, at: Place) -> None:
@@ -141,7 +157,8 @@ def _unless(values: _Values, at: Place) -> None:
     instant = [trigger for trigger in ("event", "becomes") if trigger in values]
     if "unless" in values and instant:
         at.child("unless").problem(
-            f"found unless in a rule by {instant[0]}, which leaves nothing open; known: count, quiet"
+            f"found unless in a rule by {instant[0]}, which leaves nothing open; "
+            "known: count, quiet, sequence"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -167,7 +184,7 @@ def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
             yield place, found["event"]
     for event in several(values, "event"):
         yield at.child("event"), event
-    for trigger, keys in (("count", ("of",)), ("quiet", ("opens", "touches"))):
+    for trigger, keys in _TYPES_IN:
         inner = getattr(values.get(trigger), "values", {})
         for key in keys:
             for event in several(inner, key):

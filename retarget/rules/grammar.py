@@ -20,11 +20,12 @@ from retarget.rules.model import (
     Rule,
     Step,
     SubjectKind,
+    Succession,
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, TYPE, TYPE_LIST
+from retarget.rules.triggers import COUNT, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -145,12 +146,12 @@ STEP: Final = Record(
 )
 
 
-def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
+def _trigger(values: Values) -> Count | Quiet | Event | Succession | Becomes:
     if "event" in values:
         return Event(of=values["event"])
     if "becomes" in values:
         return Becomes(states=values["becomes"])
-    trigger: Count | Quiet = values.get("count") or values["quiet"]
+    trigger: Count | Quiet | Succession = values.get("count") or values.get("sequence") or values["quiet"]
     return trigger
 
 
@@ -202,6 +203,12 @@ RULE: Final = Record(
             example={"after": "30m", "opens": ["add", "cart"]},
         ),
         Key(name="event", shape=TYPE_LIST, says="Decided at every such event.", example="purchase"),
+        Key(
+            name="sequence",
+            shape=SEQUENCE,
+            says="Decided when one event follows another.",
+            example={"first": "chat", "then": "add", "within": "2h", "without": "purchase"},
+        ),
         Key(
             name="becomes",
             shape=Named(Expression(), _NAME, "state: condition"),

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
-from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
+from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -48,6 +48,7 @@ class Compiled:
         "own_tally",
         "quiet",
         "rule",
+        "sequence",
         "subjects_of",
         "tally",
     )
@@ -58,12 +59,16 @@ class Compiled:
         self.subjects_of = subjects.OF[rule.subject]
         self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
         self.count = rule.trigger if isinstance(rule.trigger, Count) else None
+        self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
         self.tally = self._tally_name()
 
     def _tally_name(self) -> str:
+        if self.sequence is not None:
+            before = {*self.sequence.first, *self.sequence.without}
+            return tallies.key(before, self.rule.subject, subjects.TYPE, self.name)
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
@@ -81,7 +86,7 @@ class Touch(NamedTuple):
 class Plan:
     """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
 
-    __slots__ = ("acts", "counts", "endings", "events", "tallies", "touches")
+    __slots__ = ("acts", "counts", "endings", "events", "sequences", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -89,6 +94,7 @@ class Plan:
         self.touches: list[Touch] = []
         self.counts: list[Compiled] = []
         self.events: list[Compiled] = []
+        self.sequences: list[Compiled] = []
         self.acts = False
 
 
@@ -122,7 +128,9 @@ class Matcher:
                 plan.counts.append(compiled)
             elif isinstance(trigger, Event) and name in trigger.of:
                 plan.events.append(compiled)
-            plan.acts = bool(plan.endings or plan.touches or plan.events)
+            elif isinstance(trigger, Succession) and name in trigger.then:
+                plan.sequences.append(compiled)
+            plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
         wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
@@ -163,12 +171,11 @@ def _product_reach(rule: Rule) -> int:
     """
     trigger, last = rule.trigger, rule.steps[-1].after
     names = {name for condition in _conditions(rule) for name in condition.names}
-    instant = isinstance(trigger, (Count, Event)) and not last
+    instant = isinstance(trigger, (Count, Event, Succession)) and not last
     if names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN):
         return FOR_GOOD
-    wait = (
-        trigger.after if isinstance(trigger, Quiet) else trigger.within if isinstance(trigger, Count) else 0
-    )
+    wait = trigger.after if isinstance(trigger, Quiet) else 0
+    wait = trigger.within if isinstance(trigger, (Count, Succession)) else wait
     looked = prices.REACH if prices.NAME in names else 0
     return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
@@ -184,6 +191,10 @@ def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | 
     if compiled.count:
         count = compiled.count
         found.append((compiled.tally, count.of, rule.subject, tallies.valued(count), count.within))
+    if compiled.sequence is not None:
+        sequence = compiled.sequence
+        types = tuple({*sequence.first, *sequence.without})
+        found.append((compiled.tally, types, rule.subject, subjects.TYPE, sequence.within))
     for condition in _conditions(rule):
         for window in condition.windows:
             name = tallies.key(window.types, rule.subject, window.number)

@@ -49,6 +49,18 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     of: tuple[str, ...]
 
 
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided at each event of `then` that follows one of `first` within `within` ms.
+
+    None of `without` may come between.
+    """
+
+    first: tuple[str, ...]
+    then: tuple[str, ...]
+    within: int
+    without: tuple[str, ...] = ()
+
+
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
     """Decided when the first state whose condition holds is a new one; `states` in order of precedence."""
 
@@ -98,7 +110,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Becomes
+    trigger: Count | Quiet | Event | Succession | Becomes
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0

@@ -64,6 +64,8 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | 
     if distinct in NUMBERS:
         number = getattr(event, NUMBERS[distinct])
         return [(subject, number) for subject in OF[kind](event)] if number else []
+    if distinct == TYPE:
+        return [(subject, event.type) for subject in OF[kind](event)]
     found: list[tuple[str, str | float]] = []
     whole = next(iter(OF[kind](event)), None)
     for item in event.items:
@@ -74,6 +76,8 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | 
     return found
 
 
+# The mark of what keeps the types of its events beside them.
+TYPE: Final = "type"
 # What sums can be asked of, and the field of the event.
 NUMBERS: Final[Mapping[str, str]] = {"value": "value", "dwell": "dwell_ms"}
 # What these are about stands in their events alone.

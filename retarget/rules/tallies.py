@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from retarget.journeys.model import Journey, Tally
-from retarget.rules.model import Count
+from retarget.rules.model import Count, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -75,6 +75,18 @@ def reached(tally: Tally, count: Count, at: int) -> list[str]:
     else:
         seen = len(set(window[::wide])) if count.distinct else end - start
     return window[wide - 2 :: wide] if seen >= count.at_least else []
+
+
+def followed(tally: Tally, sequence: Succession, at: int) -> str | None:
+    """The id of the first event that one at `at` follows; None without one, or when something came between.
+
+    The tally holds the types of `first` and `without`, so the last of them decides.
+    """
+    end = bisect_right(tally[2::3], at)
+    if not end:
+        return None
+    kind, event_id, time = tally[3 * end - 3 : 3 * end]
+    return event_id if kind in sequence.first and time > at - sequence.within else None
 
 
 def valued(count: Count) -> str | None:

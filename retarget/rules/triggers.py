@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from retarget.rules import checks
-from retarget.rules.model import ANYTHING, Count, Quiet
+from retarget.rules.model import ANYTHING, Count, Quiet, Succession
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Duration, Expression, Number, OneOf, Several
 from retarget.touchpoints import IMPERSONAL, TYPES
@@ -77,6 +77,28 @@ QUIET: Final = Record(
             shape=Expression(),
             says="Only events at which this holds open or touch.",
             example="cart.size > 0",
+        ),
+    ),
+)
+SEQUENCE: Final = Record(
+    what="a sequence",
+    build=lambda v: Succession(**v),
+    check=checks.sequence,
+    keys=(
+        Key(name="first", shape=TYPE_LIST, required=True, says="What comes first.", example="chat"),
+        Key(name="then", shape=TYPE_LIST, required=True, says="What completes it.", example="add"),
+        Key(
+            name="within",
+            shape=Duration(),
+            required=True,
+            says="How long before that the first may lie; exactly so long ago is too long.",
+            example="2h",
+        ),
+        Key(
+            name="without",
+            shape=TYPE_LIST,
+            says="What must not come between the two, about the same subject.",
+            example=["purchase"],
         ),
     ),
 )

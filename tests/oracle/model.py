@@ -160,6 +160,16 @@ RULES = {
 }
 
 
+TRIED = {
+    rule.name: rule
+    for rule in (
+        Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
+    )
+}
+"""Rules that do not ship, for what no shipped rule uses; they run only when they are named."""
+
+
 def person_of(event: Event) -> str:
     """The person an event belongs to, '' when it names none."""
     return str(event.get("user_id") or event.get("anonymous_id") or "")

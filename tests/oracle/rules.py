@@ -80,7 +80,9 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
 
 
 def completed_subjects(rule: str, person: Person, event: Event, readings: Readings) -> list[str]:
-    """The subjects of a count or event rule that the event, already applied, completes."""
+    """The subjects of a count, event or sequence rule that the event, already applied, completes."""
+    if rule in ("chat_then_add", "view_then_buy"):
+        return completed_by_what_follows(rule, person, event)
     if event["type"] == "view":
         return completed_by_view(rule, person, event, readings)
     if event["type"] == "purchase":
@@ -89,6 +91,16 @@ def completed_subjects(rule: str, person: Person, event: Event, readings: Readin
         return [person.id] if sentiment_of(event) > 0 else []
     if rule == "service_care" and event["type"] in ("social", "review", "chat"):
         return [person.id] if sentiment_of(event) < 0 else []
+    return []
+
+
+def completed_by_what_follows(rule: str, person: Person, event: Event) -> list[str]:
+    """The subjects whose sequence the event completes."""
+    if rule == "chat_then_add" and event["type"] == "add":
+        chats, purchases = of_type(person.events, "chat"), of_type(person.events, "purchase")
+        return [person.id] if follows(person, event, chats, purchases, 2 * HOUR) else []
+    if rule == "view_then_buy" and event["type"] == "purchase":
+        return [p for p in products_of(event) if viewed_before(person, event, p)]
     return []
 
 
@@ -132,6 +144,33 @@ def viewed_often(person: Person, event: Event, product: str) -> bool:
         if other["type"] == "purchase" and product in products_of(other)
     ]
     return len(views) >= 3 and not bought and not person.in_a_cart(product)
+
+
+def of_type(events: list[Event], *types: str) -> list[Event]:
+    """The events of some types."""
+    return [event for event in events if event["type"] in types]
+
+
+def viewed_before(person: Person, event: Event, product: str) -> bool:
+    """A view of the product in the day before, and no `add` or `remove` of it between."""
+    own = [other for other in person.events if product in products_of(other)]
+    return follows(person, event, of_type(own, "view"), of_type(own, "add", "remove"), DAY)
+
+
+def follows(person: Person, event: Event, firsts: list[Event], betweens: list[Event], window: int) -> bool:
+    """Whether the event follows one of `firsts` within the window, with none of `betweens` between them.
+
+    In the order of time; of equal times in the order in which they were applied.
+    """
+    order = sorted(person.events, key=lambda one: int(one["time"]))
+    place = {id(one): number for number, one in enumerate(order)}
+    until = max(place[id(one)] for one in order if one["time"] <= event["time"])
+    for first in firsts:
+        if event["time"] - window < first["time"] and place[id(first)] <= until:
+            between = [one for one in betweens if place[id(first)] < place[id(one)] <= until]
+            if not between:
+                return True
+    return False
 
 
 def views_of(person: Person, end: int, window: int, product: str) -> list[Event]:
