@@ -13,7 +13,7 @@ from retarget.rules.expressions.terms import Argument, Function, Name
 from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, STEP
 from retarget.rules.records import Key, Record, Short
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, SEQUENCE, TYPE
+from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
 _INTRODUCTION: Final = """\
@@ -47,6 +47,7 @@ one product or one order there is one at a time.
 | `quiet` | when nothing touched the episode for so long; with `touches: []` so long after it opened |
 | `event` | at each such event |
 | `sequence` | at each event that follows another in time, with nothing forbidden between |
+| `date` | at, before or after a date that a trait tells, or at which something is expected again |
 | `becomes` | when the first state whose condition holds is another one than before |
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
@@ -74,6 +75,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("count", "`count`", COUNT),
     ("quiet", "`quiet`", QUIET),
     ("sequence", "`sequence`", SEQUENCE),
+    ("date", "`date`", DATE),
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
     ("audience", "`audience`", AUDIENCE),

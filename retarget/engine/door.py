@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import deciding, endings, episodes, recalls
+from retarget.engine import dates, deciding, endings, episodes, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -98,6 +98,8 @@ class Engine:
     ) -> None:
         for touch in plan.touches:
             episodes.touch(journey, event, touch, self._scene, moment)
+        for compiled in plan.dates:
+            dates.note(journey, event, compiled, moment)
         if ripe or plan.events or plan.sequences:
             for compiled, occasion in self._completed(journey, event, plan):
                 self._scene.about(compiled.rule.subject, occasion.subject)

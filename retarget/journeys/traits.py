@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from retarget.journeys.model import Journey
+from retarget.times import parse_time
 
 
 def text(journey: Journey, key: str) -> str | None:
@@ -11,6 +12,15 @@ def text(journey: Journey, key: str) -> str | None:
     if isinstance(value, bool):
         return str(value).lower()
     return None if value is None or value in ("", [], {}) else str(value)
+
+
+def moment(journey: Journey, key: str) -> int | None:
+    """The trait as a time, epoch ms: midnight UTC where it is a day; None when it is neither."""
+    value = journey.traits.get(key)
+    try:
+        return parse_time(value) if isinstance(value, str) else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def number(journey: Journey, key: str) -> float | None:

@@ -16,11 +16,12 @@ from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import DAY, format_duration
 
-TRIGGERS: Final = ("count", "quiet", "event", "sequence", "becomes")
+TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "becomes")
 _Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
 _TYPES_IN: Final = (
     ("count", ("of",)), ("quiet", ("opens", "touches")), ("sequence", ("first", "then", "without")),
+    ("date", ("interval",)),
 )  # fmt: skip
 
 
@@ -59,6 +60,14 @@ def sequence(values: _Values, at: Place) -> None:
                     )
 
 
+def date(values: _Values, at: Place) -> None:
+    """One side of the date, and an interval that others may stand in for."""
+    if "before" in values and "after" in values:
+        at.child("after").problem("found after beside before; known: one of them")
+    if "otherwise" in values and "interval" not in values:
+        at.child("otherwise").problem("found otherwise without interval; known: {interval: purchase}")
+
+
 def ending(values: _Values, at: Place) -> None:
     """`same` narrows an event."""
     if "same" in values and "event" not in values:
@@ -92,6 +101,7 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _date_subject(values, at)
     _event_gone(values, at)
 
 
@@ -158,7 +168,7 @@ def _unless(values: _Values, at: Place) -> None:
     if "unless" in values and instant:
         at.child("unless").problem(
             f"found unless in a rule by {instant[0]}, which leaves nothing open; "
-            "known: count, quiet, sequence"
+            "known: count, quiet, sequence, date"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -201,10 +211,19 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         )
 
 
+def _date_subject(values: _Values, at: Place) -> None:
+    found, subject = getattr(values.get("date"), "values", {}), values.get("subject")
+    for key, subjects in (("trait", ("person",)), ("otherwise", ("product", "category"))):
+        if key in found and isinstance(subject, str) and subject not in subjects:
+            at.child("date").child(key).problem(
+                f"found {key} for the subject {subject}; known: {', '.join(subjects)}"
+            )
+
+
 def _event_gone(values: _Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
     steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
-    waited = [(at.child("if"), values.get("if")), *steps] if "quiet" in values else steps[1:]
+    waited = [(at.child("if"), values.get("if")), *steps] if {"quiet", "date"} & values.keys() else steps[1:]
     words = at.reading.vocabulary.names
     for place, condition in waited:
         for name in sorted(condition.names) if isinstance(condition, Condition) else ():

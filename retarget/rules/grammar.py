@@ -12,6 +12,7 @@ from retarget.rules.model import (
     Becomes,
     Channel,
     Count,
+    Date,
     Ending,
     Event,
     Pause,
@@ -25,7 +26,7 @@ from retarget.rules.model import (
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, SEQUENCE, TYPE, TYPE_LIST
+from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -146,12 +147,13 @@ STEP: Final = Record(
 )
 
 
-def _trigger(values: Values) -> Count | Quiet | Event | Succession | Becomes:
+def _trigger(values: Values) -> Count | Quiet | Event | Succession | Date | Becomes:
     if "event" in values:
         return Event(of=values["event"])
     if "becomes" in values:
         return Becomes(states=values["becomes"])
-    trigger: Count | Quiet | Succession = values.get("count") or values.get("sequence") or values["quiet"]
+    named = (values[key] for key in ("count", "sequence", "date", "quiet") if key in values)
+    trigger: Count | Quiet | Succession | Date = next(named)
     return trigger
 
 
@@ -208,6 +210,12 @@ RULE: Final = Record(
             shape=SEQUENCE,
             says="Decided when one event follows another.",
             example={"first": "chat", "then": "add", "within": "2h", "without": "purchase"},
+        ),
+        Key(
+            name="date",
+            shape=DATE,
+            says="Decided at, before or after a date that is known or expected.",
+            example={"trait": "warranty_until", "before": "14d"},
         ),
         Key(
             name="becomes",

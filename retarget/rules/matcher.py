@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
-from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule, Succession
+from retarget.rules.model import ANYTHING, Becomes, Count, Date, Ending, Event, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -21,6 +21,10 @@ _OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
 # At an event about the product it has just been seen, so its price is known without that.
 _KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
 FOR_GOOD: Final = 400 * DAY
+# Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
+FOR_EVER: Final = 36500 * DAY
+# With these, dates may come that a rule waits for.
+TELLING_TRAITS: Final = ("identify", "profile")
 
 
 class TallyPlan(NamedTuple):
@@ -43,6 +47,7 @@ class Compiled:
     __slots__ = (
         "conditional",
         "count",
+        "date",
         "endings",
         "name",
         "own_tally",
@@ -60,6 +65,7 @@ class Compiled:
         self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
         self.count = rule.trigger if isinstance(rule.trigger, Count) else None
         self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
+        self.date = rule.trigger if isinstance(rule.trigger, Date) else None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
@@ -69,6 +75,8 @@ class Compiled:
         if self.sequence is not None:
             before = {*self.sequence.first, *self.sequence.without}
             return tallies.key(before, self.rule.subject, subjects.TYPE, self.name)
+        if self.date is not None and self.date.interval:
+            return tallies.key(self.date.interval, self.rule.subject, subjects.ORDER)
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
@@ -86,7 +94,7 @@ class Touch(NamedTuple):
 class Plan:
     """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
 
-    __slots__ = ("acts", "counts", "endings", "events", "sequences", "tallies", "touches")
+    __slots__ = ("acts", "counts", "dates", "endings", "events", "sequences", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -95,6 +103,7 @@ class Plan:
         self.counts: list[Compiled] = []
         self.events: list[Compiled] = []
         self.sequences: list[Compiled] = []
+        self.dates: list[Compiled] = []
         self.acts = False
 
 
@@ -130,7 +139,9 @@ class Matcher:
                 plan.events.append(compiled)
             elif isinstance(trigger, Succession) and name in trigger.then:
                 plan.sequences.append(compiled)
-            plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences)
+            elif isinstance(trigger, Date) and name in (trigger.interval or TELLING_TRAITS):
+                plan.dates.append(compiled)
+            plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences or plan.dates)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
         wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
@@ -195,6 +206,8 @@ def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | 
         sequence = compiled.sequence
         types = tuple({*sequence.first, *sequence.without})
         found.append((compiled.tally, types, rule.subject, subjects.TYPE, sequence.within))
+    if compiled.date is not None and compiled.date.interval:
+        found.append((compiled.tally, compiled.date.interval, rule.subject, subjects.ORDER, FOR_EVER))
     for condition in _conditions(rule):
         for window in condition.windows:
             name = tallies.key(window.types, rule.subject, window.number)

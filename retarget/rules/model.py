@@ -61,6 +61,19 @@ class Succession(msgspec.Struct, frozen=True, kw_only=True):
     without: tuple[str, ...] = ()
 
 
+class Date(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
+
+    `interval` types are expected again after the median of at least two intervals between them, else after
+    what `otherwise` says for the product's category.
+    """
+
+    trait: str | None = None
+    interval: tuple[str, ...] = ()
+    otherwise: Mapping[str, int] = {}
+    shift: int = 0
+
+
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
     """Decided when the first state whose condition holds is a new one; `states` in order of precedence."""
 
@@ -110,7 +123,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Succession | Becomes
+    trigger: Count | Quiet | Event | Succession | Date | Becomes
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0

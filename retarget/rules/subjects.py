@@ -64,6 +64,8 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | 
     if distinct in NUMBERS:
         number = getattr(event, NUMBERS[distinct])
         return [(subject, number) for subject in OF[kind](event)] if number else []
+    if distinct == ORDER:
+        return [(subject, event.order_id or event.id or "") for subject in OF[kind](event)]
     if distinct == TYPE:
         return [(subject, event.type) for subject in OF[kind](event)]
     found: list[tuple[str, str | float]] = []
@@ -78,6 +80,8 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | 
 
 # The mark of what keeps the types of its events beside them.
 TYPE: Final = "type"
+# The mark of what keeps the orders, or else the ids, of its events beside them.
+ORDER: Final = "order"
 # What sums can be asked of, and the field of the event.
 NUMBERS: Final[Mapping[str, str]] = {"value": "value", "dwell": "dwell_ms"}
 # What these are about stands in their events alone.

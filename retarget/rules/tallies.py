@@ -89,6 +89,15 @@ def followed(tally: Tally, sequence: Succession, at: int) -> str | None:
     return event_id if kind in sequence.first and time > at - sequence.within else None
 
 
+def beginnings(journey: Journey, name: str, subject: str) -> list[int]:
+    """When each of the distinct values was first there, in order."""
+    tally = _of(journey, name, subject) or []
+    first: dict[str, int] = {}
+    for value, time in zip(tally[::3], tally[2::3], strict=True):
+        first.setdefault(value, time)
+    return list(first.values())
+
+
 def valued(count: Count) -> str | None:
     """The values that are kept beside what is counted; the day stands in the time."""
     return None if count.distinct == "day" else count.distinct

@@ -24,7 +24,20 @@ PEOPLE = ("u1", "u2", "u3", "u4", "a1", "a2")
 LONGEST_SPAN = 380 * DAY
 """Journeys untouched for 400 d may be dropped, which the oracle does not do."""
 
-SHORT_GAPS = (0, 0, 0, 0, SECOND, 10 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, 30 * MINUTE, HOUR)
+SHORT_GAPS = (
+    0,
+    0,
+    0,
+    0,
+    SECOND,
+    10 * MINUTE,
+    10 * MINUTE,
+    20 * MINUTE,
+    30 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    8 * HOUR,
+)
 LONG_GAPS = (12 * HOUR, DAY, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY)
 
 TYPES = (
@@ -48,11 +61,12 @@ TYPES = (
     "custom",
     "email_open",
     "push_received",
-    "profile",
+    *("profile",) * 2,
     "consent",
     "heartbeat",
 )
 SENTIMENTS = ("positive", "negative", "neutral", " Positive", "NEGATIVE", 0.5, -1, 0, "-0.5", "so so", None)
+DAYS = ("2024-03-05", "2024-03-20T12:00:00", "2024-05-01", "2024-09-01", "soon", "2024-03-02T20:00:00")
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 
@@ -148,6 +162,7 @@ def add_words(source: Source, event: Event, person: str) -> None:
     if kind == "profile":
         event["traits"] = {"email": f"{person}@example.org"}
         if source.chance(50):
+            event["traits"]["day"] = source.choose(DAYS)
             event["traits"]["address"] = source.choose(("Unter den Linden 1", "", {"city": "Berlin"}))
     if kind in ("chat", "social", "review"):
         event["sentiment"] = source.choose(SENTIMENTS)
@@ -181,7 +196,7 @@ def make_history(
     No event stands behind one that is more than `displaced_ms` later in time.
     """
     time = START + source.choose((0, 5 * MINUTE, 20 * HOUR))
-    last_long_gap = START + LONGEST_SPAN - max(LONG_GAPS) - number * 20 * MINUTE
+    last_long_gap = START + LONGEST_SPAN - max(LONG_GAPS) - number * HOUR
     percent = min(20, 1 + 2_500 // max(number, 1)) if long_gaps else 0
     history: list[Event] = []
     for place in range(number):

@@ -97,6 +97,7 @@ RULES = {
             channels=("email", "sms", "push"),
             wait=4 * HOUR,
         ),
+        Rule(name="refill", priority=57, kind="product", again=0, channels=("email", "push")),
         Rule(name="price_hesitation", priority=58, kind="product", again=30 * DAY, channels=("email",)),
         Rule(name="social_thanks", priority=44, kind="person", again=30 * DAY, channels=("email",)),
         Rule(
@@ -164,6 +165,7 @@ TRIED = {
     rule.name: rule
     for rule in (
         Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )
 }

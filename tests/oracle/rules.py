@@ -72,11 +72,43 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
     if rule == "abandoned_cart":
         own = cart_of(event) == subject
         return kind == "purchase" or (own and (kind == "checkout" or effect.emptied_cart))
+    if rule == "refill":
+        return kind == "purchase" and subject in products_of(event)
     if rule == "wishlist_reminder":
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
     return kind in ENDED_BY_ANY.get(rule, ())
+
+
+def dates_of(rule: str, person: Person, event: Event) -> dict[str, int | None]:
+    """The subjects of a rule by date about which the event tells, and the dates, None when there is none."""
+    if rule == "refill" and event["type"] == "purchase":
+        return {product: refill_of(person, product) for product in products_of(event)}
+    if rule == "before_the_day" and "day" in (event.get("traits") or {}):
+        try:
+            day = datetime.fromisoformat(str(event["traits"]["day"])).replace(tzinfo=UTC)
+        except ValueError:
+            return {person.id: None}
+        return {person.id: int(day.timestamp() * 1000) - DAY}
+    return {}
+
+
+def refill_of(person: Person, product: str) -> int | None:
+    """The last order of a product and the median of the intervals between its orders; None under two."""
+    orders: dict[str, int] = {}
+    for event in person.events:
+        if event["type"] == "purchase" and product in products_of(event):
+            order = order_of(event)
+            orders[order] = min(event["time"], orders.get(order, event["time"]))
+    times = sorted(orders.values())
+    intervals = sorted(times[n + 1] - times[n] for n in range(len(times) - 1))
+    if len(intervals) < 2:
+        return None
+    middle = len(intervals) // 2
+    if len(intervals) % 2:
+        return times[-1] + intervals[middle]
+    return times[-1] + (intervals[middle - 1] + intervals[middle]) // 2
 
 
 def completed_subjects(rule: str, person: Person, event: Event, readings: Readings) -> list[str]:
