@@ -10,10 +10,10 @@ import msgspec
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, STEP
 from retarget.rules.records import Key, Record, Short
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, TYPE
+from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
 _INTRODUCTION: Final = """\
@@ -46,6 +46,8 @@ one product or one order there is one at a time.
 | `count` | at each event by which enough of them, or of distinct values, lie in the window |
 | `quiet` | when nothing touched the episode for so long; with `touches: []` so long after it opened |
 | `event` | at each such event |
+| `sequence` | at each event that follows another in time, with nothing forbidden between |
+| `date` | at, before or after a date that a trait tells, or at which something is expected again |
 | `becomes` | when the first state whose condition holds is another one than before |
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
@@ -72,9 +74,12 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("rule", "A rule", RULE),
     ("count", "`count`", COUNT),
     ("quiet", "`quiet`", QUIET),
+    ("sequence", "`sequence`", SEQUENCE),
+    ("date", "`date`", DATE),
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
     ("audience", "`audience`", AUDIENCE),
+    ("pauses", "`pauses`", PAUSE),
 )
 
 

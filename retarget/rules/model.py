@@ -9,7 +9,7 @@ import msgspec
 
 from retarget.rules.conditions import Condition
 
-SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order"]
+SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
 
@@ -20,12 +20,15 @@ ANYTHING: Final = "anything"
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms."""
+    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
+
+    Days are those of UTC.
+    """
 
     of: tuple[str, ...]
     at_least: int
     within: int
-    distinct: Literal["product", "category"] | None = None
+    distinct: Literal["product", "category", "day"] | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +47,31 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Decided at every event of one of the types `of`."""
 
     of: tuple[str, ...]
+
+
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided at each event of `then` that follows one of `first` within `within` ms.
+
+    None of `without` may come between.
+    """
+
+    first: tuple[str, ...]
+    then: tuple[str, ...]
+    within: int
+    without: tuple[str, ...] = ()
+
+
+class Date(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
+
+    `interval` types are expected again after the median of at least two intervals between them, else after
+    what `otherwise` says for the product's category.
+    """
+
+    trait: str | None = None
+    interval: tuple[str, ...] = ()
+    otherwise: Mapping[str, int] = {}
+    shift: int = 0
 
 
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,6 +109,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing of `purpose` reaches the person for `lasts` ms from the decision of step 1 on."""
+
+    purpose: Purpose = "marketing"
+    lasts: int
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule as its author wrote it. Durations are ms; `again` is ms, 0 (every time) or NEVER."""
 
@@ -88,7 +123,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Becomes
+    trigger: Count | Quiet | Event | Succession | Date | Becomes
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0
@@ -99,3 +134,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
     hold_out: float = 0.0
     why: str = ""
+    pauses: Pause | None = None

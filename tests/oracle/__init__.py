@@ -5,7 +5,7 @@ It shares nothing with the engine; READING.md lists how it reads the contract wh
 
 from .engine import Lane
 from .journeys import Journeys
-from .model import RULES, Decision, Event
+from .model import RULES, TRIED, Decision, Event
 from .readings import Readings
 
 __all__ = ["Decision", "Readings", "decide"]
@@ -25,7 +25,7 @@ def decide(
     Gives the final decisions in the order in which they are made, recalls and removals included.
     """
     journeys = Journeys(
-        [rule for rule in RULES.values() if rules is None or rule.name in rules],
+        list(RULES.values()) if rules is None else [(RULES | TRIED)[name] for name in sorted(rules)],
         assume_consent=assume_consent,
         quiet_hours=quiet_hours,
         readings=readings or Readings(),

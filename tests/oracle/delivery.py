@@ -31,6 +31,8 @@ class Delivery:
             self.stop(step, "again")
             return False
         person.passed_again[step.rule.name, step.subject] = now
+        if step.rule.name == "service_care":
+            person.no_marketing_until = max(person.no_marketing_until, now + 7 * DAY)
         return True
 
     def stop(self, step: Step, reason: str) -> None:
@@ -41,7 +43,7 @@ class Delivery:
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
-        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
+        channel, reason = gates.choose_channel(step.rule, person, now, assume=self.assume)
         if not reason and gates.is_stale(step.due, now):
             reason = "stale"
         until = gates.quiet_until(person, now) if self.quiet_hours and not reason else None
@@ -55,7 +57,7 @@ class Delivery:
     def release(self, deferred: Deferred, person: Person, now: int, *, closed: bool) -> None:
         """Judge a deferred message anew, `again` apart."""
         step = deferred.held_step
-        channel, reason = gates.choose_channel(step.rule.channels, person, assume=self.assume)
+        channel, reason = gates.choose_channel(step.rule, person, now, assume=self.assume)
         if closed:
             reason = "closed"
         elif not reason and gates.is_stale(deferred.release, now):
@@ -64,7 +66,7 @@ class Delivery:
 
     def send(self, step: Step, person: Person, now: int, channel: str, reason: str) -> None:
         """Judge the caps, and record the message."""
-        if not reason and gates.is_capped(person, channel, now):
+        if not reason and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"
         if not reason:
             person.sends.append(Send(step, channel, now))
@@ -72,7 +74,7 @@ class Delivery:
 
     def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
         """Judge an addition to an audience: no quiet hours, no caps."""
-        _, reason = gates.choose_channel(("ads",), person, assume=self.assume)
+        _, reason = gates.choose_channel(step.rule, person, now, ("ads",), assume=self.assume)
         if not reason and gates.is_stale(step.due, now):
             reason = "stale"
         if not reason:

@@ -40,20 +40,27 @@ def speaks_of(consent: dict[str, Any], channel: str) -> bool:
 
 def is_reachable(person: Person, channel: str) -> bool:
     """Whether an address or token is known, or the channel service can look one up."""
-    if channel in ("onsite", "chat") or person.known:
+    if channel in ("onsite", "chat", "service") or person.known:
         return True
     needed: dict[str, list[str]] = {
         "email": ["email"],
         "push": ["push_tokens"],
-        "direct_mail": ["address"],
+        "sms": ["phone"],
+        "direct_mail": ["address", "postal_address"],
         "ads": ["email", "push_tokens", "phone"],
     }
     return any(person.traits.get(name) for name in needed[channel])
 
 
-def choose_channel(channels: tuple[str, ...], person: Person, *, assume: bool) -> tuple[str, str]:
+def choose_channel(
+    rule: Rule, person: Person, now: int, channels: tuple[str, ...] = (), *, assume: bool
+) -> tuple[str, str]:
     """The first allowed and reachable channel and '', or the first channel and the reason."""
-    allowed = [channel for channel in channels if has_consent(person, channel, assume=assume)]
+    channels = channels or rule.channels
+    marketing = rule.purpose == "marketing"
+    if marketing and now < person.no_marketing_until:
+        return channels[0], "paused"
+    allowed = [name for name in channels if not marketing or has_consent(person, name, assume=assume)]
     if not allowed:
         return channels[0], "no_consent"
     reachable = [channel for channel in allowed if is_reachable(person, channel)]
@@ -67,11 +74,14 @@ def is_stale(due: int, now: int) -> bool:
     return now - due > MAX_DELAY
 
 
-def is_capped(person: Person, channel: str, now: int) -> bool:
-    """Whether the person's sends have reached a cap at `now`."""
+def is_capped(rule: Rule, person: Person, channel: str, now: int) -> bool:
+    """Whether the person's marketing sends have reached a cap at `now`, if the rule is marketing."""
+    if rule.purpose != "marketing":
+        return False
+    marketing = [send for send in person.sends if send.step.rule.purpose == "marketing"]
 
     def count(window: int, wanted: Callable[[str], bool]) -> int:
-        return len([s for s in person.sends if wanted(s.channel) and now - window < s.time <= now])
+        return len([s for s in marketing if wanted(s.channel) and now - window < s.time <= now])
 
     if count(DAY, lambda name: name != "ads") >= 3 or count(7 * DAY, lambda name: name != "ads") >= 8:
         return True

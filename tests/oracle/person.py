@@ -42,6 +42,7 @@ class Person:
     sends: list[Send] = field(default_factory=list)
     passed_again: dict[tuple[str, str], int] = field(default_factory=dict)
     stage: str = ""
+    no_marketing_until: int = 0
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""
