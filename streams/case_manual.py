@@ -43,6 +43,7 @@ cases:
 - **All that the rule does must be expected**: each message, recall and audience, and all that a gate stopped.
   What an expectation does not name, such as the step or the products, may be anything.
 - The clock runs on until the rule waits for nothing more, or stops at `until`; `waits` is what is left then.
+  What waits for a date more than a year ahead needs `until`.
 - Each case has one person, who has a user id and agreed to everything, unless it says `known: false` or
   `consent: denied`.
 - Only this rule runs, and those that `with` names; what they send counts towards the caps.

@@ -32,6 +32,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "replay": "the engine over files, without broker and store",
     "backtest": "what rules would have sent, and what other rules would have sent instead",
     "check": "look for mistakes in rules and settings, and run the rules' test cases",
+    "rules": "publish rules to all workers, or list what was published",
+    "diff": "what a change of rules means, in words",
     "run": "a worker: touchpoints in, messages out",
     "topics": "create the topics, or check them",
     "settings": "every setting, its value and where it came from",

@@ -78,6 +78,7 @@ def summary(journey: Journey) -> list[str]:
         f"{_many(len(journey.products), 'product')}, {_many(journey.order_count, 'order')}, stage {stage}",
         f"last seen {_time(journey.last)}",
         *carts,
+        *(f"no {purpose} until {format_time(until)}" for purpose, until in journey.pauses.items()),
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
     ]

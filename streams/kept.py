@@ -28,6 +28,7 @@ class _Line(msgspec.Struct):
     journey: bytes  # in JSON base64
 
 
+_BESIDE: Final = ".journeys"
 _encoder: Final = msgspec.json.Encoder()
 _decoder: Final = msgspec.json.Decoder(_Line)
 
@@ -36,7 +37,13 @@ def beside(decisions: str | None) -> str | None:
     """Where a replay keeps journeys that writes its decisions to this file; None beside a pipe or device."""
     if not decisions or decisions == "-" or (Path(decisions).exists() and not Path(decisions).is_file()):
         return None
-    return f"{decisions}.journeys"
+    return f"{decisions}{_BESIDE}"
+
+
+def newest(folder: Path) -> str | None:
+    """The file of decisions that a replay has written into this folder last, with journeys beside it."""
+    written = [path for path in folder.glob(f"*{_BESIDE}") if path.with_suffix("").is_file()]
+    return str(max(written, key=lambda path: path.stat().st_mtime).with_suffix("")) if written else None
 
 
 def kept_lines(store: MemoryStore, lane: int) -> Iterator[bytes]:

@@ -121,6 +121,9 @@ class DecisionMetrics:
             "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", _LATE_SECONDS
         )
         self.paused = make.gauge("retarget_paused_switches", "Kill switches in force.")
+        self.rules_refused = make.gauge(
+            "retarget_rules_refused", "1 while rules are published that this worker cannot take up."
+        )
 
 
 class BatchMetrics:

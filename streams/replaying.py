@@ -11,6 +11,7 @@ from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle
+from streams.lanes.bundles import OneBundle
 from streams.lanes.limits import Limits
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
@@ -148,7 +149,7 @@ async def work_through(
     runner = LaneRunner(
         LANE,
         (TOPIC,),
-        bundle,
+        OneBundle(bundle),
         store=store or MemoryStore(),
         log=ReplayLog(sink),
         feed=feed,

@@ -10,10 +10,10 @@ import msgspec
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP, VARIANT
+from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, STEP, VARIANT
 from retarget.rules.records import Key, Record, Short
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, TYPE
+from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
 _INTRODUCTION: Final = """\
@@ -46,6 +46,8 @@ one product or one order there is one at a time.
 | `count` | at each event by which enough of them, or of distinct values, lie in the window |
 | `quiet` | when nothing touched the episode for so long; with `touches: []` so long after it opened |
 | `event` | at each such event |
+| `sequence` | at each event that follows another in time, with nothing forbidden between |
+| `date` | at, before or after a date that a trait tells, or at which something is expected again |
 | `becomes` | when the first state whose condition holds is another one than before |
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
@@ -63,8 +65,8 @@ text is parsed, checked for names and types, and turned into comparisons when th
 
 - Compare with `== != < <= > >=` and `in`, `not in` a list such as `["a", "b"]`; join with `and`, `or`, `not`.
 - Calculate with `+ - * /`; durations are written {durations}.
-- `exists(name)` asks whether a value is known. A comparison with an unknown value does not hold, not even
-  `!=`; a calculation with one is unknown.
+- `exists(name)` asks whether a value is known, and `exists(trait("vip"))` whether a trait is. A comparison
+  with an unknown value does not hold, not even `!=`; a calculation with one is unknown.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
 """
 
@@ -72,10 +74,13 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("rule", "A rule", RULE),
     ("count", "`count`", COUNT),
     ("quiet", "`quiet`", QUIET),
+    ("sequence", "`sequence`", SEQUENCE),
+    ("date", "`date`", DATE),
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
     ("audience", "`audience`", AUDIENCE),
     ("variants", "`variants`: a variant", VARIANT),
+    ("pauses", "`pauses`", PAUSE),
 )
 
 

@@ -103,6 +103,16 @@ class Rules:
     """Where the rules are."""
 
     dir: str = setting("", "Folder with the rules' YAML files; empty: the rules that ship.")
+    source: Literal["folder", "topic"] = setting(
+        "folder",
+        "Which rules a worker decides by: those of the folder when it starts, or those that were published.",
+        because="`retarget rules publish` changes the rules of all workers at once, without a restart",
+    )
+    unknown: Literal["refuse", "newest"] = setting(
+        "refuse",
+        "What a claim does with batches whose bundle is lost: stand still, or repeat them by the newest.",
+        because="other rules may come to other messages than those that went out",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -238,7 +248,9 @@ class Batch:
     wait: Duration = setting(30, "A batch is cut after this when little comes in.")
     waits: Count = setting(1_000, "A jump of the clock is worked off in portions of this many waits.")
     cached_persons: Count = setting(
-        50_000, "Journeys a lane keeps in memory.", because="a journey takes about a kilobyte in Python"
+        10_000,
+        "Journeys a lane keeps in memory.",
+        because="in Python one takes 5 to 30 KB, by what its person does",
     )
 
 

@@ -12,14 +12,18 @@ CATALOGUE: Final = "catalogue"
 DECISIONS: Final = "retarget.decisions"
 DEAD: Final = "retarget.dead"
 JOURNAL: Final = "retarget.internal.journal"
+RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
 MERGE: Final = "retarget.internal.merge"
 FORWARD: Final = "retarget.internal.forward"  # records under a wrong key, on their way to the right lane
 
-Keep = Literal["broker", "forever"]
+Keep = Literal["broker", "forever", "latest"]
 
 
 class TopicSpec(NamedTuple):
-    """One topic as it must be. `exact`: another number of partitions than `partitions` is an error."""
+    """One topic as it must be. `exact`: another number of partitions than `partitions` is an error.
+
+    `keep`: as the broker does by default, every record forever, or for ever the latest of each key.
+    """
 
     name: str
     partitions: int
@@ -56,6 +60,7 @@ def topic_specs(
     return (
         *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
         *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, MERGE, FORWARD)),
+        TopicSpec(RULES, 1, exact=False, keep="latest"),
         TopicSpec(catalogue, partitions, exact=False, keep="forever"),
         *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),
     )

@@ -15,7 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
-from streams.lanes.bundle import Bundle
+from streams.lanes.bundles import Bundles
 from streams.lanes.feed import ShellFeed
 from streams.lanes.limits import limits_of
 from streams.lanes.observer import Cause
@@ -58,14 +58,14 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        bundle: Bundle,
+        bundles: Bundles,
         store: Store,
         address: KafkaAddress,
         *,
         alone: bool = False,
     ) -> None:
         """`alone`: take every partition at once, without a group; only for a single worker."""
-        self._settings, self._bundle, self._store, self._address = settings, bundle, store, address
+        self._settings, self._bundles, self._store, self._address = settings, bundles, store, address
         self._topics: Sequence[str] = settings.kafka.input_topics
         self._reader = Reader(address)
         self.registry = CollectorRegistry()
@@ -131,6 +131,7 @@ class Worker:
         await self._stack.enter_async_context(self.web)
         await self._read_switches()
         self._background(self._mind_switches())
+        self._background(self._bundles.watch())
         self._background(self._watchdog.watch())
 
     async def wait(self) -> None:
@@ -166,7 +167,7 @@ class Worker:
         runner = LaneRunner(
             number,
             self._topics,
-            self._bundle,
+            self._bundles,
             store=self._store,
             log=kafka_log,
             feed=feed,
@@ -241,6 +242,7 @@ class Worker:
         while True:
             await asyncio.sleep(_SWITCHES_EVERY)
             await self._read_switches()
+            self._metrics.decision.rules_refused.set(bool(self._bundles.refused()))
 
     def _look(self) -> None:
         """Tell what no lane tells: how far behind one is that stands still, whether the broker answers."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
 
 from retarget.decode import MAX_BYTES, decode_canonical
@@ -52,4 +53,4 @@ def decoder_for(name: str, max_bytes: int = MAX_BYTES) -> RecordDecoder:
         dialect_named(name)
         raise BadInput([f"dialect {name!r} is for files; topics carry one of {', '.join(_DECODERS)}"])
     decode = _DECODERS[name]
-    return decode if max_bytes == MAX_BYTES else lambda value: decode(value, max_bytes)
+    return decode if max_bytes == MAX_BYTES else partial(decode, max_bytes=max_bytes)

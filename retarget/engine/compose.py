@@ -97,7 +97,7 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
         return sorted(journey.carts.get(subject, ()))
     if kind == "category":
         return _latest(journey, subject)
-    return _latest(journey, None) if kind == "person" else candidate.products
+    return _latest(journey, None) if kind in ("person", "session") else candidate.products
 
 
 def _latest(journey: Journey, category: str | None) -> list[str]:

@@ -11,7 +11,7 @@ from retarget.engine.moment import Moment
 from retarget.journeys.model import Deferred, Journey
 from retarget.messages import Decision, at_or_none
 from retarget.rules.matcher import Compiled
-from retarget.rules.model import NEVER
+from retarget.rules.model import NEVER, Rule
 from retarget.rules.scene import Scene
 from retarget.times import format_time
 
@@ -47,10 +47,19 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
     for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
         _settle(journey, candidate, moment)
-    if occasion.number == 1 and not closed and barred is None and rule.again:
-        journey.marks.setdefault(rule.name, {})[occasion.subject] = at
+    if occasion.number == 1 and not closed and barred is None:
+        _note_passed(journey, rule, occasion.subject, at)
     behind = moment.now - occasion.due
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
+
+
+def _note_passed(journey: Journey, rule: Rule, subject: str, at: int) -> None:
+    """What a decision that `again` let pass leaves behind, whatever becomes of its message."""
+    if rule.again:
+        journey.marks.setdefault(rule.name, {})[subject] = at
+    if rule.pauses is not None:
+        until = max(journey.pauses.get(rule.pauses.purpose, 0), at + rule.pauses.lasts)
+        journey.pauses[rule.pauses.purpose] = until
 
 
 def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -> int | None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import deciding, endings, episodes, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -19,7 +20,6 @@ from retarget.touchpoints import Touchpoint
 
 # How often a journey is freed from what nothing can reach any more.
 TIDY_EVERY: Final = 2 * DAY
-PRODUCTS_KEPT: Final = 500
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
 _PROFILES: Final = frozenset({"identify", "profile"})
@@ -86,7 +86,7 @@ class Engine:
         ripe = False
         for name, subjects_of, kind, distinct, keep, least in plan.tallies:
             if distinct is not None:
-                ripe = True
+                ripe = ripe or least <= tallies.KEPT
                 for subject, value in subjects.pairs(event, kind, distinct):
                     tallies.add(journey, name, subject, event, value, keep)
             else:
@@ -100,7 +100,9 @@ class Engine:
     ) -> None:
         for touch in plan.touches:
             episodes.touch(journey, event, touch, self._scene, moment)
-        if ripe or plan.events:
+        for compiled in plan.dates:
+            dates.note(journey, event, compiled, moment)
+        if ripe or plan.events or plan.sequences:
             for compiled, occasion in self._completed(journey, event, plan):
                 self._scene.about(compiled.rule.subject, occasion.subject)
                 episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
@@ -120,12 +122,26 @@ class Engine:
                 if counted and self._met(compiled, subject):
                     evidence = counted[-episodes.EVIDENCE_KEPT :]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))
+        for compiled in plan.sequences:
+            found += self._followed(journey, compiled, event)
         for compiled in plan.events:
             met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
             found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
         if len(found) > 1:
             found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
         return found
+
+    def _followed(
+        self, journey: Journey, compiled: Compiled, event: Touchpoint
+    ) -> Iterator[tuple[Compiled, Occasion]]:
+        """The subjects whose sequence this event completes."""
+        assert compiled.sequence is not None  # only such rules are indexed under sequences
+        by_subject = journey.tallies.get(compiled.tally) or {}
+        for subject in compiled.subjects_of(event):
+            tally = by_subject.get(subject)
+            first = tallies.followed(tally, compiled.sequence, event.time) if tally else None
+            if first is not None and self._met(compiled, subject):
+                yield compiled, _occasion(compiled, subject, event, [first, event.id or ""])
 
     def _met(self, compiled: Compiled, subject: str) -> bool:
         condition = compiled.rule.condition
@@ -239,13 +255,14 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    if journey.pauses:
+        journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
     for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
         del journey.products[name]
-    if len(journey.products) > PRODUCTS_KEPT:
-        _drop_products(journey, moment)
+    bounds.keep_within(journey, matcher, at, moment)
 
 
 def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
@@ -259,10 +276,3 @@ def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
 
 def _only_seen(product: Product) -> bool:
     return not (product.carted or product.wished or product.bought)
-
-
-def _drop_products(journey: Journey, moment: Moment) -> None:
-    free = [(p.seen, name) for name, p in journey.products.items() if not p.carted]
-    for _, name in sorted(free)[: len(journey.products) - PRODUCTS_KEPT]:
-        del journey.products[name]
-        moment.counts["dropped", "product"] += 1

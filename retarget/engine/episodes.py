@@ -54,13 +54,18 @@ def _touch_open(episode: Episode, event: Touchpoint, compiled: Compiled, *, rest
         return
     episode.trace = event.trace or episode.trace
     episode.products = carried(compiled.rule.subject, event) or episode.products
-    episode.evidence.append(event.id or "")
-    if len(episode.evidence) > EVIDENCE_KEPT:
-        del episode.evidence[1]
+    remember(episode, event)
     if event.time > episode.touched:
         episode.touched = event.time
         if episode.step == 1 and compiled.quiet is not None:
             episode.due = event.time + compiled.quiet.after
+
+
+def remember(episode: Episode, event: Touchpoint) -> None:
+    """Count the event among the evidence: the opening one and the latest."""
+    episode.evidence.append(event.id or "")
+    if len(episode.evidence) > EVIDENCE_KEPT:
+        del episode.evidence[1]
 
 
 def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> None:

@@ -10,6 +10,7 @@ from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey
 from retarget.messages import GateRecord, Outcome
+from retarget.times import format_time
 
 # Nobody is woken by these: a person sees them when they look, on the page in front of them even.
 SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail", "onsite"})
@@ -96,16 +97,22 @@ class Judgement:
         return arm
 
     def paused(self) -> bool:
-        """A kill switch is on for everything, for the rule, or for every channel of the step."""
+        """A kill switch is on for everything, the rule or every channel; or a rule spares the person."""
+        spared = self._spared()
         if not self.pauses:
-            self._note("paused", [], limit=[])
-            return False
-        switches = [name for name in (EVERYTHING, self.candidate.rule.name) if name in self.pauses]
+            self._note("paused", spared, limit=[])
+            return bool(spared)
+        switches = spared + [name for name in (EVERYTHING, self.candidate.rule.name) if name in self.pauses]
         self.channels = tuple(c for c in self.channels if c not in self.pauses)
         if not self.channels:
             switches += [c for c in self.candidate.channels if c in self.pauses]
         self._note("paused", switches, limit=[])
         return bool(switches)
+
+    def _spared(self) -> list[str]:
+        purpose = self.candidate.rule.purpose
+        until = self.journey.pauses.get(purpose, 0)
+        return [f"{purpose} for the person until {format_time(until)}"] if self.candidate.at < until else []
 
     def no_consent(self) -> bool:
         """No channel of the step may be used for this purpose."""

@@ -50,7 +50,7 @@ def take(journey: Journey, event: Touchpoint) -> bool:
             continue
         changed = True
         if item.quantity is None or item.quantity >= line.quantity:
-            _drop(journey, cart_id, item.product_id or "")
+            drop(journey, cart_id, item.product_id or "")
         else:
             line.quantity -= item.quantity
     return changed
@@ -60,7 +60,7 @@ def replace(journey: Journey, event: Touchpoint, time: int) -> bool:
     """Apply a `cart` snapshot; always a change, as the person touched the cart."""
     cart_id = event.cart_id or ""
     for product_id in list(journey.carts.get(cart_id, ())):
-        _drop(journey, cart_id, product_id)
+        drop(journey, cart_id, product_id)
     put(journey, event, time)
     return True
 
@@ -70,10 +70,11 @@ def settle(journey: Journey, event: Touchpoint) -> None:
     for item in event.items:
         for cart_id in list(journey.carts):
             if item.product_id and item.product_id in journey.carts[cart_id]:
-                _drop(journey, cart_id, item.product_id)
+                drop(journey, cart_id, item.product_id)
 
 
-def _drop(journey: Journey, cart_id: str, product_id: str) -> None:
+def drop(journey: Journey, cart_id: str, product_id: str) -> None:
+    """Take one line out of a cart that holds it."""
     lines = journey.carts[cart_id]
     del lines[product_id]
     if not lines:

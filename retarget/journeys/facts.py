@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, preferences
+from retarget.journeys import carts, preferences, repeats
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -47,6 +47,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
             product = products.get(product_id)
             if product is None:
                 product = products[product_id] = Product()
+                if len(products) > repeats.CROWDED:
+                    repeats.make_tidy(journey, time)
             if time >= product.seen:
                 _look(product, item, time)
             if kind == "view" and time > product.viewed:
@@ -143,8 +145,14 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
 
 def _consent(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
     said = event.consent or {}
-    word = Consent(said.get("state") == "granted", time, said.get("basis"), said.get("text_version"))
+    basis, version = _text(said.get("basis")), _text(said.get("text_version"))
+    word = Consent(said.get("state") == "granted", time, basis, version)
     _hear(journey, said.get("purpose") or EVERY, said.get("channel") or EVERY, word)
+
+
+def _text(given: object) -> str | None:
+    """A producer may write anything here; what is stored as another type could never be read again."""
+    return given if isinstance(given, str) else None if given is None else str(given)
 
 
 def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:

@@ -157,3 +157,4 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     alarm: int = 0  # due time of the one wait that the lane holds for this person
     tidied: int = 0  # last removal of what no window reaches any more
     ended: dict[str, int] = {}  # latest ending event of a type or subject: judges touches that come late
+    pauses: dict[str, int] = {}  # purpose -> until when a rule spares the person

@@ -11,8 +11,12 @@ from typing import Final
 from zlib import crc32
 
 from retarget.journeys.model import Journey
+from retarget.times import DAY
 
 REMEMBERED: Final = 128
+# With so many more ids within the window, or products, nobody is a person: it is time for the bounds.
+CROWDED: Final = 1_024
+_LONG_AGO: Final = 4 * DAY
 # A text that has so many characters is followed by another: what is copied to append stays small.
 _FULL: Final = 400
 _END: Final = "\x1f"
@@ -68,8 +72,15 @@ def _push_out(journey: Journey, horizon: int) -> None:
     journey.recent_marks = journey.recent_marks[1:]
     if int(time) > horizon:
         journey.earlier[oldest] = int(time)
+        if len(journey.earlier) > CROWDED:
+            make_tidy(journey, int(time))
     if journey.earlier:
         _forget_before(journey.earlier, horizon)
+
+
+def make_tidy(journey: Journey, time: int) -> None:
+    """Have the journey tidied at its next event."""
+    journey.tidied = min(journey.tidied, time - _LONG_AGO)
 
 
 def _forget_before(earlier: dict[str, int], horizon: int) -> None:

@@ -16,6 +16,7 @@ from retarget.engine.moment import Moment, Result
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
+from retarget.lane.fitting import fit
 from retarget.lane.hold import Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
 from retarget.lane.waits import Waits
@@ -70,6 +71,12 @@ class Lane:
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
+
+    def admit(self, journey: Journey) -> None:
+        """Take in a journey as it was stored, under whatever rules."""
+        if journey.episodes or journey.deferred:
+            fit(journey, self._engine.matcher.rules)
+        self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""

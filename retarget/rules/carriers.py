@@ -19,4 +19,5 @@ CANNOT_CARRY: Final[Mapping[str, frozenset[str]]] = {
     "cart": _ABOUT_PEOPLE | _BROWSING,
     "checkout": _ABOUT_PEOPLE | _BROWSING,
     "order": _ABOUT_PEOPLE | _BROWSING | _IN_CART,
+    "query": _ABOUT_PEOPLE | _IN_CART,
 }

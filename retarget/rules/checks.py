@@ -14,10 +14,28 @@ from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
-from retarget.times import format_duration
+from retarget.times import DAY, format_duration
 
-TRIGGERS: Final = ("count", "quiet", "event", "becomes")
+TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "becomes")
 _Values = Mapping[str, Any]
+# The keys of each trigger that name touchpoint types about the subject.
+_TYPES_IN: Final = (
+    ("count", ("of",)), ("quiet", ("opens", "touches")), ("sequence", ("first", "then", "without")),
+    ("date", ("interval",)),
+)  # fmt: skip
+
+
+def count(values: _Values, at: Place) -> None:
+    """A window touches only so many days."""
+    least, within = values.get("at_least"), values.get("within")
+    if values.get("distinct") != "day" or not isinstance(least, int) or not isinstance(within, int):
+        return
+    most = -(-within // DAY) + 1
+    if least > most:
+        at.child("at_least").problem(
+            f"found {least} days within {format_duration(within)}, which touches {most} at most; "
+            "known: a longer window"
+        )
 
 
 def quiet(values: _Values, at: Place) -> None:
@@ -28,6 +46,26 @@ def quiet(values: _Values, at: Place) -> None:
             at.child(key).problem(
                 f"found {ANYTHING} beside other types, which it includes; known: {ANYTHING} alone"
             )
+
+
+def sequence(values: _Values, at: Place) -> None:
+    """A type has one part in it."""
+    parts = ("first", "then", "without")
+    for index, part in enumerate(parts):
+        for earlier in parts[:index]:
+            for event in several(values, part):
+                if event in several(values, earlier):
+                    at.child(part).problem(
+                        f"found {event}, which stands under {earlier}; known: another type"
+                    )
+
+
+def date(values: _Values, at: Place) -> None:
+    """One side of the date, and an interval that others may stand in for."""
+    if "before" in values and "after" in values:
+        at.child("after").problem("found after beside before; known: one of them")
+    if "otherwise" in values and "interval" not in values:
+        at.child("otherwise").problem("found otherwise without interval; known: {interval: purchase}")
 
 
 def ending(values: _Values, at: Place) -> None:
@@ -79,6 +117,7 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _date_subject(values, at)
     _event_gone(values, at)
     _over_cap(values, at)
 
@@ -159,7 +198,8 @@ def _unless(values: _Values, at: Place) -> None:
     instant = [trigger for trigger in ("event", "becomes") if trigger in values]
     if "unless" in values and instant:
         at.child("unless").problem(
-            f"found unless in a rule by {instant[0]}, which leaves nothing open; known: count, quiet"
+            f"found unless in a rule by {instant[0]}, which leaves nothing open; "
+            "known: count, quiet, sequence, date"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -185,7 +225,7 @@ def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
             yield place, found["event"]
     for event in several(values, "event"):
         yield at.child("event"), event
-    for trigger, keys in (("count", ("of",)), ("quiet", ("opens", "touches"))):
+    for trigger, keys in _TYPES_IN:
         inner = getattr(values.get(trigger), "values", {})
         for key in keys:
             for event in several(inner, key):
@@ -202,10 +242,19 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         )
 
 
+def _date_subject(values: _Values, at: Place) -> None:
+    found, subject = getattr(values.get("date"), "values", {}), values.get("subject")
+    for key, subjects in (("trait", ("person",)), ("otherwise", ("product", "category"))):
+        if key in found and isinstance(subject, str) and subject not in subjects:
+            at.child("date").child(key).problem(
+                f"found {key} for the subject {subject}; known: {', '.join(subjects)}"
+            )
+
+
 def _event_gone(values: _Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
     steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
-    waited = [(at.child("if"), values.get("if")), *steps] if "quiet" in values else steps[1:]
+    waited = [(at.child("if"), values.get("if")), *steps] if {"quiet", "date"} & values.keys() else steps[1:]
     words = at.reading.vocabulary.names
     for place, condition in waited:
         for name in sorted(condition.names) if isinstance(condition, Condition) else ():

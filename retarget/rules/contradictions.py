@@ -25,6 +25,7 @@ def rule(values: _Values, at: Place) -> None:
     checks.rule(values, at)
     _worthless(values, at)
     _counts_its_ending(values, at)
+    _pauses_itself(values, at)
     _impossible(values, at)
     _sensitive(values, at)
 
@@ -49,6 +50,16 @@ def _counts_its_ending(values: _Values, at: Place) -> None:
                 f"found {found['event']}, which is counted, and would start the count afresh each time; "
                 "known: another type"
             )
+
+
+def _pauses_itself(values: _Values, at: Place) -> None:
+    """A rule that spares people its own purpose would stop its own steps, and itself the next time."""
+    paused = getattr(values.get("pauses"), "values", {}).get("purpose")
+    if isinstance(paused, str) and paused == values.get("purpose"):
+        at.child("pauses").child("purpose").problem(
+            f"found {paused}, the rule's own purpose; "
+            "known: another one, such as purpose: service for the rule"
+        )
 
 
 def _impossible(values: _Values, at: Place) -> None:

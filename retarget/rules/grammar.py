@@ -13,20 +13,23 @@ from retarget.rules.model import (
     Ceiling,
     Channel,
     Count,
+    Date,
     Ending,
     Event,
     OverCap,
+    Pause,
     Purpose,
     Quiet,
     Rule,
     Step,
     SubjectKind,
+    Succession,
     Variant,
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, QUIET, TYPE, TYPE_LIST
+from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -109,6 +112,32 @@ VARIANT: Final = Record(
 )
 
 
+def _pause(values: Values) -> Pause:
+    return Pause(purpose=values["purpose"], lasts=values["for"])
+
+
+PAUSE: Final = Record(
+    what="a pause",
+    build=_pause,
+    keys=(
+        Key(
+            name="purpose",
+            shape=OneOf("purpose", ("marketing", "service")),
+            default="marketing",
+            says="What the person is spared.",
+            example="marketing",
+        ),
+        Key(
+            name="for",
+            shape=Duration(),
+            required=True,
+            says="How long after the decision of step 1, whether its message left or not.",
+            example="7d",
+        ),
+    ),
+)
+
+
 def _step(values: Values) -> Step:
     return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
 
@@ -149,17 +178,18 @@ STEP: Final = Record(
 )
 
 
-def _trigger(values: Values) -> Count | Quiet | Event | Becomes:
+def _trigger(values: Values) -> Count | Quiet | Event | Succession | Date | Becomes:
     if "event" in values:
         return Event(of=values["event"])
     if "becomes" in values:
         return Becomes(states=values["becomes"])
-    trigger: Count | Quiet = values.get("count") or values["quiet"]
+    named = (values[key] for key in ("count", "sequence", "date", "quiet") if key in values)
+    trigger: Count | Quiet | Succession | Date = next(named)
     return trigger
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "over_cap", "ceiling", "hold_out", "why", "steps")  # fmt: skip
+                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -206,6 +236,18 @@ RULE: Final = Record(
             example={"after": "30m", "opens": ["add", "cart"]},
         ),
         Key(name="event", shape=TYPE_LIST, says="Decided at every such event.", example="purchase"),
+        Key(
+            name="sequence",
+            shape=SEQUENCE,
+            says="Decided when one event follows another.",
+            example={"first": "chat", "then": "add", "within": "2h", "without": "purchase"},
+        ),
+        Key(
+            name="date",
+            shape=DATE,
+            says="Decided at, before or after a date that is known or expected.",
+            example={"trait": "warranty_until", "before": "14d"},
+        ),
         Key(
             name="becomes",
             shape=Named(Expression(), _NAME, "state: condition"),
@@ -282,6 +324,12 @@ RULE: Final = Record(
             shape=_SENTENCE,
             says="Why the person gets this, in a sentence for them.",
             example="You left something in your cart.",
+        ),
+        Key(
+            name="pauses",
+            shape=PAUSE,
+            says="What the person is spared from then on, by all rules.",
+            example={"purpose": "marketing", "for": "7d"},
         ),
         Key(
             name="steps",

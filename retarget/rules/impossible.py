@@ -18,7 +18,7 @@ _Range: TypeAlias = tuple[float, bool, float, bool]
 
 _ALL: Final[_Range] = (float("-inf"), True, float("inf"), True)
 _COUNTED: Final = frozenset({"cart.size", "person.purchases", "session.events", "order.number"})
-_COUNTING: Final = frozenset({"count", "since_opened"})
+_COUNTING: Final = frozenset({"count", "since_opened", "days_with", "dwell"})
 _TURNED: Final = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 

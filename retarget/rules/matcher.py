@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-from retarget.journeys import stages
+from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
-from retarget.rules.model import ANYTHING, Becomes, Count, Ending, Event, Quiet, Rule
+from retarget.rules.model import ANYTHING, Becomes, Count, Date, Ending, Event, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -18,7 +18,13 @@ CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 
 # Conditions with these look at a product however long ago it was seen.
 _OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
+# At an event about the product it has just been seen, so its price is known without that.
+_KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
 FOR_GOOD: Final = 400 * DAY
+# Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
+FOR_EVER: Final = 36500 * DAY
+# With these, dates may come that a rule waits for.
+TELLING_TRAITS: Final = ("identify", "profile")
 
 
 class TallyPlan(NamedTuple):
@@ -41,11 +47,13 @@ class Compiled:
     __slots__ = (
         "conditional",
         "count",
+        "date",
         "endings",
         "name",
         "own_tally",
         "quiet",
         "rule",
+        "sequence",
         "subjects_of",
         "tally",
     )
@@ -56,16 +64,23 @@ class Compiled:
         self.subjects_of = subjects.OF[rule.subject]
         self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
         self.count = rule.trigger if isinstance(rule.trigger, Count) else None
+        self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
+        self.date = rule.trigger if isinstance(rule.trigger, Date) else None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
         self.tally = self._tally_name()
 
     def _tally_name(self) -> str:
+        if self.sequence is not None:
+            before = {*self.sequence.first, *self.sequence.without}
+            return tallies.key(before, self.rule.subject, subjects.TYPE, self.name)
+        if self.date is not None and self.date.interval:
+            return tallies.key(self.date.interval, self.rule.subject, subjects.ORDER)
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
-        return tallies.key(self.count.of, self.rule.subject, self.count.distinct, own)
+        return tallies.key(self.count.of, self.rule.subject, tallies.valued(self.count), own)
 
 
 class Touch(NamedTuple):
@@ -79,7 +94,7 @@ class Touch(NamedTuple):
 class Plan:
     """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
 
-    __slots__ = ("acts", "counts", "endings", "events", "tallies", "touches")
+    __slots__ = ("acts", "counts", "dates", "endings", "events", "sequences", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -87,6 +102,8 @@ class Plan:
         self.touches: list[Touch] = []
         self.counts: list[Compiled] = []
         self.events: list[Compiled] = []
+        self.sequences: list[Compiled] = []
+        self.dates: list[Compiled] = []
         self.acts = False
 
 
@@ -120,7 +137,11 @@ class Matcher:
                 plan.counts.append(compiled)
             elif isinstance(trigger, Event) and name in trigger.of:
                 plan.events.append(compiled)
-            plan.acts = bool(plan.endings or plan.touches or plan.events)
+            elif isinstance(trigger, Succession) and name in trigger.then:
+                plan.sequences.append(compiled)
+            elif isinstance(trigger, Date) and name in (trigger.interval or TELLING_TRAITS):
+                plan.dates.append(compiled)
+            plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences or plan.dates)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
         wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
@@ -159,13 +180,15 @@ def _product_reach(rule: Rule) -> int:
 
     What the person carted, wished for or bought is kept apart from this.
     """
-    if any(name in _OF_PRODUCTS_SEEN for condition in _conditions(rule) for name in condition.names):
-        return FOR_GOOD
     trigger, last = rule.trigger, rule.steps[-1].after
-    wait = (
-        trigger.after if isinstance(trigger, Quiet) else trigger.within if isinstance(trigger, Count) else 0
-    )
-    return max(wait + last, stages.REACH if _asks_stage(rule) else 0) + DAY
+    names = {name for condition in _conditions(rule) for name in condition.names}
+    instant = isinstance(trigger, (Count, Event, Succession)) and not last
+    if names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN):
+        return FOR_GOOD
+    wait = trigger.after if isinstance(trigger, Quiet) else 0
+    wait = trigger.within if isinstance(trigger, (Count, Succession)) else wait
+    looked = prices.REACH if prices.NAME in names else 0
+    return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
 def _asks_stage(rule: Rule) -> bool:
@@ -178,11 +201,17 @@ def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | 
     found: list[tuple[str, tuple[str, ...], str, str | None, int]] = []
     if compiled.count:
         count = compiled.count
-        found.append((compiled.tally, count.of, rule.subject, count.distinct, count.within))
+        found.append((compiled.tally, count.of, rule.subject, tallies.valued(count), count.within))
+    if compiled.sequence is not None:
+        sequence = compiled.sequence
+        types = tuple({*sequence.first, *sequence.without})
+        found.append((compiled.tally, types, rule.subject, subjects.TYPE, sequence.within))
+    if compiled.date is not None and compiled.date.interval:
+        found.append((compiled.tally, compiled.date.interval, rule.subject, subjects.ORDER, FOR_EVER))
     for condition in _conditions(rule):
         for window in condition.windows:
-            name = tallies.key(window.types, rule.subject)
-            found.append((name, tuple(window.types), rule.subject, None, window.within))
+            name = tallies.key(window.types, rule.subject, window.number)
+            found.append((name, tuple(window.types), rule.subject, window.number, window.within))
     if _asks_stage(rule):
         found.append((stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN))
     return found

@@ -9,7 +9,7 @@ import msgspec
 
 from retarget.rules.conditions import Condition
 
-SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order"]
+SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
 OverCap = Literal["drop", "defer", "next_channel"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
@@ -21,12 +21,15 @@ ANYTHING: Final = "anything"
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms."""
+    """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
+
+    Days are those of UTC.
+    """
 
     of: tuple[str, ...]
     at_least: int
     within: int
-    distinct: Literal["product", "category"] | None = None
+    distinct: Literal["product", "category", "day"] | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +48,31 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Decided at every event of one of the types `of`."""
 
     of: tuple[str, ...]
+
+
+class Succession(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided at each event of `then` that follows one of `first` within `within` ms.
+
+    None of `without` may come between.
+    """
+
+    first: tuple[str, ...]
+    then: tuple[str, ...]
+    within: int
+    without: tuple[str, ...] = ()
+
+
+class Date(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
+
+    `interval` types are expected again after the median of at least two intervals between them, else after
+    what `otherwise` says for the product's category.
+    """
+
+    trait: str | None = None
+    interval: tuple[str, ...] = ()
+    otherwise: Mapping[str, int] = {}
+    shift: int = 0
 
 
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +137,13 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
         return frozenset(self.channels).union(*(variant.channels for variant in self.variants.values()))
 
 
+class Pause(msgspec.Struct, frozen=True, kw_only=True):
+    """Nothing of `purpose` reaches the person for `lasts` ms from the decision of step 1 on."""
+
+    purpose: Purpose = "marketing"
+    lasts: int
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """One rule as its author wrote it. Durations are ms; `again` is ms, 0 (every time) or NEVER."""
 
@@ -116,7 +151,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Becomes
+    trigger: Count | Quiet | Event | Succession | Date | Becomes
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0
@@ -129,3 +164,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     ceiling: Ceiling | None = None
     hold_out: float = 0.0
     why: str = ""
+    pauses: Pause | None = None

@@ -48,9 +48,27 @@ def order(event: Touchpoint) -> list[str]:
     return [event.id or ""] if event.type == "purchase" else []
 
 
-def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
-    """The subject and the value of each item, where distinct products or categories are counted."""
-    found = []
+def session(event: Touchpoint) -> list[str]:
+    """Its visit, where the producer names one."""
+    return [event.session_id] if event.session_id else []
+
+
+def query(event: Touchpoint) -> list[str]:
+    """What was searched for, without the space around it; a text of nothing else is no query."""
+    text = event.query.strip() if event.query else ""
+    return [text] if text else []
+
+
+def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | float]]:
+    """Each subject with what is kept beside it: a distinct product or category, or a number to add up."""
+    if distinct in NUMBERS:
+        number = getattr(event, NUMBERS[distinct])
+        return [(subject, number) for subject in OF[kind](event)] if number else []
+    if distinct == ORDER:
+        return [(subject, event.order_id or event.id or "") for subject in OF[kind](event)]
+    if distinct == TYPE:
+        return [(subject, event.type) for subject in OF[kind](event)]
+    found: list[tuple[str, str | float]] = []
     whole = next(iter(OF[kind](event)), None)
     for item in event.items:
         value = item.category if distinct == "category" else item.product_id
@@ -60,6 +78,12 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str]]:
     return found
 
 
+# The mark of what keeps the types of its events beside them.
+TYPE: Final = "type"
+# The mark of what keeps the orders, or else the ids, of its events beside them.
+ORDER: Final = "order"
+# What sums can be asked of, and the field of the event.
+NUMBERS: Final[Mapping[str, str]] = {"value": "value", "dwell": "dwell_ms"}
 # What these are about stands in their events alone.
 CARRIED: Final = frozenset({"checkout", "order"})
 
@@ -76,6 +100,8 @@ OF: Final[Mapping[str, Callable[[Touchpoint], list[str]]]] = {
     "cart": cart,
     "checkout": checkout,
     "order": order,
+    "session": session,
+    "query": query,
 }
 OF_ITEM: Final[Mapping[str, Callable[[Item], str | None]]] = {
     "product": lambda item: item.product_id,

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from retarget.journeys.model import Journey, Tally
-from retarget.rules.model import Count
+from retarget.rules.model import Count, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -30,10 +30,11 @@ def width(name: str) -> int:
     return 3 if ":" in name else 2
 
 
-def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str, keep: int) -> int:
-    """Count one event of a subject; how many are kept of it now. `value` only where distinct ones count.
+def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str | float, keep: int) -> int:
+    """Count one event of a subject; how many are kept of it now.
 
-    What no window of `keep` ms reaches any more is forgotten.
+    `value` only where distinct ones count or sums are asked for. What no window of `keep` ms reaches any
+    more is forgotten.
     """
     by_subject = journey.tallies.get(name)
     if by_subject is None:
@@ -66,21 +67,77 @@ def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
 
 def reached(tally: Tally, count: Count, at: int) -> list[str]:
     """The ids of what a count rule counts at `at`, in time order; none when it is not enough."""
-    wide = 3 if count.distinct else 2
+    wide = 3 if valued(count) else 2
     start, end = _span(tally, wide, count.within, at)
     window = tally[start * wide : end * wide]
-    seen = len(set(window[::wide])) if count.distinct else end - start
+    if count.distinct == "day":
+        seen = _days(window[1::2])
+    else:
+        seen = len(set(window[::wide])) if count.distinct else end - start
     return window[wide - 2 :: wide] if seen >= count.at_least else []
+
+
+def followed(tally: Tally, sequence: Succession, at: int) -> str | None:
+    """The id of the first event that one at `at` follows; None without one, or when something came between.
+
+    The tally holds the types of `first` and `without`, so the last of them decides.
+    """
+    end = bisect_right(tally[2::3], at)
+    if not end:
+        return None
+    kind, event_id, time = tally[3 * end - 3 : 3 * end]
+    return event_id if kind in sequence.first and time > at - sequence.within else None
+
+
+def beginnings(journey: Journey, name: str, subject: str) -> list[int]:
+    """When each of the distinct values was first there, in order."""
+    tally = _of(journey, name, subject) or []
+    first: dict[str, int] = {}
+    for value, time in zip(tally[::3], tally[2::3], strict=True):
+        first.setdefault(value, time)
+    return list(first.values())
+
+
+def valued(count: Count) -> str | None:
+    """The values that are kept beside what is counted; the day stands in the time."""
+    return None if count.distinct == "day" else count.distinct
+
+
+def _days(times: Iterable[int]) -> int:
+    return len({time // DAY for time in times})
+
+
+def _of(journey: Journey, name: str, subject: str) -> Tally | None:
+    by_subject = journey.tallies.get(name)
+    return by_subject.get(subject) if by_subject else None
 
 
 def count(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
     """How many events lie in (at - within, at]."""
-    by_subject = journey.tallies.get(name)
-    tally = by_subject.get(subject) if by_subject else None
+    tally = _of(journey, name, subject)
     if not tally:
         return 0
     start, end = _span(tally, width(name), within, at)
     return end - start
+
+
+def days(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
+    """On how many different days of UTC the events in (at - within, at] lie."""
+    tally = _of(journey, name, subject)
+    if not tally:
+        return 0
+    wide = width(name)
+    start, end = _span(tally, wide, within, at)
+    return _days(tally[start * wide + wide - 1 : end * wide : wide])
+
+
+def total(journey: Journey, name: str, subject: str, within: int, at: int) -> float:
+    """The sum of the values of the events in (at - within, at]."""
+    tally = _of(journey, name, subject)
+    if not tally:
+        return 0
+    start, end = _span(tally, 3, within, at)
+    return sum(tally[start * 3 : end * 3 : 3])
 
 
 def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Final
 
 from retarget.rules import checks
-from retarget.rules.model import ANYTHING, Count, Quiet
+from retarget.rules.model import ANYTHING, Count, Date, Quiet, Succession
 from retarget.rules.records import Key, Record, Values
-from retarget.rules.shapes import Duration, Expression, Number, OneOf, Several
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
 from retarget.touchpoints import IMPERSONAL, TYPES
 
 # A count is kept as that many times at most, so that a person's state stays bounded.
@@ -20,6 +20,7 @@ TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
 COUNT: Final = Record(
     what="a count",
     build=lambda v: Count(**v),
+    check=checks.count,
     keys=(
         Key(
             name="of", shape=TYPE_LIST, required=True, says="The touchpoint types that count.", example="view"
@@ -34,8 +35,8 @@ COUNT: Final = Record(
         Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
         Key(
             name="distinct",
-            shape=OneOf("thing to tell apart", ("product", "category")),
-            says="Count different products or categories instead of events.",
+            shape=OneOf("thing to tell apart", ("product", "category", "day")),
+            says="Count different products, categories or days (UTC) instead of events.",
             example="product",
         ),
     ),
@@ -77,5 +78,62 @@ QUIET: Final = Record(
             says="Only events at which this holds open or touch.",
             example="cart.size > 0",
         ),
+    ),
+)
+SEQUENCE: Final = Record(
+    what="a sequence",
+    build=lambda v: Succession(**v),
+    check=checks.sequence,
+    keys=(
+        Key(name="first", shape=TYPE_LIST, required=True, says="What comes first.", example="chat"),
+        Key(name="then", shape=TYPE_LIST, required=True, says="What completes it.", example="add"),
+        Key(
+            name="within",
+            shape=Duration(),
+            required=True,
+            says="How long before that the first may lie; exactly so long ago is too long.",
+            example="2h",
+        ),
+        Key(
+            name="without",
+            shape=TYPE_LIST,
+            says="What must not come between the two, about the same subject.",
+            example=["purchase"],
+        ),
+    ),
+)
+
+
+def _date(values: Values) -> Date:
+    same = {key: values[key] for key in ("trait", "interval", "otherwise") if key in values}
+    return Date(shift=values.get("after", 0) - values.get("before", 0), **same)
+
+
+DATE: Final = Record(
+    what="a date",
+    build=_date,
+    check=checks.date,
+    exactly_one=("trait", "interval"),
+    keys=(
+        Key(
+            name="trait",
+            shape=Text("the name of a trait", longest=64),
+            says="A trait of the person that holds a date, such as 2024-05-31, or a time.",
+            example="warranty_until",
+        ),
+        Key(
+            name="interval",
+            shape=TYPE_LIST,
+            says="Expected again after the median of at least two intervals; an order counts once.",
+            example="purchase",
+        ),
+        Key(
+            name="otherwise",
+            shape=Named(Duration(), Text("a category"), "category: duration"),
+            says="The interval for products of a category while the person has none of their own.",
+            example={"coffee": "30d"},
+        ),
+        Key(name="before", shape=Duration(), says="How long before the date.", example="3d"),
+        Key(name="after", shape=Duration(), says="How long after it.", example="1d"),
     ),
 )

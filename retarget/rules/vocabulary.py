@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeAlias
 
-from retarget.journeys import stages
-from retarget.journeys.model import Product
+from retarget.journeys import prices, sentiments, stages, traits
+from retarget.journeys.model import Journey, Product
 from retarget.rules import tallies
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
+from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
 from retarget.touchpoints import IMPERSONAL, TYPES
 
@@ -68,11 +69,15 @@ def _person_stage(scene: Scene) -> str | None:
 
 
 def _trait(key: str) -> Callable[[Scene], str | None]:
-    def trait(scene: Scene) -> str | None:
-        value = scene.journey.traits.get(key)
-        return None if value is None else str(value)
+    return lambda scene: traits.text(scene.journey, key)
 
-    return trait
+
+def _word(key: str) -> Callable[[Scene], str | None]:
+    return lambda scene: traits.word(scene.journey, key)
+
+
+def _trait_number(key: str) -> Callable[[Scene], float | None]:
+    return lambda scene: traits.number(scene.journey, key)
 
 
 def _order_number(scene: Scene) -> int | None:
@@ -107,6 +112,15 @@ NAMES: Final[Mapping[str, Name]] = {
     ),
     "event.channel": Name(
         type="text", doc="channel of the event", read=_of_event("channel"), event_only=True
+    ),
+    "event.sentiment": Name(
+        type="text", doc="how it sounds, by its word or the sign of its number",
+        read=lambda scene: sentiments.word(scene.event.sentiment),
+        event_only=True, choices=sentiments.WORDS
+    ),
+    "event.sentiment_score": Name(
+        type="number", doc="how it sounds, where it is a number",
+        read=lambda scene: sentiments.score(scene.event.sentiment), event_only=True
     ),
     "event.store": Name(type="text", doc="the shop visited", read=_of_event("store_id"), event_only=True),
     "event.changes_cart": Name(
@@ -144,6 +158,11 @@ NAMES: Final[Mapping[str, Name]] = {
         type="bool", doc="the person has a user id", read=lambda s: s.journey.user_id is not None
     ),
     "person.purchases": Name(type="number", doc="orders ever", read=lambda scene: scene.journey.order_count),
+    prices.NAME: Name(
+        type="number",
+        doc="median price, as last seen, of the products viewed in the last 30 days; unknown under three",
+        read=lambda scene: prices.median_viewed(scene.journey, scene.at)
+    ),
     "order.number": Name(
         type="number", doc="1 for the person's first order", read=_order_number, subjects=_ORDER
     ),
@@ -158,24 +177,52 @@ NAMES: Final[Mapping[str, Name]] = {
         type="duration", doc="length of the current visit",
         read=lambda scene: scene.journey.session.last - scene.journey.session.started
     ),
-    "profile.locale": Name(type="text", doc="language and country", read=_trait("locale")),
-    "profile.country": Name(type="text", doc="country", read=_trait("country")),
-    "profile.gender": Name(type="text", doc="gender, where the person told it", read=_trait("gender")),
-    "profile.persona": Name(type="text", doc="persona", read=_trait("persona")),
+    "profile.locale": Name(type="text", doc="language and country", read=_word("locale")),
+    "profile.country": Name(type="text", doc="country", read=_word("country")),
+    "profile.gender": Name(type="text", doc="gender, where the person told it", read=_word("gender")),
+    "profile.persona": Name(type="text", doc="persona", read=_word("persona")),
 }  # fmt: skip
 
 
-def _count(*types: str, within: int) -> Callable[[Scene], int]:
+_Reckon: TypeAlias = Callable[[Journey, str, str, int, int], float]
+
+
+def _over(reckon: _Reckon, types: Iterable[str], within: int, number: str | None = None) -> Read:
     known = sorted(types)
 
-    def count(scene: Scene) -> int:
-        return tallies.count(scene.journey, tallies.key(known, scene.kind), scene.subject, within, scene.at)
+    def read(scene: Scene) -> float:
+        name = tallies.key(known, scene.kind, number)
+        return reckon(scene.journey, name, scene.subject, within, scene.at)
 
-    return count
+    return read
+
+
+def _count(*types: str, within: int) -> Read:
+    return _over(tallies.count, types, within)
+
+
+def _days_with(*types: str, within: int) -> Read:
+    return _over(tallies.days, types, within)
+
+
+def _sum(field: str, *types: str, within: int) -> Read:
+    return _over(tallies.total, types, within, field)
+
+
+def _dwell(*types: str, within: int) -> Read:
+    return _over(tallies.total, types, within, "dwell")
 
 
 def _window(*types: str, within: int) -> Window:
     return Window(tuple(sorted(types)), within)
+
+
+def _window_of_sum(field: str, *types: str, within: int) -> Window:
+    return Window(tuple(sorted(types)), within, field)
+
+
+def _window_of_dwell(*types: str, within: int) -> Window:
+    return Window(tuple(sorted(types)), within, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -186,21 +233,57 @@ def _since_opened(*types: str) -> Callable[[Scene], int | None]:
     return since_opened
 
 
+_FIELD: Final = Argument(name="field", type="text", choices=("value",))
+_KEY: Final = Argument(name="key", type="text")
+_WITHIN: Final = Argument(name="within", type="duration", keyword=True)
 _TYPES: Final = Argument(name="types", type="text", many=True, choices=tuple(sorted(TYPES - IMPERSONAL)))
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "count": Function(
-        args=(_TYPES, Argument(name="within", type="duration", keyword=True)),
+        args=(_TYPES, _WITHIN),
         returns="number",
         doc="events of these types about the subject in the window that ends now",
         build=_count,
         window=_window,
+    ),
+    "days_with": Function(
+        args=(_TYPES, _WITHIN),
+        returns="number",
+        doc="different days (UTC) of such events in the window that ends now",
+        build=_days_with,
+        window=_window,
+    ),
+    "sum": Function(
+        args=(_FIELD, _TYPES, _WITHIN),
+        returns="number",
+        doc="values of such events added up, whatever their currency; 0 without any",
+        build=_sum,
+        window=_window_of_sum,
+    ),
+    "dwell": Function(
+        args=(_TYPES, _WITHIN),
+        returns="duration",
+        doc="time spent in such events",
+        build=_dwell,
+        window=_window_of_dwell,
     ),
     "since_opened": Function(
         args=(_TYPES,),
         returns="number",
         doc="events of these types that opened or touched the open episode",
         build=_since_opened,
+    ),
+    "trait": Function(
+        args=(_KEY,),
+        returns="text",
+        doc="a trait of the person; unknown when it was never told, or is empty",
+        build=_trait,
+    ),
+    "trait_number": Function(
+        args=(_KEY,),
+        returns="number",
+        doc="the same as a number; unknown when it is none",
+        build=_trait_number,
     ),
 }
 

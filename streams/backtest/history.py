@@ -48,15 +48,15 @@ class History:
             partitions = await partitions_of_topic(self._address, topic)
             self._held[topic] = await spans(self._address, topic, range(partitions))
 
-    async def told(self, intake: Callable[[int], Intake]) -> AsyncIterator[Told]:
-        """Every record, lane after lane; a lane's topics merged by their records' timestamps.
+    async def told(self, intake: Callable[[int], Intake], only: int | None = None) -> AsyncIterator[Told]:
+        """Every record, lane after lane, or of `only` one; its topics merged by their records' timestamps.
 
         Raises UnknownOutcome when a transaction is open, LaneRefused when records go away meanwhile.
         """
         reader = Reader(self._address)
         await reader.start()
         try:
-            for lane in range(self.lanes):
+            for lane in range(self.lanes) if only is None else (only,):
                 decode = intake(lane).arrival
                 async for one in _merged([self._chunks(reader, topic, lane) for topic in self._topics]):
                     arrival = decode(one.topic, one.offset, one.timestamp, one.value)

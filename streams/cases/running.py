@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from retarget.journeys import wire
-from retarget.rules.model import Count, Quiet, Rule
+from retarget.rules.model import Count, Date, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 from streams.cases.model import Prepared
@@ -20,6 +20,8 @@ from streams.stores.memory import MemoryStore
 
 # Beyond a rule's own waits: stages lapse after two weeks, and every night ends.
 _REST: Final = 31 * DAY
+# Dates that lie further ahead need `until`.
+_A_YEAR: Final = 366 * DAY
 
 
 class Came(NamedTuple):
@@ -69,6 +71,7 @@ def _longest(rule: Rule) -> int:
     """How long after an event the rule may still do something, ms."""
     trigger = rule.trigger
     wait = trigger.after if isinstance(trigger, Quiet) else 0
-    counted = trigger.within if isinstance(trigger, Count) else 0
+    wait = _A_YEAR if isinstance(trigger, Date) else wait
+    counted = trigger.within if isinstance(trigger, (Count, Succession)) else 0
     joined = max((s.audience.expires or 0 for s in rule.steps if s.audience is not None), default=0)
     return wait + counted + max(step.after for step in rule.steps) + joined

@@ -5,19 +5,20 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from streams.commands.replay import remedy
+from streams.commands.past import add_past, overrides, remedy
 from streams.commands.screen import add_progress, bar
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.backtest.report import Report
     from streams.backtest.trial import Bar, Source
+
+__all__ = ["add", "overrides", "run"]
 
 OVER_BUDGET: Final = 1
 _ALL: Final = ""
@@ -36,16 +37,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--topic", nargs="?", const=_ALL, metavar="TOPIC",
         help="instead of files what a topic holds (without a name: all of kafka.input_topics)",
     )  # fmt: skip
-    parser.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
-    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
-    parser.add_argument(
-        "--rules", metavar="DIR", help="folder or file with the rules on trial (default: rules.dir)"
-    )
+    add_past(parser)
     parser.add_argument("--against", metavar="DIR", help="folder or file with the rules to compare them with")
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
-    parser.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
-    parser.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
-    parser.add_argument("--as-is", action="store_true", help="files in their order; else sorted by time")
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
     parser.add_argument("--json", metavar="FILE", help="the figures as JSON; - is standard output")
     parser.add_argument("--html", metavar="FILE", help="the figures as one page with charts")
@@ -54,16 +47,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled", "kafka.bootstrap")
     )
-
-
-def overrides(args: argparse.Namespace) -> Iterator[str]:
-    """The options that are short for settings."""
-    if args.rules:
-        yield f"rules.dir={args.rules}"
-    if args.lateness:
-        yield f"clock.lateness={args.lateness}"
-    if args.assume_consent:
-        yield "consent.assume=granted"
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
@@ -121,7 +104,7 @@ def _report(settings: Settings, args: argparse.Namespace) -> Report:
 
 def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
     """Files are sorted, so that nothing need be held, unless somebody says so; a topic is read as live."""
-    if args.topic is not None or "clock.lateness" in settings.sources:
+    if args.topic is not None or settings.sources["clock.lateness"] != "default":
         return settings
     return replace(settings, clock=replace(settings.clock, lateness=0))
 

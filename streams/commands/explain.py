@@ -1,19 +1,21 @@
-"""`retarget explain`: a person's timeline, from the store and the decisions."""
+"""`retarget explain`: a person's timeline, from the store and the decisions, and what could have been."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import json
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
 from retarget.rules.names import unknown
+from streams.commands import what_if
 from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
-from streams.kept import beside, find_kept
+from streams.kept import beside, find_kept, newest
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -40,18 +42,25 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="the journeys that `retarget replay` wrote, for what is waiting "
         "(default: FILE.journeys beside the decisions, if it is there)",
     )
-    parser.set_defaults(settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id"))
+    what_if.add(parser)
+    parser.set_defaults(
+        settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id", "rules.dir", "clock.lateness")
+    )
+
+
+def overrides(args: argparse.Namespace) -> Iterator[str]:
+    """The options that are short for settings."""
+    return what_if.overrides(args)
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Print it. Raises BadInput when nothing is known of the person, Unreachable."""
-    args.journeys = args.journeys or _found_beside(args.decisions)
-    if args.decisions or args.journeys:
-        journey, wait, decisions = _filed(args)
-        where = args.decisions or args.journeys
-        remedy = ""
-    else:
-        journey, wait, decisions = _asked(settings, args.person)
+    what_if.require(args)
+    if args.what_if:
+        return what_if.run(settings, args, _recorded(args) if args.decisions else None)
+    journey, wait, decisions = _known(settings, args)
+    where, remedy = args.decisions or args.journeys, ""
+    if not where:
         where = f"the store and the decisions of app.id {settings.app.id}"
         remedy = f"; {_FILES}"
     if journey is None and not decisions:
@@ -61,6 +70,24 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         raise BadInput([unknown(f"rule for {args.person}:", args.rule, seen)])
     _print(args, journey, wait, decisions)
     return 0
+
+
+def _known(settings: Settings, args: argparse.Namespace) -> _Known:
+    """What the files named tell, or store and Kafka, or what a replay has left in this folder."""
+    if not (args.decisions or args.journeys):
+        try:
+            return _asked(settings, args.person)
+        except Unreachable as error:
+            args.decisions = newest(Path()) if settings.sources.get("store.url") == "default" else None
+            if args.decisions is None:
+                raise
+            print(f"{error}\nshown instead: the replay in {args.decisions}", file=sys.stderr)
+    args.journeys = args.journeys or _found_beside(args.decisions)
+    return _filed(args)
+
+
+def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
+    return lambda: _filed(args)[2]
 
 
 def _print(

@@ -7,7 +7,7 @@ import asyncio
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
@@ -15,36 +15,23 @@ from typing import IO, TYPE_CHECKING, Final
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.names import nearest
+from streams.commands.past import add_past, overrides, remedy
 from streams.commands.screen import add_progress, bar
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.ports import Output
 
+__all__ = ["PRESETS", "add", "overrides", "run"]
+
 # Old data has its own time, and what it holds is all there is to wait for.
 PRESETS: Final[Mapping[str, str]] = {"clock.lateness": "0s", "clock.now": "event"}
-
-# What to do when every candidate of a run was stopped by the same gate.
-_REMEDIES: Final[Mapping[str, str]] = {
-    "no_consent": "data without consent events needs --assume-consent (consent.assume=granted)",
-    "unreachable": "nobody has an address: see channels.external, or send identify events with traits",
-    "cap": "the caps let nothing out: see caps.total",
-    "stale": "everything is due too long before `now`: see delivery.max_delay and clock.now",
-    "paused": "a kill switch is on: see `retarget resume`",
-    "quiet_hours": "all of it falls into the night: see quiet_hours.zone and quiet_hours.enabled",
-}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
-    parser.add_argument("--dialect", default="auto", help="the form of the files (default: recognised JSON)")
-    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
-    parser.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
-    parser.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: 0s)")
-    parser.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
-    parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
+    add_past(parser)
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
         "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"
@@ -58,16 +45,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dead", metavar="FILE", help="unusable records as JSON lines; - is standard output")
     add_progress(parser)
     parser.set_defaults(settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled"))
-
-
-def overrides(args: argparse.Namespace) -> Iterator[str]:
-    """The options that are short for settings."""
-    if args.rules:
-        yield f"rules.dir={args.rules}"
-    if args.lateness:
-        yield f"clock.lateness={args.lateness}"
-    if args.assume_consent:
-        yield "consent.assume=granted"
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
@@ -84,7 +61,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     _separate(args)
     rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
-    events = read_files(args.files, args.dialect, args.mapping)
+    events = read_files(args.files, args.dialect or "auto", args.mapping)
     if not args.as_is:
         events = iter(sorted_by_time(events))
     store = MemoryStore()
@@ -186,18 +163,6 @@ def _summary(counts: Counter[tuple[str, ...]]) -> None:
         if outcome != "sent":
             print(f"  {n:>8,}  {rule} {outcome}: {reason}", file=sys.stderr)
     remedy(decisions)
-
-
-def remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
-    """When nothing at all came out, say which gate it was and what to set."""
-    # `again` only follows an earlier candidate, which another gate stopped.
-    reasons = {reason for (_, outcome, reason) in decisions if outcome != "sent"} - {"again"}
-    if len(reasons) == 1 and not any(outcome == "sent" for (_, outcome, _) in decisions):
-        (reason,) = reasons
-        hint = _REMEDIES.get(reason, "")
-        print(
-            f"every candidate was stopped by the gate {reason}{': ' + hint if hint else ''}", file=sys.stderr
-        )
 
 
 def _hint(args: argparse.Namespace, decided: bytes) -> None:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from pathlib import Path
+from contextlib import AsyncExitStack
 
-from retarget.rules.vocabulary import VOCABULARY
-from streams.resources import default_rules_dir
-from streams.rulebook import load_rules
 from streams.settings import Settings
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     """No options of its own: a worker is told everything by settings."""
-    parser.set_defaults(settings=("app.id", "app.worker_id", "kafka.bootstrap", "kafka.emit", "store.url"))
+    parser.set_defaults(
+        settings=("app.id", "app.worker_id", "rules.source", "kafka.bootstrap", "kafka.emit", "store.url")
+    )
 
 
 def run(settings: Settings, _: argparse.Namespace) -> int:
@@ -34,27 +33,21 @@ async def work(settings: Settings) -> None:
     from streams.collector import relieve
     from streams.kafka.address import address_of
     from streams.kafka.creation import check_topics
-    from streams.lanes.bundle import bundle_of
+    from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.logs import configure_logs
     from streams.stores import open_store
     from streams.topics import topic_specs
     from streams.worker import Worker
 
     kafka, address = settings.kafka, address_of(settings)
-    rules = load_rules([rules_dir(settings)], VOCABULARY)
-    bundle = bundle_of(settings, rules, kafka.input_topics)
+    own = own_publication(settings)
     await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
-    store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
-    try:
+    async with AsyncExitStack() as stack:
+        bundles = await stack.enter_async_context(shelved_bundles(settings, address, own))
+        store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
+        stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
         configure_logs(settings.log.format, settings.log.level)
-        worker = Worker(settings, bundle, store, address)
+        worker = Worker(settings, bundles, store, address)
         relieve()
         await worker.run()
-    finally:
-        await store.close()
-
-
-def rules_dir(settings: Settings) -> Path:
-    """Where the rules are: the setting, else those that ship."""
-    return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from retarget.engine.gates import EVERYTHING
-from retarget.errors import BadInput
+from retarget.errors import BadInput, RetargetError
 from retarget.rules.model import Channel
 from retarget.rules.names import unknown
 from retarget.times import format_time
@@ -29,7 +29,7 @@ def add_switch(parser: argparse.ArgumentParser, without: str) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("name", nargs="?", metavar="RULE or CHANNEL", help=f"what; none: {without}")
     which.add_argument("--list", action="store_true", help="only print what is paused, and since when")
-    parser.set_defaults(settings=("store.url", "app.id", "kafka.partitions", "rules.dir"))
+    parser.set_defaults(settings=("store.url", "app.id", "kafka.partitions", "rules.dir", "rules.source"))
 
 
 def throw(settings: Settings, args: argparse.Namespace, change: Change) -> int:
@@ -54,7 +54,7 @@ async def _throw(settings: Settings, args: argparse.Namespace, change: Change) -
         before = await store.pauses()
         if args.list:
             return before
-        _require_known(args.name, settings, before)
+        await _require_known(args.name, settings, before)
         for name, since in change(args.name, before).items():
             await store.set_pause(name, since)
             told = {"switch": name, "by": _who(), "app": settings.app.id}
@@ -69,13 +69,16 @@ def now_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
-def _require_known(name: str | None, settings: Settings, paused: Collection[str]) -> None:
+async def _require_known(name: str | None, settings: Settings, paused: Collection[str]) -> None:
     if name is None:
         return
     known = {EVERYTHING, *get_args(Channel), *paused}
     if name in known:  # a switch must work also while the rules are broken
         return
-    known |= _rule_names(settings)
+    names = await _published_names(settings) if settings.rules.source == "topic" else _rule_names(settings)
+    if names is None:
+        return
+    known |= names
     if name not in known:
         raise BadInput([unknown("rule or channel", name, known)])
 
@@ -86,6 +89,23 @@ def _rule_names(settings: Settings) -> set[str]:
     from streams.rulebook import load_rules
 
     return {rule.name for rule in load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)}
+
+
+async def _published_names(settings: Settings) -> set[str] | None:
+    """The rules that are published; None when Kafka does not tell: a switch must work then, too."""
+    from streams.commands.rules import shelf_of
+    from streams.lanes.publication import decode
+    from streams.ports import UnknownOutcome
+
+    try:
+        async with shelf_of(settings) as shelf:
+            if shelf.published is None:
+                return set()
+            bundle = shelf.published.bundle
+            content = decode(bundle, shelf.shelved[bundle].value)
+            return {str(rule.get("rule")) for rule in content.rules}
+    except (RetargetError, UnknownOutcome):
+        return None
 
 
 def _who() -> str:

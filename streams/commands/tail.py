@@ -26,7 +26,7 @@ def _count(text: str) -> int:
 def add(parser: argparse.ArgumentParser) -> None:
     """Which topic, from where, how far, in which form."""
     parser.add_argument(
-        "topic", metavar="TOPIC", help="a topic, a channel such as email, or decisions, dead, journal, merge"
+        "topic", metavar="TOPIC", help="a topic, a channel such as email, or decisions, dead, journal, rules"
     )
     parser.add_argument(
         "--from-start", action="store_true", help=f"from the oldest record; else from the last {_LAST}"
@@ -103,5 +103,6 @@ def _topic(name: str) -> str:
         "dead": topics.DEAD,
         "journal": topics.JOURNAL,
         "merge": topics.MERGE,
+        "rules": topics.RULES,
     }
     return topics.channel_topic(name) if name in topics.CHANNELS else short.get(name, name)

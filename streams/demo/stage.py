@@ -30,6 +30,7 @@ from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import create_or_check
 from streams.kafka.address import address_of
 from streams.lanes.bundle import bundle_of
+from streams.lanes.bundles import OneBundle
 from streams.producing import producing
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
@@ -96,7 +97,7 @@ class _Stage:
         bundle = bundle_of(settings, rules, settings.kafka.input_topics)
         store = await open_store(settings.store.url, settings.app.id, self._lanes)
         try:
-            async with Worker(settings, bundle, store, self._address, alone=True) as worker:
+            async with Worker(settings, OneBundle(bundle), store, self._address, alone=True) as worker:
                 yield worker
         finally:
             await store.close()

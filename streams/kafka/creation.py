@@ -1,7 +1,7 @@
 """Topics made, or found to be as they must be."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.kafka.inventory import existing_topics
-from streams.topics import TopicSpec
+from streams.topics import Keep, TopicSpec
 
 _REPLICAS: Final = 3
 _READY_S: Final = 15.0
@@ -38,7 +38,7 @@ async def create_or_check(
         problems = list(refused.values())
         found = [spec for spec in specs if spec.name in existing]
         problems += [line for spec in found for line in _counted(spec, existing[spec.name])]
-        problems += await _kept(admin, [spec.name for spec in found if spec.keep == "forever"])
+        problems += await _kept(admin, {spec.name: spec.keep for spec in found})
     except (KafkaError, TimeoutError) as error:
         raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", repr(error)) from error
     finally:
@@ -110,6 +110,8 @@ async def _create(
 
 def _configuration(spec: TopicSpec) -> dict[str, str]:
     size = {"max.message.bytes": str(TOPIC_RECORD_BYTES)}
+    if spec.keep == "latest":
+        return size | {_POLICY: "compact"}
     return size | ({_POLICY: "delete", _RETENTION: "-1"} if spec.keep == "forever" else {})
 
 
@@ -124,20 +126,27 @@ def _counted(spec: TopicSpec, partitions: int) -> list[str]:
     return [line]
 
 
-async def _kept(admin: AIOKafkaAdminClient, names: Sequence[str]) -> list[str]:
-    """A line for each of these topics that the broker would compact."""
+async def _kept(admin: AIOKafkaAdminClient, keeps: Mapping[str, Keep]) -> list[str]:
+    """A line for each topic of which the broker would drop what is needed."""
+    names = [name for name, keep in keeps.items() if keep != "broker"]
     wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs={_POLICY: None}) for name in names]
     try:
         answers: list[Any] = await admin.describe_configs(wanted) if wanted else []
     except KafkaError:
         return []  # the embedded broker hangs up on this question
-    compacted = [
-        resource[3]
+    policies = {
+        resource[3]: value or ""
         for answer in answers
         for resource in answer.resources
-        if any(name == _POLICY and "compact" in (value or "") for name, value, *_ in resource[4])
-    ]
+        for name, value, *_ in resource[4]
+        if name == _POLICY
+    }
+    policy_of = {name: "compact" if keeps[name] == "latest" else "delete" for name in names}
     return [
-        f"topic {name} has {_POLICY}=compact and would lose records that a replay needs; set {_POLICY}=delete"
-        for name in compacted
+        f"topic {name} has {_POLICY}={policies[name]} and would lose records that a replay needs; "
+        f"set {_POLICY}={policy}"
+        for name, policy in policy_of.items()
+        if name in policies
+        and policies[name] != policy
+        and (policy == "compact" or "compact" in policies[name])
     ]

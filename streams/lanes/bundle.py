@@ -54,10 +54,8 @@ def bundle_of(
         topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
         for topic in topics
     }
-    known = [version("retarget"), version("tzdata")]
-    said = msgspec.json.encode([known, settings.deciding(), sorted((r.name, r.version) for r in rules)])
     return Bundle(
-        id=blake2b(said, digest_size=8).hexdigest(),
+        id=bundle_id(build(), settings.deciding(), rules),
         matcher=Matcher(rules),
         policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes),
         lateness=settings.clock.lateness,
@@ -65,6 +63,17 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
     )
+
+
+def build() -> list[str]:
+    """What code decides: the versions of retarget and of the time zones' data."""
+    return [version("retarget"), version("tzdata")]
+
+
+def bundle_id(by: Sequence[str], deciding: Mapping[str, str], rules: Sequence[Rule]) -> str:
+    """The address of this content: 16 hex digits, the same wherever and however it was written."""
+    said = msgspec.json.encode([by, deciding, sorted((rule.name, rule.version) for rule in rules)])
+    return blake2b(said, digest_size=8).hexdigest()
 
 
 def policy_of(settings: Settings, lanes: int) -> Policy:

@@ -28,6 +28,11 @@ class Gathering:
         """Drop everything; the feed starts again."""
         self._unread, self._tick = [], NEVER
 
+    def decode_by(self, intake: Intake) -> None:
+        """Decode otherwise from now on; what was decoded is dropped, so the feed must start again."""
+        self.forget()
+        self._intake = intake
+
     def arrivals_of(self, by_topic: Sequence[list[Record]]) -> list[Arrival]:
         """The records of several topics as arrivals, in the order (timestamp, topic), each topic's kept."""
         arrival = self._intake.arrival

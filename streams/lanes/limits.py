@@ -16,7 +16,7 @@ class Limits(NamedTuple):
     waits: int = 1_000
     wait: int = 30
     idle: int = 1_000
-    cached: int = 50_000
+    cached: int = 10_000
 
     @property
     def worked(self) -> int:

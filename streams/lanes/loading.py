@@ -44,9 +44,9 @@ class Loading:
             return
         read, found = await self._insisting.ask(lambda: self._store.load(self._number, wanted))
         self._require(read, sequence)
-        for person, data in zip(wanted, found, strict=True):
+        for data in found:
             if data is not None:
-                lane.journeys[person] = wire.decode(data)
+                lane.admit(wire.decode(data))
 
     def forget(self, lane: Lane) -> None:
         """Keep the cache bounded; whoever was loaded first goes first."""

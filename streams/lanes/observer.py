@@ -21,6 +21,9 @@ class Observer:
     def mismatch(self, sequence: int) -> None:
         """A replayed batch came to other outputs than the journal says."""
 
+    def takes_up(self, bundle: str) -> None:
+        """From the next batch on another bundle decides."""
+
     def waiting(self, service: str, detail: str) -> None:
         """A service does not answer; the lane waits for it."""
 

@@ -62,6 +62,10 @@ class LaneReport(Observer):
             self._lane, sequence, extra={"lane": self._lane},
         )  # fmt: skip
 
+    def takes_up(self, bundle: str) -> None:
+        """Another bundle decides."""
+        log.info("lane %d decides by bundle %s", self._lane, bundle, extra={"lane": self._lane})
+
     def waiting(self, service: str, detail: str) -> None:
         """A service does not answer."""
         if service not in self._waiting:

@@ -3,6 +3,10 @@
 Every batch reaches the journal first and the store after it (docs/design.md). Whatever goes wrong, there is
 one way back: claim the lane anew, replay what the store lacks from the journal, go on. The runner awaits
 nothing but its ports, so that a scheduler of faults can stop it at each external operation.
+
+Between two batches another bundle may take over: the lane begins anew from what the store holds, as a claim
+does, so that nothing decoded or indexed by the former one is left. A replay does the same where the journal
+names another one.
 """
 
 from __future__ import annotations
@@ -19,6 +23,7 @@ from retarget.lane.lane import NEVER, Batch, Lane
 from streams.lanes import outputs as emitted
 from streams.lanes import positions as stored
 from streams.lanes.bundle import Bundle
+from streams.lanes.bundles import Bundles
 from streams.lanes.gathering import Gathering
 from streams.lanes.limits import Limits, Reclaim
 from streams.lanes.loading import Loading
@@ -46,7 +51,7 @@ class LaneRunner:
         self,
         number: int,
         topics: Sequence[str],
-        bundle: Bundle,
+        bundles: Bundles,
         *,
         store: JourneyStore,
         log: LaneLog,
@@ -58,17 +63,18 @@ class LaneRunner:
         observer: Observer | None = None,
     ) -> None:
         """`ticks`: whether the wall clock moves the lane on when it is caught up and idle."""
-        self._number, self._topics, self._bundle = number, tuple(topics), bundle
+        self._number, self._topics, self._bundles = number, tuple(topics), bundles
         self._store, self._log, self._feed, self._wall = store, log, feed, wall
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
         self._observer = observer or Observer()
         self._stopping = False
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
         self._loading = Loading(number, store, self._insisting, limits)
-        self._gathering = Gathering(bundle.intake(number), feed, wall, limits)
+        self._gathering = Gathering(bundles.newest().intake(number), feed, wall, limits)
         self._reset()
 
     def _reset(self) -> None:
+        self._bundle = self._bundles.newest()
         self.lane: Lane = self._bundle.lane(self._number)
         self._positions = Positions()
         self._sequence = 0
@@ -119,21 +125,34 @@ class LaneRunner:
         image = await self._insisting.ask(lambda: self._store.image(self._number))
         self._sequence = image.sequence
         self._positions = stored.decode(image.meta)
-        await self._begin()
+        await self._find_frontier()
         history = await self._log.history(self._positions.journal)
-        await self._hold_again()
+        await self._begin(self._bundle)
         for offset, record in history.records:
             await self._replay(offset, record, emit=record.sequence > history.acknowledged)
         await self._feed.start(dict(self._positions.frontier))
         self._observer.claimed(perf_counter() - started, len(history.records))
 
-    async def _begin(self) -> None:
-        self.lane.clock = self._positions.clock
-        self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
-        self.lane.waits.horizon = NEVER
+    async def _find_frontier(self) -> None:
         for topic in self._topics:
             if topic not in self._positions.frontier:
                 self._positions.frontier[topic] = await self._log.beginning(topic)
+
+    async def _begin(self, bundle: Bundle) -> None:
+        """Decide by this bundle, from where the lane stands in the store; the feed must start again."""
+        self._bundle = bundle
+        self.lane = bundle.lane(self._number)
+        self.lane.clock = self._positions.clock
+        self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
+        self.lane.waits.horizon = NEVER
+        self._gathering.decode_by(bundle.intake(self._number))
+        await self._hold_again()
+
+    async def _take_up(self, bundle: Bundle) -> None:
+        """Decide by another bundle from the next batch on."""
+        await self._begin(bundle)
+        await self._feed.start(dict(self._positions.frontier))
+        self._observer.takes_up(bundle.id)
 
     async def _hold_again(self) -> None:
         """Read what was read but not applied back into the hold: what was known stays known."""
@@ -152,6 +171,8 @@ class LaneRunner:
                 f"lane {self._number}: the store is at sequence {self._sequence} and the journal goes on "
                 f"with {record.sequence}; batches between them are lost. Restore a newer image of the store"
             )
+        if record.bundle != self._bundle.id:
+            await self._begin(await self._bundles.named(record.bundle))
         arrivals = await self._read_up_to(record.frontier)
         moment = self._moment(record.now, record.pauses)
         await self._load(arrivals, record.clock, whole=True)
@@ -176,6 +197,9 @@ class LaneRunner:
 
     async def batch(self) -> bool:
         """Gather, load, step, commit, checkpoint; False when there was nothing to do."""
+        newest = self._bundles.newest()
+        if newest.id != self._bundle.id:
+            await self._take_up(newest)
         started = perf_counter()
         arrivals = await self._gathering.next()
         advance_to = NEVER

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -34,7 +35,7 @@ def sessions() -> list[tuple[str, str]]:
 
 def answer(command: str, folder: Path) -> str:
     """What a command of ours says, with files in that folder and no settings from outside."""
-    arguments = command.split()
+    arguments = shlex.split(command)
     assert arguments.pop(0) == "retarget"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("RETARGET_")}
     done = subprocess.run(

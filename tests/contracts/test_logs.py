@@ -523,6 +523,18 @@ async def test_a_compacted_journal_is_refused(real_kafka: RealKafka, unique_name
     assert await create_or_check(address, [TopicSpec(name, 2, exact=True, keep="broker")]) == []
 
 
+async def test_a_topic_of_rules_that_loses_them_is_refused(real_kafka: RealKafka, unique_name: Name) -> None:
+    """Bundles are kept for ever by compaction; a topic that deletes is named, one of ours is right."""
+    name, ours = unique_name("deleting"), unique_name("ours")
+    await create_topic(real_kafka.bootstrap, name, 1, {"cleanup.policy": "delete"})
+    address = KafkaAddress(bootstrap=real_kafka.bootstrap)
+    with pytest.raises(BadInput, match=f"{name} has cleanup.policy=delete .*set cleanup.policy=compact"):
+        await create_or_check(address, [TopicSpec(name, 1, exact=False, keep="latest")])
+    wanted = [TopicSpec(ours, 1, exact=False, keep="latest")]
+    assert await create_or_check(address, wanted) == [ours]
+    assert await create_or_check(address, wanted) == []
+
+
 async def test_a_superseded_claim_gets_no_history(embedded_broker: EmbeddedBroker, unique_name: Name) -> None:
     """In idempotent mode a lane learns before its first batch that another worker has claimed it."""
     async with world(Side(embedded_broker.bootstrap, IdempotentLog), unique_name) as here:

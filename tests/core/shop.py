@@ -125,6 +125,18 @@ class Shop:
         self.between()
         return batch
 
+    def under(self, rules: Iterable[Rule], lateness: int = 0) -> Shop:
+        """The same people under other rules, as a lane that takes them up has them from the store."""
+        other = Shop(rules, self.policy, lateness=lateness, now=self.now)
+        other.lane.clock, other._read, other._latest = self.lane.clock, self._read, self._latest
+        for held in self.lane.hold:
+            other.lane.hold.add(held)
+        for journey in self.lane.journeys.values():
+            other.lane.admit(wire.decode(wire.encode(journey)))
+            if journey.alarm:
+                other.lane.waits.arm(journey.alarm, journey.person)
+        return other
+
     def through_the_store(self) -> None:
         """Take every journey through its stored form; set it as `between` to do so after every batch."""
         journeys = self.lane.journeys

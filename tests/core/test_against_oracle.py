@@ -13,11 +13,29 @@ from msgspec.structs import replace
 from retarget.engine.policy import QuietHours
 from retarget.rules.model import OverCap
 from retarget.times import HOUR, MINUTE, SECOND
-from tests.core.shop import Key, Shop, a_policy, key, shipped
+from tests.core.shop import Key, Shop, a_policy, a_rule, key, shipped
 from tests.factories import Event
 from tests.oracle import Decision, decide
 from tests.oracle.histories import histories, random_history
 
+_STEPS: Final = [{"channels": ["email"], "template": "a"}]
+# Rules that do not ship, for what no shipped rule uses.
+TRIED: Final = {
+    rule.name: rule
+    for rule in (
+        a_rule(
+            rule="chat_then_add", subject="person", steps=_STEPS,
+            sequence={"first": "chat", "then": "add", "within": "2h", "without": "purchase"},
+        ),
+        a_rule(
+            rule="before_the_day", subject="person", steps=_STEPS, date={"trait": "day", "before": "1d"},
+        ),
+        a_rule(
+            rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
+            sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
+        ),
+    )
+}  # fmt: skip
 RULES: Final = sorted(rule.name for rule in shipped())
 # (how far events are displaced, lateness), ms: in order, within lateness, and really late.
 ORDERS: Final = (
@@ -36,7 +54,8 @@ def by_engine(
     events: list[Event], *, lateness: int = 0, rules: frozenset[str] | None = None, assume: bool = True
 ) -> list[Key]:
     """What the engine decides."""
-    shop = Shop(shipped(rules), a_policy(consent_assumed=assume), lateness=lateness)
+    chosen = [*shipped(rules), *(TRIED[name] for name in sorted(rules or ()) if name in TRIED)]
+    shop = Shop(chosen, a_policy(consent_assumed=assume), lateness=lateness)
     return [key(decision) for decision in shop.read(*events).end().final()]
 
 
@@ -98,7 +117,7 @@ def test_long_histories_are_decided_alike(*, displaced: int, lateness: int, long
             assert found == ([], []), f"seed {seed}, consent assumed: {assume}"
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("rule", [*RULES, *TRIED])
 def test_each_rule_alone_is_decided_alike(rule: str) -> None:
     """A rule that runs alone has the same decisions in both; none hides behind the caps of the others."""
     for seed in range(SEEDS):
@@ -127,6 +146,13 @@ def test_caps_and_nights_are_decided_alike(
         assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
         put_off += sum(d["outcome"] == "deferred" and d["reason"] == "cap" for d in shop.decisions)
     assert (put_off > 0) == (over_cap == "defer")
+
+
+@pytest.mark.parametrize("rule", TRIED)
+def test_the_histories_reach_the_rules_that_do_not_ship(rule: str) -> None:
+    """What is compared happens."""
+    found = [by_engine(random_history(seed, 200), rules=frozenset({rule})) for seed in range(SEEDS)]
+    assert sum(map(len, found)) >= 5
 
 
 def test_the_histories_reach_every_rule_and_gate() -> None:

@@ -3,12 +3,9 @@
 import argparse
 import asyncio
 
-from retarget.rules.vocabulary import VOCABULARY
-from streams.commands.run import rules_dir
 from streams.kafka.address import address_of
-from streams.lanes.bundle import bundle_of
+from streams.lanes.shelved import own_publication, shelved_bundles
 from streams.logs import configure_logs
-from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
 from streams.stores import open_store
 from streams.worker import Worker
@@ -16,10 +13,11 @@ from streams.worker import Worker
 
 async def main(settings: Settings) -> None:
     """Work until told to stop."""
-    bundle = bundle_of(settings, load_rules([rules_dir(settings)], VOCABULARY), settings.kafka.input_topics)
-    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
-    await Worker(settings, bundle, store, address_of(settings), alone=True).run()
-    await store.close()
+    address, own = address_of(settings), own_publication(settings)
+    async with shelved_bundles(settings, address, own) as bundles:
+        store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+        await Worker(settings, bundles, store, address, alone=True).run()
+        await store.close()
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Any
 
 from .engine import Lane
 from .journeys import Journeys
-from .model import RULES, Decision, Event
+from .model import RULES, TRIED, Decision, Event
 from .readings import Readings
 
 __all__ = ["Decision", "Readings", "decide"]
@@ -32,8 +32,8 @@ def decide(
     journeys = Journeys(
         [
             replace(rule, **(changed or {}).get(rule.name, {}))
-            for rule in RULES.values()
-            if rules is None or rule.name in rules
+            for rule in (RULES | TRIED).values()
+            if (rule.name in RULES if rules is None else rule.name in rules)
         ],
         assume_consent=assume_consent,
         quiet_hours=quiet_hours,

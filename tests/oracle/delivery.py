@@ -31,6 +31,8 @@ class Delivery:
             self.stop(step, "again")
             return False
         person.passed_again[step.rule.name, step.subject] = now
+        if step.rule.name == "service_care":
+            person.no_marketing_until = max(person.no_marketing_until, now + 7 * DAY)
         return True
 
     def stop(self, step: Step, reason: str) -> None:
@@ -54,16 +56,16 @@ class Delivery:
             self.judge(step, person, now, "")
 
     def judge(self, step: Step, person: Person, now: int, late: str) -> None:
-        """Judge consent, reach, lateness, quiet hours and caps, and record the message or let it wait."""
-        channels, reason = gates.open_channels(step.rule.channels, person, assume=self.assume)
+        """Judge all gates from the pause on, and record the message or let it wait."""
+        channels, reason = gates.open_channels(step.rule, person, now, assume=self.assume)
         channel = channels[0]
         reason = reason or late or ("stale" if gates.is_expired(step, now) else "")
-        until = None if reason else self.morning(person, channel, now)
+        until = None if reason else self.morning(step.rule, person, channel, now)
         if not reason and until is None and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"
             roomy = [c for c in channels if not gates.is_capped(step.rule, person, c, now)]
             if step.rule.over_cap == "next_channel" and roomy:
-                channel, reason, until = roomy[0], "", self.morning(person, roomy[0], now)
+                channel, reason, until = roomy[0], "", self.morning(step.rule, person, roomy[0], now)
             if step.rule.over_cap == "defer":
                 until = self.room(step, person, channel, now)
         if until is not None:
@@ -73,21 +75,21 @@ class Delivery:
             person.sends.append(Send(step, channel, now))
         self.record(step, reason, channel, "send")
 
-    def morning(self, person: Person, channel: str, now: int) -> int | None:
+    def morning(self, rule: Rule, person: Person, channel: str, now: int) -> int | None:
         """When the person's night ends, None by day."""
-        return gates.quiet_until(person, channel, now) if self.quiet_hours else None
+        return gates.quiet_until(rule, person, channel, now) if self.quiet_hours else None
 
     def room(self, step: Step, person: Person, channel: str, now: int) -> int | None:
         """When the caps have room and it is day; None where that is too late for the message."""
         moment = gates.room_from(step.rule, person, channel, now)
         if moment is None:
             return None
-        moment = self.morning(person, channel, moment) or moment
+        moment = self.morning(step.rule, person, channel, moment) or moment
         return None if step.rule.expires and moment - step.due >= step.rule.expires else moment
 
     def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
         """Judge an addition to an audience: no quiet hours, no caps."""
-        _, reason = gates.open_channels(("ads",), person, assume=self.assume)
+        _, reason = gates.open_channels(step.rule, person, now, ("ads",), assume=self.assume)
         if not reason and (gates.is_stale(step.due, now) or gates.is_expired(step, now)):
             reason = "stale"
         if not reason:

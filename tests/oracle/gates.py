@@ -42,20 +42,27 @@ def speaks_of(consent: dict[str, Any], channel: str) -> bool:
 
 def is_reachable(person: Person, channel: str) -> bool:
     """Whether an address or token is known, or the channel service can look one up."""
-    if channel in ("onsite", "chat") or person.known:
+    if channel in ("onsite", "chat", "service") or person.known:
         return True
     needed: dict[str, list[str]] = {
         "email": ["email"],
         "push": ["push_tokens"],
-        "direct_mail": ["address"],
+        "sms": ["phone"],
+        "direct_mail": ["address", "postal_address"],
         "ads": ["email", "push_tokens", "phone"],
     }
     return any(person.traits.get(name) for name in needed[channel])
 
 
-def open_channels(channels: tuple[str, ...], person: Person, *, assume: bool) -> tuple[list[str], str]:
+def open_channels(
+    rule: Rule, person: Person, now: int, channels: tuple[str, ...] = (), *, assume: bool
+) -> tuple[list[str], str]:
     """The allowed and reachable channels in their order and '', or the first channel and the reason."""
-    allowed = [channel for channel in channels if has_consent(person, channel, assume=assume)]
+    channels = channels or rule.channels
+    marketing = rule.purpose == "marketing"
+    if marketing and now < person.no_marketing_until:
+        return [channels[0]], "paused"
+    allowed = [name for name in channels if not marketing or has_consent(person, name, assume=assume)]
     if not allowed:
         return [channels[0]], "no_consent"
     reachable = [channel for channel in allowed if is_reachable(person, channel)]
@@ -83,16 +90,18 @@ def room_from(rule: Rule, person: Person, channel: str, now: int) -> int | None:
 
 
 def is_capped(rule: Rule, person: Person, channel: str, now: int) -> bool:
-    """Whether the person's sends have reached a cap at `now`."""
+    """Whether the person's marketing sends have reached a cap at `now`, if the rule is marketing."""
     return any(count >= most for count, most, _ in limits(rule, person, channel, now))
 
 
 def limits(rule: Rule, person: Person, channel: str, now: int) -> list[tuple[int, int, int]]:
     """Each cap on such a message: how many sends it counts at `now`, its limit, its window."""
+    if rule.purpose != "marketing":
+        return []
+    marketing = [s for s in person.sends if s.step.rule.purpose == "marketing" and s.channel != "ads"]
 
     def count(window: int, wanted: Callable[[Send], bool]) -> int:
-        sent = [s for s in person.sends if s.channel != "ads" and now - window < s.time <= now]
-        return len([s for s in sent if wanted(s)])
+        return len([s for s in marketing if wanted(s) and now - window < s.time <= now])
 
     found = [(count(window, lambda _: True), most, window) for most, window in TOTAL]
     if channel == "direct_mail":
@@ -110,9 +119,9 @@ def tagged(tag: str) -> Callable[[Send], bool]:
     return lambda send: tag in send.step.rule.tags
 
 
-def quiet_until(person: Person, channel: str, now: int) -> int | None:
+def quiet_until(rule: Rule, person: Person, channel: str, now: int) -> int | None:
     """The end of the quiet hours that `now` lies in, None outside of them (21:00-08:00 local)."""
-    if channel in WAKES_NOBODY:
+    if channel in WAKES_NOBODY or rule.purpose == "transactional":
         return None
     zone = ZoneInfo(zone_of(person.traits, person.events))
     local = datetime.fromtimestamp(now / 1000, tz=zone)

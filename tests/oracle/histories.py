@@ -26,7 +26,20 @@ ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo")
 LONGEST_SPAN = 380 * DAY
 """Journeys untouched for 400 d may be dropped, which the oracle does not do."""
 
-SHORT_GAPS = (0, 0, 0, 0, SECOND, 10 * MINUTE, 10 * MINUTE, 20 * MINUTE, 30 * MINUTE, 30 * MINUTE, HOUR)
+SHORT_GAPS = (
+    0,
+    0,
+    0,
+    0,
+    SECOND,
+    10 * MINUTE,
+    10 * MINUTE,
+    20 * MINUTE,
+    30 * MINUTE,
+    30 * MINUTE,
+    HOUR,
+    8 * HOUR,
+)
 LONG_GAPS = (12 * HOUR, DAY, DAY, 2 * DAY, 3 * DAY, 7 * DAY, 14 * DAY, 30 * DAY, 60 * DAY)
 
 TYPES = (
@@ -38,19 +51,24 @@ TYPES = (
     "wishlist_remove",
     *("checkout",) * 3,
     "payment_failed",
-    *("purchase",) * 4,
+    *("purchase",) * 5,
     "refund",
     "cancel",
     "review",
-    "search",
+    *("chat",) * 2,
+    "social",
+    "store_visit",
+    *("search",) * 3,
     "page",
     "custom",
     "email_open",
     "push_received",
-    "profile",
+    *("profile",) * 2,
     "consent",
     "heartbeat",
 )
+SENTIMENTS = ("positive", "negative", "neutral", " Positive", "NEGATIVE", 0.5, -1, 0, "-0.5", "so so", None)
+DAYS = ("2024-03-05", "2024-03-20T12:00:00", "2024-05-01", "2024-09-01", "soon", "2024-03-02T20:00:00")
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 
@@ -98,7 +116,8 @@ class RandomSource:
 def make_item(source: Source, kind: str) -> dict[str, Any]:
     """One item: mostly a product of the catalogue, sometimes without its id or category."""
     product = source.choose(PRODUCTS)
-    item: dict[str, Any] = {"product_id": product, "category": CATEGORIES[product], "price": 10.0}
+    item: dict[str, Any] = {"product_id": product, "category": CATEGORIES[product]}
+    item["price"] = source.choose((10.0, 10.0, 20.0, 600.0))
     if source.chance(6):
         del item["product_id"]
     if source.chance(6):
@@ -129,15 +148,28 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
     if kind in WITH_ITEMS:
         event["items"] = make_items(source, kind)
     add_keys(source, event)
+    add_words(source, event, person)
+    if kind == "consent":
+        event["consent"] = make_consent(source)
+    return event
+
+
+def add_words(source: Source, event: Event, person: str) -> None:
+    """What a search, a profile, a talk or an event of the producer's own says."""
+    kind = event["type"]
+    if kind == "search":
+        event["query"] = source.choose(("tent", " tent", "lamp ", "Tent", "  "))
     if kind == "custom":
         event["name"] = "click"
     if kind == "profile":
         event["traits"] = {"email": f"{person}@example.org"} | make_preference(source)
         if source.chance(50):
             event["traits"]["timezone"] = source.choose(ZONES)
-    if kind == "consent":
-        event["consent"] = make_consent(source)
-    return event
+        if source.chance(50):
+            event["traits"]["day"] = source.choose(DAYS)
+            event["traits"]["address"] = source.choose(("Unter den Linden 1", "", {"city": "Berlin"}))
+    if kind in ("chat", "social", "review"):
+        event["sentiment"] = source.choose(SENTIMENTS)
 
 
 def add_keys(source: Source, event: Event) -> None:
@@ -148,7 +180,7 @@ def add_keys(source: Source, event: Event) -> None:
     if kind in ("checkout", "payment_failed") and source.chance(50):
         event["checkout_id"] = source.choose(("h1", "h2"))
     if kind in ("purchase", "refund", "cancel", "review") and source.chance(75):
-        event["order_id"] = source.choose(("o1", "o2", "o3"))
+        event["order_id"] = source.choose(("o1", "o2", "o3", "o4", "o5", "o6"))
 
 
 def make_preference(source: Source) -> dict[str, Any]:
@@ -185,7 +217,7 @@ def make_history(
     No event stands behind one that is more than `displaced_ms` later in time.
     """
     time = START + source.choose((0, 5 * MINUTE, 20 * HOUR))
-    last_long_gap = START + LONGEST_SPAN - max(LONG_GAPS) - number * 20 * MINUTE
+    last_long_gap = START + LONGEST_SPAN - max(LONG_GAPS) - number * HOUR
     percent = min(20, 1 + 2_500 // max(number, 1)) if long_gaps else 0
     history: list[Event] = []
     for place in range(number):

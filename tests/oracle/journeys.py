@@ -39,6 +39,7 @@ class Journeys:
         self.take_back_sends(person, event, effect, now)
         if event["time"] >= now - MAX_AGE:
             self.touch_episodes(person, event, effect)
+            self.set_dates(person, event)
             self.decide_completed(person, event, now)
 
     def end_episodes(self, person: Person, event: Event, effect: Effect) -> None:
@@ -66,9 +67,19 @@ class Journeys:
                 if episode is None:
                     episode = Episode(rule, person.id, subject, touched=event["time"])
                     self.waits.append(episode)
-                if episode.number == 1:
+                if episode.number == 1 and not rule.plain_delay:
                     episode.touched = max(episode.touched, event["time"])
                     episode.views += 1
+
+    def set_dates(self, person: Person, event: Event) -> None:
+        """Let the rules by date wait for what the event has told, in place of what they waited for."""
+        for rule in self.rules:
+            for subject, date in rules.dates_of(rule.name, person, event).items():
+                waiting = self.episode(rule, person, subject)
+                if waiting is not None:
+                    self.forget(waiting)
+                if date is not None and date > event["time"]:
+                    self.waits.append(Episode(rule, person.id, subject, touched=event["time"], date=date))
 
     def comes_after_its_end(self, rule: Rule, subject: str, person: Person, touch: Event) -> bool:
         """Whether an event that was applied, of a later time than the touch, ends the episode by its type."""

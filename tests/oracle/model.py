@@ -1,4 +1,4 @@
-"""The decision and the ten rules as plain data."""
+"""The decision and the rules as plain data."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,8 +41,10 @@ class Rule:
     again: int
     channels: tuple[str, ...]
     wait: int = 0
+    plain_delay: bool = False
     steps: tuple[int, ...] = (0,)
     audience: str = ""
+    purpose: str = "marketing"
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
     expires: int = 0
@@ -62,6 +64,15 @@ class Step:
 RULES = {
     rule.name: rule
     for rule in (
+        Rule(
+            name="service_care",
+            tags=("care",),
+            priority=95,
+            kind="person",
+            again=7 * DAY,
+            channels=("service",),
+            purpose="service",
+        ),
         Rule(
             name="abandoned_checkout",
             tags=("cart",),
@@ -91,6 +102,65 @@ RULES = {
             channels=("email",),
         ),
         Rule(
+            name="loyal_customer",
+            tags=("loyalty",),
+            priority=68,
+            kind="order",
+            again=NEVER,
+            channels=("email",),
+        ),
+        Rule(
+            name="chat_follow_up",
+            tags=("chat",),
+            priority=62,
+            kind="person",
+            again=14 * DAY,
+            channels=("email", "sms", "push"),
+            wait=4 * HOUR,
+        ),
+        Rule(
+            name="refill",
+            tags=("refill",),
+            priority=57,
+            kind="product",
+            again=0,
+            channels=("email", "push"),
+        ),
+        Rule(
+            name="price_hesitation",
+            tags=("browse",),
+            priority=58,
+            kind="product",
+            again=30 * DAY,
+            channels=("email",),
+        ),
+        Rule(
+            name="social_thanks",
+            tags=("social",),
+            priority=44,
+            kind="person",
+            again=30 * DAY,
+            channels=("email",),
+        ),
+        Rule(
+            name="store_follow_up",
+            tags=("store",),
+            priority=42,
+            kind="person",
+            again=30 * DAY,
+            channels=("email",),
+            wait=DAY,
+            plain_delay=True,
+        ),
+        Rule(
+            name="brochure",
+            tags=("print",),
+            priority=35,
+            kind="product",
+            again=90 * DAY,
+            channels=("direct_mail",),
+        ),
+        Rule(
             name="repeated_view",
             tags=("browse",),
             priority=60,
@@ -113,6 +183,15 @@ RULES = {
             tags=("browse",),
             priority=50,
             kind="person",
+            again=7 * DAY,
+            channels=("email",),
+            wait=60 * MINUTE,
+        ),
+        Rule(
+            name="search_abandonment",
+            tags=("browse",),
+            priority=48,
+            kind="query",
             again=7 * DAY,
             channels=("email",),
             wait=60 * MINUTE,
@@ -148,6 +227,17 @@ RULES = {
 }
 
 
+TRIED = {
+    rule.name: rule
+    for rule in (
+        Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
+    )
+}
+"""Rules that do not ship, for what no shipped rule uses; they run only when they are named."""
+
+
 def person_of(event: Event) -> str:
     """The person an event belongs to, '' when it names none."""
     return str(event.get("user_id") or event.get("anonymous_id") or "")
@@ -171,6 +261,12 @@ def categories_of(event: Event) -> list[str]:
         if item.get("product_id") and category and category not in found:
             found.append(category)
     return found
+
+
+def queries_of(event: Event) -> list[str]:
+    """What an event searched for, trimmed; nothing but space is no query."""
+    text = str(event.get("query") or "").strip()
+    return [text] if text else []
 
 
 def cart_of(event: Event) -> str:

@@ -44,6 +44,7 @@ class Person:
     stage: str = ""
     less: list[str] = field(default_factory=list)
     most_per_week: int | None = None
+    no_marketing_until: int = 0
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""

@@ -1,5 +1,7 @@
 """What touches, ends and completes each rule, one plain function per question."""
 
+from datetime import UTC, datetime
+
 from .model import (
     DAY,
     HOUR,
@@ -9,6 +11,7 @@ from .model import (
     checkout_of,
     order_of,
     products_of,
+    queries_of,
 )
 from .person import Effect, Person
 from .readings import Readings
@@ -38,6 +41,12 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [checkout_of(event)]
     if rule == "browse_abandonment" and kind == "view":
         subjects = [person.id]
+    if rule == "search_abandonment" and kind == "search":
+        subjects = queries_of(event)
+    if rule == "chat_follow_up" and kind == "chat":
+        subjects = [person.id]
+    if rule == "store_follow_up" and kind == "store_visit":
+        subjects = [person.id]
     if rule == "wishlist_reminder" and kind == "wishlist":
         subjects = products_of(event)
     if rule == "review_request" and effect.new_order:
@@ -47,33 +56,104 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
     return subjects
 
 
+ENDED_BY_ANY = {
+    "abandoned_checkout": ("purchase",),
+    "browse_abandonment": ("add", "cart", "checkout", "purchase"),
+    "chat_follow_up": ("purchase",),
+    "search_abandonment": ("view", "add", "purchase"),
+    "store_follow_up": ("purchase",),
+}
+"""The types of the person's events that end a rule's episodes, whatever they are about."""
+
+
 def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
     """Whether the event is an ending event of this subject."""
     kind = event["type"]
     if rule == "abandoned_cart":
         own = cart_of(event) == subject
         return kind == "purchase" or (own and (kind == "checkout" or effect.emptied_cart))
-    if rule == "abandoned_checkout":
-        return bool(kind == "purchase")
-    if rule == "browse_abandonment":
-        return kind in ("add", "cart", "checkout", "purchase")
+    if rule == "refill":
+        return kind == "purchase" and subject in products_of(event)
     if rule == "wishlist_reminder":
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
-    return False
+    return kind in ENDED_BY_ANY.get(rule, ())
+
+
+def dates_of(rule: str, person: Person, event: Event) -> dict[str, int | None]:
+    """The subjects of a rule by date about which the event tells, and the dates, None when there is none."""
+    if rule == "refill" and event["type"] == "purchase":
+        return {product: refill_of(person, product) for product in products_of(event)}
+    if rule == "before_the_day" and "day" in (event.get("traits") or {}):
+        try:
+            day = datetime.fromisoformat(str(event["traits"]["day"])).replace(tzinfo=UTC)
+        except ValueError:
+            return {person.id: None}
+        return {person.id: int(day.timestamp() * 1000) - DAY}
+    return {}
+
+
+def refill_of(person: Person, product: str) -> int | None:
+    """The last order of a product and the median of the intervals between its orders; None under two."""
+    orders: dict[str, int] = {}
+    for event in person.events:
+        if event["type"] == "purchase" and product in products_of(event):
+            order = order_of(event)
+            orders[order] = min(event["time"], orders.get(order, event["time"]))
+    times = sorted(orders.values())
+    intervals = sorted(times[n + 1] - times[n] for n in range(len(times) - 1))
+    if len(intervals) < 2:
+        return None
+    middle = len(intervals) // 2
+    if len(intervals) % 2:
+        return times[-1] + intervals[middle]
+    return times[-1] + (intervals[middle - 1] + intervals[middle]) // 2
 
 
 def completed_subjects(rule: str, person: Person, event: Event, readings: Readings) -> list[str]:
-    """The subjects of a count or event rule that the event, already applied, completes."""
-    if rule == "repeated_view" and event["type"] == "view":
-        return [p for p in products_of(event) if viewed_often(person, event, p)]
-    if rule == "choice_overload" and event["type"] == "view":
-        return [c for c in categories_of(event) if overloaded(person, event, c, readings)]
-    if rule == "first_purchase" and event["type"] == "purchase":
-        order = order_of(event)
-        return [order] if person.orders[0] == order else []
+    """The subjects of a count, event or sequence rule that the event, already applied, completes."""
+    if rule in ("chat_then_add", "view_then_buy"):
+        return completed_by_what_follows(rule, person, event)
+    if event["type"] == "view":
+        return completed_by_view(rule, person, event, readings)
+    if event["type"] == "purchase":
+        return completed_by_purchase(rule, person, event)
+    if rule == "social_thanks" and event["type"] == "social":
+        return [person.id] if sentiment_of(event) > 0 else []
+    if rule == "service_care" and event["type"] in ("social", "review", "chat"):
+        return [person.id] if sentiment_of(event) < 0 else []
     return []
+
+
+def completed_by_what_follows(rule: str, person: Person, event: Event) -> list[str]:
+    """The subjects whose sequence the event completes."""
+    if rule == "chat_then_add" and event["type"] == "add":
+        chats, purchases = of_type(person.events, "chat"), of_type(person.events, "purchase")
+        return [person.id] if follows(person, event, chats, purchases, 2 * HOUR) else []
+    if rule == "view_then_buy" and event["type"] == "purchase":
+        return [p for p in products_of(event) if viewed_before(person, event, p)]
+    return []
+
+
+def completed_by_view(rule: str, person: Person, event: Event, readings: Readings) -> list[str]:
+    """The products or categories that were looked at often enough."""
+    if rule == "repeated_view":
+        return [p for p in products_of(event) if viewed_often(person, event, p)]
+    if rule == "choice_overload":
+        return [c for c in categories_of(event) if overloaded(person, event, c, readings)]
+    if rule == "price_hesitation":
+        return [p for p in products_of(event) if hesitates(person, event, p)]
+    if rule == "brochure":
+        return [p for p in products_of(event) if deserves_print(person, event, p)]
+    return []
+
+
+def completed_by_purchase(rule: str, person: Person, event: Event) -> list[str]:
+    """The order, when its number is one that a rule waits for."""
+    wanted = {"first_purchase": (1,), "loyal_customer": (5, 10, 20)}.get(rule, ())
+    order = order_of(event)
+    return [order] if person.orders.index(order) + 1 in wanted else []
 
 
 def within(person: Person, end: int, window: int) -> list[Event]:
@@ -96,6 +176,99 @@ def viewed_often(person: Person, event: Event, product: str) -> bool:
         if other["type"] == "purchase" and product in products_of(other)
     ]
     return len(views) >= 3 and not bought and not person.in_a_cart(product)
+
+
+def of_type(events: list[Event], *types: str) -> list[Event]:
+    """The events of some types."""
+    return [event for event in events if event["type"] in types]
+
+
+def viewed_before(person: Person, event: Event, product: str) -> bool:
+    """A view of the product in the day before, and no `add` or `remove` of it between."""
+    own = [other for other in person.events if product in products_of(other)]
+    return follows(person, event, of_type(own, "view"), of_type(own, "add", "remove"), DAY)
+
+
+def follows(person: Person, event: Event, firsts: list[Event], betweens: list[Event], window: int) -> bool:
+    """Whether the event follows one of `firsts` within the window, with none of `betweens` between them.
+
+    In the order of time; of equal times in the order in which they were applied.
+    """
+    order = sorted(person.events, key=lambda one: int(one["time"]))
+    place = {id(one): number for number, one in enumerate(order)}
+    until = max(place[id(one)] for one in order if one["time"] <= event["time"])
+    for first in firsts:
+        if event["time"] - window < first["time"] and place[id(first)] <= until:
+            between = [one for one in betweens if place[id(first)] < place[id(one)] <= until]
+            if not between:
+                return True
+    return False
+
+
+def views_of(person: Person, end: int, window: int, product: str) -> list[Event]:
+    """The person's views of a product in `(end - window, end]`."""
+    found = [event for event in within(person, end, window) if event["type"] == "view"]
+    return [event for event in found if product in products_of(event)]
+
+
+def days_of(events: list[Event]) -> int:
+    """How many different days of UTC the events lie on."""
+    return len({datetime.fromtimestamp(event["time"] / 1000, tz=UTC).date() for event in events})
+
+
+def last_seen_price(person: Person, product: str) -> float | None:
+    """The price when the product was last seen; a sight without a price leaves the one before."""
+    latest, price = -1, None
+    for event in person.events:
+        for item in event.get("items") or []:
+            if item.get("product_id") == product and event["time"] >= latest:
+                latest = event["time"]
+                price = item["price"] if item.get("price") is not None else price
+    return price
+
+
+def median_price(person: Person, now: int) -> float | None:
+    """The median over the products viewed in the last 30 days, or since; at least three."""
+    views = [event for event in person.events if event["type"] == "view" and event["time"] > now - 30 * DAY]
+    products = {product for event in views for product in products_of(event)}
+    prices = sorted(price for p in products if (price := last_seen_price(person, p)) is not None)
+    if len(prices) < 3:
+        return None
+    middle = len(prices) // 2
+    return prices[middle] if len(prices) % 2 else (prices[middle - 1] + prices[middle]) / 2
+
+
+def hesitates(person: Person, event: Event, product: str) -> bool:
+    """Viewed on three days in 14 d, dearer than the median, never bought."""
+    if days_of(views_of(person, event["time"], 14 * DAY, product)) < 3:
+        return False
+    if any(e["type"] == "purchase" and product in products_of(e) for e in person.events):
+        return False
+    price, middle = last_seen_price(person, product), median_price(person, event["time"])
+    return price is not None and middle is not None and price > middle
+
+
+def deserves_print(person: Person, event: Event, product: str) -> bool:
+    """Three views on two days in 14 d, 500 or dearer, address known."""
+    views = views_of(person, event["time"], 14 * DAY, product)
+    if len(views) < 3 or days_of(views) < 2:
+        return False
+    price = last_seen_price(person, product)
+    lives_at = person.traits.get("address") or person.traits.get("postal_address")
+    return price is not None and price >= 500 and bool(lives_at)
+
+
+def sentiment_of(event: Event) -> float:
+    """Above 0 for positive, under 0 for negative, 0 for all that is neither."""
+    said = event.get("sentiment")
+    words = {"positive": 1.0, "negative": -1.0}
+    if isinstance(said, str):
+        text = said.strip().lower()
+        try:
+            return words[text] if text in words else float(text)
+        except ValueError:
+            return 0.0
+    return float(said or 0)
 
 
 def overloaded(person: Person, event: Event, category: str, readings: Readings) -> bool:

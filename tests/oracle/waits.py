@@ -17,9 +17,12 @@ class Episode:
     number: int = 1
     first_due: int = 0
     delay: int = 0
+    date: int | None = None
 
     def due(self) -> int:
         """When the next step is decided."""
+        if self.date is not None:
+            return self.date
         if self.number == 1:
             return self.touched + self.rule.wait
         return self.first_due + self.rule.steps[self.number - 1] + self.delay

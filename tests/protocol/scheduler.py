@@ -48,6 +48,8 @@ _REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
 _LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
 _MOVES: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.CRASH, Fault.TAKEOVER)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *_DELAYS)
+# At these steps other rules are published; a run without faults is not yet at its end at the last one.
+_PUBLICATIONS: Final = (14, 23, 40)
 _LONGEST: Final = 3_000  # steps; a run without faults takes less than a hundred
 
 
@@ -95,6 +97,9 @@ class Scheduler:
 
     def _turn(self) -> None:
         self._deliver(self._step)
+        if self.world.setup.publishes and self._step in _PUBLICATIONS:
+            self._tell("-- rules are published")
+            self.world.bundles.publish()
         if self._step == self._back_at:
             self._come_back()
         if self._step == self._echo_at and self._other_is_alive():

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.protocol.judge import judge, undisturbed
+from tests.protocol.judge import bundles_named, judge, undisturbed
 from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
 from tests.protocol.workload import ONE_TOPIC, TWO_TOPICS
@@ -18,6 +18,11 @@ from tests.protocol.world import MODES, Setup
 
 _SETUPS: Final = [
     pytest.param(Setup(mode, shape), id=f"{mode}-{'-'.join(shape.topics)}")
+    for mode in MODES
+    for shape in (ONE_TOPIC, TWO_TOPICS)
+]
+_PUBLISHING: Final = [
+    pytest.param(Setup(mode, shape, publishes=True), id=f"{mode}-{'-'.join(shape.topics)}")
     for mode in MODES
     for shape in (ONE_TOPIC, TWO_TOPICS)
 ]
@@ -50,6 +55,24 @@ def test_every_single_fault_at_every_step(setup: Setup) -> None:
         pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
     assert found.complete
     assert found.runs > 500
+
+
+@pytest.mark.parametrize("setup", _PUBLISHING)
+def test_rules_published_in_mid_stream(setup: Setup) -> None:
+    """Rules change between batches and one fault happens: the journal alone comes to all of it once more."""
+    assert len(bundles_named(setup)) == 2
+    found = every_placement(setup, 1)
+    if found.failure is not None:
+        pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
+    assert found.complete
+    assert found.runs > 500
+
+
+@pytest.mark.parametrize("setup", _PUBLISHING)
+def test_rules_published_among_many_faults(setup: Setup) -> None:
+    """The same with three to ten faults in one run, a hundred times."""
+    for seed in range(100):
+        _must_hold(setup, at_random(setup, seed))
 
 
 @pytest.mark.parametrize("setup", _SETUPS)

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from retarget.rules.model import Count, Quiet
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR, MINUTE, SECOND
 from retarget.touchpoints import Item, Touchpoint
@@ -63,6 +65,27 @@ def bundle(shape: Shape) -> Bundle:
     )
     rules = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
     return bundle_of(settings, rules, shape.topics)
+
+
+@cache
+def other_bundle(shape: Shape) -> Bundle:
+    """The same rules, decided earlier, and a clock that stays further behind."""
+    settings = load_settings(
+        overrides=[
+            "clock.now=event",
+            "consent.assume=granted",
+            "quiet_hours.enabled=false",
+            "clock.lateness=3s",
+        ]
+    )
+    cart, views = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    assert isinstance(cart.trigger, Quiet)
+    assert isinstance(views.trigger, Count)
+    changed = [
+        replace(cart, trigger=replace(cart.trigger, after=20 * MINUTE), version="other"),
+        replace(views, trigger=replace(views.trigger, at_least=2), version="other"),
+    ]
+    return bundle_of(settings, changed, shape.topics)
 
 
 @cache

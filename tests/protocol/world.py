@@ -7,6 +7,7 @@ from itertools import cycle
 from typing import Any, Final, Literal, NamedTuple
 
 from retarget.errors import LaneRefused
+from streams.lanes.bundle import Bundle
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Fenced, Record, UnknownOutcome
@@ -30,6 +31,34 @@ class Setup(NamedTuple):
 
     mode: Mode
     shape: Shape
+    publishes: bool = False  # rules are published in mid-stream, and taken back
+
+
+class ModelBundles:
+    """What is published, for all workers at once. One that is not at hand is fetched, which may fail."""
+
+    def __init__(self, shape: Shape) -> None:
+        self._published, self._other = workload.bundle(shape), workload.other_bundle(shape)
+
+    def publish(self) -> None:
+        """Publish the other one."""
+        self._published, self._other = self._other, self._published
+
+    def newest(self) -> Bundle:
+        """See Bundles."""
+        return self._published
+
+    async def named(self, bundle: str) -> Bundle:
+        """See Bundles."""
+        (found,) = [one for one in (self._published, self._other) if one.id == bundle]
+        return await step("bundle", lambda: found)
+
+    def refused(self) -> str:
+        """See Bundles."""
+        return ""
+
+    async def watch(self) -> None:
+        """See Bundles."""
 
 
 class ModelWall:
@@ -87,6 +116,7 @@ class World:
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
         self.broker = Broker()
+        self.bundles = ModelBundles(setup.shape)
         self.images = StoredImages()
         self.problems: list[str] = []
         self.tokens: list[str] = []
@@ -144,7 +174,7 @@ def _runner(world: World) -> LaneRunner:
     return LaneRunner(
         LANE,
         shape.topics,
-        workload.bundle(shape),
+        world.bundles,
         store=ModelStore(world.images),
         log=_LOGS[mode](world.broker, inputs, world.tokens),
         feed=ModelFeed(inputs, world.cuts),

@@ -24,6 +24,8 @@ def test_every_topic_of_the_contract_is_specified() -> None:
     specs = {spec.name: spec for spec in topics.topic_specs(["touchpoints", "offline"], 8)}
     exact = {name for name, spec in specs.items() if spec.exact}
     internal = {name for name in specs if name.startswith("retarget.internal.")}
+    assert specs.pop(topics.RULES) == topics.TopicSpec(topics.RULES, 1, exact=False, keep="latest")
+    internal.remove(topics.RULES)
     assert exact == {"touchpoints", "offline"} | internal
     assert all(specs[name].keep == "forever" for name in {*internal, "catalogue"})
     assert {

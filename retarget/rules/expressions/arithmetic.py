@@ -63,7 +63,7 @@ def negative(text: str, term: Term) -> Term | Complaint:
     inner = term.read
     if term.constant:
         return literal(text, term.type, -term.value)
-    return Term(text=text, type=term.type, read=lambda s: None if (v := inner(s)) is None else -v)
+    return Term(text=text, type=term.type, read=_reader(operator.sub, lambda _: 0, inner))
 
 
 def _possible(sign: str) -> str:
@@ -78,7 +78,7 @@ def _reader(operate: _Operate, left: Read, right: Read) -> Read:
             return None
         try:
             return operate(one, other)
-        except (ZeroDivisionError, OverflowError, ValueError):
+        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
             return None
 
     return run

@@ -73,12 +73,18 @@ def _reader(test: _Test, left: Term, right: Term) -> Read:
 
         def against_constant(scene: object) -> bool:
             value = one(scene)
-            return value is not None and test(value, constant)
+            try:
+                return value is not None and test(value, constant)
+            except TypeError:  # not of the type that its name has: as good as unknown
+                return False
 
         return against_constant
 
     def run(scene: object) -> bool:
         value, limit = one(scene), other(scene)
-        return value is not None and limit is not None and test(value, limit)
+        try:
+            return value is not None and limit is not None and test(value, limit)
+        except TypeError:
+            return False
 
     return run

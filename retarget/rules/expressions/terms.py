@@ -14,10 +14,11 @@ Read: TypeAlias = Callable[[Scene], Any]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The person's events of `types` are needed as far back as `within` ms."""
+    """The person's events of `types` are needed as far back as `within` ms, and the `number` in each."""
 
     types: tuple[str, ...]
     within: int
+    number: str | None = None
 
 
 class Name(msgspec.Struct, frozen=True):

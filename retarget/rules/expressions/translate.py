@@ -187,8 +187,9 @@ class Translation:
         return term
 
     def _existence(self, node: ast.Call) -> Term | None:
-        if len(node.args) != 1 or node.keywords or _dotted(node.args[0]) is None:
-            self._complain(node, "exists takes one name, such as exists(person.email)")
+        asked = node.args[0] if len(node.args) == 1 and not node.keywords else None
+        if asked is None or (_dotted(asked) is None and not isinstance(asked, ast.Call)):
+            self._complain(node, "exists takes one name or call, such as exists(person.email)")
             return None
         term = self.term(node.args[0])
         return term and logic.existence(self._source(node), term.read)

@@ -287,3 +287,26 @@ def test_decisions_of_a_person_are_in_order_of_time() -> None:
     shop = Shop().read(*events, a_view(at=NOON + 20 * DAY)).end()
     times = [parse_time(decision["decided_at"]) for decision in shop.decisions]
     assert all(earlier <= later for earlier, later in pairwise(times))
+
+
+def test_a_rule_spares_a_person_all_marketing_for_a_while() -> None:
+    """From the complaint until exactly a week later, by its own decision, whether its message left or not."""
+    steps = [{"channels": ["onsite"], "template": "a"}]
+    rules = [
+        *shipped(frozenset({"service_care"})),
+        a_rule(rule="hello", subject="person", event="page", steps=steps),
+        a_rule(rule="told", subject="person", event="page", purpose="service", steps=steps),
+    ]
+    shop = Shop(rules, a_policy(caps_total=()))
+    shop.pauses = {"service_care": 0}
+    week = NOON + 7 * DAY
+    shop.read(
+        an_event("chat", at=NOON, sentiment=-1),
+        *(an_event("page", at=at) for at in (NOON, week - 1, week)),
+        an_event("page", at=week, person="u2"),
+    )
+    assert shop.outcomes("service_care") == [(1, "paused")]
+    assert [reason for _, reason in shop.outcomes("hello")] == ["paused", "paused", "sent", "sent"]
+    assert [reason for _, reason in shop.outcomes("told")] == ["sent"] * 4
+    gate = next(gate for gate in shop.final("hello")[0]["gates"] if gate["gate"] == "paused")
+    assert gate["value"] == ["marketing for the person until 2024-03-08T12:00:00.000Z"]

@@ -163,7 +163,7 @@ WRONG: Final[dict[str, list[str]]] = {
     "cart.size ** 2 > 1": [f"column 1: cart.size ** 2 is not part of the language; known: {LANGUAGE}"],
     "+cart.size > 1": [f"column 1: +cart.size is not part of the language; known: {LANGUAGE}"],
     "cart.size > 1e300": ["column 13: 1e300 is no value; known: numbers, texts, true, false"],
-    "exists(3)": ["column 1: exists takes one name, such as exists(person.email)"],
+    "exists(3)": ["column 1: exists takes one name or call, such as exists(person.email)"],
     "days(-1) < product.since_bought": [
         "column 1: days takes one number that is not negative, such as days(30)",
     ],

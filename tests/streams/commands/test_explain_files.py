@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -214,6 +215,30 @@ def test_one_file_is_not_two_things(retarget: Retarget, tmp_path: Path) -> None:
     assert (source.stat().st_size > 0, out.exists()) == (True, False)
     for stream in ("-", os.devnull):
         assert retarget("replay", source, "--decisions", stream, "--journeys", stream).code == 0
+
+
+def test_without_services_the_replay_in_this_folder_is_shown(
+    retarget: Retarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No address of a store was set, and none is at the default one: said, and what is at hand is used."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", 6379)) == 0:
+            pytest.skip("something listens on the default port of the store on this machine")
+    monkeypatch.chdir(tmp_path)
+    Path("in.jsonl").write_bytes(history())
+    replayed = (
+        "replay",
+        "--only",
+        "abandoned_cart",
+        "--assume-consent",
+        "--decisions",
+        "d.jsonl",
+        "in.jsonl",
+    )
+    assert retarget(*replayed).code == 0
+    answer, named = retarget("explain", "ann"), retarget("explain", "ann", "--decisions", "d.jsonl")
+    assert (answer.code, answer.out) == (0, named.out)
+    assert answer.err.splitlines()[-1] == "shown instead: the replay in d.jsonl"
 
 
 def test_without_services_the_way_to_files_is_shown(retarget: Retarget) -> None:

@@ -87,3 +87,10 @@ def test_resuming_what_is_not_paused_is_a_mistake(retarget: Retarget, store: Emb
     """It says what is."""
     answer = retarget("resume", "email", "--set", f"store.url={store.url}")
     assert (answer.code, answer.err) == (1, "email is not paused; nothing is\n")
+
+
+def test_with_published_rules_a_switch_works_without_kafka(retarget: Retarget, store: EmbeddedStore) -> None:
+    """Who cannot be asked for the names of rules does not keep anybody from pausing one."""
+    where = ["--set", f"store.url={store.url}", "--set", "kafka.bootstrap=127.0.0.1:1"]
+    paused = retarget("pause", "a_rule_of_theirs", *where, "--set", "rules.source=topic")
+    assert (paused.code, {*pauses(store.url)}) == (0, {"a_rule_of_theirs"})

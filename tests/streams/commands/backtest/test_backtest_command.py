@@ -328,3 +328,22 @@ def test_ctrl_c_ends_it_in_silence(tmp_path: Path) -> None:
         said, wrong = running.communicate(timeout=60)
     assert (running.returncode, said, wrong) == (130, b"", b"")
     assert list(room.iterdir()) == []
+
+
+def test_files_are_held_no_longer_than_by_a_replay(
+    retarget: Retarget, rules: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """A purchase a second after the wait is not known before it, unless somebody asks for lateness."""
+    events = [
+        an_add("p1", at=NOON, person="late"),
+        a_purchase("p1", at=NOON + 30 * MINUTE + 1000, person="late"),
+        a_view("p1", at=NOON + 600 * MINUTE, person="late"),
+    ]
+    file = tmp_path / "close.jsonl"
+    file.write_text("\n".join(json.dumps(event) for event in events))
+    asked = ("--rules", rules[1], "--assume-consent", "--set", "quiet_hours.enabled=false")
+    sent = retarget("replay", file, *asked).out
+    figures = json.loads(retarget("backtest", file, *asked, "--json", "-").out)
+    held = json.loads(retarget("backtest", file, *asked, "--json", "-", "--lateness", "2s").out)
+    assert sent.count('"operation":"send"') == 1
+    assert [figures["rules"]["messages"], held["rules"]["messages"]] == [1, 0]

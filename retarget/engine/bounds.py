@@ -1,0 +1,197 @@
+"""Bounds: how much is kept of one person, however much they do; the least recent goes first, and is counted.
+
+A robot, a tester or a producer gone wrong may send any number of products, carts, orders and texts for one
+person. These bounds are far above what people do. They are looked at when a journey is tidied: every second
+day, and at once when it is crowded (`repeats.CROWDED`) with ids of the dedupe window or with products.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import accumulate
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from retarget.engine import reach, recalls
+from retarget.engine.moment import Moment
+from retarget.engine.recalls import Undoing
+from retarget.journeys import carts, repeats
+from retarget.journeys.facts import EVERY
+from retarget.journeys.model import Consent, Journey, Product
+from retarget.rules.matcher import Matcher
+from retarget.rules.tallies import KEPT, width
+
+PRODUCTS_KEPT: Final = 500
+CART_LINES_KEPT: Final = 500
+# Of one rule, or of one tally.
+SUBJECTS_KEPT: Final = 200
+TALLIED_KEPT: Final = 2_000
+# So few subjects cannot have so many events, of KEPT at most each.
+_FEW: Final = TALLIED_KEPT // KEPT
+IDS_KEPT: Final = repeats.CROWDED // 2
+SENDS_KEPT: Final = 500
+DEFERRED_KEPT: Final = 200
+AUDIENCES_KEPT: Final = 200
+ENDED_KEPT: Final = 500
+CONSENTS_KEPT: Final = 100
+TRAITS_BYTES: Final = 16_384
+GEO_BYTES: Final = 2_048
+# A name or address of a page that is longer is none.
+TEXT_KEPT: Final = 1_000
+_ADDRESSES: Final = frozenset(key for keys in reach.ADDRESSES.values() for key in keys)
+
+_T = TypeVar("_T")
+_size: Final = msgspec.msgpack.Encoder().encode
+
+
+def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
+    """Bring every part of a journey within its bound; what is within it costs hardly anything."""
+    for kind, count in (*_of_shop(journey), *_of_rules(journey), *_of_person(journey)):
+        if count:
+            moment.counts["dropped", kind] += count
+    if len(journey.audiences) > AUDIENCES_KEPT:
+        moment.counts["dropped", "audience"] += _audiences(journey, matcher, at, moment)
+
+
+def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What the person has had to do with."""
+    if journey.carts and sum(map(len, journey.carts.values())) > CART_LINES_KEPT:
+        yield "cart_line", _cart_lines(journey)
+    for product in journey.products.values():
+        if product.name is not None or product.url is not None or product.image_url is not None:
+            _shorten(product)
+    if len(journey.products) > PRODUCTS_KEPT:
+        yield "product", _products(journey)
+
+
+def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What rules have noted."""
+    for name, by_subject in journey.tallies.items():
+        if len(by_subject) > _FEW:
+            yield "tally", _tally(by_subject, width(name))
+    for episodes in journey.episodes.values():
+        if len(episodes) > SUBJECTS_KEPT:
+            yield "episode", _oldest(episodes, SUBJECTS_KEPT, lambda episode: episode.touched)
+    for marks in journey.marks.values():
+        if len(marks) > SUBJECTS_KEPT:
+            yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
+    if len(journey.ended) > ENDED_KEPT:
+        yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
+    if len(journey.sends) > SENDS_KEPT:
+        yield "send", _cut(journey.sends, SENDS_KEPT)
+    if len(journey.deferred) > DEFERRED_KEPT:
+        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+
+
+def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What the person has said of themselves, and by which ids."""
+    if len(journey.earlier) > IDS_KEPT:
+        yield "id", _first(journey.earlier, IDS_KEPT)
+    if len(journey.consents) > CONSENTS_KEPT:
+        yield "consent", _consents(journey.consents)
+    if journey.traits and (gone := _traits(journey.traits)):
+        yield "trait", gone
+    if journey.geo is not None and len(_size(journey.geo)) > GEO_BYTES:
+        journey.geo = None
+        yield "geo", 1
+
+
+def _oldest(kept: dict[str, _T], most: int, recent: Callable[[_T], int]) -> int:
+    """Drop what has the smallest time beyond `most`; how many."""
+    over = len(kept) - most
+    for name in sorted(kept, key=lambda name: (recent(kept[name]), name))[:over]:
+        del kept[name]
+    return over
+
+
+def _first(kept: dict[str, _T], most: int) -> int:
+    """Drop what was put in first beyond `most`; how many."""
+    over = len(kept) - most
+    for name in list(kept)[:over]:
+        del kept[name]
+    return over
+
+
+def _cut(kept: list[_T], most: int) -> int:
+    over = len(kept) - most
+    del kept[:over]
+    return over
+
+
+def _cart_lines(journey: Journey) -> int:
+    over = sum(map(len, journey.carts.values())) - CART_LINES_KEPT
+    lines = [(line.since, cart, name) for cart, held in journey.carts.items() for name, line in held.items()]
+    for _, cart, name in sorted(lines)[:over]:
+        carts.drop(journey, cart, name)
+    return over
+
+
+def _products(journey: Journey) -> int:
+    """What is in a cart goes last: the carts are bounded by themselves."""
+    products = journey.products
+    over = len(products) - PRODUCTS_KEPT
+    order = sorted(products, key=lambda name: (bool(products[name].carted), products[name].seen, name))
+    gone = [name for name in order[:over] if not products[name].carted]
+    for name in gone:
+        del products[name]
+    return len(gone)
+
+
+def _shorten(product: Product) -> None:
+    for field in ("name", "url", "image_url"):
+        if len(getattr(product, field) or "") > TEXT_KEPT:
+            setattr(product, field, None)
+
+
+def _tally(by_subject: dict[str, list[Any]], wide: int) -> int:
+    """Whole subjects, so that what is counted of the others is right."""
+    if len(by_subject) <= SUBJECTS_KEPT and sum(map(len, by_subject.values())) <= TALLIED_KEPT * wide:
+        return 0
+    latest = sorted(by_subject, key=lambda name: (by_subject[name][-1], name), reverse=True)
+    sizes = accumulate(len(by_subject[name]) // wide for name in latest)
+    gone = [
+        name
+        for number, (name, size) in enumerate(zip(latest, sizes, strict=True))
+        if number >= SUBJECTS_KEPT or size > TALLIED_KEPT
+    ]
+    for name in gone:
+        del by_subject[name]
+    return len(gone)
+
+
+def _audiences(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> int:
+    """Whoever is in too many leaves them in form: the channel must hear of it."""
+    over = len(journey.audiences) - AUDIENCES_KEPT
+    for membership in journey.audiences[:over]:
+        if membership.rule in matcher.rules:
+            recalls.leave(journey, membership, Undoing(matcher.rules[membership.rule].rule, at, ""), moment)
+        else:
+            journey.audiences.remove(membership)
+    return over
+
+
+def _consents(words: dict[str, Consent]) -> int:
+    """Grants go first. A denial is never forgotten, only widened: what goes becomes a no to everything."""
+    over = len(words) - CONSENTS_KEPT
+    order = sorted(words.keys() - {_WHOLLY}, key=lambda key: (not words[key].granted, words[key].at, key))
+    gone = [words.pop(key) for key in order[:over]]
+    latest = max((word.at for word in gone if not word.granted), default=0)
+    if latest and (_WHOLLY not in words or words[_WHOLLY].at < latest):
+        words[_WHOLLY] = Consent(granted=False, at=latest, basis="too many words")
+    return over
+
+
+_WHOLLY: Final = f"{EVERY}|{EVERY}"
+
+
+def _traits(traits: dict[str, Any]) -> int:
+    """Addresses go last; else what was told first."""
+    sizes: Mapping[str, int] = {name: len(_size(name)) + len(_size(value)) for name, value in traits.items()}
+    whole, before = sum(sizes.values()), len(traits)
+    for name in sorted(sizes, key=lambda name: name in _ADDRESSES):
+        if whole <= TRAITS_BYTES:
+            break
+        whole -= sizes[name]
+        del traits[name]
+    return before - len(traits)

@@ -1,0 +1,71 @@
+"""Dates: what is due at a known or an expected time waits as an episode, and moves when the date does."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Final
+
+from retarget.engine import episodes
+from retarget.engine.moment import Moment
+from retarget.journeys import prices, traits
+from retarget.journeys.model import Episode, Journey
+from retarget.rules import tallies
+from retarget.rules.matcher import Compiled
+from retarget.rules.model import Date
+from retarget.touchpoints import Touchpoint
+
+# Two intervals lie between three events.
+LEAST: Final = 3
+
+
+def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment) -> None:
+    """Open, move or close what waits for a date, after an event that may have told or changed it."""
+    date = compiled.date
+    assert date is not None  # only such rules are indexed under dates
+    if date.trait is not None and date.trait not in (event.traits or {}):
+        return
+    for subject in compiled.subjects_of(event):
+        at = _date(journey, compiled, date, subject)
+        due = at + date.shift if at is not None else event.time
+        episode = journey.episodes.get(compiled.name, {}).get(subject)
+        if episode is not None and episode.step > 1:
+            continue
+        if due > event.time:
+            _wait(journey, event, compiled, subject, due)
+            moment.arm(journey, due)
+        elif episode is not None:
+            episodes.close(journey, compiled.name, subject)
+
+
+def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str, due: int) -> None:
+    by_subject = journey.episodes.setdefault(compiled.name, {})
+    episode = by_subject.get(subject)
+    if episode is None:
+        episode = by_subject[subject] = Episode(event.id or "", event.time, event.time, due)
+    episode.due, episode.touched = due, max(episode.touched, event.time)
+    episode.trace = event.trace or episode.trace
+    episodes.remember(episode, event)
+
+
+def _date(journey: Journey, compiled: Compiled, date: Date, subject: str) -> int | None:
+    if date.trait is not None:
+        return traits.moment(journey, date.trait)
+    times = tallies.beginnings(journey, compiled.tally, subject)
+    interval = _interval(times)
+    if interval is None and date.otherwise:
+        interval = date.otherwise.get(_category(journey, compiled, subject))
+    return times[-1] + interval if times and interval is not None else None
+
+
+def _interval(times: list[int]) -> int | None:
+    """The median interval, ms."""
+    if len(times) < LEAST:
+        return None
+    return int(prices.median(later - earlier for earlier, later in pairwise(times)))
+
+
+def _category(journey: Journey, compiled: Compiled, subject: str) -> str:
+    if compiled.rule.subject == "category":
+        return subject
+    product = journey.products.get(subject)
+    return (product.category if product is not None else None) or ""

@@ -1,0 +1,205 @@
+"""What a change of rules means, rule by rule, in plain words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import zip_longest
+from typing import Any, Final, Literal, TypeAlias
+
+import msgspec
+
+from retarget.rules import wording
+from retarget.rules.conditions import Condition
+from retarget.rules.model import Rule, Step
+
+Kind = Literal["new", "gone", "changed"]
+# Sentences about one key, from its value before and after.
+Says: TypeAlias = Callable[[Any, Any], Iterator[str]]
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule that is not as it was. Versions are null where there is no such rule."""
+
+    rule: str
+    change: Kind
+    says: tuple[str, ...]
+    before: str | None
+    after: str | None
+
+
+def changes(before: Sequence[Rule], after: Sequence[Rule]) -> list[Change]:
+    """Every rule that is new, gone or of another meaning, by name; none where only the spelling differs."""
+    old, new = {rule.name: rule for rule in before}, {rule.name: rule for rule in after}
+    found = [_change(name, old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())]
+    return [change for change in found if change is not None]
+
+
+def _change(name: str, before: Rule | None, after: Rule | None) -> Change | None:
+    if before is None or after is None:
+        kind: Kind = "new" if before is None else "gone"
+        says = _whole(after) if after is not None else ()
+    elif before.version != after.version:
+        kind, says = "changed", tuple(_differences(before, after)) or ("changed in the order of its parts",)
+    else:
+        return None
+    versions = before.version if before else None, after.version if after else None
+    return Change(rule=name, change=kind, says=says, before=versions[0], after=versions[1])
+
+
+def _whole(rule: Rule) -> tuple[str, ...]:
+    """What a new rule does."""
+    steps = [f"step {number}: {wording.step(step)}" for number, step in enumerate(rule.steps, start=1)]
+    only = [f"only if {rule.condition.text}"] if rule.condition else []
+    return (f"decided for {wording.subject(rule.subject)} {wording.trigger(rule)}", *only, *steps)
+
+
+def _differences(before: Rule, after: Rule) -> Iterator[str]:
+    for name in Rule.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if name == "version" or _same(old, new):
+            continue
+        if name == "trigger":
+            yield from _trigger(before, after)
+        elif name == "unless":
+            yield from _endings(before, after)
+        elif name == "steps":
+            yield from _steps(old, new)
+        else:
+            yield from _RULE.get(name, _other(name))(old, new)
+
+
+def _trigger(before: Rule, after: Rule) -> Iterator[str]:
+    old, new = before.trigger, after.trigger
+    if type(old) is not type(new):
+        yield f"decided {wording.trigger(after)} instead of {wording.trigger(before)}"
+        return
+    table = _TRIGGERS.get(type(old).__name__, {})
+    for name in old.__struct_fields__:
+        was, now = getattr(old, name), getattr(new, name)
+        if not _same(was, now):
+            yield from table.get(name, _other(name))(was, now)
+
+
+def _endings(before: Rule, after: Rule) -> Iterator[str]:
+    old = [wording.ending(one, before.subject) for one in before.unless]
+    new = [wording.ending(one, after.subject) for one in after.unless]
+    yield from _names("also ended by {}", "no longer ended by {}")(old, new)
+
+
+def _steps(before: Sequence[Step], after: Sequence[Step]) -> Iterator[str]:
+    for number, (old, new) in enumerate(zip_longest(before, after), start=1):
+        if old is None:
+            yield f"step {number} is new: {wording.step(new)}"
+        elif new is None:
+            yield f"step {number} is gone: it was {wording.step(old)}"
+        else:
+            yield from _step(f"step {number}", old, new)
+
+
+def _step(place: str, before: Step, after: Step) -> Iterator[str]:
+    for name in Step.__struct_fields__:
+        old, new = getattr(before, name), getattr(after, name)
+        if not _same(old, new):
+            says = _STEP.get(name, _other(name))
+            yield from (f"{place}: {sentence}" for sentence in says(old, new))
+
+
+def _same(before: object, after: object) -> bool:
+    return bool(before == after)  # conditions know `==` only, by their text
+
+
+# -- sentences --
+
+
+def _instead(form: str, said: Callable[[Any], str] = str) -> Says:
+    """`form` says the value as it is now."""
+
+    def says(before: Any, after: Any) -> Iterator[str]:  # noqa: ANN401 - a value of that key
+        yield f"{form.format(said(after))} instead of {said(before)}"
+
+    return says
+
+
+def _other(name: str) -> Says:
+    return _instead(f"{name}: {{}}", wording.generic)
+
+
+def _names(more: str, less: str, order: str = "in the order {}") -> Says:
+    """Names that came, names that went, or else their order."""
+
+    def says(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+        came = [name for name in after if name not in before]
+        went = [name for name in before if name not in after]
+        if came:
+            yield more.format(wording.listed(came))
+        if went:
+            yield less.format(wording.listed(went))
+        if not (came or went):
+            yield order.format(wording.listed(after))
+
+    return says
+
+
+def _condition(form: str) -> Says:
+    def says(before: Condition | None, after: Condition | None) -> Iterator[str]:
+        if after is None:
+            yield f"no longer {form} {before.text if before else ''}"
+        else:
+            yield f"{form} {after.text}" + (f", instead of {before.text}" if before else "")
+
+    return says
+
+
+def _states(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> Iterator[str]:
+    if list(before) != list(after):
+        says = _names("also has the state {}", "no longer has the state {}", "states in the order {}")
+        yield from says(list(before), list(after))
+    for name in after:
+        if name in before and not _same(before[name], after[name]):
+            yield f"state {name}: if {after[name].text}, instead of {before[name].text}"
+
+
+def _or_never(ms: int | None) -> str:
+    return "never" if ms is None else f"after {wording.span(ms)}"
+
+
+def _channels(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
+    yield from _names("also on {}", "no longer on {}", "tried in the order {}")(before, after)
+
+
+_RULE: Final[Mapping[str, Says]] = {
+    "description": _instead("described as {}", wording.quoted),
+    "subject": _instead("is about {}", wording.subject),
+    "condition": _condition("only if"),
+    "again": _instead("again for the same: {}", wording.again),
+    "priority": _instead("priority {}"),
+    "purpose": _instead("purpose {}"),
+    "tags": _names("also tagged {}", "no longer tagged {}", "tagged in the order {}"),
+    "expires": _instead("messages expire {}", _or_never),
+    "hold_out": _instead("{} of the people are held out", lambda share: f"{share * 100:g} %"),
+    "why": _instead("the person is told {}", wording.quoted),
+}
+_STEP: Final[Mapping[str, Says]] = {
+    "after": _instead("comes {} after step 1", wording.span),
+    "channels": _channels,
+    "template": _instead("template {}", wording.quoted),
+    "audience": _instead("into {}", wording.audience),
+    "condition": _condition("only if"),
+}
+_TYPES: Final[Says] = _names("also counts {}", "no longer counts {}")
+_TRIGGERS: Final[Mapping[str, Mapping[str, Says]]] = {
+    "Quiet": {
+        "after": _instead("waits {}", wording.span),
+        "opens": _names("also opened by {}", "no longer opened by {}"),
+        "touches": _names("the wait also starts again with {}", "the wait no longer starts again with {}"),
+        "when": _condition("events count only when"),
+    },
+    "Count": {
+        "of": _TYPES,
+        "at_least": _instead("from {} on", str),
+        "within": _instead("within {}", wording.span),
+        "distinct": _instead("counts distinct values of {}", wording.generic),
+    },
+    "Event": {"of": _names("also at every {}", "no longer at every {}")},
+    "Becomes": {"states": _states},
+}

@@ -1,0 +1,122 @@
+"""Parts of rules in plain words, for people who read what a change of rules means."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import msgspec
+
+from retarget.rules.conditions import Condition
+from retarget.rules.model import (
+    NEVER,
+    Audience,
+    Becomes,
+    Count,
+    Ending,
+    Event,
+    Quiet,
+    Rule,
+    Step,
+    SubjectKind,
+)
+from retarget.times import DAY, HOUR, MINUTE, format_duration
+
+
+def span(ms: int) -> str:
+    """A duration as one says it: `30 min`, `36 h`, `7 days`."""
+    for unit, word in ((DAY, "days"), (HOUR, "h")):
+        if ms >= 2 * unit and ms % unit == 0:
+            return f"{ms // unit} {word}"
+    return f"{ms // MINUTE} min" if ms and ms % MINUTE == 0 else format_duration(ms)
+
+
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """`a, b and c`."""
+    *before, end = names
+    return f"{', '.join(before)} {last} {end}" if before else end
+
+
+def again(ms: int) -> str:
+    """How soon the same may be decided once more."""
+    return {0: "every time", NEVER: "never"}.get(ms) or f"after {span(ms)}"
+
+
+def subject(kind: SubjectKind) -> str:
+    """What an episode is about."""
+    return f"each {kind}"
+
+
+def ending(one: Ending, kind: SubjectKind) -> str:
+    """What ends an episode."""
+    if one.when is not None:
+        return f"the state {one.when.text}"
+    return f"{one.event} of the same {kind}" if one.same_subject else str(one.event)
+
+
+def trigger(of: Rule) -> str:
+    """When a rule is decided."""
+    match of.trigger:
+        case Quiet(after=after, opens=opens, touches=touches):
+            since = f"the last {listed(touches, 'or')}" if touches else listed(opens, "or")
+            return f"{span(after)} after {since}"
+        case Count(of=types, at_least=least, within=within, distinct=distinct):
+            what = f"{least} events of {listed(types)}"
+            if distinct:
+                what = f"{least} different values of {distinct} in {listed(types)}"
+            return f"at {what} within {span(within)}"
+        case Event(of=types):
+            return f"at every {listed(types, 'or')}"
+        case Becomes(states=states):
+            return f"when the state turns to {listed(states, 'or')}"
+        case other:
+            return generic(other)
+
+
+def channels(of: Step) -> str:
+    """Where a step goes."""
+    return f"on {', else '.join(of.channels)}" if of.channels else "on no channel"
+
+
+def audience(of: Audience | None) -> str:
+    """Which ad audience a step puts people into."""
+    if of is None:
+        return "no audience"
+    names = listed(sorted(set(of.by_state.values()))) if of.by_state else str(of.add)
+    until = f" for {span(of.expires)}" if of.expires else ""
+    return f"the audience {names}{until}"
+
+
+def step(of: Step) -> str:
+    """A whole step: when and where it goes, and on what condition."""
+    when = f"{span(of.after)} after step 1, " if of.after else ""
+    into = f", into {audience(of.audience)}" if of.audience else ""
+    only = f", only if {of.condition.text}" if of.condition else ""
+    return f"{when}{channels(of)}{into}{only}"
+
+
+def quoted(text: str) -> str:
+    """A text of the author's, or that there is none."""
+    return f"“{text}”" if text else "nothing"
+
+
+def generic(value: Any) -> str:  # noqa: ANN401 - whatever a rule holds
+    """Any part of a rule for which there are no words of its own."""
+    if value is None or value in ((), "", {}):
+        return "nothing"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    found = _plain(value)
+    return found if isinstance(found, str) else msgspec.json.encode(found).decode()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a rule holds
+    if isinstance(value, Condition):
+        return value.text
+    if isinstance(value, msgspec.Struct):
+        return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [_plain(inner) for inner in value]
+    return value

@@ -1,0 +1,51 @@
+"""What the commands over the past share: which events, which rules, and what to do when nothing came out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+# What to do when every candidate of a run was stopped by the same gate.
+_REMEDIES: Final[Mapping[str, str]] = {
+    "no_consent": "data without consent events needs --assume-consent (consent.assume=granted)",
+    "unreachable": "nobody has an address: see channels.external, or send identify events with traits",
+    "cap": "the caps let nothing out: see caps.total",
+    "stale": "everything is due too long before `now`: see delivery.max_delay and clock.now",
+    "paused": "a kill switch is on: see `retarget resume`",
+    "quiet_hours": "all of it falls into the night: see quiet_hours.zone and quiet_hours.enabled",
+}
+
+
+def add_past(parser: argparse.ArgumentParser) -> None:
+    """The form and order of the events, the rules, and the settings that old data mostly needs."""
+    parser.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
+    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    parser.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
+    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    parser.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
+    parser.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
+    parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
+
+
+def overrides(args: argparse.Namespace) -> Iterator[str]:
+    """The options that are short for settings."""
+    if args.rules:
+        yield f"rules.dir={args.rules}"
+    if args.lateness:
+        yield f"clock.lateness={args.lateness}"
+    if args.assume_consent:
+        yield "consent.assume=granted"
+
+
+def remedy(decisions: Mapping[tuple[str, ...], int]) -> None:
+    """When nothing at all came out, say which gate it was and what to set."""
+    # `again` only follows an earlier candidate, which another gate stopped.
+    reasons = {reason for (_, outcome, reason) in decisions if outcome != "sent"} - {"again"}
+    if len(reasons) == 1 and not any(outcome == "sent" for (_, outcome, _) in decisions):
+        (reason,) = reasons
+        hint = _REMEDIES.get(reason, "")
+        print(
+            f"every candidate was stopped by the gate {reason}{': ' + hint if hint else ''}", file=sys.stderr
+        )

@@ -1,0 +1,161 @@
+"""`retarget explain PERSON --what-if …`: the person again, without one event or with one more."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from retarget.errors import BadInput
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.lanes.bundle import Bundle
+    from streams.what_if.changing import Changed
+    from streams.what_if.running import Came
+    from streams.what_if.story import Story
+
+Said = Mapping[str, Any]
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What is changed, and where the events come from."""
+    group = parser.add_argument_group("what if")
+    group.add_argument(
+        "--what-if", metavar="CHANGE", action="append", default=[],
+        help="what would be different: 'no add at 10:03', 'no EVENT-ID', "
+        "'with purchase of tent at 10:20' (UTC); may be repeated",
+    )  # fmt: skip
+    group.add_argument(
+        "--events", nargs="+", metavar="FILE", help="the events, as replayed (default: the input topics)"
+    )
+    group.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
+    group.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    group.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
+    group.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
+    group.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
+    group.add_argument("--as-is", action="store_true", help="files in their order; else sorted by time")
+
+
+def overrides(args: argparse.Namespace) -> Iterator[str]:
+    """The options that are short for settings."""
+    if args.rules:
+        yield f"rules.dir={args.rules}"
+    if args.lateness:
+        yield f"clock.lateness={args.lateness}"
+    if args.assume_consent:
+        yield "consent.assume=granted"
+
+
+def require(args: argparse.Namespace) -> None:
+    """Raises BadInput where an option stands alone that needs another."""
+    needs = {
+        "--events": args.events, "--rules": args.rules, "--lateness": args.lateness,
+        "--assume-consent": args.assume_consent,
+    }  # fmt: skip
+    problems = [f"{name}: is for --what-if, which says what is changed" for name, value in needs.items()
+                if value and not args.what_if]  # fmt: skip
+    of_files = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
+    problems += [f"{name}: is for files; name them with --events" for name, value in of_files.items()
+                 if value and not args.events]  # fmt: skip
+    if args.what_if and args.decisions and not args.events:
+        problems.append("--decisions: what was replayed is run again from its files; name them with --events")
+    if problems:
+        raise BadInput(problems)
+
+
+def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Sequence[Said]] | None) -> int:
+    """Run it both ways and print what differs; `recorded` gives the decisions that a replay wrote.
+
+    Raises BadInput, Unreachable, and what reading a topic raises.
+    """
+    from retarget.rules.vocabulary import VOCABULARY
+    from streams.lanes.bundle import bundle_of
+    from streams.replaying import TOPIC
+    from streams.resources import default_rules_dir
+    from streams.rulebook import load_rules
+    from streams.what_if import read_change
+    from streams.what_if.changing import changed
+    from streams.what_if.running import run_story
+
+    changes = [read_change(said) for said in args.what_if]
+    settings = _with_lateness(settings, args)
+    rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
+    bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
+    story = _of_files(settings, args) if args.events else _of_topics(settings, args.person)
+    if not story.events:
+        where = ", ".join(args.events or settings.kafka.input_topics)
+        raise BadInput([f"{where}: no event of {args.person!r} is there; ids are compared exactly"])
+    other = changed(story, changes)
+    before = asyncio.run(run_story(story, args.person, bundle))
+    if recorded is not None:
+        _require_same(before.decisions, recorded())
+    _print(args, before, asyncio.run(run_story(other.story, args.person, bundle)), other, bundle)
+    return 0
+
+
+def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
+    """Files are sorted, so that nothing need be held, unless somebody says so; a topic is read as live."""
+    if not args.events or "clock.lateness" in settings.sources:
+        return settings
+    return replace(settings, clock=replace(settings.clock, lateness=0))
+
+
+def _of_files(settings: Settings, args: argparse.Namespace) -> Story:
+    from streams.backtest.reading import of_files
+    from streams.files import read_files
+    from streams.what_if.story import StoryTeller
+
+    teller = StoryTeller(args.person, by_time=not args.as_is)
+    for told in of_files(read_files(args.events, args.dialect or "auto", args.mapping)):
+        teller.add(told)
+    return teller.close(ahead=settings.clock.lateness)
+
+
+def _of_topics(settings: Settings, person: str) -> Story:
+    from streams.what_if.topics import story_of_topics
+
+    return asyncio.run(story_of_topics(settings, person))
+
+
+def _require_same(mine: Sequence[Said], recorded: Sequence[Said]) -> None:
+    """Says so when the events do not lead to the decisions that were written down."""
+    ours, theirs = ({(one["decision_id"], one["outcome"], one["decided_at"]) for one in decisions}
+                    for decisions in (mine, recorded))  # fmt: skip
+    if ours != theirs:
+        print(
+            f"note: {len(ours - theirs)} decisions of this run are not in the file and {len(theirs - ours)} "
+            "of the file are not in this run; rules, settings or events are not those of the replay",
+            file=sys.stderr,
+        )
+
+
+def _print(args: argparse.Namespace, before: Came, after: Came, changed: Changed, bundle: Bundle) -> None:
+    from streams.what_if import telling
+    from streams.what_if.comparing import differences, waits_differ
+
+    of_rule = [
+        [one for one in came.decisions if args.rule in (None, one["rule"])] for came in (before, after)
+    ]
+    found, same = differences(*of_rule)
+    waits = waits_differ(*([one for one in came.waits if args.rule in (None, one.rule)]
+                           for came in (before, after)))  # fmt: skip
+    if args.json:
+        said = telling.as_json(found, same, waits, changed, bundle.matcher)
+        print(json.dumps({"person": args.person, **said}, ensure_ascii=False, indent=1))
+        return
+    print(args.person, *(f"  {line}" for line in telling.changes(changed)), sep="\n")
+    alike = f"{same} decision{' is' if same == 1 else 's are'} the same"
+    print(f"\nwhat would be different{'' if found else ': nothing'}; {alike}")
+    for one in found:
+        print(*(f"  {line}" for line in telling.lines(one, changed, bundle.matcher)), sep="\n")
+    print(f"\nwhat would wait at the end otherwise{'' if waits else ': nothing'}")
+    for pair in waits:
+        print(f"  {telling.wait_line(pair)}")
+    for line in (line for line in after.dead if line not in before.dead):
+        print(f"a rule fails: {line}", file=sys.stderr)

@@ -1,0 +1,92 @@
+"""Publications: bundles as bytes that any worker can make the bundle of again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+
+from retarget.errors import BadInput
+from retarget.rules.model import Rule
+from retarget.rules.parse import Document, parse_rules
+from retarget.rules.vocabulary import VOCABULARY
+from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
+from streams.settings import Settings, load_settings
+
+
+class Publication(msgspec.Struct, frozen=True, kw_only=True):
+    """Rules as their authors wrote them, and the settings that decide, as texts."""
+
+    build: list[str]  # versions of retarget and tzdata that shelved it; part of the id
+    settings: dict[str, str]
+    rules: list[dict[str, Any]]
+    schema: int = 1
+
+
+_decoder: Final = msgspec.json.Decoder(Publication)
+
+
+def publication_of(settings: Settings, documents: Sequence[Document]) -> Publication:
+    """What is shelved of these rules, which must be right."""
+    rules: Any = [document.data for document in documents]
+    return Publication(build=build(), settings=settings.deciding(), rules=rules)
+
+
+def encode(publication: Publication) -> bytes:
+    """JSON, for `retarget tail`; the producer compresses it."""
+    return msgspec.json.encode(publication)
+
+
+def decode(bundle: str, value: bytes) -> Publication:
+    """A shelved publication. Raises BadInput for one that this build cannot read."""
+    try:
+        return _decoder.decode(value)
+    except msgspec.MsgspecError as error:
+        raise BadInput(
+            [f"bundle {bundle}: cannot be read ({error}); deploy the build that wrote it"]
+        ) from error
+
+
+def rules_of(bundle: str, publication: Publication) -> tuple[Rule, ...]:
+    """Its rules. Raises BadInput when this build refuses one."""
+    return parse_rules([Document(f"bundle {bundle}", data) for data in publication.rules], VOCABULARY)
+
+
+def id_of(publication: Publication) -> str:
+    """The id that its content has. Raises BadInput."""
+    return bundle_id(publication.build, publication.settings, rules_of("to be published", publication))
+
+
+def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], lanes: int) -> Bundle:
+    """The bundle, ready to run, for these input topics in one of so many lanes.
+
+    Raises BadInput when this build refuses rules or settings, or understands them otherwise than the one
+    that shelved them.
+    """
+    rules = rules_of(bundle, publication)
+    found = bundle_id(publication.build, publication.settings, rules)
+    if found != bundle:
+        remedy = f"deploy retarget {' with tzdata '.join(publication.build)}, which wrote it"
+        raise BadInput([f"bundle {bundle}: this build understands it otherwise, as {found}; {remedy}"])
+    settings = _settings(bundle, publication, topics)
+    return bundle_of(settings, rules, topics, lanes=lanes)._replace(id=bundle)
+
+
+def _settings(bundle: str, publication: Publication, topics: Sequence[str]) -> Settings:
+    """The settings that decide, and the input topics; the others are of no account here."""
+    presets = {**publication.settings, "kafka.input_topics": ",".join(topics)}
+    try:
+        return load_settings(presets=presets)
+    except BadInput as error:
+        raise BadInput([f"bundle {bundle}: {problem}" for problem in error.problems]) from error
+
+
+def settings_changes(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """A sentence for each setting that decides otherwise."""
+    names = sorted(before.keys() | after.keys())
+    return [
+        f"{name}: {after.get(name, 'not set')} instead of {before.get(name, 'not set')}"
+        for name in names
+        if before.get(name) != after.get(name)
+    ]

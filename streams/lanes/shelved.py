@@ -1,0 +1,160 @@
+"""The bundles of a worker: shelved in Kafka, so that a replay finds the one that a batch was decided by."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from retarget.errors import BadInput, LaneRefused, RetargetError
+from retarget.rules.parse import Document
+from retarget.rules.vocabulary import VOCABULARY
+from streams.kafka.connection import KafkaAddress
+from streams.kafka.shelf import Shelf
+from streams.lanes.bundle import Bundle
+from streams.lanes.publication import (
+    Publication,
+    bundle_from,
+    decode,
+    encode,
+    id_of,
+    publication_of,
+    settings_changes,
+)
+from streams.ports import UnknownOutcome
+from streams.resources import default_rules_dir
+from streams.rulebook import load_rules, read_documents
+from streams.settings import Settings
+
+log: Final = logging.getLogger("retarget.rules")
+
+_LOOK_EVERY_S: Final = 0.5
+_REMEDY: Final = (
+    "the journal says that it decided batches which must be repeated: see RetargetLaneRefused in the runbook"
+)
+
+
+class ShelvedBundles:
+    """Bundles of the topic. The newest is what is published, or for good the one it was given."""
+
+    def __init__(self, shelf: Shelf, settings: Settings, newest: Bundle) -> None:
+        self._shelf, self._newest = shelf, newest
+        self._topics: Sequence[str] = settings.kafka.input_topics
+        self._lanes = settings.kafka.partitions
+        self._follows = settings.rules.source == "topic"
+        self._stands_in = settings.rules.unknown == "newest"
+        self._own: Mapping[str, str] = settings.deciding()
+        self._made: dict[str, Bundle] = {newest.id: newest}
+        self._refused = ""
+
+    def newest(self) -> Bundle:
+        """See Bundles."""
+        return self._newest
+
+    async def named(self, bundle: str) -> Bundle:
+        """See Bundles. With `rules.unknown` newest, that one stands in for one that is lost."""
+        if bundle not in self._made:
+            await self._shelf.refresh()
+            try:
+                self._made[bundle] = self._make(bundle)
+            except BadInput as error:
+                if not self._stands_in:
+                    raise LaneRefused(f"{error}; {_REMEDY}") from error
+                log.warning("%s; its batches are repeated by %s", error, self._newest.id)
+                self._made[bundle] = self._newest
+        return self._made[bundle]
+
+    def refused(self) -> str:
+        """See Bundles."""
+        return self._refused
+
+    async def watch(self) -> None:
+        """See Bundles."""
+        if self._follows:
+            self._tell_settings()
+        while self._follows:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            try:
+                await self._shelf.refresh()
+            except (UnknownOutcome, RetargetError) as problem:
+                log.debug("the published rules cannot be read: %s", problem)
+            else:
+                self._look()
+
+    def _look(self) -> None:
+        pointer = self._shelf.published
+        if pointer is None or pointer.bundle == self._refused:
+            return
+        if pointer.bundle == self._newest.id:
+            self._refused = ""
+            return
+        try:
+            self._newest = self._made[pointer.bundle] = self._make(pointer.bundle)
+        except BadInput as error:
+            self._refused = pointer.bundle
+            log.error("published, but not taken up: %s; %s goes on", error, self._newest.id)  # noqa: TRY400
+        else:
+            self._refused = ""
+            log.info("bundle %s is taken up, published at %s", pointer.bundle, pointer.at)
+            self._tell_settings()
+
+    def _tell_settings(self) -> None:
+        """Say which settings of this worker are overruled."""
+        bundle = self._newest.id
+        published = decode(bundle, self._shelf.shelved[bundle].value)
+        for difference in settings_changes(self._own, published.settings):
+            log.warning("bundle %s overrules a setting of this worker, %s", bundle, difference)
+
+    def _make(self, bundle: str) -> Bundle:
+        shelved = self._shelf.shelved.get(bundle)
+        if shelved is None:
+            raise BadInput([f"bundle {bundle} is not in the topic of rules"])
+        return bundle_from(bundle, decode(bundle, shelved.value), self._topics, self._lanes)
+
+
+def own_publication(settings: Settings) -> Publication | None:
+    """The rules of the folder; None when a worker follows what is published. Raises BadInput."""
+    if settings.rules.source == "topic":
+        return None
+    paths = [rules_dir(settings)]
+    load_rules(paths, VOCABULARY)
+    documents: list[Document] = read_documents(paths)[0]
+    return publication_of(settings, documents)
+
+
+def rules_dir(settings: Settings) -> Path:
+    """Where the rules are: the setting, else those that ship."""
+    return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()
+
+
+@asynccontextmanager
+async def shelved_bundles(
+    settings: Settings, address: KafkaAddress, own: Publication | None
+) -> AsyncIterator[ShelvedBundles]:
+    """A worker's bundles; its own is shelved first, so that whoever comes after it finds it.
+
+    Raises BadInput, also when nothing is published that could be followed, Unreachable, UnknownOutcome.
+    """
+    shelf = Shelf(address)
+    await shelf.start()
+    try:
+        bundle = _published(shelf) if own is None else id_of(own)
+        if own is not None:
+            await shelf.put(bundle, encode(own))
+        content = decode(bundle, shelf.shelved[bundle].value)
+        newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
+        yield ShelvedBundles(shelf, settings, newest)
+    finally:
+        await shelf.close()
+
+
+def _published(shelf: Shelf) -> str:
+    pointer = shelf.published
+    if pointer is None or pointer.bundle not in shelf.shelved:
+        raise BadInput(
+            ["rules.source: found topic, and no rules are published; `retarget rules publish` does it"]
+        )
+    return pointer.bundle

@@ -1,0 +1,78 @@
+"""A story run through the lane's own code: what was decided, what left, what still waits at its end."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from retarget.decode import decode_canonical, encode_touchpoint
+from retarget.journeys import wire
+from retarget.touchpoints import Touchpoint
+from streams import topics
+from streams.cases.outcomes import Wait, waits_of
+from streams.lanes.bundle import Bundle
+from streams.ports import Output, Record
+from streams.replaying import LANE, TOPIC, work_through
+from streams.stores.memory import MemoryStore
+from streams.what_if.story import Step, Story
+
+Said = Mapping[str, Any]
+
+
+class Came(NamedTuple):
+    """What came of a story: the decision records, each with `message` when one left; dead letters; waits."""
+
+    decisions: Sequence[Said]
+    dead: list[str]
+    waits: list[Wait]
+
+
+class _StoryFeed:
+    """A Feed over a story."""
+
+    def __init__(self, story: Story) -> None:
+        self._steps, self._end, self._next = story.steps, story.end, 0
+
+    async def start(self, frontier: dict[str, int]) -> None:
+        """From the beginning, once."""
+
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
+        """The next steps."""
+        first = self._next
+        taken = self._steps[first : first + records]
+        self._next += len(taken)
+        return [_record(first + number, step) for number, step in enumerate(taken)]
+
+    def caught_up_at(self) -> int | None:
+        """At the end, how far the rest of the lane moves the clock."""
+        return self._end if self._next >= len(self._steps) and self._end >= 0 else None
+
+
+def _record(offset: int, step: Step) -> Record:
+    if step.event is not None:
+        return Record(TOPIC, offset, step.timestamp, None, encode_touchpoint(step.event))
+    # Others' time needs no record's bound: it is what their records told.
+    return Record(TOPIC, offset, -1, None, encode_touchpoint(Touchpoint(type="heartbeat", time=step.tells)))
+
+
+async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
+    """Work the story through. As in a backtest `now` is the lane's clock, and nothing is paused."""
+    outputs: list[Output] = []
+    store = MemoryStore()
+    plain = bundle._replace(now_is_clock=True, decoders={TOPIC: decode_canonical})
+    await work_through(_StoryFeed(story), plain, outputs.append, store=store)
+    stored = await store.journey(LANE, person)
+    said = [(output.topic, json.loads(output.value)) for output in outputs]
+    left = {one["message_id"]: _content(one) for topic, one in said
+            if topic not in (topics.DECISIONS, topics.DEAD)}  # fmt: skip
+    decisions = [{**one, "message": left.get(one["message_id"])}
+                 for topic, one in said if topic == topics.DECISIONS]  # fmt: skip
+    dead = [f"{one['reason']}: {one['detail']}" for topic, one in said if topic == topics.DEAD]
+    return Came(decisions, dead, waits_of(wire.decode(stored) if stored is not None else None))
+
+
+def _content(message: Said) -> Said:
+    """What the person would see of it, as far as one message is told from another."""
+    products = [product["product_id"] for product in message["products"]]
+    return {"template": message["template"], "audience": message["audience"], "products": products}

@@ -1,0 +1,85 @@
+"""The story of one person: their events in the order of their lane, and what others told its clock."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from retarget.times import MINUTE
+from retarget.touchpoints import Touchpoint
+from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.splitting import NEVER
+
+# What others tell the clock is kept in steps of so much event time, and exactly before each own event.
+_MARKED_EVERY: Final = MINUTE
+
+
+class Step(NamedTuple):
+    """One record: the person's event, or without one how far others had moved the clock, lateness included.
+
+    `timestamp` is that of the record, -1 without one.
+    """
+
+    tells: int
+    timestamp: int
+    event: Touchpoint | None = None
+
+    @property
+    def place(self) -> int:
+        """When the lane got it, as far as that is known."""
+        return self.timestamp if self.timestamp >= 0 else self.tells
+
+
+class Story(NamedTuple):
+    """All steps; `end`: where the input leaves the clock, lateness included; -1 moves it no further."""
+
+    steps: tuple[Step, ...]
+    end: int
+    by_time: bool
+
+    @property
+    def events(self) -> list[Touchpoint]:
+        """The person's own."""
+        return [step.event for step in self.steps if step.event is not None]
+
+
+class StoryTeller:
+    """Takes a lane record by record. `by_time`: the lane is sorted by time, so that nothing comes late."""
+
+    def __init__(self, person: str, *, by_time: bool, idle_after: int = NEVER) -> None:
+        """After `idle_after` ms without a record the wall clock moves the lane on."""
+        self._person, self._by_time, self._idle_after = person, by_time, idle_after
+        self._steps: list[Step] = []
+        self._others = self._marked = self._arrived = self._last = NO_TIME
+
+    def add(self, told: Told) -> None:
+        """Take in one record."""
+        if told.timestamp >= 0:
+            self._note_arrival(told.timestamp)
+        self._last = max(self._last, told.tells)
+        if told.event is not None and told.event.person == self._person:
+            self._mark()
+            self._steps.append(Step(told.tells, told.timestamp, told.event))
+            return
+        self._others = max(self._others, told.tells)
+        if self._others - self._marked >= _MARKED_EVERY:
+            self._mark()
+
+    def _note_arrival(self, timestamp: int) -> None:
+        if self._arrived >= 0 and timestamp - self._arrived >= self._idle_after:
+            self._others = max(self._others, timestamp)
+        self._arrived = max(self._arrived, timestamp)
+
+    def _mark(self) -> None:
+        """Where all is sorted each own event moves the clock as far as those of others before it."""
+        if self._others > self._marked and not self._by_time:
+            self._steps.append(Step(self._others, self._arrived))
+            self._marked = self._others
+
+    def close(self, *, ahead: int, at_least: int = NO_TIME) -> Story:
+        """The story. The clock ends `ahead` of the last event or at `at_least`, less the lateness."""
+        self._mark()
+        steps = self._steps
+        if self._by_time:
+            steps = sorted(steps, key=lambda step: step.tells)
+        last = max(self._last, self._others)
+        return Story(tuple(steps), max(last + ahead, at_least) if last >= 0 else at_least, self._by_time)

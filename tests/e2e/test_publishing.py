@@ -1,0 +1,220 @@
+"""Rules published while the engine works, on the embedded parts: no episode is lost, none comes twice."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Final
+
+import pytest
+import redis
+
+from retarget.touchpoints import Touchpoint
+from streams import topics
+from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
+from streams.files import FileEvent
+from streams.kafka import KafkaAddress, Reader, journal
+from streams.lanes.outputs import digest
+from streams.ports import JournalRecord, Output
+from streams.resources import default_rules_dir
+from streams.stores import open_store
+from tests.e2e.emitted import Emitted, differences, identity
+from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.e2e.test_exactly_once import replays
+from tests.oracle.histories import random_history
+from tests.support.missing import unavailable
+from tests.support.worker import ROOT, command
+
+LANES: Final = 2
+_EVENTS: Final = 3_000
+_FIRST: Final = 1_500
+_SECOND: Final = 2_200
+_SOME: Final = 50
+_CART: Final = "abandoned_cart.yaml"
+_FOREVER: Final = 1 << 62
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker for one test alone: topics of the engine have fixed names."""
+    try:
+        with EmbeddedBroker(folder=tmp_path) as server:
+            yield server
+    except PartMissing as error:
+        unavailable(str(error))
+
+
+@pytest.fixture
+def stage(broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path) -> Stage:
+    """An engine that decides by what is published, in small batches."""
+    return Stage(
+        bootstrap=broker.bootstrap,
+        store=store,
+        folder=tmp_path,
+        app_id="engine",
+        emit="idempotent",
+        partitions=LANES,
+        settings=(*OLD_FILES, "batch.records=100", "batch.persons=40", "rules.source=topic"),
+    )
+
+
+def changed(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The rules that ship, without their cases, the cart's otherwise."""
+    shutil.copytree(default_rules_dir(), folder, ignore=shutil.ignore_patterns("*.cases.yaml"))
+    text = (folder / _CART).read_text()
+    for before, after in changes:
+        assert before in text
+        text = text.replace(before, after)
+    (folder / _CART).write_text(text)
+    return folder
+
+
+def publish(stage: Stage, rules: Path) -> str:
+    """`retarget rules publish`, as a process of its own; the bundle's id."""
+    settings = (*stage.given, f"kafka.bootstrap={stage.bootstrap}")
+    done = subprocess.run(
+        command("rules", "publish", str(rules), settings=settings),
+        capture_output=True, text=True, check=False, cwd=ROOT,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()[1]
+
+
+async def disturbed(stage: Stage, events: Sequence[FileEvent], rules: Path) -> str:
+    """Rules are published in mid-stream, and the worker is killed when it has taken them up; their id."""
+    worker = stage.worker("one", alone=True)
+    await stage.shared_out()
+    await stage.produce(events[:_FIRST], end=False)
+    async with stage.outlet() as outlet:
+
+        async def some() -> bool:
+            return await outlet.poll() >= _SOME
+
+        await until(some, f"{_SOME} outputs", stage.logs)
+    publishing = asyncio.to_thread(publish, stage, rules)
+    bundle, _ = await asyncio.gather(publishing, stage.produce(events[_FIRST:_SECOND], end=False))
+    await said(worker, f"decides by bundle {bundle}")
+    worker.kill()
+    stage.worker("one", alone=True)
+    await stage.produce(events[_SECOND:])
+    return bundle
+
+
+async def said(worker: WorkerProcess, words: str) -> None:
+    """Wait until a worker has logged these words."""
+
+    async def logged() -> bool:
+        return words in worker.said
+
+    await until(logged, words, lambda: worker.said)
+
+
+async def journals(stage: Stage) -> list[list[JournalRecord]]:
+    """What counts in the journal of every lane."""
+    reader = Reader(KafkaAddress(bootstrap=stage.bootstrap))
+    await reader.start()
+    found = []
+    try:
+        for lane in range(LANES):
+            arbiter = journal.Arbiter(0)
+            end = await reader.end(topics.JOURNAL, lane)
+            records = await reader.read(topics.JOURNAL, lane, 0, end)
+            arbiter.take((one.offset, journal.decode(one)) for one in records)
+            found.append([record for _, record in arbiter.history().records])
+    finally:
+        await reader.close()
+    return found
+
+
+async def emitted(stage: Stage) -> list[Emitted]:
+    """What a consumer has taken of all outputs."""
+    async with stage.outlet() as outlet:
+        return sorted(await outlet.to_end(), key=lambda one: (one.topic, one.partition, one.offset))
+
+
+async def kept(stage: Stage, people: Sequence[str]) -> object:
+    """Everything that the store has of these people."""
+    store = await open_store(stage.store.url, stage.app_id, LANES)
+    try:
+        return [
+            (await store.load(lane, people), await store.waits(lane, -1, _FOREVER, 1 << 20))
+            for lane in range(LANES)
+        ]
+    finally:
+        await store.close()
+
+
+def as_journaled(records: Sequence[Emitted], lanes: Sequence[Sequence[JournalRecord]]) -> None:
+    """Every batch has left exactly the outputs that its journal record says."""
+    batches: dict[tuple[int, int], list[tuple[int, Output]]] = defaultdict(list)
+    for one in records:
+        assert one.stamp is not None
+        place = one.stamp.lane, one.stamp.sequence
+        batches[place].append((one.stamp.nth, Output(one.topic, one.key, one.value)))
+    for lane, journaled in enumerate(lanes):
+        for record in journaled:
+            outputs = [output for _, output in sorted(batches.pop((lane, record.sequence), []))]
+            assert (len(outputs), digest(outputs)) == (record.outputs, record.digest)
+    assert not batches
+
+
+def taken_up_once(lanes: Sequence[Sequence[JournalRecord]], before: str, after: str) -> None:
+    """Each lane has decided by one, then by the other, and did not go back."""
+    for journaled in lanes:
+        named = [record.bundle for record in journaled]
+        assert set(named) == {before, after}
+        assert sum(one != other for one, other in pairwise(named)) == 1
+
+
+async def test_no_episode_is_lost_and_none_comes_twice(stage: Stage, tmp_path: Path) -> None:
+    """Other words for the same decisions, published in mid-stream: exactly the decisions of one quiet run."""
+    events = file_events(random_history(7, _EVENTS))
+    wanted = await replayed(events, OLD_FILES)
+    other = changed(tmp_path / "b", ("You left something in your cart", "Your cart waits"))
+    async with on_stage(stage):
+        first = await asyncio.to_thread(publish, stage, changed(tmp_path / "a"))
+        second = await disturbed(stage, events, other)
+        await stage.done()
+        found, lanes = await emitted(stage), await journals(stage)
+        ends = await stage.ends()
+
+    known = {identity(each.topic, each.value): each.value for each in wanted}
+    new = [each for each in found if known.get(identity(each.topic, each.value)) != each.value]
+    assert new, "nothing was decided by the second bundle"
+    assert all(identity(each.topic, each.value)[0] == "abandoned_cart" for each in new)
+    left = [line for line in differences(wanted, found) if " with another content: " not in line]
+    assert left == []
+    taken_up_once(lanes, first, second)
+    as_journaled(found, lanes)
+    assert [end.stored for end in ends] == [end.journaled for end in ends]
+
+
+async def test_the_journal_comes_to_the_same_although_the_rules_have_changed(
+    stage: Stage, tmp_path: Path
+) -> None:
+    """Another wait, published in mid-stream; the store is lost, and the journal makes all of it again."""
+    events = file_events(random_history(8, _EVENTS))
+    people = sorted({one.found.person for one in events if isinstance(one.found, Touchpoint)})
+    other = changed(tmp_path / "b", ("after: 30m", "after: 60m"), ("after: 24h", "after: 20h"))
+    async with on_stage(stage):
+        first = await asyncio.to_thread(publish, stage, changed(tmp_path / "a"))
+        second = await disturbed(stage, events, other)
+        await stage.done()
+        found, lanes, before = await emitted(stage), await journals(stage), await kept(stage, people)
+        taken_up_once(lanes, first, second)
+        as_journaled(found, lanes)
+
+        stage.workers[-1].kill()
+        with redis.Redis.from_url(stage.store.url) as client:
+            client.flushall()
+        worker = stage.worker("two", alone=True)
+        await stage.done()
+        assert sum(replays(worker)) == sum(map(len, lanes))
+        assert "came to other outputs" not in worker.said
+        assert await kept(stage, people) == before
+        assert await emitted(stage) == found

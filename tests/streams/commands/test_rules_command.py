@@ -1,0 +1,144 @@
+"""`retarget rules`: published by content, listed, published again, and told in words."""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from streams.embedded import EmbeddedBroker, PartMissing
+from streams.kafka import KafkaAddress, create_or_check
+from streams.kafka.looking import Seen, looking, records, spans
+from streams.topics import RULES, topic_specs
+from tests.streams.commands.conftest import Answer, Retarget
+from tests.support.missing import unavailable
+
+RULE = "rule: looks\nsubject: product\ncount: {{of: view, at_least: {}, within: 24h}}\nsteps: [{{channels: [push], template: t}}]\n"  # noqa: E501 - one line of text
+CASES = """\
+rule: looks
+cases:
+  - case: Two views are enough.
+    events: [{at: "10:00", type: view, products: tent}, {at: "10:01", type: view, products: tent}]
+    expect: [{at: "10:01", sent: push}]
+"""
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker with the engine's topics, for one test alone."""
+    try:
+        with EmbeddedBroker(folder=tmp_path) as server:
+            asyncio.run(
+                create_or_check(KafkaAddress(bootstrap=server.bootstrap), topic_specs(["touchpoints"], 1))
+            )
+            yield server
+    except PartMissing as error:
+        unavailable(str(error))
+
+
+def content(broker: EmbeddedBroker) -> list[Seen]:
+    """Every record of the topic."""
+
+    async def read() -> list[Seen]:
+        address = KafkaAddress(bootstrap=broker.bootstrap)
+        async with looking(address, "read_committed") as consumer:
+            held = await spans(address, RULES, [0])
+            return [seen async for seen in records(consumer, RULES, held)]
+
+    return asyncio.run(read())
+
+
+def rules(folder: Path, at_least: int) -> Path:
+    """A folder with one rule."""
+    folder.mkdir()
+    (folder / "looks.yaml").write_text(RULE.format(at_least))
+    return folder
+
+
+def test_published_twice_is_published_once(
+    retarget: Retarget, engine: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The same content adds nothing to the topic, however it is laid out; other content is told in words."""
+
+    def command(*words: object) -> Answer:
+        return retarget(*words, "--set", f"kafka.bootstrap={engine.bootstrap}")
+
+    two, three = rules(tmp_path / "two", 2), rules(tmp_path / "three", 3)
+    assert (
+        command("diff", "published", two).err == "no rules are published; `retarget rules publish` does it\n"
+    )
+
+    first = command("rules", "publish", two)
+    assert first.code == 0, first.err
+    assert first.out.endswith(" is published, 1 rules\n")
+    assert len(content(engine)) == 2
+
+    (two / "looks.yaml").write_text("# laid out otherwise\n" + RULE.format("2 "))
+    again = command("rules", "publish", two)
+    assert again.code == 0, again.err
+    assert " is published already, since 20" in again.out
+    assert len(content(engine)) == 2
+
+    second = command("rules", "publish", three, "--set", "quiet_hours.end=09:00")
+    assert second.out.splitlines()[1:] == [
+        "looks: changed",
+        "  from 3 on instead of 2",
+        "settings: changed",
+        "  quiet_hours.end: 09:00 instead of 08:00",
+        "rules: 1 changed, 0 alike",
+    ]
+    assert len(content(engine)) == 4
+
+    listed = [json.loads(line) for line in command("rules", "list", "--json").out.splitlines()]
+    assert [one["published"] for one in listed] == [False, True]
+    assert [one["rules"] for one in listed] == [["looks"], ["looks"]]
+    old, new = (one["bundle"] for one in listed)
+    assert command("rules", "list").out.splitlines()[1].endswith("  published")
+
+    said = command("diff", old[:6], "published", "--json")
+    assert json.loads(said.out)["rules"][0]["says"] == ["from 3 on instead of 2"]
+    assert json.loads(said.out)["settings"] == ["quiet_hours.end: 09:00 instead of 08:00"]
+    assert command("diff", new, three, "--set", "quiet_hours.end=09:00").out == "rules: 1 alike\n"
+    assert command("diff", "abcdef", three).err == (
+        "abcdef is the id of no bundle; `retarget rules list` shows them\n"
+    )
+
+    (three / "looks.yaml").write_text(RULE.format(3).replace("product", "category"))
+    other = command("rules", "publish", three)
+    assert other.code == 1
+    assert other.err.startswith(
+        "rule looks: is about each category, and what is published is about each product;"
+    )
+
+    back = command("rules", "publish", old)
+    assert back.out.splitlines()[2] == "  from 2 on instead of 3"
+    assert len(content(engine)) == 5
+
+
+def test_what_does_not_pass_its_cases_is_not_published(
+    retarget: Retarget, engine: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Rules that are wrong, or do otherwise than their cases say, leave the topic as it was."""
+    folder = rules(tmp_path / "rules", 3)
+    (folder / "looks.cases.yaml").write_text(CASES)
+    answer = retarget("rules", "publish", folder, "--set", f"kafka.bootstrap={engine.bootstrap}")
+    assert answer.code == 1
+    assert "looks.cases.yaml:5: Two views are enough." in answer.err
+
+    (folder / "looks.yaml").write_text("rule: looks\nsubject: moon\n")
+    answer = retarget("rules", "publish", folder, "--set", f"kafka.bootstrap={engine.bootstrap}")
+    assert answer.code == 1
+    assert "looks.yaml:2: $.subject: " in answer.err
+    assert content(engine) == []
+
+
+def test_without_the_topic_or_a_broker(retarget: Retarget, broker: EmbeddedBroker) -> None:
+    """Exit 1 with the command that makes the topic, exit 3 when nobody answers."""
+    answer = retarget("rules", "list", "--set", f"kafka.bootstrap={broker.bootstrap}")
+    assert (answer.code, answer.out) == (1, "")
+    assert f"no topic {RULES}" in answer.err
+    assert "`retarget topics`" in answer.err
+    answer = retarget("rules", "list", "--set", "kafka.bootstrap=127.0.0.1:1")
+    assert (answer.code, answer.out) == (3, "")
+    assert "kafka.bootstrap" in answer.err.splitlines()[-1]
