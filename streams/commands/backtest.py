@@ -5,12 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from streams.commands.past import add_past, overrides, remedy
+from streams.commands.past import add_past, holding, overrides, remedy
 from streams.commands.screen import add_progress, bar
 from streams.settings import Settings
 
@@ -38,6 +37,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead of files what a topic holds (without a name: all of kafka.input_topics)",
     )  # fmt: skip
     add_past(parser)
+    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
     parser.add_argument("--against", metavar="DIR", help="folder or file with the rules to compare them with")
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
     parser.add_argument("--json", metavar="FILE", help="the figures as JSON; - is standard output")
@@ -92,7 +92,7 @@ def _report(settings: Settings, args: argparse.Namespace) -> Report:
     from streams.backtest.trial import run_trial
     from streams.resources import default_rules_dir
 
-    settings = _with_lateness(settings, args)
+    settings = holding(settings, files=args.topic is None)
     plan = Plan(
         settings,
         rules=Path(settings.rules.dir or default_rules_dir()),
@@ -100,13 +100,6 @@ def _report(settings: Settings, args: argparse.Namespace) -> Report:
         only=tuple(name.strip() for name in (args.only or "").split(",") if name.strip()),
     )
     return run_trial(plan, _source(settings, args), jobs=args.jobs or cores(), bar=_bar(wanted=args.progress))
-
-
-def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
-    """Files are sorted, so that nothing need be held, unless somebody says so; a topic is read as live."""
-    if args.topic is not None or settings.sources["clock.lateness"] != "default":
-        return settings
-    return replace(settings, clock=replace(settings.clock, lateness=0))
 
 
 def _source(settings: Settings, args: argparse.Namespace) -> Source:

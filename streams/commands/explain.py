@@ -14,12 +14,15 @@ from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
 from retarget.rules.names import unknown
 from streams.commands import what_if
+from streams.commands.past import overrides
 from streams.explaining import Entry, Said, of_person, plain, rules_in, summary, timeline
 from streams.kept import beside, find_kept, newest
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.kafka.connection import KafkaAddress
+
+__all__ = ["add", "overrides", "run"]
 
 # Journey, wait and decisions of a person.
 _Known = tuple[Journey | None, int | None, Sequence[Said]]
@@ -46,11 +49,6 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=("kafka.bootstrap", "kafka.partitions", "store.url", "app.id", "rules.dir", "clock.lateness")
     )
-
-
-def overrides(args: argparse.Namespace) -> Iterator[str]:
-    """The options that are short for settings."""
-    return what_if.overrides(args)
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Final
+
+from streams.settings import Settings
 
 # What to do when every candidate of a run was stopped by the same gate.
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -18,15 +21,14 @@ _REMEDIES: Final[Mapping[str, str]] = {
 }
 
 
-def add_past(parser: argparse.ArgumentParser) -> None:
+def add_past(group: argparse._ActionsContainer) -> None:
     """The form and order of the events, the rules, and the settings that old data mostly needs."""
-    parser.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
-    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
-    parser.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
-    parser.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
-    parser.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
-    parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
+    group.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
+    group.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    group.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
+    group.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
+    group.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
+    group.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
 
 
 def overrides(args: argparse.Namespace) -> Iterator[str]:
@@ -37,6 +39,13 @@ def overrides(args: argparse.Namespace) -> Iterator[str]:
         yield f"clock.lateness={args.lateness}"
     if args.assume_consent:
         yield "consent.assume=granted"
+
+
+def holding(settings: Settings, *, files: bool) -> Settings:
+    """Files are sorted, so that nothing need be held, unless somebody says so; a topic is read as live."""
+    if not files or settings.sources["clock.lateness"] != "default":
+        return settings
+    return replace(settings, clock=replace(settings.clock, lateness=0))
 
 
 def remedy(decisions: Mapping[tuple[str, ...], int]) -> None:

@@ -32,6 +32,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
     add_past(parser)
+    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
         "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"

@@ -6,12 +6,12 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
+from streams.commands.past import add_past, holding
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,22 +34,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--events", nargs="+", metavar="FILE", help="the events, as replayed (default: the input topics)"
     )
-    group.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
-    group.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
-    group.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
-    group.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
-    group.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")
-    group.add_argument("--as-is", action="store_true", help="files in their order; else sorted by time")
-
-
-def overrides(args: argparse.Namespace) -> Iterator[str]:
-    """The options that are short for settings."""
-    if args.rules:
-        yield f"rules.dir={args.rules}"
-    if args.lateness:
-        yield f"clock.lateness={args.lateness}"
-    if args.assume_consent:
-        yield "consent.assume=granted"
+    add_past(group)
 
 
 def require(args: argparse.Namespace) -> None:
@@ -84,7 +69,7 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
     from streams.what_if.running import run_story
 
     changes = [read_change(said) for said in args.what_if]
-    settings = _with_lateness(settings, args)
+    settings = holding(settings, files=bool(args.events))
     rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
     story = _of_files(settings, args) if args.events else _of_topics(settings, args.person)
@@ -97,13 +82,6 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
         _require_same(before.decisions, recorded())
     _print(args, before, asyncio.run(run_story(other.story, args.person, bundle)), other, bundle)
     return 0
-
-
-def _with_lateness(settings: Settings, args: argparse.Namespace) -> Settings:
-    """Files are sorted, so that nothing need be held, unless somebody says so; a topic is read as live."""
-    if not args.events or "clock.lateness" in settings.sources:
-        return settings
-    return replace(settings, clock=replace(settings.clock, lateness=0))
 
 
 def _of_files(settings: Settings, args: argparse.Namespace) -> Story:

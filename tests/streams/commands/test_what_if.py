@@ -220,3 +220,16 @@ def test_without_files_the_lane_of_the_person_is_read(
     assert [one["because"][0].split(" ", 1)[1] for one in told["differences"]] == ["(add) is taken out"]
     assert (told["same"], told["waits"]) == (of_files["same"], of_files["waits"])
     assert told["differences"][0]["before"]["due"] == of_files["differences"][0]["before"]["due"]
+
+
+def test_files_are_held_no_longer_than_by_a_replay(retarget: Retarget, tmp_path: Path) -> None:
+    """A purchase a second after the wait: the person as it was has the decisions that the replay wrote."""
+    events, rules, decisions = (tmp_path / name for name in ("close.jsonl", "rules.yaml", "d.jsonl"))
+    events.write_text("\n".join([*HISTORY[:2], line("purchase", "10:33:21", "tent"), HISTORY[-1]]) + "\n")
+    rules.write_text(RULES)
+    assert retarget("replay", events, "--rules", rules, "--decisions", decisions).code == 0
+    asked = ("--decisions", decisions, "--events", events, "--rules", rules, "--what-if", "no page at 18:00")
+    answer = retarget("explain", "ann", *asked)
+    assert (answer.code, answer.err) == (0, "")
+    held = retarget("explain", "ann", *asked, "--lateness", "2s")
+    assert "decisions of this run are not in the file" in held.err
