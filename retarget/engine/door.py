@@ -22,7 +22,6 @@ from retarget.touchpoints import Touchpoint
 TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
-_PROFILES: Final = frozenset({"identify", "profile"})
 
 
 class Engine:
@@ -53,8 +52,9 @@ class Engine:
         if event.type == "erase":
             self._let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
-        if event.type in _PROFILES and change.ignored:
+        if change.ignored:
             moment.counts["ignored", "preference"] += change.ignored
+            change.ignored = 0
         if plan is None:
             return True
         ripe = self._count(journey, event, plan) if plan.tallies else False

@@ -26,7 +26,7 @@ class Change:
     def __init__(self) -> None:
         self.changes_cart = False
         self.new_order = False
-        self.ignored = 0  # parts of a profile's preference that cannot be read; set by profiles only
+        self.ignored = 0  # parts of a profile's preference that cannot be read; whoever counts them sets 0
 
 
 def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
@@ -130,7 +130,7 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
 
 
 def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
-    said, change.ignored = event.traits or {}, 0
+    said = event.traits or {}
     if preferences.TRAIT in said:
         kept, change.ignored = preferences.heard(
             journey.traits.get(preferences.TRAIT), said[preferences.TRAIT]
