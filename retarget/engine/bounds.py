@@ -39,6 +39,7 @@ TRAITS_BYTES: Final = 16_384
 GEO_BYTES: Final = 2_048
 # A name or address of a page that is longer is none.
 TEXT_KEPT: Final = 1_000
+_WHOLLY: Final = f"{EVERY}|{EVERY}"
 _ADDRESSES: Final = frozenset(key for keys in reach.ADDRESSES.values() for key in keys)
 
 _T = TypeVar("_T")
@@ -180,9 +181,6 @@ def _consents(words: dict[str, Consent]) -> int:
     if latest and (_WHOLLY not in words or words[_WHOLLY].at < latest):
         words[_WHOLLY] = Consent(granted=False, at=latest, basis="too many words")
     return over
-
-
-_WHOLLY: Final = f"{EVERY}|{EVERY}"
 
 
 def _traits(traits: dict[str, Any]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 from retarget.engine.policy import Cap, Policy
@@ -59,22 +60,22 @@ def _asked_for(said: object, policy: Policy, rule: Rule) -> list[Applying]:
     return halved
 
 
-def broken(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) -> Over | None:
-    """The first cap that one more message at `at` would break; None when it fits.
+def broken(journey: Journey, found: Iterable[Applying], at: int) -> Over | None:
+    """The first of these caps that one more message at `at` would break; None when it fits.
 
     The window is (at - within, at].
     """
-    for one in applying(journey, policy, rule, channel):
+    for one in found:
         seen = len(_counted(journey, one, at))
         if seen >= one.cap.most:
             return Over(one, seen)
     return None
 
 
-def room(journey: Journey, policy: Policy, rule: Rule, channel: str, at: int) -> int | None:
-    """The first moment from `at` on with room in all caps, if nothing is sent until then; None: never."""
+def room(journey: Journey, found: Iterable[Applying], at: int) -> int | None:
+    """The first moment from `at` on with room in these caps, if nothing is sent until then; None: never."""
     moment = at
-    for one in applying(journey, policy, rule, channel):
+    for one in found:
         if one.cap.most <= 0:
             return None
         counted = sorted(_counted(journey, one, at))
@@ -93,8 +94,3 @@ def _counts(send: Send, scope: str) -> bool:
     if send.purpose != CAPPED_PURPOSE:
         return False
     return scope == "total" or scope in (send.channel, send.purpose) or scope in send.tags
-
-
-def describe(journey: Journey, policy: Policy, rule: Rule, channel: str) -> list[dict[str, Any]]:
-    """The caps that were looked at, for the decision record."""
-    return [one.shown() for one in applying(journey, policy, rule, channel)]

@@ -66,7 +66,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         decided_at=format_time(candidate.now),
         expires_at=at_or_none(expires_at(candidate)),
         priority=rule.priority,
-        experiment=experiments.told(journey, rule, candidate.arm, policy.hold_out),
+        experiment=experiments.told(journey, rule, candidate.arm, policy),
         locale=journey.traits.get("locale"),
         timezone=zone_name(journey, policy.quiet_hours),
         why=rule.why or rule.description,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.engine import compose, endings, experiments
 from retarget.engine.candidate import Candidate
@@ -85,13 +86,8 @@ def _candidates(
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
-            found.append(_for_audience(base, name))
+            found.append(replace(base, audience=step.audience, audience_name=name, arm=None))
     return found
-
-
-def _for_audience(base: Candidate, name: str) -> Candidate:
-    fields = {field: getattr(base, field) for field in base.__struct_fields__}
-    return Candidate(**(fields | {"audience": base.step.audience, "audience_name": name, "arm": None}))
 
 
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
@@ -155,7 +151,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         operation="add" if candidate.audience is not None else "send",
         message_id=message_id,
         release=at_or_none(verdict.release),
-        experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy.hold_out),
+        experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
         gates=verdict.gates,
         evidence=candidate.evidence,
     )

@@ -15,6 +15,7 @@ from retarget.rules.model import Rule, Step
 
 EVERYTHING: Final = "global"
 CONTROL: Final = "control"
+TREATMENT: Final = "treatment"
 
 
 class Arm(NamedTuple):
@@ -29,6 +30,20 @@ def draw(policy: Policy, experiment: str, person: str) -> float:
     """A number in [0, 1) that depends on the salt, the experiment and the person only."""
     text = f"{policy.hold_out_salt}|{experiment}|{person}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
+
+
+def held_out(rule: Rule, policy: Policy) -> dict[str, float]:
+    """The share of people who get nothing, of this rule and of everything, by experiment."""
+    return {rule.name: rule.hold_out, EVERYTHING: policy.hold_out}
+
+
+def is_held_out(journey: Journey, policy: Policy, experiment: str, share: float) -> bool:
+    """Whether the person is in the control group, as drawn at their first candidate."""
+    arm = journey.arms.get(experiment)
+    if arm is None:
+        drawn = draw(policy, experiment, journey.person)
+        arm = journey.arms[experiment] = CONTROL if drawn < share else TREATMENT
+    return arm == CONTROL
 
 
 def step_of(journey: Journey, rule: Rule, number: int, policy: Policy) -> tuple[Step, Arm | None]:
@@ -61,14 +76,12 @@ def _drawn(step: Step, number: float) -> tuple[str, str]:
     return names[place], f"{weights[place] / total:.6f}"
 
 
-def told(journey: Journey, rule: Rule, arm: Arm | None, hold_out: float) -> dict[str, Any] | None:
+def told(journey: Journey, rule: Rule, arm: Arm | None, policy: Policy) -> dict[str, Any] | None:
     """The experiment a candidate belongs to, its arm, and how likely it was that this person is in it.
 
     Of a step with variants: its variant, times the share of people who are not held out.
     """
-    shares = {
-        name: share for name, share in ((rule.name, rule.hold_out), (EVERYTHING, hold_out)) if share > 0
-    }
+    shares = {name: share for name, share in held_out(rule, policy).items() if share > 0}
     arms = {name: journey.arms[name] for name in shares if name in journey.arms}
     held = next((name for name, drawn in arms.items() if drawn == CONTROL), None)
     if held is not None:

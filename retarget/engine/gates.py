@@ -84,17 +84,14 @@ class Judgement:
         """The person is held out, from this rule or from everything, to measure what the messages do."""
         if self.candidate.released or not (self.candidate.rule.hold_out or self.policy.hold_out):
             return False
-        shares = {self.candidate.rule.name: self.candidate.rule.hold_out, "global": self.policy.hold_out}
-        held = [name for name, share in shares.items() if share > 0 and self._arm(name, share) == "control"]
+        shares = experiments.held_out(self.candidate.rule, self.policy)
+        held = [
+            name
+            for name, share in shares.items()
+            if share > 0 and experiments.is_held_out(self.journey, self.policy, name, share)
+        ]
         self._note("control", held, shares)
         return bool(held)
-
-    def _arm(self, experiment: str, share: float) -> str:
-        arm = self.journey.arms.get(experiment)
-        if arm is None:
-            drawn = experiments.draw(self.policy, experiment, self.journey.person)
-            arm = self.journey.arms[experiment] = "control" if drawn < share else "treatment"
-        return arm
 
     def paused(self) -> bool:
         """A kill switch is on for everything, the rule or every channel; or a rule spares the person."""
@@ -182,13 +179,16 @@ class Judgement:
         return sent >= share
 
     def _over(self, channel: str) -> bool:
-        rule = self.candidate.rule
-        over = caps.broken(self.journey, self.policy, rule, channel, self.candidate.at)
+        applying = self._caps(channel)
+        over = caps.broken(self.journey, applying, self.candidate.at)
         if over is None:
-            self._note("cap", None, caps.describe(self.journey, self.policy, rule, channel))
+            self._note("cap", None, [one.shown() for one in applying])
         else:
             self._note("cap", over.seen, over.applying.shown())
         return over is not None
+
+    def _caps(self, channel: str) -> list[caps.Applying]:
+        return caps.applying(self.journey, self.policy, self.candidate.rule, channel)
 
     def _no_other_channel(self) -> bool:
         """Take the next channel whose caps have room, unless it would wake the person; then it waits."""
@@ -205,7 +205,7 @@ class Judgement:
         candidate, rule = self.candidate, self.candidate.rule
         if len(self.journey.deferred) >= WAITING_AT_MOST:
             return None
-        room = caps.room(self.journey, self.policy, rule, channel, candidate.at)
+        room = caps.room(self.journey, self._caps(channel), candidate.at)
         if room is not None and self._sleeps(channel):
             room = self._morning(channel, room) or room
         in_time = room is not None and (rule.expires is None or room - candidate.due < rule.expires)

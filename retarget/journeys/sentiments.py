@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from retarget.journeys.traits import finite
+
 WORDS: Final = ("negative", "neutral", "positive")
 
 
@@ -18,10 +20,4 @@ def word(told: str | float | None) -> str | None:
 
 def score(told: str | float | None) -> float | None:
     """The number, also where it came as text; None for a word."""
-    if told is None or isinstance(told, (int, float)):
-        return told
-    try:
-        number = float(told)
-    except ValueError:
-        return None
-    return number if number - number == 0 else None  # neither infinite nor no number at all
+    return finite(told) if isinstance(told, str) else told

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import isfinite
+
 from retarget.journeys.model import Journey
 from retarget.times import parse_time
 
@@ -34,8 +36,13 @@ def number(journey: Journey, key: str) -> float | None:
     value = journey.traits.get(key)
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
+    return finite(value)
+
+
+def finite(told: str | float) -> float | None:
+    """The number that is told, also as text; None where it is none, or has no end."""
     try:
-        found = float(value)
+        found = float(told)
     except ValueError:
         return None
-    return found if found - found == 0 else None  # neither infinite nor no number at all
+    return found if isfinite(found) else None
