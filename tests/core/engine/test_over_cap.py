@@ -51,7 +51,15 @@ def test_room_at_night_waits_for_the_morning() -> None:
     """Room comes at 22:00, when nobody is woken: it leaves at eight."""
     rule = at_every_view(over_cap="defer", expires="2d")
     shop = Shop([rule], sleepy(caps_total=ONCE)).read(a_view("p1", at=NOON), a_view("p2", at=NOON + HOUR))
+    assert shop.decisions[-1]["release"] == format_time(MORNING)
     assert sent(shop.until(NOON + DAY))[1:] == [("03-02T08:00", "p2", "email")]
+
+
+def test_what_would_have_expired_by_the_morning_is_dropped_at_once() -> None:
+    """Room comes in time, but at night; there is no use in waiting for the morning."""
+    rule = at_every_view(over_cap="defer", expires="15h")
+    shop = Shop([rule], sleepy(caps_total=ONCE)).read(a_view("p1", at=NOON), a_view("p2", at=NOON + HOUR))
+    assert [(d["outcome"], d["reason"]) for d in shop.decisions[1:]] == [("suppressed", "cap")]
 
 
 def test_room_for_one_is_taken_by_one() -> None:
