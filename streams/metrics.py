@@ -90,6 +90,12 @@ class InputMetrics:
             make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
             get_args(RejectReason),
         )
+        self.handed_on = make.counter(
+            "retarget_catalogue_records", "Records of the catalogue that this worker handed on to all lanes."
+        )
+        self.listed = make.counter(
+            "retarget_catalogue_applied", "Records of the catalogue that a lane applied.", "lane"
+        )
         self.ignored = _from_zero(
             make.counter(
                 "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"

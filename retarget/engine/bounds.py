@@ -48,14 +48,14 @@ _size: Final = msgspec.msgpack.Encoder().encode
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     """Bring every part of a journey within its bound; what is within it costs hardly anything."""
-    for kind, count in (*_of_shop(journey), *_of_rules(journey), *_of_person(journey)):
+    for kind, count in (*_of_shop(journey, moment), *_of_rules(journey), *_of_person(journey)):
         if count:
             moment.counts["dropped", kind] += count
     if len(journey.audiences) > AUDIENCES_KEPT:
         moment.counts["dropped", "audience"] += _audiences(journey, matcher, at, moment)
 
 
-def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
+def _of_shop(journey: Journey, moment: Moment) -> Iterator[tuple[str, int]]:
     """What the person has had to do with."""
     if journey.carts and sum(map(len, journey.carts.values())) > CART_LINES_KEPT:
         yield "cart_line", _cart_lines(journey)
@@ -63,7 +63,7 @@ def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
         if product.name is not None or product.url is not None or product.image_url is not None:
             _shorten(product)
     if len(journey.products) > PRODUCTS_KEPT:
-        yield "product", _products(journey)
+        yield "product", _products(journey, moment)
 
 
 def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
@@ -128,14 +128,15 @@ def _cart_lines(journey: Journey) -> int:
     return over
 
 
-def _products(journey: Journey) -> int:
+def _products(journey: Journey, moment: Moment) -> int:
     """What is in a cart goes last: the carts are bounded by themselves."""
     products = journey.products
     over = len(products) - PRODUCTS_KEPT
     order = sorted(products, key=lambda name: (bool(products[name].carted), products[name].seen, name))
     gone = [name for name in order[:over] if not products[name].carted]
     for name in gone:
-        del products[name]
+        if products.pop(name).followed:
+            moment.follow(name, journey.person, follows=False)
     return len(gone)
 
 

@@ -26,6 +26,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     closed: bool = False
     again_since: int | None = None  # the last decision that `again` let pass, when it stops this one
     released: bool = False
+    outdated: bool = False  # what it says of the shop's offer is no longer so
     trace: str | None = None
     arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about

@@ -95,13 +95,23 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
     rule = compiled.rule
     known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
     step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
+    at = max(deferred.release, moment.clock)
     candidate = Candidate(
         rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
-        episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
+        episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
-        products=deferred.products,
+        products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
     )  # fmt: skip
     _settle(journey, candidate, moment)
+
+
+def _still_true(journey: Journey, compiled: Compiled, subject: str, scene: Scene, at: int) -> bool:
+    """Whether what a message says of the shop's offer is still so when it leaves later than decided."""
+    if compiled.catalogue is None or compiled.rule.condition is None:
+        return True
+    scene.of_wait(journey, at)
+    scene.about(compiled.rule.subject, subject)
+    return compiled.rule.condition.evaluate(scene)
 
 
 def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:

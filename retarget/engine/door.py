@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
+from retarget.catalogue import News
+from retarget.engine import bounds, dates, deciding, endings, episodes, listings, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -32,7 +33,7 @@ class Engine:
         self._scene = Scene(Journey(person=""))
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
-        self._asks_stage = matcher.asks_stage
+        self._asks_stage, self._follows = matcher.asks_stage, matcher.follows
         self._always = bool(matcher.conditional or matcher.becomes)
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901 - measured hot loop
@@ -55,6 +56,8 @@ class Engine:
         if change.ignored:
             moment.counts["ignored", "preference"] += change.ignored
             change.ignored = 0
+        if self._follows and event.items:
+            listings.follow(journey, event, moment)
         if plan is None:
             return True
         ripe = self._count(journey, event, plan) if plan.tallies else False
@@ -71,8 +74,17 @@ class Engine:
             moment.arm(journey, time + KEPT_FOR)
         return True
 
+    def concerns(self, news: News) -> bool:
+        """Whether anybody needs to hear of a change in the catalogue."""
+        return listings.concerns(self.matcher, news, self._scene)
+
+    def hear(self, journey: Journey, news: News, moment: Moment) -> None:
+        """Tell a person who follows a product of a change in the catalogue, and decide what it is for."""
+        listings.hear(journey, self.matcher, news, self._scene, moment)
+
     def _let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""
+        listings.unfollow_all(journey, moment)
         rules = self.matcher.rules
         for membership in [m for m in journey.audiences if m.rule in rules]:
             undoing = Undoing(rules[membership.rule].rule, at, event_id)
@@ -261,7 +273,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
     for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
-        del journey.products[name]
+        if journey.products.pop(name).followed:
+            moment.follow(name, journey.person, follows=False)
     bounds.keep_within(journey, matcher, at, moment)
 
 

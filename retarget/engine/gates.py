@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 from retarget.engine import caps, ceilings, experiments, pacing, quiet_hours, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
+from retarget.journeys import offers
 from retarget.journeys.model import Journey
 from retarget.messages import GateRecord, Outcome
 from retarget.times import format_time
@@ -127,13 +128,23 @@ class Judgement:
         return not known
 
     def stale(self) -> bool:
-        """It comes too late to be worth anything."""
+        """It comes too late to be worth anything, or what it offers has changed or is gone."""
+        if self._gone():
+            return True
         # After quiet hours only the message's own expiry counts: the wait was ours.
         age = 0 if self.candidate.released else self.candidate.now - self.candidate.due
         expires = self.candidate.rule.expires
         self._note("stale", age, self.policy.max_delay)
         expired = expires is not None and self.candidate.at - self.candidate.due >= expires
         return age > self.policy.max_delay or expired
+
+    def _gone(self) -> bool:
+        candidate = self.candidate
+        gone = candidate.rule.subject == "product" and candidate.audience is None
+        gone = gone and offers.is_gone(self.journey, candidate.subject_id, candidate.at)
+        if gone or candidate.outdated:
+            self._note("stale", "gone" if gone else "changed", "as it was")
+        return gone or candidate.outdated
 
     def quiet_hours(self) -> bool:
         """It is night for the person; the message leaves in the morning."""

@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
@@ -40,6 +41,9 @@ class Moment:
         self.pauses: Mapping[str, int] = {}
         self.paced: Paced = {}  # the lane's own, as is the next
         self.risen: Risen = {}
+        self.listings: Mapping[str, Listing | None] = {}
+        # product -> person -> whether the index of products has them from now on
+        self.following: dict[str, dict[str, bool]] = {}
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []
@@ -52,6 +56,10 @@ class Moment:
         if not journey.alarm or due < journey.alarm:
             journey.alarm = due
             self.armed.append((due, journey.person))
+
+    def follow(self, product: str, person: str, *, follows: bool) -> None:
+        """Put the person into the index of those who hear of a product, or take them out."""
+        self.following.setdefault(product, {})[person] = follows
 
     def emit_message(self, message: Message) -> None:
         """Send a message off with this batch."""

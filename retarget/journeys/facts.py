@@ -53,6 +53,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
                 _look(product, item, time)
             if kind == "view" and time > product.viewed:
                 product.viewed = time
+                if time > product.regarded:  # noqa: PLR1730 - quicker than max, at every view
+                    product.regarded = time
     special = _SPECIAL.get(kind)
     if special is not None:
         special(journey, event, time, change)
@@ -82,6 +84,8 @@ def _look(product: Product, item: Item, time: int) -> None:
         product.category = _one(item.category)
     if item.price is not None:
         product.price = item.price
+    elif product.offer is not None and product.offer.price is not None:
+        product.price = product.offer.price
     if item.name is not None:
         product.name = item.name
     if item.url is not None:
@@ -109,6 +113,7 @@ def _cart(journey: Journey, event: Touchpoint, time: int, change: Change) -> Non
 def _wishlist(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
     for product in _products(journey, event):
         product.wished = max(product.wished, time)
+        product.regarded = max(product.regarded, time)
 
 
 def _wishlist_remove(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:

@@ -20,6 +20,15 @@ class CartLine(msgspec.Struct, array_like=True, gc=False):
     since: int = 0  # last put in
 
 
+class Offer(msgspec.Struct, array_like=True, gc=False):
+    """A product as the shop offers it now, as far as the catalogue said so."""
+
+    price: float | None = None
+    stock: float | None = None
+    margin: float | None = None
+    expires: int = 0
+
+
 class Product(msgspec.Struct, array_like=True, gc=False):
     """What this person has had to do with one product, and how it last looked to them."""
 
@@ -33,6 +42,9 @@ class Product(msgspec.Struct, array_like=True, gc=False):
     name: str | None = None
     url: str | None = None
     image_url: str | None = None
+    regarded: int = 0  # last viewed, carted or wished for
+    followed: bool = False  # the lane's index of products has this person
+    offer: Offer | None = None
 
 
 # Events of one kind about one subject in time order, flat in one list: id, time, id, time, ... Where distinct

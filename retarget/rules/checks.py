@@ -16,7 +16,7 @@ from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import DAY, format_duration
 
-TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "becomes")
+TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "catalogue", "becomes")
 _Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
 _TYPES_IN: Final = (
@@ -118,6 +118,7 @@ def rule(values: _Values, at: Place) -> None:
     _never_about_subject(values, at)
     _distinct_subject(values, at)
     _date_subject(values, at)
+    _catalogue_subject(values, at)
     _event_gone(values, at)
     _over_cap(values, at)
 
@@ -199,7 +200,7 @@ def _unless(values: _Values, at: Place) -> None:
     if "unless" in values and instant:
         at.child("unless").problem(
             f"found unless in a rule by {instant[0]}, which leaves nothing open; "
-            "known: count, quiet, sequence, date"
+            "known: count, quiet, sequence, date, catalogue"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -249,6 +250,12 @@ def _date_subject(values: _Values, at: Place) -> None:
             at.child("date").child(key).problem(
                 f"found {key} for the subject {subject}; known: {', '.join(subjects)}"
             )
+
+
+def _catalogue_subject(values: _Values, at: Place) -> None:
+    subject = values.get("subject")
+    if "catalogue" in values and isinstance(subject, str) and subject != "product":
+        at.child("subject").problem(f"found {subject}, but the catalogue is about products; known: product")
 
 
 def _event_gone(values: _Values, at: Place) -> None:

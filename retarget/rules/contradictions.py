@@ -76,6 +76,8 @@ def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]
     """Every condition of a rule."""
     quiet = getattr(values.get("quiet"), "values", {})
     found = [(at.child("if"), values.get("if")), (at.child("quiet").child("when"), quiet.get("when"))]
+    listed = getattr(values.get("catalogue"), "values", {})
+    found.append((at.child("catalogue").child("when"), listed.get("when")))
     found += [(place.child("when"), one.get("when")) for place, _, one in drafts(values, "unless", at)]
     found += [(place.child("if"), one.get("if")) for place, _, one in drafts(values, "steps", at)]
     states = values.get("becomes")

@@ -10,6 +10,7 @@ from retarget.rules.model import (
     NEVER,
     Audience,
     Becomes,
+    Catalogue,
     Ceiling,
     Channel,
     Count,
@@ -24,12 +25,13 @@ from retarget.rules.model import (
     Step,
     SubjectKind,
     Succession,
+    Trigger,
     Variant,
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
+from retarget.rules.triggers import CATALOGUE, COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -178,13 +180,13 @@ STEP: Final = Record(
 )
 
 
-def _trigger(values: Values) -> Count | Quiet | Event | Succession | Date | Becomes:
+def _trigger(values: Values) -> Trigger:
     if "event" in values:
         return Event(of=values["event"])
     if "becomes" in values:
         return Becomes(states=values["becomes"])
-    named = (values[key] for key in ("count", "sequence", "date", "quiet") if key in values)
-    trigger: Count | Quiet | Succession | Date = next(named)
+    named = (values[key] for key in ("count", "sequence", "date", "quiet", "catalogue") if key in values)
+    trigger: Count | Quiet | Succession | Date | Catalogue = next(named)
     return trigger
 
 
@@ -247,6 +249,12 @@ RULE: Final = Record(
             shape=DATE,
             says="Decided at, before or after a date that is known or expected.",
             example={"trait": "warranty_until", "before": "14d"},
+        ),
+        Key(
+            name="catalogue",
+            shape=CATALOGUE,
+            says="Decided when the shop changes the price or stock of a product, for all it interests.",
+            example={"of": "stock", "when": "listing.stock_before == 0 and listing.stock > 0"},
         ),
         Key(
             name="becomes",

@@ -8,7 +8,18 @@ from typing import Final, NamedTuple
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition
-from retarget.rules.model import ANYTHING, Becomes, Count, Date, Ending, Event, Quiet, Rule, Succession
+from retarget.rules.model import (
+    ANYTHING,
+    Becomes,
+    Catalogue,
+    Count,
+    Date,
+    Ending,
+    Event,
+    Quiet,
+    Rule,
+    Succession,
+)
 from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -20,6 +31,7 @@ CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 _OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
 # At an event about the product it has just been seen, so its price is known without that.
 _KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
+_OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.margin"})
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
 FOR_EVER: Final = 36500 * DAY
@@ -45,6 +57,7 @@ class Compiled:
     """A rule with what the lane looks up all the time, worked out once."""
 
     __slots__ = (
+        "catalogue",
         "conditional",
         "count",
         "date",
@@ -66,6 +79,7 @@ class Compiled:
         self.count = rule.trigger if isinstance(rule.trigger, Count) else None
         self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
+        self.catalogue = rule.trigger if isinstance(rule.trigger, Catalogue) else None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
@@ -115,6 +129,9 @@ class Matcher:
         ordered = sorted(self.rules.values(), key=lambda c: (-c.rule.priority, c.name))
         self.becomes = [c for c in ordered if isinstance(c.rule.trigger, Becomes)]
         self.conditional = [c for c in ordered if c.conditional]
+        self.catalogue = [c for c in ordered if c.catalogue is not None]
+        # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
+        self.follows = bool(self.catalogue) or any(map(_asks_offer, rules))
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(rule) for rule in rules)
         self.product_reach = max((_product_reach(rule) for rule in rules), default=0)
@@ -183,16 +200,22 @@ def _product_reach(rule: Rule) -> int:
     trigger, last = rule.trigger, rule.steps[-1].after
     names = {name for condition in _conditions(rule) for name in condition.names}
     instant = isinstance(trigger, (Count, Event, Succession)) and not last
-    if names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN):
+    asked = names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN)
+    # News of the catalogue are for those alone who have seen the product of late.
+    if asked and (last or not isinstance(trigger, Catalogue)):
         return FOR_GOOD
     wait = trigger.after if isinstance(trigger, Quiet) else 0
-    wait = trigger.within if isinstance(trigger, (Count, Succession)) else wait
+    wait = trigger.within if isinstance(trigger, (Count, Succession, Catalogue)) else wait
     looked = prices.REACH if prices.NAME in names else 0
     return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
 def _asks_stage(rule: Rule) -> bool:
     return any(name.endswith(".stage") for c in _conditions(rule) for name in c.names)
+
+
+def _asks_offer(rule: Rule) -> bool:
+    return any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
 
 
 def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | None, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -75,10 +75,24 @@ class Date(msgspec.Struct, frozen=True, kw_only=True):
     shift: int = 0
 
 
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided when the shop changes one of `of` of a product, in such a way that `when` holds.
+
+    For everybody who viewed, carted or wished for it within `within` ms.
+    """
+
+    of: tuple[str, ...]
+    within: int
+    when: Condition | None = None
+
+
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
     """Decided when the first state whose condition holds is a new one; `states` in order of precedence."""
 
     states: Mapping[str, Condition]
+
+
+Trigger: TypeAlias = Count | Quiet | Event | Succession | Date | Catalogue | Becomes
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,7 +165,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Succession | Date | Becomes
+    trigger: Trigger
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retarget.catalogue import News
 from retarget.journeys.facts import Change
 from retarget.journeys.model import Episode, Journey
 from retarget.touchpoints import Touchpoint
@@ -12,7 +13,7 @@ _NOTHING = Touchpoint()
 class Scene:
     """One person at one moment, with the event and the subject in question; made once, refilled each time."""
 
-    __slots__ = ("at", "change", "episode", "event", "journey", "kind", "subject")
+    __slots__ = ("at", "change", "episode", "event", "journey", "kind", "news", "subject")
 
     def __init__(self, journey: Journey) -> None:
         self.journey = journey
@@ -21,6 +22,7 @@ class Scene:
         self.kind = "person"
         self.subject = ""
         self.episode: Episode | None = None
+        self.news: News | None = None
         self.at = 0
 
     def of_event(self, journey: Journey, event: Touchpoint, change: Change, at: int) -> None:
@@ -32,6 +34,10 @@ class Scene:
         """Set the scene for a wait: there is no event."""
         self.journey, self.event, self.at = journey, _NOTHING, at
         self.episode = None
+
+    def of_news(self, news: News) -> None:
+        """Set the scene for a change in the catalogue, before anybody is looked at."""
+        self.news = news
 
     def about(self, kind: str, subject: str, episode: Episode | None = None) -> None:
         """Turn to one subject."""

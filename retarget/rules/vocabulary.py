@@ -16,6 +16,7 @@ from retarget.touchpoints import IMPERSONAL, TYPES
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
+_LISTING: Final = frozenset({"listing"})
 _EPISODE: Final = "episode"
 
 
@@ -53,6 +54,23 @@ def _since(field: str) -> Callable[[Scene], int | None]:
 def _price(scene: Scene) -> float | None:
     product = _product(scene)
     return product.price if product is not None else None
+
+
+def _offered(part: str) -> Callable[[Scene], float | None]:
+    def offered(scene: Scene) -> float | None:
+        product = _product(scene)
+        known = product.offer if product is not None else None
+        return None if known is None else getattr(known, part)
+
+    return offered
+
+
+def _listed(part: str, *, before: bool = False) -> Callable[[Scene], float | None]:
+    def listed(scene: Scene) -> float | None:
+        news = scene.news
+        return None if news is None else getattr(news.before if before else news.after, part)
+
+    return listed
 
 
 def _product_stage(scene: Scene) -> str | None:
@@ -135,6 +153,27 @@ NAMES: Final[Mapping[str, Name]] = {
         type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
     ),
     "product.price": Name(type="number", doc="price when last seen", read=_price, subjects=_PRODUCT),
+    "product.price_now": Name(
+        type="number", doc="price in the catalogue now", read=_offered("price"), subjects=_PRODUCT
+    ),
+    "product.stock": Name(
+        type="number", doc="pieces in stock, by the catalogue", read=_offered("stock"), subjects=_PRODUCT
+    ),
+    "product.margin": Name(
+        type="number", doc="expected margin of one piece, by the catalogue", read=_offered("margin"),
+        subjects=_PRODUCT
+    ),
+    "listing.price": Name(type="number", doc="the new price", read=_listed("price"), subjects=_LISTING),
+    "listing.price_before": Name(
+        type="number", doc="the price before the change", read=_listed("price", before=True),
+        subjects=_LISTING
+    ),
+    "listing.stock": Name(type="number", doc="the new stock", read=_listed("stock"), subjects=_LISTING),
+    "listing.stock_before": Name(
+        type="number", doc="the stock before the change", read=_listed("stock", before=True),
+        subjects=_LISTING
+    ),
+    "listing.margin": Name(type="number", doc="the new margin", read=_listed("margin"), subjects=_LISTING),
     "product.since_bought": Name(
         type="duration", doc="time since the person last bought it; unknown if never",
         read=_since("bought"), subjects=_PRODUCT

@@ -26,8 +26,11 @@ def event(values: _Values, at: Place) -> None:
     if "products" in values and "items" in values:
         at.child("items").problem("found items beside products; known: one of them")
     if values.get("type") in IMPERSONAL:
-        for key in values.keys() - {"at", "type", "id"}:
-            at.child(key).problem(f"found {key} in a {values['type']}, about nobody; known: at, type")
+        known = ("at", "id", "type") if values["type"] == "heartbeat" else ("at", "id", "items", "type")
+        for key in values.keys() - {*known}:
+            at.child(key).problem(
+                f"found {key} in a {values['type']}, about nobody; known: {', '.join(known)}"
+            )
     for key in _FREE:
         if isinstance(values.get(key), Mapping):
             _decoded(key, values[key], at.child(key))

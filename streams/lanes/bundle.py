@@ -12,13 +12,14 @@ import msgspec
 from retarget.dialects import decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
-from retarget.lane.intake import Decode, Intake
+from retarget.lane.intake import Decode, FromCatalogue, Intake
 from retarget.lane.lane import Lane
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.zones import zone_of
 from streams.settings import Settings
+from streams.topics import FANNED
 
 
 class Bundle(NamedTuple):
@@ -31,6 +32,8 @@ class Bundle(NamedTuple):
     max_skew: int
     now_is_clock: bool
     decoders: Mapping[str, Decode]
+    catalogue: str
+    listed: FromCatalogue
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -39,7 +42,7 @@ class Bundle(NamedTuple):
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        return Intake(partition, self.decoders, self.max_skew)
+        return Intake(partition, self.decoders, self.max_skew, self.listed)
 
 
 def bundle_of(
@@ -62,6 +65,14 @@ def bundle_of(
         max_skew=settings.clock.max_skew,
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
+        catalogue=settings.kafka.catalogue_topic,
+        listed=FromCatalogue(
+            topic=FANNED,
+            origin=settings.kafka.catalogue_topic,
+            lanes=settings.kafka.partitions if lanes is None else lanes,
+            max_bytes=settings.input.max_bytes,
+            loops=not set(topics) & set(settings.kafka.input_topics),
+        ),
     )
 
 

@@ -105,6 +105,7 @@ class LaneReport(Observer):
         metrics.input.applied.labels(self._label).inc(counts.get(("applied",), 0))
         metrics.input.late.labels(self._label).inc(counts.get(("late",), 0))
         metrics.input.duplicate.labels(self._label).inc(counts.get(("repeat",), 0))
+        metrics.input.listed.labels(self._label).inc(counts.get(("listed",), 0))
         for waited in lateness:
             metrics.decision.wait_lateness.observe(waited / 1000)
         for key, count in counts.items():

@@ -107,7 +107,7 @@ def test_the_unknown_compares_as_false(text: str, expected: bool) -> None:  # no
 
 
 ALL_NAMES: Final = (
-    "cart.size, cart.value, event.time, event.type, order.number, "
+    "cart.size, cart.value, event.time, event.type, listing.stock, listing.stock_before, order.number, "
     "person.known, person.stage, person.tags, product.since_bought"
 )
 ALL_STAGES: Final = "bought, carted, considering, viewed"
