@@ -28,11 +28,16 @@ def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...
     rules, wrong = read_rules(documents, vocabulary)
     problems = [*unreadable, *wrong]
     if not documents and not problems:
-        named = ", ".join(map(str, paths)) or "nothing"
-        problems = [f"{named}: no rules; known: files that end in .yaml, with a rule in each document"]
+        problems = [no_rules(paths)]
     if problems:
         raise BadInput(problems)
     return rules
+
+
+def no_rules(paths: Sequence[Path]) -> str:
+    """What is wrong with files and folders that hold no rule."""
+    named = ", ".join(map(str, paths)) or "nothing"
+    return f"{named}: no rules; known: files that end in .yaml, with a rule in each document"
 
 
 def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:

@@ -15,14 +15,18 @@ from streams.cases.comparing import Difference, differences, waits_differ
 from streams.cases.reading import Known, Ready, read_cases
 from streams.cases.running import Came, Stage
 from streams.cases.telling import told
-from streams.rulebook import documents_of, read_documents, rule_files
+from streams.rulebook import documents_of, no_rules, read_documents, rule_files
 
 CASES: Final = (".cases.yaml", ".cases.yml")
 
 
 class Tried(NamedTuple):
-    """What was looked at and what is wrong with it; a problem may have lines below its first."""
+    """What was looked at and what is wrong with it; a problem may have lines below its first.
 
+    `documents` are those of the rules, each once: if there are no problems, `rules` is what they say.
+    """
+
+    documents: Sequence[Document]
     rules: tuple[Rule, ...]
     cases: int
     problems: list[str]
@@ -37,12 +41,12 @@ def try_rules(given: Sequence[Path]) -> Tried:
     documents, unreadable = read_documents(rule_paths)
     rules, wrong = read_rules(documents, VOCABULARY)
     if not (documents or case_files or unreadable):
-        unreadable.append(_no_rules(given))
+        unreadable.append(no_rules(given))
     case_documents, broken = _read(case_files)
     known = _known(documents, rules, case_files)
     ready, ill_formed = read_cases(case_documents, known, _names(documents))
     differing = asyncio.run(_run(ready))
-    return Tried(rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
+    return Tried(documents, rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
 
 
 def is_cases(path: Path) -> bool:
@@ -126,8 +130,3 @@ def _told(ready: Ready, came: Came) -> Iterator[str]:
 def _head(ready: Ready, key: str, place: int | None) -> str:
     path = ("cases", ready.place, key, *(() if place is None else (place,)))
     return f"{ready.document.file}:{ready.document.line(path)}: {ready.prepared.case.name}"
-
-
-def _no_rules(given: Sequence[Path]) -> str:
-    named = ", ".join(map(str, given)) or "nothing"
-    return f"{named}: no rules; known: files that end in .yaml, with a rule in each document"

@@ -55,13 +55,16 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _publish(settings: Settings, what: Sequence[str], given: Publication | None) -> None:
     """Without a publication that was `given`, `what` is the id of one."""
-    from streams.lanes.publication import encode, id_of, rules_of
+    from streams.lanes.publication import encode, id_of, rules_of, understood
+    from streams.lanes.shelved import content_of
 
     async with shelf_of(settings) as shelf:
         if given is None:
             bundle = found_id(shelf, what[0])
-            given = _content(shelf, bundle)
-        bundle = id_of(given)
+            given = content_of(shelf, bundle)
+            understood(bundle, given)
+        else:
+            bundle = id_of(given)
         before = shelf.published
         former = _former(shelf)
         if former is not None:
@@ -81,20 +84,15 @@ def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     from streams.cases.trying import try_rules
     from streams.lanes.publication import publication_of
     from streams.lanes.shelved import rules_dir
-    from streams.rulebook import read_documents
+    from streams.rulebook import no_rules
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]
     tried = try_rules(paths)
     if tried.problems:
         raise BadInput(tried.problems)
-    documents, _ = read_documents(paths)
-    return publication_of(settings, documents)
-
-
-def _content(shelf: Shelf, bundle: str) -> Publication:
-    from streams.lanes.publication import decode
-
-    return decode(bundle, shelf.shelved[bundle].value)
+    if not tried.documents:
+        raise BadInput([no_rules(paths)])
+    return publication_of(settings, tried.documents)
 
 
 def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> None:
@@ -113,11 +111,12 @@ def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> Non
 def _former(shelf: Shelf) -> Publication | None:
     """What is published now, if there is anything that this build can read."""
     from streams.lanes.publication import rules_of
+    from streams.lanes.shelved import content_of
 
     if shelf.published is None:
         return None
     try:
-        content = _content(shelf, shelf.published.bundle)
+        content = content_of(shelf, shelf.published.bundle)
         rules_of(shelf.published.bundle, content)
     except BadInput:
         return None
@@ -136,22 +135,23 @@ def _told(bundle: str, before: Publication, after: Publication) -> list[str]:
 
 
 async def _list(settings: Settings, *, as_json: bool) -> None:
+    from streams.lanes.shelved import content_of
+
     async with shelf_of(settings) as shelf:
         current = shelf.published.bundle if shelf.published else None
         for bundle, shelved in shelf.shelved.items():
             try:
-                content = _content(shelf, bundle)
+                content = content_of(shelf, bundle)
             except BadInput as unreadable:
                 print(unreadable, file=sys.stderr)
                 continue
-            names = sorted(str(rule.get("rule")) for rule in content.rules)
             at = format_time(max(shelved.at, 0))
             if as_json:
-                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": names}
+                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": content.names}
                 print(json.dumps(line, ensure_ascii=False))
             else:
                 mark = "  published" if bundle == current else ""
-                print(f"{bundle}  {at}  {len(names)} rules, retarget {content.build[0]}{mark}")
+                print(f"{bundle}  {at}  {len(content.rules)} rules, retarget {content.build[0]}{mark}")
 
 
 @asynccontextmanager

@@ -94,16 +94,14 @@ def _rule_names(settings: Settings) -> set[str]:
 async def _published_names(settings: Settings) -> set[str] | None:
     """The rules that are published; None when Kafka does not tell: a switch must work then, too."""
     from streams.commands.rules import shelf_of
-    from streams.lanes.publication import decode
+    from streams.lanes.shelved import content_of
     from streams.ports import UnknownOutcome
 
     try:
         async with shelf_of(settings) as shelf:
             if shelf.published is None:
                 return set()
-            bundle = shelf.published.bundle
-            content = decode(bundle, shelf.shelved[bundle].value)
-            return {str(rule.get("rule")) for rule in content.rules}
+            return set(content_of(shelf, shelf.published.bundle).names)
     except (RetargetError, UnknownOutcome):
         return None
 

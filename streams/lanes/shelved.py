@@ -104,15 +104,20 @@ class ShelvedBundles:
     def _tell_settings(self) -> None:
         """Say which settings of this worker are overruled."""
         bundle = self._newest.id
-        published = decode(bundle, self._shelf.shelved[bundle].value)
+        published = content_of(self._shelf, bundle)
         for difference in settings_changes(self._own, published.settings):
             log.warning("bundle %s overrules a setting of this worker, %s", bundle, difference)
 
     def _make(self, bundle: str) -> Bundle:
-        shelved = self._shelf.shelved.get(bundle)
-        if shelved is None:
-            raise BadInput([f"bundle {bundle} is not in the topic of rules"])
-        return bundle_from(bundle, decode(bundle, shelved.value), self._topics, self._lanes)
+        return bundle_from(bundle, content_of(self._shelf, bundle), self._topics, self._lanes)
+
+
+def content_of(shelf: Shelf, bundle: str) -> Publication:
+    """What is shelved under this id. Raises BadInput when nothing is, or nothing that this build can read."""
+    shelved = shelf.shelved.get(bundle)
+    if shelved is None:
+        raise BadInput([f"bundle {bundle} is not in the topic of rules"])
+    return decode(bundle, shelved.value)
 
 
 def own_publication(settings: Settings) -> Publication | None:
@@ -144,7 +149,7 @@ async def shelved_bundles(
         bundle = _published(shelf) if own is None else id_of(own)
         if own is not None:
             await shelf.put(bundle, encode(own))
-        content = decode(bundle, shelf.shelved[bundle].value)
+        content = content_of(shelf, bundle)
         newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
         yield ShelvedBundles(shelf, settings, newest)
     finally:
@@ -152,9 +157,8 @@ async def shelved_bundles(
 
 
 def _published(shelf: Shelf) -> str:
-    pointer = shelf.published
-    if pointer is None or pointer.bundle not in shelf.shelved:
+    if shelf.published is None:
         raise BadInput(
             ["rules.source: found topic, and no rules are published; `retarget rules publish` does it"]
         )
-    return pointer.bundle
+    return shelf.published.bundle
