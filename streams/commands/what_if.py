@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
+from retarget.rules.names import unknown
 from streams.commands.past import add_past, holding
 from streams.settings import Settings
 
@@ -72,6 +73,8 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
     settings = holding(settings, files=bool(args.events))
     rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
+    if args.rule and args.rule not in bundle.matcher.rules:
+        raise BadInput([unknown("rule", args.rule, bundle.matcher.rules)])
     story = _of_files(settings, args) if args.events else _of_topics(settings, args.person)
     if not story.events:
         where = ", ".join(args.events or settings.kafka.input_topics)
