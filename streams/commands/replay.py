@@ -10,13 +10,14 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.names import nearest
 from streams.commands.past import add_past, overrides, remedy
 from streams.commands.screen import add_progress, bar
+from streams.commands.writing import opened, separate
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.rulebook import load_rules
     from streams.stores.memory import MemoryStore
 
-    _separate(args)
+    separate(args, ("decisions", "messages", "journeys", "dead"), (*args.files, args.mapping, args.rules))
     rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
@@ -68,7 +69,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     store = MemoryStore()
     with ExitStack() as stack:
         sinks = _Sinks(stack, args)
-        journeys = _opened(stack, args.journeys or beside(args.decisions))
+        journeys = opened(stack, args.journeys or beside(args.decisions))
         with bar("events", None, wanted=args.progress) as done:
             counts = asyncio.run(replay(events, bundle, sinks, store=store, progress=done))
         if journeys is not None:
@@ -101,10 +102,10 @@ class _Sinks:
         named = args.decisions or args.messages or args.dead or args.journeys
         self._decisions = topics.DECISIONS
         self._files = {
-            topics.DECISIONS: _opened(stack, args.decisions),
-            topics.DEAD: _opened(stack, args.dead),
+            topics.DECISIONS: opened(stack, args.decisions),
+            topics.DEAD: opened(stack, args.dead),
         }
-        self._messages = _opened(stack, args.messages or (None if named else "-"))
+        self._messages = opened(stack, args.messages or (None if named else "-"))
         self.decided = b""  # of whom the last decision was
 
     def __call__(self, output: Output) -> None:
@@ -114,39 +115,6 @@ class _Sinks:
             self.decided = output.key
         if target is not None:
             target.write(output.value + b"\n")
-
-
-def _separate(args: argparse.Namespace) -> None:
-    """Raises BadInput where a file to be written is read too, or is to be written as two things."""
-    taken = {Path(name).resolve(): "read" for name in args.files}
-    problems: list[str] = []
-    for option in ("decisions", "messages", "journeys", "dead"):
-        name = getattr(args, option)
-        if name in (None, "-") or _is_stream(Path(name)):
-            continue
-        path = Path(name).resolve()
-        if path in taken:
-            problems.append(f"--{option} {name}: the same file is {taken[path]}; name another")
-        taken[path] = f"named by --{option}"
-    if problems:
-        raise BadInput(problems)
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether it is a pipe or device, which may take several things."""
-    return path.exists() and not path.is_file()
-
-
-def _opened(stack: ExitStack, name: str | None) -> IO[bytes] | None:
-    if name is None:
-        return None
-    if name == "-":
-        stack.callback(sys.stdout.buffer.flush)
-        return sys.stdout.buffer
-    try:
-        return stack.enter_context(Path(name).open("wb"))
-    except OSError as error:
-        raise BadInput([f"{name}: cannot be written: {error.strerror}"]) from error
 
 
 def _summary(counts: Counter[tuple[str, ...]]) -> None:

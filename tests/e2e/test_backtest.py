@@ -66,7 +66,7 @@ async def backtested(stage: Stage, folder: Path) -> list[Output]:
     splitting = Splitting(folder, lanes=history.lanes, parts=7, by_time=False)
     async for told in history.told(bundle_of(stage.settings, [], [topics.TOUCHPOINTS]).intake):
         splitting.add(told)
-    bundle, _ = Plan(stage.settings, default_rules_dir()).bundles()
+    bundle = Plan(stage.settings, default_rules_dir()).bundles().rules
     found: list[Output] = []
     for part in splitting.close(ahead=0):
         await asyncio.to_thread(run_part, part, bundle, found.append, lambda _: None)
