@@ -13,10 +13,17 @@ from retarget.rules.conditions import Vocabulary
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.parse import Path as Keys
+from streams.resources import default_rules_dir
+from streams.settings import Settings
 
 _SUFFIXES: Final = (".yaml", ".yml")
 # A rule's test cases lie beside it and are no rules.
 _CASES: Final = ".cases"
+
+
+def rules_dir(settings: Settings) -> Path:
+    """Where the rules are: the setting, else those that ship."""
+    return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()
 
 
 def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...]:
@@ -24,6 +31,13 @@ def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...
 
     Raises BadInput with every problem of every file: unreadable, not YAML, or a rule that is wrong.
     """
+    return load_documents(paths, vocabulary)[1]
+
+
+def load_documents(
+    paths: Sequence[Path], vocabulary: Vocabulary
+) -> tuple[Sequence[Document], tuple[Rule, ...]]:
+    """The same with the documents that say them."""
     documents, unreadable = read_documents(paths)
     rules, wrong = read_rules(documents, vocabulary)
     problems = [*unreadable, *wrong]
@@ -31,7 +45,7 @@ def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...
         problems = [no_rules(paths)]
     if problems:
         raise BadInput(problems)
-    return rules
+    return documents, rules
 
 
 def no_rules(paths: Sequence[Path]) -> str:

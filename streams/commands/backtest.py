@@ -98,11 +98,11 @@ def _require_one_input(args: argparse.Namespace) -> None:
 
 def _plan(settings: Settings, args: argparse.Namespace) -> Plan:
     from streams.backtest.pool import Plan
-    from streams.resources import default_rules_dir
+    from streams.rulebook import rules_dir
 
     return Plan(
         settings,
-        rules=Path(settings.rules.dir or default_rules_dir()),
+        rules=rules_dir(settings),
         against=Path(args.against) if args.against else None,
         only=tuple(name.strip() for name in (args.only or "").split(",") if name.strip()),
     )

@@ -9,7 +9,6 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
@@ -56,12 +55,11 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, rules_dir
     from streams.stores.memory import MemoryStore
 
     separate(args, ("decisions", "messages", "journeys", "dead"), (*args.files, args.mapping, args.rules))
-    rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
+    rules = chosen(load_rules([rules_dir(settings)], VOCABULARY), args.only)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
     if not args.as_is:

@@ -83,8 +83,7 @@ def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
     from streams.cases.trying import try_rules
     from streams.lanes.publication import publication_of
-    from streams.lanes.shelved import rules_dir
-    from streams.rulebook import no_rules
+    from streams.rulebook import no_rules, rules_dir
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]
     tried = try_rules(paths)

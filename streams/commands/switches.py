@@ -8,7 +8,6 @@ import getpass
 import logging
 import time
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Final, get_args
 
 from retarget.engine.gates import EVERYTHING
@@ -85,10 +84,9 @@ async def _require_known(name: str | None, settings: Settings, paused: Collectio
 
 def _rule_names(settings: Settings) -> set[str]:
     from retarget.rules.vocabulary import VOCABULARY
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, rules_dir
 
-    return {rule.name for rule in load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)}
+    return {rule.name for rule in load_rules([rules_dir(settings)], VOCABULARY)}
 
 
 async def _published_names(settings: Settings) -> set[str] | None:

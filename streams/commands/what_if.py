@@ -7,7 +7,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
@@ -63,15 +62,14 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
     from retarget.rules.vocabulary import VOCABULARY
     from streams.lanes.bundle import bundle_of
     from streams.replaying import TOPIC
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, rules_dir
     from streams.what_if import read_change
     from streams.what_if.changing import changed
     from streams.what_if.running import run_story
 
     changes = [read_change(said) for said in args.what_if]
     settings = holding(settings, files=bool(args.events))
-    rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
+    rules = load_rules([rules_dir(settings)], VOCABULARY)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
     if args.rule and args.rule not in bundle.matcher.rules:
         raise BadInput([unknown("rule", args.rule, bundle.matcher.rules)])
