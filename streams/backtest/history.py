@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ from retarget.lane.intake import Intake
 from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.splitting import NEVER, Part, Splitting
 from streams.backtest.trial import TOLD_EVERY, Bar
+from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
 from streams.kafka.inventory import partitions_of_topic
@@ -85,7 +85,7 @@ class Topics:
 
     async def _split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
         history = History(address_of(self._settings), self._topics)
-        started = time.time_ns() // 1_000_000
+        started = now_ms()
         await history.look()
         # The bundle decodes these topics by their dialects; it decides nothing here.
         intake = bundle_of(self._settings, [], self._topics).intake

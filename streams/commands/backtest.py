@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
+from streams.commands.numbers import whole
 from streams.commands.past import add_past, holding, overrides, remedy
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate
@@ -26,12 +27,6 @@ OVER_BUDGET: Final = 1
 _ALL: Final = ""
 
 
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
-    return int(text)
-
-
 def add(parser: argparse.ArgumentParser) -> None:
     """Which input, which rules, what must not be exceeded, where the results go."""
     parser.add_argument("files", nargs="*", metavar="FILE", help="files, also .gz; - is standard input")
@@ -45,7 +40,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
     parser.add_argument("--json", metavar="FILE", help="the figures as JSON; - is standard output")
     parser.add_argument("--html", metavar="FILE", help="the figures as one page with charts")
-    parser.add_argument("--jobs", type=_whole, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--jobs", type=whole, metavar="N", help="processes (default: one for each core)")
     add_progress(parser)
     parser.set_defaults(
         settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled", "kafka.bootstrap")

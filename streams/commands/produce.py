@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from retarget.errors import Rejected
 from retarget.times import parse_duration
 from retarget.touchpoints import Touchpoint
+from streams.clocks import now_ms
 from streams.commands.screen import add_progress, bar
 from streams.files import STANDARD_INPUT, FileEvent, read_files, sorted_by_time
 from streams.settings import Settings
@@ -113,5 +114,5 @@ def _with_end(
     from streams.producing import heartbeats
 
     yield from records
-    latest = told.latest if told.latest >= 0 else time.time_ns() // 1_000_000
+    latest = told.latest if told.latest >= 0 else now_ms()
     yield from heartbeats(Touchpoint(type="heartbeat", time=latest + lateness), *place)

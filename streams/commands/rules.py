@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import json
 import sys
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from retarget.times import format_time
+from streams.clocks import now_ms
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ async def _publish(settings: Settings, what: Sequence[str], given: Publication |
         if former is not None:
             _require_same_subjects(rules_of(bundle, former), rules_of(bundle, given))
         await shelf.put(bundle, encode(given))
-        new = await shelf.publish(bundle, format_time(time.time_ns() // 1_000_000))
+        new = await shelf.publish(bundle, format_time(now_ms()))
         if not new:
             print(f"bundle {bundle} is published already, since {before.at if before else ''}")
             return

@@ -6,7 +6,6 @@ import argparse
 import asyncio
 import getpass
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, get_args
 
@@ -61,11 +60,6 @@ async def _throw(settings: Settings, args: argparse.Namespace, change: Change) -
         return await store.pauses()
     finally:
         await store.close()
-
-
-def now_ms() -> int:
-    """The present, epoch ms."""
-    return time.time_ns() // 1_000_000
 
 
 async def _require_known(name: str | None, settings: Settings, paused: Collection[str]) -> None:

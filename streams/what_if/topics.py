@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
 from streams.backtest.history import History
 from streams.backtest.reading import NO_TIME
 from streams.backtest.splitting import NEVER
+from streams.clocks import now_ms
 from streams.kafka.address import address_of
 from streams.lanes.bundle import bundle_of
 from streams.settings import Settings
@@ -17,7 +16,7 @@ from streams.what_if.story import Story, StoryTeller
 async def story_of_topics(settings: Settings, person: str) -> Story:
     """Read the lane that this person is in. Raises BadInput, Unreachable, UnknownOutcome, LaneRefused."""
     history = History(address_of(settings), settings.kafka.input_topics)
-    started = time.time_ns() // 1_000_000
+    started = now_ms()
     await history.look()
     # The bundle decodes the topics by their dialects; it decides nothing here.
     intake = bundle_of(settings, [], settings.kafka.input_topics).intake

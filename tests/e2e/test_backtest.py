@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,6 +19,7 @@ from streams.backtest.history import History
 from streams.backtest.parts import run_part
 from streams.backtest.pool import Plan
 from streams.backtest.splitting import Splitting
+from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing
@@ -155,7 +155,7 @@ async def test_with_the_wall_clock_the_sends_are_the_same(store: EmbeddedStore, 
 
                 await until(there, f"{count} {operation} on {channel}", stage.logs)
 
-            at = time.time_ns() // 1_000_000 - SECOND
+            at = now_ms() - SECOND
             carts = [(f"u{number}", "add", at) for number in range(6)]
             await happen(stage, [*carts, ("u0", "purchase", at + 1)])
             await come("push", "send", 5)
