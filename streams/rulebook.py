@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import yaml
 from retarget.errors import BadInput
 from retarget.rules.conditions import Vocabulary
 from retarget.rules.model import Rule
+from retarget.rules.names import nearest
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.parse import Path as Keys
 from streams.resources import default_rules_dir
@@ -46,6 +47,16 @@ def load_documents(
     if problems:
         raise BadInput(problems)
     return documents, rules
+
+
+def picked(rules: Iterable[Rule], names: Collection[str]) -> list[Rule]:
+    """The rules of these names; all of them without names."""
+    return [rule for rule in rules if not names or rule.name in names]
+
+
+def not_named(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """A sentence for each name given by `--only` that no rule has."""
+    return [f"--only: no rule is named {name}{nearest(name, known)}" for name in names if name not in known]
 
 
 def no_rules(paths: Sequence[Path]) -> str:

@@ -17,14 +17,13 @@ from typing import Any, Final, NamedTuple
 from retarget.decode import decode_canonical
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
-from retarget.rules.names import nearest
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.parts import Outcome, Progress, outcome_of
 from streams.backtest.splitting import Part
 from streams.collector import relieve
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.replaying import TOPIC
-from streams.rulebook import load_rules
+from streams.rulebook import load_rules, not_named, picked
 from streams.settings import Settings
 
 # Many more parts than processes: the work evens out, and few people's journeys are in memory at a time.
@@ -51,25 +50,17 @@ class Plan(NamedTuple):
                 found.append(load_rules([place], VOCABULARY))
             except BadInput as error:
                 problems += [line for line in error.problems if line not in problems]
-        if problems := problems or self._unknown({rule.name for rules in found for rule in rules}):
+        if problems := problems or not_named(self.only, {rule.name for rules in found for rule in rules}):
             raise BadInput(problems)
         bundles = [self._bundle(rules) for rules in found]
         return OnTrial(self, bundles[0], bundles[1] if len(bundles) > 1 else None)
 
     def _bundle(self, rules: Sequence[Rule]) -> Bundle:
-        wanted = [rule for rule in rules if not self.only or rule.name in self.only]
         # What is tried is the past: it has its own time, whatever the workers go by.
         # How many lanes share a rate would change what is compared, so nothing is paced.
-        return bundle_of(self.settings, wanted, [TOPIC], lanes=0)._replace(
+        return bundle_of(self.settings, picked(rules, self.only), [TOPIC], lanes=0)._replace(
             now_is_clock=True, decoders={TOPIC: decode_canonical}
         )
-
-    def _unknown(self, known: set[str]) -> list[str]:
-        return [
-            f"--only: no rule is named {name}{nearest(name, known)}"
-            for name in self.only
-            if name not in known
-        ]
 
 
 class OnTrial(NamedTuple):

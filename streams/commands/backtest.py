@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from streams.commands.numbers import whole
-from streams.commands.past import add_past, holding, overrides, remedy
+from streams.commands.past import add_only, add_past, file_options, holding, overrides, remedy, wanted
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate
 from streams.settings import Settings
@@ -35,7 +35,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead of files what a topic holds (without a name: all of kafka.input_topics)",
     )  # fmt: skip
     add_past(parser)
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    add_only(parser)
     parser.add_argument("--against", metavar="DIR", help="folder or file with the rules to compare them with")
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
     parser.add_argument("--json", metavar="FILE", help="the figures as JSON; - is standard output")
@@ -83,9 +83,7 @@ def _require_one_input(args: argparse.Namespace) -> None:
     if args.topic is None and not args.files:
         problems.append("no input is given; name files, - for standard input, or --topic")
     if args.topic is not None:
-        of_files = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
-        named = [name for name, value in of_files.items() if value]
-        named = ([f"the file {args.files[0]}"] if args.files else []) + named
+        named = ([f"the file {args.files[0]}"] if args.files else []) + file_options(args)
         problems += [f"--topic: {name} cannot be given with it; it is for files" for name in named]
     if problems:
         raise BadInput(problems)
@@ -99,7 +97,7 @@ def _plan(settings: Settings, args: argparse.Namespace) -> Plan:
         settings,
         rules=rules_dir(settings),
         against=Path(args.against) if args.against else None,
-        only=tuple(name.strip() for name in (args.only or "").split(",") if name.strip()),
+        only=wanted(args),
     )
 
 

@@ -7,14 +7,12 @@ import asyncio
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from retarget.rules.model import Rule
-from retarget.rules.names import nearest
-from streams.commands.past import add_past, overrides, remedy
+from streams.commands.past import add_only, add_past, overrides, remedy, wanted
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate
 from streams.settings import Settings
@@ -32,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
     add_past(parser)
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    add_only(parser)
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
         "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"
@@ -55,12 +53,14 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
-    from streams.rulebook import load_rules, rules_dir
+    from streams.rulebook import load_rules, not_named, picked, rules_dir
     from streams.stores.memory import MemoryStore
 
     separate(args, ("decisions", "messages", "journeys", "dead"), (*args.files, args.mapping, args.rules))
-    rules = chosen(load_rules([rules_dir(settings)], VOCABULARY), args.only)
-    bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
+    only, rules = wanted(args), load_rules([rules_dir(settings)], VOCABULARY)
+    if problems := not_named(only, {rule.name for rule in rules}):
+        raise BadInput(problems)
+    bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
     if not args.as_is:
         events = iter(sorted_by_time(events))
@@ -75,20 +75,6 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     _summary(counts)
     _hint(args, sinks.decided)
     return 0
-
-
-def chosen(rules: Sequence[Rule], only: str | None) -> list[Rule]:
-    """The rules named, or all. Raises BadInput for names that no rule has."""
-    if not only:
-        return list(rules)
-    wanted = [name.strip() for name in only.split(",") if name.strip()]
-    known = {rule.name for rule in rules}
-    problems = [
-        f"--only: no rule is named {name}{nearest(name, known)}" for name in wanted if name not in known
-    ]
-    if problems:
-        raise BadInput(problems)
-    return [rule for rule in rules if rule.name in wanted]
 
 
 class _Sinks:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
 from retarget.rules.names import unknown
-from streams.commands.past import add_past, holding
+from streams.commands.past import add_past, file_options, holding
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def require(args: argparse.Namespace) -> None:
     }  # fmt: skip
     problems = [f"{name}: is for --what-if, which says what is changed" for name, value in needs.items()
                 if value and not args.what_if]  # fmt: skip
-    of_files = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
-    problems += [f"{name}: is for files; name them with --events" for name, value in of_files.items()
-                 if value and not args.events]  # fmt: skip
+    if not args.events:
+        problems += [f"{name}: is for files; name them with --events" for name in file_options(args)]
     if args.what_if and args.decisions and not args.events:
         problems.append("--decisions: what was replayed is run again from its files; name them with --events")
     if problems:
