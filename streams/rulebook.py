@@ -75,11 +75,21 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
         except OSError as error:
             problems.append(_unreadable(path, error))
             continue
-        for file in files:
-            try:
-                documents += documents_of(file)
-            except BadInput as error:
-                problems += error.problems
+        found, wrong = documents_in(files)
+        documents += found
+        problems += wrong
+    return documents, problems
+
+
+def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
+    """The same of files alone, whatever they hold."""
+    documents: list[Document] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            documents += documents_of(file)
+        except BadInput as error:
+            problems += error.problems
     return documents, problems
 
 

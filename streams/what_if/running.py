@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from retarget.decode import decode_canonical, encode_touchpoint
-from retarget.journeys import wire
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.cases.outcomes import Wait, waits_of
@@ -49,7 +48,7 @@ async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
     decisions = [{**one, "message": left.get(one["message_id"])}
                  for topic, one in said if topic == topics.DECISIONS]  # fmt: skip
     dead = [f"{one['reason']}: {one['detail']}" for topic, one in said if topic == topics.DEAD]
-    return Came(decisions, dead, waits_of(wire.decode(stored) if stored is not None else None))
+    return Came(decisions, dead, waits_of(stored))
 
 
 def _content(message: Said) -> Said:
