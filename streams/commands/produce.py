@@ -77,7 +77,8 @@ class Told:
 async def _produce(settings: Settings, args: argparse.Namespace, events: Iterable[FileEvent]) -> None:
     from streams.kafka.address import address_of
     from streams.kafka.inventory import partitions_of_topic
-    from streams.producing import producing, send_all
+    from streams.kafka.sending import producing
+    from streams.producing import send_all
 
     address, topic = address_of(settings), args.topic or settings.kafka.input_topics[0]
     partitions = await partitions_of_topic(address, topic)

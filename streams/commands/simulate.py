@@ -62,7 +62,8 @@ def opening(now: int, speed: float, seconds: float | None) -> int:
 async def _simulate(settings: Settings, args: argparse.Namespace) -> None:
     from streams.kafka.address import address_of
     from streams.kafka.inventory import partitions_of_topic
-    from streams.producing import producing, send_all
+    from streams.kafka.sending import producing
+    from streams.producing import send_all
 
     address, topic = address_of(settings), args.topic or settings.kafka.input_topics[0]
     partitions = await partitions_of_topic(address, topic)

@@ -28,9 +28,9 @@ from streams.demo.witness import Witness
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import create_or_check
 from streams.kafka.address import address_of
+from streams.kafka.sending import producing
 from streams.lanes.bundle import bundle_of
 from streams.lanes.bundles import OneBundle
-from streams.producing import producing
 from streams.rulebook import load_rules, rules_dir
 from streams.settings import Settings
 from streams.stores import open_store

@@ -133,17 +133,13 @@ async def shelved_bundles(
 
     Raises BadInput, also when nothing is published that could be followed, Unreachable, UnknownOutcome.
     """
-    shelf = Shelf(address)
-    await shelf.start()
-    try:
+    async with Shelf(address) as shelf:
         bundle = _published(shelf) if own is None else id_of(own)
         if own is not None:
             await shelf.put(bundle, encode(own))
         content = content_of(shelf, bundle)
         newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
         yield ShelvedBundles(shelf, settings, newest)
-    finally:
-        await shelf.close()
 
 
 def _published(shelf: Shelf) -> str:

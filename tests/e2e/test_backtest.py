@@ -22,10 +22,10 @@ from streams.backtest.splitting import Splitting
 from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress
-from streams.kafka.sending import Outgoing
+from streams.kafka.sending import Outgoing, producing
 from streams.lanes.bundle import bundle_of
 from streams.ports import Output
-from streams.producing import producing, send_all
+from streams.producing import send_all
 from streams.resources import default_rules_dir
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage, until

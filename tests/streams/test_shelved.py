@@ -16,11 +16,10 @@ import pytest
 from retarget.errors import BadInput, LaneRefused
 from streams.embedded import EmbeddedBroker, PartMissing
 from streams.kafka import KafkaAddress, create_or_check
-from streams.kafka.sending import Outgoing, send
+from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
 from streams.lanes.publication import Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
-from streams.producing import producing
 from streams.settings import Settings, load_settings
 from streams.topics import RULES, topic_specs
 from tests.e2e.harness import until
@@ -53,17 +52,6 @@ def content(*given: str) -> Publication:
     return found
 
 
-@asynccontextmanager
-async def a_shelf(address: KafkaAddress) -> AsyncIterator[Shelf]:
-    """The topic as somebody else sees it."""
-    shelf = Shelf(address)
-    await shelf.start()
-    try:
-        yield shelf
-    finally:
-        await shelf.close()
-
-
 async def published(shelf: Shelf, publication: Publication) -> str:
     """Publish it; its id."""
     bundle = id_of(publication)
@@ -85,7 +73,7 @@ async def test_the_rules_of_a_folder_are_there_for_whoever_comes_after(address: 
     assert {name: c.rule for name, c in again.matcher.rules.items()} == {
         name: c.rule for name, c in first.matcher.rules.items()
     }
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         assert shelf.published is None, "a folder is not published for others"
 
 
@@ -109,7 +97,7 @@ async def test_nothing_published_is_nothing_to_follow(address: KafkaAddress) -> 
 
 async def test_what_is_published_is_taken_up(address: KafkaAddress, caplog: pytest.LogCaptureFixture) -> None:
     """By a worker that follows, with a word on each setting of its own that is overruled; back again, too."""
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         first = await published(shelf, content())
         async with following(address) as bundles:
             assert bundles.newest().id == first
@@ -129,7 +117,7 @@ async def test_what_cannot_be_read_is_not_taken_up(
 ) -> None:
     """Rules of a newer build, content under a wrong id, a stranger's record: the former rules go on."""
     newer = msgspec.structs.replace(content(), rules=[{"rule": "r", "telepathy": True}])
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         first = await published(shelf, content())
         async with following(address) as bundles:
             for bundle, value in (

@@ -10,9 +10,8 @@ import pytest
 from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
 from streams.kafka import KafkaAddress, create_or_check
 from streams.kafka.looking import Seen, looking, records, spans
-from streams.kafka.sending import Outgoing, send
+from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED
-from streams.producing import producing
 from streams.topics import RULES, topic_specs
 from tests.streams.commands.conftest import Answer, Retarget
 from tests.support.missing import unavailable
