@@ -5,39 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
 
 from retarget.errors import BadInput, LaneRefused
-from streams.embedded import EmbeddedBroker, PartMissing
-from streams.kafka import KafkaAddress, create_or_check
+from streams.embedded import EmbeddedBroker
+from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
 from streams.lanes.publication import Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
 from streams.settings import Settings, load_settings
-from streams.topics import RULES, topic_specs
+from streams.topics import RULES
 from tests.e2e.harness import until
-from tests.support.missing import unavailable
 
 _AT: Final = "2026-03-02T10:00:00.000Z"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[KafkaAddress]:
-    """A broker with the engine's topics, for one test alone."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            found = KafkaAddress(bootstrap=server.bootstrap)
-            asyncio.run(create_or_check(found, topic_specs(["touchpoints"], 1)))
-            yield found
-    except PartMissing as error:
-        unavailable(str(error))
+def address(engine: EmbeddedBroker) -> KafkaAddress:
+    """Where an engine's topics are, for one test alone."""
+    return KafkaAddress(bootstrap=engine.bootstrap)
 
 
 def settings(*given: str) -> Settings:
