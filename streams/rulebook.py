@@ -19,7 +19,7 @@ from streams.settings import Settings
 
 _SUFFIXES: Final = (".yaml", ".yml")
 # A rule's test cases lie beside it and are no rules.
-_CASES: Final = ".cases"
+CASES: Final = tuple(f".cases{suffix}" for suffix in _SUFFIXES)
 
 
 def rules_dir(settings: Settings) -> Path:
@@ -99,9 +99,14 @@ def rule_files(path: Path) -> list[Path]:
         path.stat()
         return [path]
     return sorted(
-        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.stem.endswith(_CASES)),
+        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not is_cases(file)),
         key=lambda file: file.name,
     )
+
+
+def is_cases(file: Path) -> bool:
+    """Whether a file holds test cases, by its name."""
+    return file.name.endswith(CASES)
 
 
 def documents_of(file: Path) -> list[Document]:

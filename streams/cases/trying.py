@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
@@ -14,9 +14,7 @@ from streams.cases.comparing import Difference, differences, waits_differ
 from streams.cases.reading import Known, Ready, read_cases
 from streams.cases.running import Came, Stage
 from streams.cases.telling import told
-from streams.rulebook import documents_in, no_rules, read_documents, rule_files
-
-CASES: Final = (".cases.yaml", ".cases.yml")
+from streams.rulebook import CASES, documents_in, is_cases, no_rules, read_documents, rule_files
 
 
 class Tried(NamedTuple):
@@ -46,11 +44,6 @@ def try_rules(given: Sequence[Path]) -> Tried:
     ready, ill_formed = read_cases(case_documents, known, _names(documents))
     differing = asyncio.run(_run(ready))
     return Tried(documents, rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
-
-
-def is_cases(path: Path) -> bool:
-    """Whether a file holds test cases, by its name."""
-    return path.name.endswith(CASES)
 
 
 def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
