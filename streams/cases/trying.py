@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
@@ -15,14 +14,16 @@ from streams.cases.comparing import Difference, differences, waits_differ
 from streams.cases.reading import Known, Ready, read_cases
 from streams.cases.running import Came, Stage
 from streams.cases.telling import told
-from streams.rulebook import documents_of, read_documents, rule_files
-
-CASES: Final = (".cases.yaml", ".cases.yml")
+from streams.rulebook import CASES, documents_in, is_cases, no_rules, read_documents, rule_files
 
 
 class Tried(NamedTuple):
-    """What was looked at and what is wrong with it; a problem may have lines below its first."""
+    """What was looked at and what is wrong with it; a problem may have lines below its first.
 
+    `documents` are those of the rules, each once: if there are no problems, `rules` is what they say.
+    """
+
+    documents: Sequence[Document]
     rules: tuple[Rule, ...]
     cases: int
     problems: list[str]
@@ -37,17 +38,12 @@ def try_rules(given: Sequence[Path]) -> Tried:
     documents, unreadable = read_documents(rule_paths)
     rules, wrong = read_rules(documents, VOCABULARY)
     if not (documents or case_files or unreadable):
-        unreadable.append(_no_rules(given))
-    case_documents, broken = _read(case_files)
+        unreadable.append(no_rules(given))
+    case_documents, broken = documents_in(case_files)
     known = _known(documents, rules, case_files)
     ready, ill_formed = read_cases(case_documents, known, _names(documents))
     differing = asyncio.run(_run(ready))
-    return Tried(rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
-
-
-def is_cases(path: Path) -> bool:
-    """Whether a file holds test cases, by its name."""
-    return path.name.endswith(CASES)
+    return Tried(documents, rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
 
 
 def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -72,17 +68,6 @@ def _of_file(file: Path) -> tuple[list[Path], list[Path]]:
     if is_cases(file):
         return [], [file]
     return [file], [beside for beside in map(file.with_suffix, CASES) if beside.is_file()]
-
-
-def _read(files: Sequence[Path]) -> tuple[list[Document], list[str]]:
-    documents: list[Document] = []
-    problems: list[str] = []
-    for file in files:
-        try:
-            documents += documents_of(file)
-        except BadInput as error:
-            problems += error.problems
-    return documents, problems
 
 
 def _known(documents: Sequence[Document], rules: Sequence[Rule], case_files: Sequence[Path]) -> Known:
@@ -126,8 +111,3 @@ def _told(ready: Ready, came: Came) -> Iterator[str]:
 def _head(ready: Ready, key: str, place: int | None) -> str:
     path = ("cases", ready.place, key, *(() if place is None else (place,)))
     return f"{ready.document.file}:{ready.document.line(path)}: {ready.prepared.case.name}"
-
-
-def _no_rules(given: Sequence[Path]) -> str:
-    named = ", ".join(map(str, given)) or "nothing"
-    return f"{named}: no rules; known: files that end in .yaml, with a rule in each document"

@@ -96,7 +96,8 @@ def _is_published(name: str) -> bool:
 
 def _side(name: str, shelf: Shelf | None) -> Side:
     from streams.commands.rules import found_id, looks_like_id
-    from streams.lanes.publication import decode, rules_of
+    from streams.lanes.publication import rules_of
+    from streams.lanes.shelved import content_of
 
     if shelf is None or not (_is_published(name) or looks_like_id(name)):
         return Side(load_rules([Path(name)], VOCABULARY), None)
@@ -106,5 +107,5 @@ def _side(name: str, shelf: Shelf | None) -> Side:
         bundle = shelf.published.bundle
     else:
         raise BadInput(["no rules are published; `retarget rules publish` does it"])
-    content = decode(bundle, shelf.shelved[bundle].value)
+    content = content_of(shelf, bundle)
     return Side(rules_of(bundle, content), content.settings)

@@ -85,7 +85,8 @@ def _known(settings: Settings, args: argparse.Namespace) -> _Known:
 
 
 def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
-    return lambda: _filed(args)[2]
+    """The decisions of a file that are about this very id: nothing else is run again."""
+    return lambda: of_person(_written(args), {args.person})
 
 
 def _print(
@@ -125,8 +126,12 @@ def _filed(args: argparse.Namespace) -> _Known:
     """What the files of a replay tell of the person."""
     kept = find_kept(_lines(args.journeys), args.person) if args.journeys else None
     names = {args.person, *(_names(kept.journey) if kept else ())}
-    said = (_decision(line, place) for place, line in _lines(args.decisions)) if args.decisions else ()
-    return (*(kept or (None, None)), of_person(said, names))
+    return (*(kept or (None, None)), of_person(_written(args), names))
+
+
+def _written(args: argparse.Namespace) -> Iterator[Said]:
+    """The decisions of the file, if one was named."""
+    return (_decision(line, place) for place, line in (_lines(args.decisions) if args.decisions else ()))
 
 
 def _found_beside(decisions: str | None) -> str | None:

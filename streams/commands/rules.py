@@ -6,14 +6,13 @@ import argparse
 import asyncio
 import json
 import sys
-import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from retarget.times import format_time
+from streams.clocks import now_ms
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -55,19 +54,22 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _publish(settings: Settings, what: Sequence[str], given: Publication | None) -> None:
     """Without a publication that was `given`, `what` is the id of one."""
-    from streams.lanes.publication import encode, id_of, rules_of
+    from streams.lanes.publication import encode, id_of, rules_of, understood
+    from streams.lanes.shelved import content_of
 
     async with shelf_of(settings) as shelf:
         if given is None:
             bundle = found_id(shelf, what[0])
-            given = _content(shelf, bundle)
-        bundle = id_of(given)
+            given = content_of(shelf, bundle)
+            understood(bundle, given)
+        else:
+            bundle = id_of(given)
         before = shelf.published
         former = _former(shelf)
         if former is not None:
             _require_same_subjects(rules_of(bundle, former), rules_of(bundle, given))
         await shelf.put(bundle, encode(given))
-        new = await shelf.publish(bundle, format_time(time.time_ns() // 1_000_000))
+        new = await shelf.publish(bundle, format_time(now_ms()))
         if not new:
             print(f"bundle {bundle} is published already, since {before.at if before else ''}")
             return
@@ -80,21 +82,15 @@ def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
     from streams.cases.trying import try_rules
     from streams.lanes.publication import publication_of
-    from streams.lanes.shelved import rules_dir
-    from streams.rulebook import read_documents
+    from streams.rulebook import no_rules, rules_dir
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]
     tried = try_rules(paths)
     if tried.problems:
         raise BadInput(tried.problems)
-    documents, _ = read_documents(paths)
-    return publication_of(settings, documents)
-
-
-def _content(shelf: Shelf, bundle: str) -> Publication:
-    from streams.lanes.publication import decode
-
-    return decode(bundle, shelf.shelved[bundle].value)
+    if not tried.documents:
+        raise BadInput([no_rules(paths)])
+    return publication_of(settings, tried.documents)
 
 
 def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> None:
@@ -113,11 +109,12 @@ def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> Non
 def _former(shelf: Shelf) -> Publication | None:
     """What is published now, if there is anything that this build can read."""
     from streams.lanes.publication import rules_of
+    from streams.lanes.shelved import content_of
 
     if shelf.published is None:
         return None
     try:
-        content = _content(shelf, shelf.published.bundle)
+        content = content_of(shelf, shelf.published.bundle)
         rules_of(shelf.published.bundle, content)
     except BadInput:
         return None
@@ -136,36 +133,31 @@ def _told(bundle: str, before: Publication, after: Publication) -> list[str]:
 
 
 async def _list(settings: Settings, *, as_json: bool) -> None:
+    from streams.lanes.shelved import content_of
+
     async with shelf_of(settings) as shelf:
         current = shelf.published.bundle if shelf.published else None
         for bundle, shelved in shelf.shelved.items():
             try:
-                content = _content(shelf, bundle)
+                content = content_of(shelf, bundle)
             except BadInput as unreadable:
                 print(unreadable, file=sys.stderr)
                 continue
-            names = sorted(str(rule.get("rule")) for rule in content.rules)
             at = format_time(max(shelved.at, 0))
             if as_json:
-                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": names}
+                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": content.names}
                 print(json.dumps(line, ensure_ascii=False))
             else:
                 mark = "  published" if bundle == current else ""
-                print(f"{bundle}  {at}  {len(names)} rules, retarget {content.build[0]}{mark}")
+                print(f"{bundle}  {at}  {len(content.rules)} rules, retarget {content.build[0]}{mark}")
 
 
-@asynccontextmanager
-async def shelf_of(settings: Settings) -> AsyncIterator[Shelf]:
-    """The topic with the bundles, read to its end. Raises BadInput without it, Unreachable."""
+def shelf_of(settings: Settings) -> Shelf:
+    """The topic with the bundles, for `async with`, which raises BadInput without it, and Unreachable."""
     from streams.kafka.address import address_of
     from streams.kafka.shelf import Shelf
 
-    shelf = Shelf(address_of(settings))
-    await shelf.start()
-    try:
-        yield shelf
-    finally:
-        await shelf.close()
+    return Shelf(address_of(settings))
 
 
 def _is_id(what: Sequence[str]) -> bool:

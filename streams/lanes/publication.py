@@ -23,6 +23,11 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     rules: list[dict[str, Any]]
     schema: int = 1
 
+    @property
+    def names(self) -> list[str]:
+        """The names of its rules, sorted."""
+        return sorted(str(rule.get("rule")) for rule in self.rules)
+
 
 _decoder: Final = msgspec.json.Decoder(Publication)
 
@@ -53,6 +58,19 @@ def rules_of(bundle: str, publication: Publication) -> tuple[Rule, ...]:
     return parse_rules([Document(f"bundle {bundle}", data) for data in publication.rules], VOCABULARY)
 
 
+def understood(bundle: str, publication: Publication) -> tuple[Rule, ...]:
+    """Its rules, as whoever shelved it meant them.
+
+    Raises BadInput when this build refuses one, or understands them otherwise than the one that shelved them.
+    """
+    rules = rules_of(bundle, publication)
+    found = bundle_id(publication.build, publication.settings, rules)
+    if found != bundle:
+        remedy = f"deploy retarget {' with tzdata '.join(publication.build)}, which wrote it"
+        raise BadInput([f"bundle {bundle}: this build understands it otherwise, as {found}; {remedy}"])
+    return rules
+
+
 def id_of(publication: Publication) -> str:
     """The id that its content has. Raises BadInput."""
     return bundle_id(publication.build, publication.settings, rules_of("to be published", publication))
@@ -61,14 +79,9 @@ def id_of(publication: Publication) -> str:
 def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], lanes: int) -> Bundle:
     """The bundle, ready to run, for these input topics in one of so many lanes.
 
-    Raises BadInput when this build refuses rules or settings, or understands them otherwise than the one
-    that shelved them.
+    Raises BadInput when this build refuses settings, and what `understood` raises.
     """
-    rules = rules_of(bundle, publication)
-    found = bundle_id(publication.build, publication.settings, rules)
-    if found != bundle:
-        remedy = f"deploy retarget {' with tzdata '.join(publication.build)}, which wrote it"
-        raise BadInput([f"bundle {bundle}: this build understands it otherwise, as {found}; {remedy}"])
+    rules = understood(bundle, publication)
     settings = _settings(bundle, publication, topics)
     return bundle_of(settings, rules, topics, lanes=lanes)._replace(id=bundle)
 

@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from streams.embedded import EmbeddedBroker, PartMissing
-from streams.kafka import KafkaAddress, create_or_check
+from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.kafka import KafkaAddress
 from streams.kafka.looking import Seen, looking, records, spans
-from streams.topics import RULES, topic_specs
+from streams.kafka.sending import Outgoing, producing, send
+from streams.kafka.shelf import PUBLISHED
+from streams.topics import RULES
 from tests.streams.commands.conftest import Answer, Retarget
-from tests.support.missing import unavailable
 
 RULE = "rule: looks\nsubject: product\ncount: {{of: view, at_least: {}, within: 24h}}\nsteps: [{{channels: [push], template: t}}]\n"  # noqa: E501 - one line of text
 CASES = """\
@@ -22,19 +20,6 @@ cases:
     events: [{at: "10:00", type: view, products: tent}, {at: "10:01", type: view, products: tent}]
     expect: [{at: "10:01", sent: push}]
 """
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A broker with the engine's topics, for one test alone."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            asyncio.run(
-                create_or_check(KafkaAddress(bootstrap=server.bootstrap), topic_specs(["touchpoints"], 1))
-            )
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
 
 
 def content(broker: EmbeddedBroker) -> list[Seen]:
@@ -47,6 +32,16 @@ def content(broker: EmbeddedBroker) -> list[Seen]:
             return [seen async for seen in records(consumer, RULES, held)]
 
     return asyncio.run(read())
+
+
+def put(broker: EmbeddedBroker, key: str, value: bytes) -> None:
+    """Write a record that no command would write."""
+
+    async def write() -> None:
+        async with producing(KafkaAddress(bootstrap=broker.bootstrap)) as producer:
+            await send(producer, [Outgoing(RULES, 0, key.encode(), value)])
+
+    asyncio.run(write())
 
 
 def rules(folder: Path, at_least: int) -> Path:
@@ -131,6 +126,58 @@ def test_what_does_not_pass_its_cases_is_not_published(
     assert answer.code == 1
     assert "looks.yaml:2: $.subject: " in answer.err
     assert content(engine) == []
+
+
+def test_what_is_published_is_what_was_tried(
+    retarget: Retarget, engine: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """A file named twice counts once, cases are no rules, and without a rule there is nothing to publish."""
+    where = ("--set", f"kafka.bootstrap={engine.bootstrap}")
+    folder = rules(tmp_path / "rules", 2)
+    cases = folder / "looks.cases.yaml"
+    cases.write_text(CASES)
+    answer = retarget("rules", "publish", folder, folder / "looks.yaml", cases, *where)
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.endswith(" is published, 1 rules\n")
+
+    nothing = tmp_path / "nothing"
+    nothing.mkdir()
+    (nothing / "later.cases.yaml").write_text("# to be written\n")
+    answer = retarget("rules", "publish", nothing, *where)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith(f"{nothing}: no rules; known: ")
+    assert len(content(engine)) == 2
+
+
+def test_an_old_bundle_that_means_something_else_now_is_not_published(
+    retarget: Retarget, engine: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """Under another id than its own it would decide what nobody has tried."""
+    where = ("--set", f"kafka.bootstrap={engine.bootstrap}")
+    retarget("rules", "publish", rules(tmp_path / "rules", 2), *where)
+    (shelved,) = [seen for seen in content(engine) if seen.key != PUBLISHED]
+    put(engine, "00000000000000bb", shelved.value or b"")
+    answer = retarget("rules", "publish", "00000000", *where)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("bundle 00000000000000bb: this build understands it otherwise, as ")
+    assert len(content(engine)) == 3
+
+
+def test_the_published_bundle_is_missing(
+    retarget: Retarget, engine: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path
+) -> None:
+    """Records of the topic are lost: told in a line; a switch and a new publication still work."""
+    where = ("--set", f"kafka.bootstrap={engine.bootstrap}")
+    folder = rules(tmp_path / "rules", 2)
+    put(engine, PUBLISHED.decode(), b'{"bundle": "00000000000000cc", "at": "2026-03-02T10:00:00.000Z"}')
+    answer = retarget("diff", "published", folder, *where)
+    assert (answer.code, answer.err) == (1, "bundle 00000000000000cc is not in the topic of rules\n")
+    answer = retarget(
+        "pause", "looks", *where, "--set", f"store.url={store.url}", "--set", "rules.source=topic"
+    )
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("looks is paused since ")
+    assert retarget("rules", "publish", folder, *where).code == 0
 
 
 def test_without_the_topic_or_a_broker(retarget: Retarget, broker: EmbeddedBroker) -> None:
