@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Final
 
 import msgspec
 
+from retarget.engine.moment import RulesFailed
 from retarget.errors import Rejected, RejectReason
 from retarget.times import format_time
 from retarget.touchpoints import IMPERSONAL, Touchpoint
@@ -18,6 +20,7 @@ _encoder: Final = msgspec.json.Encoder()
 RAW_KEPT: Final = 2 * 1024 * 1024
 # So much of an error's text goes into its dead letter.
 DETAIL: Final = 300
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+")
 
 
 class Arrival(msgspec.Struct, gc=False):
@@ -78,7 +81,8 @@ class Intake:
 class DeadLetter(msgspec.Struct):
     """A record that could not be used: where it stood, why, and its bytes in base64.
 
-    A rule that fails at the end of a wait has no record: topic `wait`, offset -1, no bytes.
+    A rule that fails at the end of a wait has no record: topic `wait`, offset -1, no bytes. `rules` are those
+    that failed with `rule_failed`; all others have decided.
     """
 
     reason: RejectReason
@@ -89,6 +93,7 @@ class DeadLetter(msgspec.Struct):
     time: str | None
     raw: str
     schema: int = 1
+    rules: tuple[str, ...] = ()
 
 
 def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> bytes:
@@ -97,14 +102,18 @@ def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> 
     `place` is topic, partition and offset.
     """
     raw = base64.b64encode(_encoder.encode(event)).decode()
-    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(event.time), raw))
+    return _rule_failed(error, place, event.time, raw)
 
 
 def failed_wait(due: int, partition: int, error: Exception) -> bytes:
     """The dead letter of a wait at whose end a rule failed."""
     place = ("wait", partition, -1)
-    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(due), ""))
+    return _rule_failed(error, place, due, "")
 
 
-def _detail(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:DETAIL]
+def _rule_failed(error: Exception, place: tuple[str, int, int], time: int, raw: str) -> bytes:
+    rules = error.rules if isinstance(error, RulesFailed) else ()
+    said = str(error) if rules else f"{type(error).__name__}: {error}"
+    # A replay must come to the same bytes, and things lie elsewhere in memory then.
+    detail = _ADDRESS.sub("0x", said)[:DETAIL]
+    return _encoder.encode(DeadLetter("rule_failed", detail, *place, format_time(time), raw, rules=rules))
