@@ -100,7 +100,7 @@ class InputMetrics:
             make.counter(
                 "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
             ),
-            ("preference",),
+            ("consent", "preference"),
         )
 
 
@@ -108,6 +108,16 @@ class DecisionMetrics:
     """What was decided and sent."""
 
     def __init__(self, make: _Maker) -> None:
+        self.misfits = make.counter(
+            "retarget_conditions_misfit",
+            "Values of another type than a rule asks for; its comparison is false then.",
+            "rule",
+        )
+        self.failed = make.counter(
+            "retarget_rules_failed",
+            "Events and waits that a rule could not stand: a bug; all other rules have decided.",
+            "rule",
+        )
         self.decisions = make.counter(
             "retarget_decisions",
             "Candidates by outcome and the gate that stopped them.",

@@ -310,6 +310,15 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
                 part=_rate("retarget_input_ignored_total", "part"),
             )
         )
+        .with_panel(
+            _chart(
+                "What rules could not use",
+                "Values of another type than a rule asks for; failures are bugs: other rules have decided.",
+                "ops",
+                misfit=_rate("retarget_conditions_misfit_total", "rule"),
+                failed=_rate("retarget_rules_failed_total", "rule"),
+            )
+        )
     )
 
 

@@ -17,7 +17,7 @@ from retarget.engine import reach, recalls
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import carts, repeats
-from retarget.journeys.facts import EVERY
+from retarget.journeys.consents import EVERY
 from retarget.journeys.model import Consent, Journey, Product
 from retarget.rules.matcher import Matcher
 from retarget.rules.tallies import KEPT, width

@@ -26,6 +26,8 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
         return
     for subject in compiled.subjects_of(event):
         at = _date(journey, compiled, date, subject)
+        if at is None and date.trait is not None and traits.told(journey, date.trait):
+            moment.counts["misfit", compiled.name] += 1
         due = at + date.shift if at is not None else event.time
         episode = journey.episodes.get(compiled.name, {}).get(subject)
         if episode is not None and episode.step > 1:

@@ -9,6 +9,7 @@ from retarget.engine import compose, endings, experiments
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
+from retarget.engine.setbacks import Before
 from retarget.journeys.model import Deferred, Journey
 from retarget.messages import Decision, at_or_none
 from retarget.rules.matcher import Compiled
@@ -46,8 +47,14 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     at = max(occasion.due, moment.clock)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
-        _settle(journey, candidate, moment)
+    candidates = _candidates(journey, occasion, moment, closed=closed, barred=barred)
+    before = Before(journey, moment)
+    try:
+        for candidate in candidates:
+            _settle(journey, candidate, moment)
+    except Exception:
+        before.put_back()
+        raise
     if occasion.number == 1 and not closed and barred is None:
         _note_passed(journey, rule, occasion.subject, at)
     behind = moment.now - occasion.due
@@ -102,7 +109,12 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
     )  # fmt: skip
-    _settle(journey, candidate, moment)
+    before = Before(journey, moment)
+    try:
+        _settle(journey, candidate, moment)
+    except Exception:
+        before.put_back()
+        raise
 
 
 def _still_true(journey: Journey, compiled: Compiled, subject: str, scene: Scene, at: int) -> bool:
@@ -110,7 +122,7 @@ def _still_true(journey: Journey, compiled: Compiled, subject: str, scene: Scene
     if compiled.catalogue is None or compiled.rule.condition is None:
         return True
     scene.of_wait(journey, at)
-    scene.about(compiled.rule.subject, subject)
+    scene.about(compiled.rule, subject)
     return compiled.rule.condition.evaluate(scene)
 
 

@@ -27,7 +27,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
         if late and endings.ended_since(journey, compiled, subject, event.time):
             continue
         if quiet.when is not None:
-            scene.about(rule.subject, subject)
+            scene.about(rule, subject)
             if not quiet.when.evaluate(scene):
                 continue
         episode = journey.episodes.get(rule.name, {}).get(subject)
@@ -72,7 +72,7 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     """Decide the step of an open episode whose wait is over."""
     rule, episode = compiled.rule, journey.episodes[compiled.name][subject]
     number, due = episode.step, episode.due
-    scene.about(rule.subject, subject, episode)
+    scene.about(rule, subject, episode)
     step = rule.steps[number - 1]
     met = (number > 1 or rule.condition is None or rule.condition.evaluate(scene)) and (
         step.condition is None or step.condition.evaluate(scene)

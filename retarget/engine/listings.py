@@ -52,52 +52,71 @@ def unfollow_all(journey: Journey, moment: Moment) -> None:
             moment.follow(name, journey.person, follows=False)
 
 
-def concerns(matcher: Matcher, news: News, scene: Scene) -> bool:
+def concerns(matcher: Matcher, news: News, scene: Scene, moment: Moment) -> bool:
     """Whether anybody needs to hear: it may be decided upon, or what their journey says is wrong now."""
     if not matcher.follows:
         return False
     sold_out = (news.before.stock == 0) != (news.after.stock == 0)
-    return (
-        sold_out
-        or any(map(news.changes, _SHOWN))
-        or bool(_called(matcher, news, scene) or _called(matcher, news.undone, scene))
+    if sold_out or any(map(news.changes, _SHOWN)):
+        return True
+    return any(
+        _is_for(c, news, scene, moment) or _is_for(c, news.undone, scene, moment) for c in matcher.catalogue
     )
 
 
-def _called(matcher: Matcher, news: News, scene: Scene) -> list[Compiled]:
-    """The rules that this change is for."""
-    scene.of_news(news)
-    return [compiled for compiled in matcher.catalogue if _is_for(compiled, news, scene)]
-
-
-def _is_for(compiled: Compiled, news: News, scene: Scene) -> bool:
+def _is_for(compiled: Compiled, news: News, scene: Scene, moment: Moment) -> bool:
+    """Whether a rule is for such a change, whoever hears of it."""
     trigger = compiled.catalogue
     assert trigger is not None  # only such rules are listed under catalogue
     if not any(map(news.changes, trigger.of)):
         return False
-    return trigger.when is None or trigger.when.evaluate(scene)
+    if trigger.when is None:
+        return True
+    scene.of_news(news, compiled.rule)
+    try:
+        return trigger.when.evaluate(scene)
+    except Exception as error:  # noqa: BLE001 - the other rules go on
+        moment.fail(compiled.name, error)
+        return False
 
 
 def hear(journey: Journey, matcher: Matcher, news: News, scene: Scene, moment: Moment) -> None:
-    """Tell one person's journey of the news, and decide what they are for."""
+    """Tell one person's journey of the news, and decide what they are for.
+
+    Raises RulesFailed, when all is done, where rules could not stand it.
+    """
     product = journey.products.get(news.product)
     if product is None or not product.followed:
         moment.follow(news.product, journey.person, follows=False)
         return
     product.offer = offer_of(news.after)
-    if news.time < moment.clock - moment.max_age:
+    if news.time >= moment.clock - moment.max_age:
+        scene.of_event(journey, _as_event(news), scene.change, max(news.time, moment.clock))
+        for compiled in matcher.catalogue:
+            if _is_for(compiled, news, scene, moment):
+                _decide(journey, compiled, news, scene, moment)
+    if moment.failures:
+        moment.raise_failures()
+
+
+def _as_event(news: News) -> Touchpoint:
+    kind = "price_change" if news.changes("price") else "stock_change"
+    items = [Item(product_id=news.product)]
+    return Touchpoint(id=news.id, type=kind, time=news.time, items=items, trace=news.trace)
+
+
+def _decide(journey: Journey, compiled: Compiled, news: News, scene: Scene, moment: Moment) -> None:
+    trigger, rule = compiled.catalogue, compiled.rule
+    assert trigger is not None  # only such rules are listed under catalogue
+    if journey.products[news.product].regarded <= news.time - trigger.within:
         return
-    event = Touchpoint(id=news.id, type="price_change" if news.changes("price") else "stock_change",
-                       time=news.time, items=[Item(product_id=news.product)], trace=news.trace)  # fmt: skip
-    for compiled in _called(matcher, news, scene):
-        trigger, rule = compiled.catalogue, compiled.rule
-        assert trigger is not None  # only such rules are called
-        scene.of_event(journey, event, scene.change, max(news.time, moment.clock))
-        scene.about(rule.subject, news.product)
-        interested = product.regarded > news.time - trigger.within
-        if interested and (rule.condition is None or rule.condition.evaluate(scene)):
+    scene.about(rule, news.product)
+    try:
+        if rule.condition is None or rule.condition.evaluate(scene):
             occasion = Occasion(
                 compiled=compiled, subject=news.product, episode=news.id, due=news.time, evidence=[news.id],
                 trace=news.trace,
             )  # fmt: skip
-            episodes.decide_now(journey, compiled, occasion, event, scene, moment)
+            episodes.decide_now(journey, compiled, occasion, scene.event, scene, moment)
+    except Exception as error:  # noqa: BLE001 - the other rules go on
+        moment.fail(compiled.name, error)

@@ -14,6 +14,11 @@ def word(journey: Journey, key: str) -> str | None:
     return None if isinstance(told, bool) or not isinstance(told, str | int | float) else text(journey, key)
 
 
+def told(journey: Journey, key: str) -> bool:
+    """Whether anything is told, of whatever type."""
+    return text(journey, key) is not None
+
+
 def text(journey: Journey, key: str) -> str | None:
     """The trait in the form of a text, `true` and `false` for a yes or no; None when nothing is told."""
     value = journey.traits.get(key)

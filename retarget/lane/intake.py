@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
 from retarget import catalogue
+from retarget.engine.moment import RulesFailed
 from retarget.errors import Rejected, RejectReason
 from retarget.times import format_time
 from retarget.touchpoints import IMPERSONAL, Touchpoint
@@ -21,6 +23,7 @@ RAW_KEPT: Final = 2 * 1024 * 1024
 DETAIL: Final = 300
 # Records of the catalogue tell no lane the time; less than what a lane's clock may ever be.
 TIMELESS: Final = -2
+_ADDRESS: Final = re.compile(r"\b0x[0-9a-fA-F]+")
 
 
 class Arrival(msgspec.Struct, gc=False):
@@ -135,8 +138,8 @@ class Intake:
 class DeadLetter(msgspec.Struct):
     """A record that could not be used: where it stood, why, and its bytes in base64.
 
-    A rule that fails at the end of a wait, or on news of the catalogue, has no record: topic `wait` or
-    `catalogue`, offset -1, no bytes.
+    A rule that fails at the end of a wait, or on news of the catalogue, has no record: topic `wait` or the
+    id of the news, offset -1, no bytes. `rules` are those that failed with `rule_failed`; the others decided.
     """
 
     reason: RejectReason
@@ -147,6 +150,7 @@ class DeadLetter(msgspec.Struct):
     time: str | None
     raw: str
     schema: int = 1
+    rules: tuple[str, ...] = ()
 
 
 def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> bytes:
@@ -155,21 +159,23 @@ def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> 
     `place` is topic, partition and offset.
     """
     raw = base64.b64encode(_encoder.encode(event)).decode()
-    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(event.time), raw))
+    return _rule_failed(error, place, event.time, raw)
 
 
 def failed_wait(due: int, partition: int, error: Exception) -> bytes:
     """The dead letter of a wait at whose end a rule failed."""
     place = ("wait", partition, -1)
-    return _encoder.encode(DeadLetter("rule_failed", _detail(error), *place, format_time(due), ""))
+    return _rule_failed(error, place, due, "")
 
 
 def failed_news(news: catalogue.News, partition: int, error: Exception) -> bytes:
     """The dead letter of a change in the catalogue that a rule failed on."""
-    place = (catalogue.TYPE, partition, -1)
-    detail = f"{news.id}: {_detail(error)}"[:DETAIL]
-    return _encoder.encode(DeadLetter("rule_failed", detail, *place, format_time(news.time), ""))
+    return _rule_failed(error, (news.id, partition, -1), news.time, "")
 
 
-def _detail(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:DETAIL]
+def _rule_failed(error: Exception, place: tuple[str, int, int], time: int, raw: str) -> bytes:
+    rules = error.rules if isinstance(error, RulesFailed) else ()
+    said = str(error) if rules else f"{type(error).__name__}: {error}"
+    # A replay must come to the same bytes, and things lie elsewhere in memory then.
+    detail = _ADDRESS.sub("0x", said)[:DETAIL]
+    return _encoder.encode(DeadLetter("rule_failed", detail, *place, format_time(time), raw, rules=rules))

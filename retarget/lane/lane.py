@@ -14,7 +14,7 @@ from retarget import catalogue
 from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
-from retarget.engine.moment import Moment, Result
+from retarget.engine.moment import Moment, Result, RulesFailed
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -264,6 +264,8 @@ class _Run:
         try:
             if self._engine.wake(journey, due, moment):
                 self._batch.lateness.append(max(moment.now - due, 0))
+        except RulesFailed as error:
+            self._set_aside(person, failed_wait(due, self._lane.partition, error))
         except Exception as error:  # noqa: BLE001 - nor one wait
             self._engine.abandon(journey, due, moment)
             self._set_aside(person, failed_wait(due, self._lane.partition, error))
@@ -275,6 +277,7 @@ class _Run:
     def _set_aside(self, person: str, letter: bytes) -> None:
         self._batch.results.append(Result("dead", "", person, letter))
         self._moment.counts["dead", "rule_failed"] += 1
+        self._moment.failures = {}
 
     def _arm(self) -> None:
         for due, person in self._moment.armed:
@@ -311,5 +314,7 @@ class _Run:
         batch.following = moment.following
         moment.counts["late",] += self._late
         moment.counts["repeat",] += self._repeats
+        for rule, misfits in self._engine.misfits().items():
+            moment.counts["misfit", rule] += misfits
         batch.counts = moment.counts
         return batch

@@ -8,7 +8,7 @@ from typing import Protocol
 from retarget import catalogue
 from retarget.catalogue import Listing, News
 from retarget.engine.door import Engine
-from retarget.engine.moment import Moment
+from retarget.engine.moment import Moment, RulesFailed
 from retarget.journeys.model import Journey
 from retarget.lane.batch import Batch
 from retarget.lane.intake import failed_news
@@ -72,11 +72,11 @@ class Telling:
         self.spread()
 
     def _announce(self, news: News) -> None:
-        try:
-            if self._lane.engine.concerns(news):
-                self._lane.spreads.append(Spread(news))
-        except Exception as error:  # noqa: BLE001 - as with events
-            self._set_aside(news.product, failed_news(news, self._lane.partition, error))
+        if self._lane.engine.concerns(news, self._moment):
+            self._lane.spreads.append(Spread(news))
+        if self._moment.failures:
+            failures = RulesFailed(self._moment.failures)
+            self._set_aside(news.product, failed_news(news, self._lane.partition, failures))
 
     def spread(self) -> bool:
         """Tell the news under way to as many as are loaded; whether all have heard of all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, TypeVar
 
 from retarget.journeys import prices, sentiments, stages, traits
 from retarget.journeys.model import Journey, Product
@@ -18,6 +18,7 @@ _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
 _EPISODE: Final = "episode"
+_Told = TypeVar("_Told")
 
 
 def _of_event(field: str) -> Callable[[Scene], Any]:
@@ -91,11 +92,23 @@ def _trait(key: str) -> Callable[[Scene], str | None]:
 
 
 def _word(key: str) -> Callable[[Scene], str | None]:
-    return lambda scene: traits.word(scene.journey, key)
+    return _fitting(key, traits.word)
 
 
 def _trait_number(key: str) -> Callable[[Scene], float | None]:
-    return lambda scene: traits.number(scene.journey, key)
+    return _fitting(key, traits.number)
+
+
+def _fitting(key: str, form: Callable[[Journey, str], _Told | None]) -> Callable[[Scene], _Told | None]:
+    """The trait in that form; one that is told and has another is noted, and unknown."""
+
+    def read(scene: Scene) -> _Told | None:
+        found = form(scene.journey, key)
+        if found is None and key in scene.journey.traits and traits.told(scene.journey, key):
+            scene.misfit()
+        return found
+
+    return read
 
 
 def _order_number(scene: Scene) -> int | None:

@@ -14,7 +14,7 @@ from streams.progress import Progress
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored"}
+_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed"}
 
 
 class LaneReport(Observer):
@@ -125,6 +125,10 @@ class LaneReport(Observer):
                 metrics.input.dead_letters.labels(reason).inc(count)
             case ("dropped", kind):
                 metrics.batch.dropped.labels(kind).inc(count)
+            case ("misfit", rule):
+                metrics.decision.misfits.labels(rule).inc(count)
+            case ("failed", rule):
+                metrics.decision.failed.labels(rule).inc(count)
             case ("ignored", part):
                 metrics.input.ignored.labels(part).inc(count)
 

@@ -8,14 +8,16 @@ from typing import Any, Final
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import convert
 from msgspec.structs import replace
 
 from retarget.engine.policy import QuietHours
-from retarget.rules.model import OverCap
-from retarget.times import HOUR, MINUTE, SECOND
+from retarget.rules.model import Ceiling, OverCap, Variant
+from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
 from tests.core.shop import Key, Shop, a_policy, a_rule, key, shipped
 from tests.factories import Event
 from tests.oracle import Decision, decide
+from tests.oracle import Variant as OracleVariant
 from tests.oracle.histories import histories, random_history
 
 _STEPS: Final = [{"channels": ["email"], "template": "a"}]
@@ -148,6 +150,84 @@ def test_caps_and_nights_are_decided_alike(
         assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
         put_off += sum(d["outcome"] == "deferred" and d["reason"] == "cap" for d in shop.decisions)
     assert (put_off > 0) == (over_cap == "defer")
+
+
+def _told(decision: dict[str, Any]) -> tuple[str, str, float] | None:
+    """The experiment of a decision on a message."""
+    said = decision["experiment"]
+    return (said["id"], said["arm"], said["propensity"]) if said else None
+
+
+def _sends_by_engine(shop: Shop) -> Counter[tuple[Any, ...]]:
+    """Each final decision on a message, when it leaves, and in which arm."""
+    leaves = {m["message_id"]: m["not_before"] for m in shop.messages}
+    return Counter(
+        (*key(d), parse_time(at) if (at := leaves.get(d["message_id"])) else None, _told(d))
+        for d in shop.final() if d["operation"] == "send"
+    )  # fmt: skip
+
+
+def _sends_by_oracle(decisions: list[Decision]) -> Counter[tuple[Any, ...]]:
+    """The same of the oracle."""
+    sends = [d for d in decisions if d.operation == "send"]
+    told = [d.experiment and (*d.experiment[:2], round(d.experiment[2], 6)) for d in sends]
+    return Counter(
+        (*k, d.not_before, arm) for k, d, arm in zip(keys_of(sends), sends, told, strict=True)
+    )  # fmt: skip
+
+
+# A rate of a channel, a ceiling of each rule, and what of both must be seen: moments given away, ceilings.
+LIMITS: Final = {
+    "rates": ({"email": (1, 40 * MINUTE), "push": (2, HOUR)}, None),
+    "a slow rate": ({"email": (1, 9 * HOUR)}, None),
+    "ceilings": ({}, (2, DAY)),
+    "both": ({"push": (3, HOUR), "email": (1, 2 * HOUR)}, (1, 6 * HOUR)),
+}
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+@pytest.mark.parametrize("over_cap", ["drop", "defer", "next_channel"])
+@pytest.mark.parametrize("nights", [False, True], ids=["awake", "asleep at night"])
+def test_variants_rates_and_ceilings_are_decided_alike(
+    *, limits: str, over_cap: OverCap, nights: bool
+) -> None:
+    """Who gets which variant, when a rate lets it go and what a ceiling stops comes out alike."""
+    rates, ceiling = LIMITS[limits]
+    expires = 48 * HOUR if over_cap == "defer" else None
+    variants = (
+        OracleVariant("plain", 3),
+        OracleVariant("loud", 1, ("push", "sms")),
+        OracleVariant("post", 2, ("email",)),
+    )
+    tried = {v.name: convert({"weight": v.weight, "channels": v.channels}, Variant) for v in variants}
+    rules = [
+        replace(
+            rule, over_cap=over_cap, expires=expires, ceiling=Ceiling(*ceiling) if ceiling else None,
+            steps=tuple(replace(s, variants=tried) if s.channels else s for s in rule.steps),
+        )
+        for rule in shipped()
+    ]  # fmt: skip
+    same = {"over_cap": over_cap, "expires": expires or 0, "ceiling": ceiling, "variants": variants}
+    changed: dict[str, Any] = dict.fromkeys(RULES, same)
+    pace = {channel: window * 1000 // count for channel, (count, window) in rates.items()}
+    policy = a_policy(quiet_hours=QuietHours(spread=0, enabled=nights), pace=pace)
+    seen: Counter[str] = Counter()
+    for seed in range(8):
+        displaced, lateness = ORDERS[seed % len(ORDERS)]
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(rules, policy, lateness=lateness).read(*events).end()
+        ours = _sends_by_engine(shop)
+        theirs = _sends_by_oracle(
+            decide(events, lateness_ms=lateness, quiet_hours=nights, changed=changed, rates=rates)
+        )
+        assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
+        seen.update(d["experiment"]["arm"] for d in shop.final() if d["experiment"])
+        seen["ceiling"] += sum(d["reason"] == "ceiling" for d in shop.final())
+        seen["held back"] += sum(
+            bool(m["not_before"]) and m["not_before"] > m["decided_at"] for m in shop.messages
+        )
+    assert {"plain", "loud", "post"} <= set(seen)
+    assert (seen["ceiling"] > 0, seen["held back"] > 0) == (ceiling is not None, bool(rates))
 
 
 @pytest.mark.parametrize("rule", TRIED)

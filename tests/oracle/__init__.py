@@ -8,13 +8,13 @@ from typing import Any
 
 from .engine import Lane
 from .journeys import Journeys
-from .model import RULES, TRIED, Decision, Event
+from .model import RULES, TRIED, Decision, Event, Variant
 from .readings import Readings
 
-__all__ = ["Decision", "Readings", "decide"]
+__all__ = ["Decision", "Readings", "Variant", "decide"]
 
 
-def decide(
+def decide(  # noqa: PLR0913 - what may differ
     events: list[Event],
     *,
     rules: set[str] | None = None,
@@ -23,11 +23,12 @@ def decide(
     quiet_hours: bool = False,
     readings: Readings | None = None,
     changed: dict[str, dict[str, Any]] | None = None,
+    rates: dict[str, tuple[int, int]] | None = None,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    `changed` replaces fields of rules by name. Gives the final decisions in the order in which they are made,
-    recalls and removals included.
+    `changed` replaces fields of rules by name; `rates` are messages in so many ms, by channel. Gives the
+    final decisions in the order in which they are made, recalls and removals included.
     """
     journeys = Journeys(
         [
@@ -38,6 +39,7 @@ def decide(
         assume_consent=assume_consent,
         quiet_hours=quiet_hours,
         readings=readings or Readings(),
+        rates=rates or {},
     )
     lane = Lane(journeys, lateness_ms=lateness_ms)
     for event in events:

@@ -1,11 +1,13 @@
 """From a step that is due to its records: gates, sends, recalls."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from . import gates
 from .model import DAY, Decision, Rule, Step
 from .person import Person, Send
 from .readings import Readings
+from .variants import channels_of, told_of
 from .waits import Deferred
 
 RECALL_WINDOW = 7 * DAY
@@ -15,13 +17,17 @@ class Delivery:
     """Judges steps and writes the decisions, in the order in which they are made."""
 
     def __init__(
-        self, *, assume: bool, quiet_hours: bool, readings: Readings, defer: Callable[[Deferred], None]
-    ) -> None:
+        self, *, assume: bool, quiet_hours: bool, readings: Readings, defer: Callable[[Deferred], None],
+        rates: dict[str, tuple[int, int]],
+    ) -> None:  # fmt: skip
         self.assume = assume
         self.quiet_hours = quiet_hours
         self.readings = readings
         self.defer = defer
         self.decisions: list[Decision] = []
+        self.rates = rates
+        self.free: dict[str, int] = {}
+        self.messages: list[Send] = []
 
     def passes_again(self, step: Step, person: Person, now: int) -> bool:
         """Judge `again` at step 1; a stop is recorded, a pass remembered."""
@@ -57,23 +63,52 @@ class Delivery:
 
     def judge(self, step: Step, person: Person, now: int, late: str) -> None:
         """Judge all gates from the pause on, and record the message or let it wait."""
-        channels, reason = gates.open_channels(step.rule, person, now, assume=self.assume)
+        channels, reason = gates.open_channels(step.rule, person, now, channels_of(step), assume=self.assume)
         channel = channels[0]
         reason = reason or late or ("stale" if gates.is_expired(step, now) else "")
-        until = None if reason else self.morning(step.rule, person, channel, now)
+        until = None if reason else self.morning(step.rule, person, channel, self.free_from(channel, now))
         if not reason and until is None and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"
             roomy = [c for c in channels if not gates.is_capped(step.rule, person, c, now)]
             if step.rule.over_cap == "next_channel" and roomy:
-                channel, reason, until = roomy[0], "", self.morning(step.rule, person, roomy[0], now)
+                channel, reason = roomy[0], ""
+                until = self.morning(step.rule, person, channel, self.free_from(channel, now))
             if step.rule.over_cap == "defer":
                 until = self.room(step, person, channel, now)
         if until is not None:
             self.defer(Deferred(step, until))
             return
+        if not reason and self.is_at_its_ceiling(step.rule, now):
+            reason = "ceiling"
+        leaves = None if reason else self.take_moment(channel, now)
         if not reason:
-            person.sends.append(Send(step, channel, now))
+            person.sends.append(Send(step, channel, now, leaves=leaves or 0))
+            self.messages.append(person.sends[-1])
         self.record(step, reason, channel, "send")
+        said = self.decisions.pop()
+        self.decisions.append(replace(said, not_before=leaves))
+
+    def is_at_its_ceiling(self, rule: Rule, now: int) -> bool:
+        """Whether the rule has sent to everybody what it may in this stretch of time, counted from 1970."""
+        if rule.ceiling is None:
+            return False
+        most, window = rule.ceiling
+        begun = now - now % window
+        mine = [send for send in self.messages if send.step.rule is rule and send.time >= begun]
+        return len(mine) >= most
+
+    def free_from(self, channel: str, now: int) -> int:
+        """When the channel's rate lets the next message go."""
+        return max(now, self.free.get(channel, 0)) if channel in self.rates else now
+
+    def take_moment(self, channel: str, now: int) -> int | None:
+        """The moment at which this message leaves, None without a rate; the next is free a distance later."""
+        if channel not in self.rates:
+            return None
+        count, window = self.rates[channel]
+        leaves = self.free_from(channel, now)
+        self.free[channel] = leaves + window // count
+        return leaves
 
     def morning(self, rule: Rule, person: Person, channel: str, now: int) -> int | None:
         """When the person's night ends, None by day."""
@@ -129,5 +164,6 @@ class Delivery:
                 channel=channel,
                 operation=operation,
                 audience=audience,
+                experiment=told_of(step) if operation == "send" else None,
             )
         )

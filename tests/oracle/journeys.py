@@ -14,15 +14,17 @@ class Journeys:
     """The people of a lane and everything that waits for them."""
 
     def __init__(
-        self, chosen: list[Rule], *, assume_consent: bool, quiet_hours: bool, readings: Readings
-    ) -> None:
+        self, chosen: list[Rule], *, assume_consent: bool, quiet_hours: bool, readings: Readings,
+        rates: dict[str, tuple[int, int]],
+    ) -> None:  # fmt: skip
         self.rules = sorted(chosen, key=lambda rule: (-rule.priority, rule.name))
         self.readings = readings
         self.people: dict[str, Person] = {}
         self.waits: list[Wait] = []
         self.delivery = Delivery(
-            assume=assume_consent, quiet_hours=quiet_hours, readings=readings, defer=self.waits.append
-        )
+            assume=assume_consent, quiet_hours=quiet_hours, readings=readings, defer=self.waits.append,
+            rates=rates,
+        )  # fmt: skip
 
     # --- events ----------------------------------------------------------------------------------
 

@@ -29,6 +29,17 @@ class Decision:
     channel: str
     operation: str
     audience: str = field(default="", compare=False)
+    not_before: int | None = field(default=None, compare=False)
+    experiment: tuple[str, str, float] | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a rule's steps; without channels it has the rule's."""
+
+    name: str
+    weight: int
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +59,8 @@ class Rule:
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
     expires: int = 0
+    ceiling: tuple[int, int] | None = None
+    variants: tuple[Variant, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,11 @@ class Send:
     time: int
     audience: str = ""
     undone: bool = False
+    leaves: int = 0
+
+    def counts_at(self) -> int:
+        """When the person gets it at the earliest: what a rate holds back has not left yet."""
+        return max(self.time, self.leaves)
 
 
 @dataclass(frozen=True)

@@ -95,6 +95,13 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
 Complaint: TypeAlias = str
 
 
+def misfit(scene: Scene) -> None:
+    """Tell the scene, if it wants to know, that a value was not of the type that its name has."""
+    note = getattr(scene, "misfit", None)
+    if note is not None:
+        note()
+
+
 def literal(text: str, kind: Type, value: object, of: Type | None = None) -> Term:
     """The term of a value that is the same in every scene."""
     return Term(text=text, type=kind, read=lambda _: value, of=of, constant=True, value=value, certain=True)
