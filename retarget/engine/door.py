@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, guard, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -62,6 +62,8 @@ class Engine:
             stages.note(journey, event.type, subjects.product(event), max(time, moment.clock))
         if ripe or plan.acts or self._always:
             scene.of_event(journey, event, change, max(time, moment.clock))
+            if plan.heard:
+                guard.hear(moment.heard, time)
             if plan.endings or self._conditional:
                 endings.apply(journey, event, plan, self._conditional, scene, moment)
             if time >= moment.clock - moment.max_age:

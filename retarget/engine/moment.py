@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from retarget.engine.ceilings import Risen
+from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -38,8 +39,9 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
-        self.paced: Paced = {}  # the lane's own, as is the next
+        self.paced: Paced = {}  # the lane's own, as are the next two
         self.risen: Risen = {}
+        self.heard: Heard = {}
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []

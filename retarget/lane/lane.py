@@ -12,6 +12,7 @@ from typing import Final
 
 from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
+from retarget.engine.guard import Heard
 from retarget.engine.moment import Moment, Result
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
@@ -71,6 +72,8 @@ class Lane:
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
+        # The latest events by which the guard knows that all is heard; stored likewise.
+        self.heard: Heard = {}
 
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
@@ -116,7 +119,7 @@ class _Run:
         self._repeats = 0
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
-        moment.paced, moment.risen = lane.paced, lane.risen
+        moment.paced, moment.risen, moment.heard = lane.paced, lane.risen, lane.heard
         if self._now_is_clock:
             moment.now = lane.clock
 

@@ -32,6 +32,11 @@ class Bundle(NamedTuple):
     now_is_clock: bool
     decoders: Mapping[str, Decode]
 
+    @property
+    def guards(self) -> bool:
+        """Whether rules pause for want of purchases."""
+        return bool(self.policy.purchase_silence) and self.matcher.guarded
+
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
         engine = Engine(self.matcher)
@@ -47,7 +52,8 @@ def bundle_of(
 ) -> Bundle:
     """Everything that decides, from the settings and the rules.
 
-    `lanes` share rates and ceilings: as many as there are partitions unless said; 0: there are none.
+    `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
+    unless said; 0: there are no rates, ceilings or guard.
     """
     by_topic = settings.input.dialect_by_topic
     decoders = {
@@ -100,6 +106,8 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         hold_out_salt=settings.hold_out.salt,
         pace=_pace(settings, lanes),
         lanes=lanes,
+        arbitration=settings.arbitration.window,
+        purchase_silence=settings.guard.purchase_silence if lanes else 0,
     )
 
 

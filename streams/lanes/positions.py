@@ -21,6 +21,7 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
     paced: dict[str, int] = {}  # channel -> the first moment its rate has not given away, epoch us
     risen: dict[str, tuple[int, int]] = {}  # rule with a ceiling -> its window and what it sent in it
+    heard: dict[str, int] = {}  # type of event -> the latest time of one, for the guard
     journal: int = 0  # the journal offset after this sequence's record
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
+from retarget.engine import guard
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
@@ -144,6 +145,7 @@ class LaneRunner:
         self.lane = bundle.lane(self._number)
         self.lane.clock = self._positions.clock
         self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
+        self.lane.heard = dict(self._positions.heard)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -268,6 +270,7 @@ class LaneRunner:
             held=self.lane.hold.ranges(),
             paced=dict(self.lane.paced),
             risen=dict(self.lane.risen),
+            heard=dict(self.lane.heard),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(
@@ -299,3 +302,5 @@ class LaneRunner:
     def _tell_state(self) -> None:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
+        if self._bundle.guards:
+            self._observer.silent(guarded=guard.is_silent(lane.heard, self._bundle.policy, lane.clock))

@@ -14,7 +14,7 @@ from .readings import Readings
 __all__ = ["Decision", "Readings", "decide"]
 
 
-def decide(
+def decide(  # noqa: PLR0913 - each is a switch of its own
     events: list[Event],
     *,
     rules: set[str] | None = None,
@@ -23,10 +23,13 @@ def decide(
     quiet_hours: bool = False,
     readings: Readings | None = None,
     changed: dict[str, dict[str, Any]] | None = None,
+    window_ms: int = 0,
+    silence_ms: int = 0,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    `changed` replaces fields of rules by name. Gives the final decisions in the order in which they are made,
+    `changed` replaces fields of rules by name. `window_ms` is that of arbitration, `silence_ms` that of the
+    heartbeat guard, 0 for none. Gives the final decisions in the order in which they are made,
     recalls and removals included.
     """
     journeys = Journeys(
@@ -38,6 +41,8 @@ def decide(
         assume_consent=assume_consent,
         quiet_hours=quiet_hours,
         readings=readings or Readings(),
+        window=window_ms,
+        silence=silence_ms,
     )
     lane = Lane(journeys, lateness_ms=lateness_ms)
     for event in events:

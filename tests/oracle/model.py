@@ -48,6 +48,8 @@ class Rule:
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
     expires: int = 0
+    value: str = ""
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_checkout",
+            guarded=True,
             tags=("cart",),
             priority=90,
             kind="checkout",
@@ -84,6 +87,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_cart",
+            guarded=True,
             tags=("cart",),
             priority=80,
             kind="cart",
@@ -180,6 +184,7 @@ RULES = {
         ),
         Rule(
             name="browse_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=50,
             kind="person",
@@ -189,6 +194,7 @@ RULES = {
         ),
         Rule(
             name="search_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=48,
             kind="query",

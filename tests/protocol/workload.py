@@ -61,6 +61,7 @@ def bundle(shape: Shape) -> Bundle:
             "consent.assume=granted",
             "quiet_hours.enabled=false",
             "rates.push=2/30m",
+            "guard.purchase_silence=30m",
         ]
     )
     rules = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
