@@ -67,6 +67,7 @@ text is parsed, checked for names and types, and turned into comparisons when th
 - Calculate with `+ - * /`; durations are written {durations}.
 - `exists(name)` asks whether a value is known, and `exists(trait("vip"))` whether a trait is. A comparison
   with an unknown value does not hold, not even `!=`; a calculation with one is unknown.
+- A `value` is written likewise, and gives a number: `0.05 * cart.value`. Where it is unknown it counts as 0.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
 """
 

@@ -32,11 +32,6 @@ class Bundle(NamedTuple):
     now_is_clock: bool
     decoders: Mapping[str, Decode]
 
-    @property
-    def guards(self) -> bool:
-        """Whether rules pause for want of purchases."""
-        return bool(self.policy.purchase_silence) and self.matcher.guarded
-
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
         engine = Engine(self.matcher)

@@ -302,5 +302,5 @@ class LaneRunner:
     def _tell_state(self) -> None:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
-        if self._bundle.guards:
-            self._observer.silent(guarded=guard.is_silent(lane.heard, self._bundle.policy, lane.clock))
+        silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
+        self._observer.silent(guarded=silent and self._bundle.matcher.guarded)

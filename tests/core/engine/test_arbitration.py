@@ -66,6 +66,24 @@ def test_the_message_with_more_value_is_sent_after_the_window() -> None:
     assert [d["value"] for d in shop.decisions] == [2.0, 7.0, 2.0, 7.0]
 
 
+def test_a_value_may_look_back_and_at_the_episode() -> None:
+    """What only a value asks for is counted as well; each step works it out, and 1 / 0 is unknown."""
+    text = 'count("view", within=hours(2)) + 10 * since_opened("view")'
+    steps = [
+        {"channels": ["email"], "template": "x"},
+        {"channels": ["email"], "template": "x", "after": "2h"},
+    ]
+    rule = a_rule(
+        rule="left", subject="person", quiet={"after": "1h", "opens": ["view"]}, value=text, steps=steps,
+        unless=[{"when": 'count("add", within=hours(1)) > 5'}],
+    )  # fmt: skip
+    shop = Shop([rule, at("chat", "1 / person.purchases")], lateness=HOUR)
+    shop.read(*(a_view("p1", at=NOON + minutes * MINUTE) for minutes in (0, 1, 2, 60)))
+    shop.read(an_event("chat", at=NOON + 2 * HOUR)).until(NOON + DAY)
+    values = [(d["rule"], d["step"], d["value"]) for d in shop.final()]
+    assert values == [("left", 1, 43.0), ("at_chat", 1, None), ("left", 2, 40.0)]
+
+
 def test_without_a_window_nothing_waits_or_competes() -> None:
     """Off is the default; the value is told all the same."""
     shop = compared(at("chat", 2), at("view", 7), window=0)
