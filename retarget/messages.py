@@ -54,6 +54,7 @@ class Decision(msgspec.Struct, kw_only=True):
     release: str | None = None
     regretted: bool | None = None
     experiment: dict[str, Any] | None = None
+    value: float | None = None
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION

@@ -194,7 +194,7 @@ def _details(said: Said) -> Iterator[str]:
         yield f"message {said['message_id']}"
 
 
-def gate_line(gate: str, value: object, limit: object) -> str:
+def gate_line(gate: str, value: object, limit: object) -> str:  # noqa: C901 - one line for each gate
     """One gate with the value it saw and its limit, in words where they are times and durations."""
     match gate, value, limit:
         case "closed", bool(), _:
@@ -215,6 +215,8 @@ def gate_line(gate: str, value: object, limit: object) -> str:
             said = f"{until}, seen at {format_time(value)}"
         case "cap", _, dict():
             said = f"{value} of {_cap(limit)}"
+        case "outbid", _, dict():
+            said = _compared(value, limit)
         case "cap", _, list():
             said = f"below {', '.join(_cap(cap) for cap in limit) or 'no cap'}"
         case _:
@@ -232,6 +234,18 @@ def _often(limit: int) -> str:
 
 def _cap(cap: Mapping[str, Any]) -> str:
     return f"{cap['count']} in {format_duration(cap['within_ms'])} ({cap['scope']})"
+
+
+def _compared(rival: object, own: Mapping[str, Any]) -> str:
+    """What it is worth beside the best that came within the window."""
+    known = (
+        f"{rival['rule']} step {rival['step']} with {_bid(rival)}" if isinstance(rival, dict) else "nothing"
+    )
+    return f"{_bid(own)}; more has {known} within {format_duration(own['within_ms'])}"
+
+
+def _bid(bid: Mapping[str, Any]) -> str:
+    return f"value {bid['value']:g}, priority {bid['priority']}"
 
 
 def _json(value: object) -> str:

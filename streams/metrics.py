@@ -192,6 +192,11 @@ class LaneMetrics:
         self.held = make.gauge(
             "retarget_lane_held_events", "Events held until the clock reaches them.", "lane"
         )
+        self.silent = make.gauge(
+            "retarget_lane_silent",
+            "1 while guarded rules pause: no purchase for longer than guard.purchase_silence.",
+            "lane",
+        )
         self.claims = _from_zero(
             make.counter(
                 "retarget_lane_claims",
@@ -214,7 +219,7 @@ class LaneMetrics:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
-            self.waits, self.held,
+            self.waits, self.held, self.silent,
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))

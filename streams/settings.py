@@ -12,12 +12,14 @@ from typing import Any, Final, NamedTuple, get_type_hints
 from retarget.errors import BadInput
 from streams.settings_declared import (
     App,
+    Arbitration,
     Batch,
     Caps,
     Channels,
     Clock,
     Consent,
     Delivery,
+    Guard,
     HoldOut,
     Input,
     Kafka,
@@ -67,6 +69,8 @@ class Settings:
     channels: Channels = Channels()
     rates: Rates = Rates()
     hold_out: HoldOut = HoldOut()
+    arbitration: Arbitration = Arbitration()
+    guard: Guard = Guard()
     batch: Batch = Batch()
     web: Web = Web()
     log: Log = Log()
@@ -103,7 +107,19 @@ SECTIONS: Final[Mapping[str, type]] = {
 DECLARED: Final[Mapping[str, Declared]] = declared_in(SECTIONS)
 # A batch that is replayed must find these as they were, so the journal's bundle holds them.
 DECIDING: Final = frozenset(
-    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "channels", "rates", "hold_out"}
+    {
+        "clock",
+        "delivery",
+        "input",
+        "consent",
+        "quiet_hours",
+        "caps",
+        "channels",
+        "rates",
+        "hold_out",
+        "arbitration",
+        "guard",
+    }
 )
 
 

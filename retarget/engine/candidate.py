@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from retarget.engine.experiments import Arm
+from retarget.journeys.model import Bid
 from retarget.messages import Subject, stable_id
 from retarget.rules.model import Audience, Rule, Step
 
@@ -30,6 +31,8 @@ class Candidate(msgspec.Struct, kw_only=True):
     trace: str | None = None
     arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about
+    value: float | None = None  # what it is expected to be worth; None: unknown, or not asked
+    bid: Bid | None = None  # once it competes with others
     known_id: str = ""  # of its decision, once it has been worked out
 
     @property

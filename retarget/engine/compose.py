@@ -156,6 +156,7 @@ def _send(candidate: Candidate, channel: str, message: Message, leaves: int) -> 
         decision_id=message.decision_id,
         until=expires_at(candidate) or candidate.at + RECALLABLE,
         leaves=leaves if leaves > candidate.now else 0,
+        bid=candidate.bid,
     )
 
 

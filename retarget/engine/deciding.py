@@ -45,9 +45,10 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     """Judge and, where the gates let it, send one step. The step's own condition has been judged already."""
     compiled, rule = occasion.compiled, occasion.compiled.rule
     at = max(occasion.due, moment.clock)
+    value = _worth(rule, occasion, scene)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    candidates = _candidates(journey, occasion, moment, closed=closed, barred=barred)
+    candidates = _candidates(journey, occasion, moment, closed=closed, barred=barred, value=value)
     before = Before(journey, moment)
     try:
         for candidate in candidates:
@@ -59,6 +60,12 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
         _note_passed(journey, rule, occasion.subject, at)
     behind = moment.now - occasion.due
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
+
+
+def _worth(rule: Rule, occasion: Occasion, scene: Scene) -> float | None:
+    """What the rule expects of this message, in the scene in which it decides."""
+    formula = rule.value_of(rule.steps[occasion.number - 1])
+    return formula.evaluate(scene) if formula is not None else None
 
 
 def _note_passed(journey: Journey, rule: Rule, subject: str, at: int) -> None:
@@ -80,7 +87,13 @@ def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -
 
 
 def _candidates(
-    journey: Journey, occasion: Occasion, moment: Moment, *, closed: bool, barred: int | None
+    journey: Journey,
+    occasion: Occasion,
+    moment: Moment,
+    *,
+    closed: bool,
+    barred: int | None,
+    value: float | None,
 ) -> list[Candidate]:
     rule = occasion.compiled.rule
     step, arm = experiments.step_of(journey, rule, occasion.number, moment.policy)
@@ -88,17 +101,18 @@ def _candidates(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
+        value=value,
     )  # fmt: skip
     found = [base] if step.channels else []
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
-            found.append(replace(base, audience=step.audience, audience_name=name, arm=None))
+            found.append(replace(base, audience=step.audience, audience_name=name, arm=None, value=None))
     return found
 
 
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
-    """Look again at a message whose quiet hours are over."""
+    """Look again at a message that waited for the morning, for room, or for others to compete with."""
     rule = compiled.rule
     known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
     step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
@@ -108,6 +122,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
+        value=deferred.value, bid=deferred.bid,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
@@ -151,6 +166,8 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             trace=candidate.trace,
             products=candidate.products,
             evidence=candidate.evidence,
+            value=candidate.value,
+            bid=candidate.bid,
         )
     )
     moment.arm(journey, release_at)
@@ -174,6 +191,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         message_id=message_id,
         release=at_or_none(verdict.release),
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
+        value=candidate.value,
         gates=verdict.gates,
         evidence=candidate.evidence,
     )

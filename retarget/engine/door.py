@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from retarget.catalogue import News
-from retarget.engine import bounds, dates, deciding, endings, episodes, listings, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, guard, listings, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -40,7 +40,7 @@ class Engine:
         self._asks_stage, self._follows = matcher.asks_stage, matcher.follows
         self._always = bool(matcher.conditional or matcher.becomes)
 
-    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901 - measured hot loop
+    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901, PLR0912 - hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
 
         The event's time may lie behind the moment's clock: it is late, and judged at the clock. Raises
@@ -70,6 +70,8 @@ class Engine:
             stages.note(journey, event.type, subjects.product(event), max(time, moment.clock))
         if ripe or plan.acts or self._always:
             scene.of_event(journey, event, change, max(time, moment.clock))
+            if plan.heard:
+                guard.hear(moment.heard, time)
             if plan.endings or self._conditional:
                 endings.apply(journey, event, plan, self._conditional, scene, moment)
             if time >= moment.clock - moment.max_age:

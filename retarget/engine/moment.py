@@ -10,6 +10,7 @@ import msgspec
 
 from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
+from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -48,11 +49,12 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
-        self.paced: Paced = {}  # the lane's own, as is the next
+        self.paced: Paced = {}  # the lane's own, as are the next two
         self.risen: Risen = {}
         self.listings: Mapping[str, Listing | None] = {}
         # product -> person -> whether the index of products has them from now on
         self.following: dict[str, dict[str, bool]] = {}
+        self.heard: Heard = {}
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []

@@ -7,7 +7,7 @@ is never.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -67,8 +67,16 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
 
 
+class Bid(NamedTuple):
+    """What a message competes with against others of the person: the most value wins, then the priority."""
+
+    value: float
+    priority: int
+    due: int
+
+
 class Deferred(msgspec.Struct, array_like=True, gc=False):
-    """A decision that waits for the end of quiet hours, or for room in a cap."""
+    """A decision that waits for the end of quiet hours, for room in a cap, or for others to compete with."""
 
     release: int
     rule: str
@@ -80,6 +88,8 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []
     trace: str | None = None
     products: list[str] = []
+    value: float | None = None  # what it was expected to be worth when its rule decided
+    bid: Bid | None = None  # it competes, since it passed the gates before
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):
@@ -97,6 +107,7 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     decision_id: str
     until: int  # recallable until then; 0 once recalled
     leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
+    bid: Bid | None = None  # by which it beat others
 
     @property
     def counts_at(self) -> int:

@@ -14,6 +14,7 @@ from retarget import catalogue
 from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
+from retarget.engine.guard import Heard
 from retarget.engine.moment import Moment, Result, RulesFailed
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
@@ -55,6 +56,8 @@ class Lane:
         # Loaded before `work`: listings by product (None: unlisted), and who follows which.
         self.listings: dict[str, Listing | None] = {}
         self.pages: Pages = {}
+        # The latest events by which the guard knows that all is heard; stored likewise.
+        self.heard: Heard = {}
 
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
@@ -124,6 +127,7 @@ class _Run:
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
         moment.paced, moment.risen, moment.listings = lane.paced, lane.risen, lane.listings
+        moment.heard = lane.heard
         if self._now_is_clock:
             moment.now = lane.clock
 

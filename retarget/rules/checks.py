@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from retarget.rules.carriers import CANNOT_CARRY
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
@@ -261,10 +261,14 @@ def _catalogue_subject(values: _Values, at: Place) -> None:
 def _event_gone(values: _Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
     steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
-    waited = [(at.child("if"), values.get("if")), *steps] if {"quiet", "date"} & values.keys() else steps[1:]
+    waits = bool({"quiet", "date"} & values.keys())
+    waited = [(at.child("if"), values.get("if")), *steps] if waits else steps[1:]
+    waited += [(at.child("value"), values.get("value"))] if waits or len(steps) > 1 else []
+    own = [(place.child("value"), found.get("value")) for place, _, found in drafts(values, "steps", at)]
+    waited += own if waits else own[1:]
     words = at.reading.vocabulary.names
     for place, condition in waited:
-        for name in sorted(condition.names) if isinstance(condition, Condition) else ():
+        for name in sorted(condition.names) if isinstance(condition, Condition | Formula) else ():
             if words[name].event_only:
                 place.problem(
                     f"found {name}, but no event is left when this is judged; known: state, not event"

@@ -10,7 +10,7 @@ from typing import Any
 
 from retarget.rules import checks
 from retarget.rules.checks import drafts, several
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.names import shown
 from retarget.rules.places import Place
@@ -88,6 +88,15 @@ def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]
             yield place, condition
 
 
+def _worths(values: _Values, at: Place) -> Iterator[tuple[Place, Formula]]:
+    """Every expected value of a rule."""
+    found = [(at.child("value"), values.get("value"))]
+    found += [(place.child("value"), one.get("value")) for place, _, one in drafts(values, "steps", at)]
+    for place, value in found:
+        if isinstance(value, Formula):
+            yield place, value
+
+
 def _sensitive(values: _Values, at: Place) -> None:
     """Nobody is sorted by their health, belief, origin, politics or sexual life."""
     for place, text in _telling(values, at):
@@ -108,6 +117,8 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
             yield at.child("tags").child(index), tag
     for place, condition in _conditions(values, at):
         yield place, condition.text
+    for place, value in _worths(values, at):
+        yield place, value.text
     for place, _, found in drafts(values, "steps", at):
         chosen = getattr(found.get("audience"), "values", {})
         if isinstance(chosen.get("add"), str):

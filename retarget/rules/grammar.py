@@ -30,7 +30,18 @@ from retarget.rules.model import (
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
-from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
+from retarget.rules.shapes import (
+    Amount,
+    Duration,
+    Expression,
+    Limit,
+    Named,
+    Number,
+    OneOf,
+    Several,
+    Switch,
+    Text,
+)
 from retarget.rules.triggers import CATALOGUE, COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
@@ -176,6 +187,7 @@ STEP: Final = Record(
             says="Forms of the message; each person always gets the same one, by chance.",
             example={"plain": {"weight": 3}, "warm": {"template": "cart-reminder-warm"}},
         ),
+        Key(name="value", shape=Amount(), says="Instead of the rule's.", example="0.02 * cart.value"),
     ),
 )
 
@@ -191,7 +203,8 @@ def _trigger(values: Values) -> Trigger:
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses")  # fmt: skip
+                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "value",
+                    "guarded")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -338,6 +351,19 @@ RULE: Final = Record(
             shape=PAUSE,
             says="What the person is spared from then on, by all rules.",
             example={"purpose": "marketing", "for": "7d"},
+        ),
+        Key(
+            name="value",
+            shape=Amount(),
+            says="What a message is expected to be worth; `arbitration.window` compares it with others.",
+            example="0.05 * cart.value",
+        ),
+        Key(
+            name="guarded",
+            shape=Switch(),
+            default=False,
+            says="It pauses while no `purchase` is heard of for longer than `guard.purchase_silence`.",
+            example=True,
         ),
         Key(
             name="steps",

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import (
     ANYTHING,
     Becomes,
@@ -35,6 +35,8 @@ _OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.ma
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
 FOR_EVER: Final = 36500 * DAY
+# What a shop is always heard of, unless events get lost.
+HEARTBEAT: Final = "purchase"
 # With these, dates may come that a rule waits for.
 TELLING_TRAITS: Final = ("identify", "profile")
 
@@ -106,9 +108,12 @@ class Touch(NamedTuple):
 
 
 class Plan:
-    """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
+    """What an event of one type means to the rules; `acts`: more than that it may have to be counted.
 
-    __slots__ = ("acts", "counts", "dates", "endings", "events", "sequences", "tallies", "touches")
+    `heard`: that such events come tells guarded rules that they may go on.
+    """
+
+    __slots__ = ("acts", "counts", "dates", "endings", "events", "heard", "sequences", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -119,6 +124,7 @@ class Plan:
         self.sequences: list[Compiled] = []
         self.dates: list[Compiled] = []
         self.acts = False
+        self.heard = False
 
 
 class Matcher:
@@ -138,6 +144,9 @@ class Matcher:
         self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
         for compiled in ordered:
             self._index(compiled)
+        self.guarded = any(rule.guarded for rule in rules)
+        if self.guarded:
+            self.plans[HEARTBEAT].acts = self.plans[HEARTBEAT].heard = True
         self._index_tallies(ordered)
         self.ending_types = self._ending_types()
 
@@ -182,9 +191,11 @@ def _among(event_type: str, types: tuple[str, ...]) -> bool:
     return event_type in types or (ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON)
 
 
-def _conditions(rule: Rule) -> list[Condition]:
+def _conditions(rule: Rule) -> list[Condition | Formula]:
+    """Everything that looks at the person's state."""
     trigger = rule.trigger
-    found = [rule.condition, *(step.condition for step in rule.steps), *(e.when for e in rule.unless)]
+    found: list[Condition | Formula | None] = [rule.condition, *(e.when for e in rule.unless), rule.value]
+    found += [said for step in rule.steps for said in (step.condition, step.value)]
     if isinstance(trigger, Quiet):
         found.append(trigger.when)
     if isinstance(trigger, Becomes):

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 
 SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
@@ -138,6 +138,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience | None = None
     condition: Condition | None = None
     variants: Mapping[str, Variant] = {}
+    value: Formula | None = None
 
     @property
     def templates(self) -> frozenset[str]:
@@ -179,3 +180,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     hold_out: float = 0.0
     why: str = ""
     pauses: Pause | None = None
+    value: Formula | None = None
+    guarded: bool = False
+
+    def value_of(self, step: Step) -> Formula | None:
+        """What a message of the step is expected to be worth: its own word, else the rule's."""
+        return step.value or self.value

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.conditions import Condition, parse_condition, parse_formula
 from retarget.rules.names import shown, unknown
 from retarget.rules.places import Place
 from retarget.times import DAY, format_duration, parse_duration
@@ -250,6 +250,47 @@ class Expression(msgspec.Struct, frozen=True):
     def schema(self) -> Schema:
         """A string: the language itself is beyond JSON Schema."""
         return {"type": ["string", "boolean"], "minLength": 1}
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """`true` or `false`."""
+
+    form: str = "`true` or `false`"
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The value as it is."""
+        if isinstance(value, bool):
+            return value
+        at.problem(f"found {described(value)}; known: true or false")
+        return BAD
+
+    def schema(self) -> Schema:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """A number, or an expression that gives one, about the rule's subject."""
+
+    form: str = "a number or an expression"
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The Formula."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            at.problem(f"found {described(value)}; known: a number such as 0.1 * cart.value")
+            return BAD
+        formula = parse_formula(value, at.reading.vocabulary, at.reading.subject)
+        if not isinstance(formula, tuple):
+            return formula
+        for problem in formula:
+            at.problem(str(problem))
+        return BAD
+
+    def schema(self) -> Schema:
+        """A number or a string."""
+        return {"type": ["string", "number"], "minLength": 1}
 
 
 def described(value: object) -> str:

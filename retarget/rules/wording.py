@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import (
     NEVER,
     Audience,
@@ -111,7 +111,7 @@ def generic(value: Any) -> str:  # noqa: ANN401 - whatever a rule holds
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a rule holds
-    if isinstance(value, Condition):
+    if isinstance(value, Condition | Formula):
         return value.text
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}

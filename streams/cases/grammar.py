@@ -59,7 +59,7 @@ EXPECTED: Final = Record(
         Key(
             name="deferred",
             shape=MOMENT,
-            says="A message is put off until the end of the quiet hours.",
+            says="A message is put off until then, when the night or the window ends or a cap has room.",
             example="+1d 08:00",
         ),
         Key(name="step", shape=_STEP, says="The number of the step, from 1.", example=2),

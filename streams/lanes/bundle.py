@@ -50,7 +50,8 @@ def bundle_of(
 ) -> Bundle:
     """Everything that decides, from the settings and the rules.
 
-    `lanes` share rates and ceilings: as many as there are partitions unless said; 0: there are none.
+    `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
+    unless said; 0: there are no rates, ceilings or guard.
     """
     by_topic = settings.input.dialect_by_topic
     decoders = {
@@ -111,6 +112,8 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         hold_out_salt=settings.hold_out.salt,
         pace=_pace(settings, lanes),
         lanes=lanes,
+        arbitration=settings.arbitration.window,
+        purchase_silence=settings.guard.purchase_silence if lanes else 0,
     )
 
 

@@ -25,6 +25,7 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     fanned: dict[int, int] = {}  # partition of the catalogue -> the next of its records
     has_listings: bool = False  # whether the catalogue has ever said anything
     spreads: list[Spread] = []  # news of the catalogue, and up to whom they have come
+    heard: dict[str, int] = {}  # type of event -> the latest time of one, for the guard
     journal: int = 0  # the journal offset after this sequence's record
 
 

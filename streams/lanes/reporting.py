@@ -25,6 +25,7 @@ class LaneReport(Observer):
         self._lane, self._label = lane, str(lane)
         self._metrics, self._progress, self._lag = metrics, progress, lag
         self._waiting: set[str] = set()
+        self._silent = False
 
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
@@ -142,6 +143,20 @@ class LaneReport(Observer):
         lane.waits.labels(self._label).set(waits)
         lane.progress.labels(self._label).set(now)
         self._progress.finished(self._lane, monotonic_ms(), lag=lag)
+
+    def silent(self, *, guarded: bool) -> None:
+        """Whether guarded rules pause."""
+        self._metrics.lane.silent.labels(self._label).set(int(guarded))
+        if guarded != self._silent:
+            self._silent = guarded
+            if guarded:
+                log.warning(
+                    "lane %d hears of no purchase: guarded rules pause",
+                    self._lane,
+                    extra={"lane": self._lane},
+                )
+            else:
+                log.info("lane %d hears of purchases again", self._lane, extra={"lane": self._lane})
 
     def refused(self, why: str) -> None:
         """The lane stands still for good."""

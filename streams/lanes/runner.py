@@ -17,6 +17,7 @@ from time import perf_counter
 from msgspec.structs import replace
 
 from retarget import catalogue
+from retarget.engine import guard
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
@@ -150,6 +151,7 @@ class LaneRunner:
         self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
         self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
         self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
+        self.lane.heard = dict(self._positions.heard)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -281,6 +283,7 @@ class LaneRunner:
             fanned=dict(self.lane.fanned),
             has_listings=self.lane.has_listings,
             spreads=list(self.lane.spreads),
+            heard=dict(self.lane.heard),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(
@@ -315,6 +318,8 @@ class LaneRunner:
     def _tell_state(self) -> None:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
+        silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
+        self._observer.silent(guarded=silent and self._bundle.matcher.guarded)
 
 
 def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:

@@ -12,7 +12,9 @@ from msgspec import convert
 from msgspec.structs import replace
 
 from retarget.engine.policy import QuietHours
-from retarget.rules.model import Ceiling, OverCap, Variant
+from retarget.rules.conditions import Formula, parse_formula
+from retarget.rules.model import Ceiling, OverCap, Rule, Variant
+from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
 from tests.core.shop import Key, Shop, a_policy, a_rule, key, shipped
 from tests.factories import Event
@@ -228,6 +230,57 @@ def test_variants_rates_and_ceilings_are_decided_alike(
         )
     assert {"plain", "loud", "post"} <= set(seen)
     assert (seen["ceiling"] > 0, seen["held back"] > 0) == (ceiling is not None, bool(rates))
+
+
+WORTHS: Final = {"cart": "cart.size", "product": "product.price", "person": "person.purchases"}
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("window", [10 * MINUTE, HOUR, 8 * HOUR])
+@pytest.mark.parametrize("expires", [None, 2 * HOUR], ids=["lasting", "2 h"])
+@pytest.mark.parametrize("sleeps", [True, False], ids=["nights", "days"])
+def test_what_competes_is_decided_alike(
+    *, window: int, expires: int | None, sleeps: bool, displaced: int, lateness: int
+) -> None:
+    """Of what comes within a window, both send the same."""
+    rules = [replace(rule, value=a_value(rule), expires=expires) for rule in shipped()]
+    changed: dict[str, Any] = {
+        rule.name: {"value": WORTHS.get(rule.subject, ""), "expires": expires or 0} for rule in rules
+    }
+    policy = a_policy(quiet_hours=QuietHours(enabled=sleeps, spread=0), arbitration=window)
+    outbid = 0
+    for seed in range(5):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(rules, policy, lateness=lateness).read(*events).end()
+        ours = counted([key(decision) for decision in shop.final()])
+        decided = decide(events, lateness_ms=lateness, quiet_hours=sleeps, changed=changed, window_ms=window)
+        theirs = counted(keys_of(decided))
+        assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
+        outbid += sum(d["reason"] == "outbid" for d in shop.final())
+    assert outbid > 0
+
+
+def a_value(rule: Rule) -> Formula | None:
+    """What the rule is worth, by its subject."""
+    found = parse_formula(WORTHS[rule.subject], VOCABULARY, rule.subject) if rule.subject in WORTHS else None
+    assert not isinstance(found, tuple), found
+    return found
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("silence", [10 * MINUTE, 3 * HOUR])
+def test_silences_are_decided_alike(*, silence: int, displaced: int, lateness: int) -> None:
+    """Guarded rules pause in both while nobody buys."""
+    reasons: Counter[str] = Counter()
+    for seed in range(8):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(policy=a_policy(purchase_silence=silence), lateness=lateness).read(*events).end()
+        ours = counted([key(decision) for decision in shop.final()])
+        theirs = counted(keys_of(decide(events, lateness_ms=lateness, silence_ms=silence)))
+        assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
+        reasons.update(str(d["reason"]) for d in shop.final("abandoned_cart"))
+    assert reasons["paused"]
+    assert reasons["None"]
 
 
 @pytest.mark.parametrize("rule", TRIED)

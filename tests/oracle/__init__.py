@@ -14,7 +14,7 @@ from .readings import Readings
 __all__ = ["Decision", "Readings", "Variant", "decide"]
 
 
-def decide(  # noqa: PLR0913 - what may differ
+def decide(  # noqa: PLR0913 - each is a switch of its own
     events: list[Event],
     *,
     rules: set[str] | None = None,
@@ -24,11 +24,15 @@ def decide(  # noqa: PLR0913 - what may differ
     readings: Readings | None = None,
     changed: dict[str, dict[str, Any]] | None = None,
     rates: dict[str, tuple[int, int]] | None = None,
+    window_ms: int = 0,
+    silence_ms: int = 0,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    `changed` replaces fields of rules by name; `rates` are messages in so many ms, by channel. Gives the
-    final decisions in the order in which they are made, recalls and removals included.
+    `changed` replaces fields of rules by name; `rates` are messages in so many ms, by
+    channel. `window_ms` is that of arbitration, `silence_ms` that of the
+    heartbeat guard, 0 for none. Gives the final decisions in the order in which they are made,
+    recalls and removals included.
     """
     journeys = Journeys(
         [
@@ -40,6 +44,8 @@ def decide(  # noqa: PLR0913 - what may differ
         quiet_hours=quiet_hours,
         readings=readings or Readings(),
         rates=rates or {},
+        window=window_ms,
+        silence=silence_ms,
     )
     lane = Lane(journeys, lateness_ms=lateness_ms)
     for event in events:

@@ -5,10 +5,11 @@ from dataclasses import replace
 
 from . import gates
 from .model import DAY, Decision, Rule, Step
-from .person import Person, Send
+from .person import Person, Rank, Send
 from .readings import Readings
+from .rules import value_of
 from .variants import channels_of, told_of
-from .waits import Deferred
+from .waits import Deferred, Wait
 
 RECALL_WINDOW = 7 * DAY
 
@@ -17,13 +18,22 @@ class Delivery:
     """Judges steps and writes the decisions, in the order in which they are made."""
 
     def __init__(
-        self, *, assume: bool, quiet_hours: bool, readings: Readings, defer: Callable[[Deferred], None],
+        self,
+        *,
+        assume: bool,
+        quiet_hours: bool,
+        readings: Readings,
+        waits: list[Wait],
         rates: dict[str, tuple[int, int]],
-    ) -> None:  # fmt: skip
+        window: int = 0,
+        is_silent: Callable[[int], bool] = lambda _: False,
+    ) -> None:
         self.assume = assume
         self.quiet_hours = quiet_hours
         self.readings = readings
-        self.defer = defer
+        self.waits = waits
+        self.window = window
+        self.is_silent = is_silent
         self.decisions: list[Decision] = []
         self.rates = rates
         self.free: dict[str, int] = {}
@@ -49,7 +59,8 @@ class Delivery:
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
-        self.judge(step, person, now, "stale" if gates.is_stale(step.due, now) else "")
+        value = value_of(step.rule, step.subject, person)
+        self.judge(step, person, now, "stale" if gates.is_stale(step.due, now) else "", value)
         if step.rule.audience and step.number == 1:
             self.offer_audience(step, person, now, step.rule.audience)
 
@@ -59,11 +70,16 @@ class Delivery:
         if closed:
             self.record(step, "closed", step.rule.channels[0], "send")
         else:
-            self.judge(step, person, now, "")
+            self.judge(step, person, now, "", deferred.value, deferred.rank)
 
-    def judge(self, step: Step, person: Person, now: int, late: str) -> None:
+    def judge(  # noqa: C901 - gate after gate
+        self, step: Step, person: Person, now: int, late: str, value: float, rank: Rank | None = None
+    ) -> None:
         """Judge all gates from the pause on, and record the message or let it wait."""
-        channels, reason = gates.open_channels(step.rule, person, now, channels_of(step), assume=self.assume)
+        paused = step.rule.guarded and self.is_silent(now)
+        channels, reason = gates.open_channels(
+            step.rule, person, now, channels_of(step), assume=self.assume, paused=paused
+        )
         channel = channels[0]
         reason = reason or late or ("stale" if gates.is_expired(step, now) else "")
         until = None if reason else self.morning(step.rule, person, channel, self.free_from(channel, now))
@@ -75,14 +91,22 @@ class Delivery:
                 until = self.morning(step.rule, person, channel, self.free_from(channel, now))
             if step.rule.over_cap == "defer":
                 until = self.room(step, person, channel, now)
+        if not reason and until is None and self.window and step.rule.purpose == "marketing":
+            if rank is None:
+                rank = (-value, -step.rule.priority, step.due, step.rule.name, step.subject, step.number)
+                until = now + self.window
+                if step.rule.expires:
+                    until = min(until, step.due + step.rule.expires - 1)
+            elif any(rival < rank for rival in self.rivals(person, now)):
+                reason = "outbid"
         if until is not None:
-            self.defer(Deferred(step, until))
+            self.waits.append(Deferred(step, until, value, rank))
             return
         if not reason and self.is_at_its_ceiling(step.rule, now):
             reason = "ceiling"
         leaves = None if reason else self.take_moment(channel, now)
         if not reason:
-            person.sends.append(Send(step, channel, now, leaves=leaves or 0))
+            person.sends.append(Send(step, channel, now, leaves=leaves or 0, rank=rank))
             self.messages.append(person.sends[-1])
         self.record(step, reason, channel, "send")
         said = self.decisions.pop()
@@ -110,6 +134,17 @@ class Delivery:
         self.free[channel] = leaves + window // count
         return leaves
 
+    def rivals(self, person: Person, now: int) -> list[Rank]:
+        """What else the person got, or is about to get, within the window around now."""
+        sent = [send.rank for send in person.sends if now - self.window < send.time]
+        coming = [
+            wait.rank
+            for wait in self.waits
+            if isinstance(wait, Deferred) and wait.person == person.id
+            if not wait.ended and wait.release < now + self.window
+        ]
+        return [rank for rank in sent + coming if rank is not None]
+
     def morning(self, rule: Rule, person: Person, channel: str, now: int) -> int | None:
         """When the person's night ends, None by day."""
         return gates.quiet_until(rule, person, channel, now) if self.quiet_hours else None
@@ -124,7 +159,8 @@ class Delivery:
 
     def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
         """Judge an addition to an audience: no quiet hours, no caps."""
-        _, reason = gates.open_channels(step.rule, person, now, ("ads",), assume=self.assume)
+        paused = step.rule.guarded and self.is_silent(now)
+        _, reason = gates.open_channels(step.rule, person, now, ("ads",), assume=self.assume, paused=paused)
         if not reason and (gates.is_stale(step.due, now) or gates.is_expired(step, now)):
             reason = "stale"
         if not reason:

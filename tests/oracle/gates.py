@@ -55,12 +55,18 @@ def is_reachable(person: Person, channel: str) -> bool:
 
 
 def open_channels(
-    rule: Rule, person: Person, now: int, channels: tuple[str, ...] = (), *, assume: bool
+    rule: Rule,
+    person: Person,
+    now: int,
+    channels: tuple[str, ...] = (),
+    *,
+    assume: bool,
+    paused: bool = False,
 ) -> tuple[list[str], str]:
     """The allowed and reachable channels in their order and '', or the first channel and the reason."""
     channels = channels or rule.channels
     marketing = rule.purpose == "marketing"
-    if marketing and now < person.no_marketing_until:
+    if paused or (marketing and now < person.no_marketing_until):
         return [channels[0]], "paused"
     allowed = [name for name in channels if not marketing or has_consent(person, name, assume=assume)]
     if not allowed:

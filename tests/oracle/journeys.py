@@ -14,17 +14,30 @@ class Journeys:
     """The people of a lane and everything that waits for them."""
 
     def __init__(
-        self, chosen: list[Rule], *, assume_consent: bool, quiet_hours: bool, readings: Readings,
+        self,
+        chosen: list[Rule],
+        *,
+        assume_consent: bool,
+        quiet_hours: bool,
+        readings: Readings,
         rates: dict[str, tuple[int, int]],
-    ) -> None:  # fmt: skip
+        window: int = 0,
+        silence: int = 0,
+    ) -> None:
         self.rules = sorted(chosen, key=lambda rule: (-rule.priority, rule.name))
         self.readings = readings
         self.people: dict[str, Person] = {}
         self.waits: list[Wait] = []
+        self.silence = silence
         self.delivery = Delivery(
-            assume=assume_consent, quiet_hours=quiet_hours, readings=readings, defer=self.waits.append,
+            assume=assume_consent,
+            quiet_hours=quiet_hours,
+            readings=readings,
+            waits=self.waits,
             rates=rates,
-        )  # fmt: skip
+            window=window,
+            is_silent=self.is_silent,
+        )
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -43,6 +56,12 @@ class Journeys:
             self.touch_episodes(person, event, effect)
             self.set_dates(person, event)
             self.decide_completed(person, event, now)
+
+    def is_silent(self, now: int) -> bool:
+        """Whether the guard is on and the last purchase of anybody was longer ago than it allows."""
+        everything = [event for person in self.people.values() for event in person.events]
+        bought = [event["time"] for event in everything if event["type"] == "purchase"]
+        return bool(self.silence) and (not bought or now - max(bought) > self.silence)
 
     def end_episodes(self, person: Person, event: Event, effect: Effect) -> None:
         """End the episodes that the event ends."""

@@ -61,6 +61,8 @@ class Rule:
     expires: int = 0
     ceiling: tuple[int, int] | None = None
     variants: tuple[Variant, ...] = ()
+    value: str = ""
+    guarded: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_checkout",
+            guarded=True,
             tags=("cart",),
             priority=90,
             kind="checkout",
@@ -97,6 +100,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_cart",
+            guarded=True,
             tags=("cart",),
             priority=80,
             kind="cart",
@@ -193,6 +197,7 @@ RULES = {
         ),
         Rule(
             name="browse_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=50,
             kind="person",
@@ -202,6 +207,7 @@ RULES = {
         ),
         Rule(
             name="search_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=48,
             kind="query",

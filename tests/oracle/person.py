@@ -5,6 +5,9 @@ from typing import Any
 
 from .model import DAY, Event, Step, cart_of, order_of, products_of
 
+Rank = tuple[float, int, int, str, str, int]
+"""What a message competes with; the smaller one wins."""
+
 
 @dataclass
 class Send:
@@ -15,6 +18,7 @@ class Send:
     time: int
     audience: str = ""
     undone: bool = False
+    rank: Rank | None = None
     leaves: int = 0
 
     def counts_at(self) -> int:

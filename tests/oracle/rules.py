@@ -6,6 +6,7 @@ from .model import (
     DAY,
     HOUR,
     Event,
+    Rule,
     cart_of,
     categories_of,
     checkout_of,
@@ -311,3 +312,14 @@ def stage_of(person: Person, now: int, readings: Readings) -> str:
     if (viewed | wished) & touched:
         return "viewed"
     return ""
+
+
+def value_of(rule: Rule, subject: str, person: Person) -> float:
+    """What a message of the rule is expected to be worth now; 0 where that is unknown or not said."""
+    if rule.value == "cart.size":
+        return len(person.carts.get(subject, {}))
+    if rule.value == "product.price":
+        return last_seen_price(person, subject) or 0
+    if rule.value == "person.purchases":
+        return len(person.orders)
+    return 0

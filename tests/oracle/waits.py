@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .model import Rule, Step
+from .person import Rank
 
 
 @dataclass
@@ -34,10 +35,12 @@ class Episode:
 
 @dataclass
 class Deferred:
-    """A message that waits for the end of the quiet hours, or for room in the caps."""
+    """A message that waits for the end of the quiet hours, for room in the caps, or for its rivals."""
 
     held_step: Step
     release: int
+    value: float = 0
+    rank: Rank | None = None
     ended: bool = False
 
     @property
