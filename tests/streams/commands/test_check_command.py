@@ -16,7 +16,7 @@ def test_the_rules_that_ship_have_no_problems(retarget: Retarget) -> None:
     """Without files the rules of the setting are looked at."""
     answer = retarget("check")
     assert answer.code == 0
-    assert re.fullmatch(r"19 rules, \d+ cases in \d+\.\d s: no problems\n", answer.out)
+    assert re.fullmatch(r"22 rules, \d+ cases in \d+\.\d s: no problems\n", answer.out)
     assert answer.err == ""
 
 
