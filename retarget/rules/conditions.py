@@ -99,12 +99,15 @@ def parse_formula(
 
 
 def _known(term: Term) -> Callable[[Scene], float | None]:
-    """What is too large for a number is unknown."""
+    """What is no number after all, or too large for one, is unknown."""
     read = term.read
 
     def work_out(scene: Scene) -> float | None:
         value = read(scene)
-        return float(value) if value is not None and isfinite(value) else None
+        try:
+            return float(value) if isfinite(value) else None
+        except (TypeError, OverflowError):
+            return None
 
     return work_out
 

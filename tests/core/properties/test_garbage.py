@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from retarget.decode import KNOWN_KEYS
 from retarget.journeys.model import Journey
-from retarget.rules.conditions import Condition, Name, Vocabulary, parse_condition
+from retarget.rules.conditions import (
+    Condition,
+    Formula,
+    Name,
+    Vocabulary,
+    parse_condition,
+    parse_formula,
+)
 from retarget.rules.scene import Scene
 from retarget.rules.vocabulary import NAMES, VOCABULARY
 from retarget.times import DAY, HOUR, LATEST
@@ -240,3 +247,16 @@ def test_a_value_that_is_not_of_its_type_is_counted() -> None:
         assert isinstance(found, Condition)
         assert found.evaluate(scene) is False
     assert scene.misfits[""] == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], {}, "text", object(), 10**400, b"\xff", float("nan"), None],
+    ids=["list", "object", "text", "thing", "huge", "bytes", "nan", "nothing"],
+)
+@pytest.mark.parametrize("formula", ["bad.number", "bad.number * 2", "-bad.number"])
+def test_a_number_that_is_none_is_unknown(formula: str, value: Any) -> None:  # noqa: ANN401
+    """Whatever a name of the vocabulary gives, an expected value is a number or unknown."""
+    found = parse_formula(formula, _reading(value))
+    assert isinstance(found, Formula)
+    assert found.evaluate(None) is None
