@@ -84,10 +84,10 @@ class Engine:
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
         """Count the event; whether that may be enough for a count rule."""
         ripe = False
-        for name, subjects_of, kind, distinct, keep, least in plan.tallies:
-            if distinct is not None:
+        for name, subjects_of, pairs_of, keep, least in plan.tallies:
+            if pairs_of is not None:
                 ripe = ripe or least <= tallies.KEPT
-                for subject, value in subjects.pairs(event, kind, distinct):
+                for subject, value in pairs_of(event):
                     tallies.add(journey, name, subject, event, value, keep)
             else:
                 for subject in subjects_of(event):
@@ -119,6 +119,8 @@ class Engine:
             for subject in compiled.subjects_of(event):
                 tally = by_subject.get(subject)
                 counted = tallies.reached(tally, count, event.time) if tally else []
+                if count.category is not None and event.id not in counted:
+                    continue  # about something else: it adds nothing to what is counted
                 if counted and self._met(compiled, subject):
                     evidence = counted[-episodes.EVIDENCE_KEPT :]
                     found.append((compiled, _occasion(compiled, subject, event, evidence)))

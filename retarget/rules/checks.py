@@ -89,8 +89,9 @@ def step(values: _Values, at: Place) -> None:
     _variants(values, at)
     if "channels" in values and "template" not in values and "variants" not in values:
         at.child("template").problem("missing; known: channels need a template, such as cart-reminder-1")
-    if "template" in values and "channels" not in values:
-        at.child("template").problem("found template without channels; known: channels: [push, email]")
+    for key in ("template", "products"):
+        if key in values and "channels" not in values:
+            at.child(key).problem(f"found {key} without channels; known: channels: [push, email]")
 
 
 def _variants(values: _Values, at: Place) -> None:
@@ -117,6 +118,7 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _shown_subject(values, at)
     _date_subject(values, at)
     _event_gone(values, at)
     _over_cap(values, at)
@@ -223,6 +225,9 @@ def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, _, found in drafts(values, "unless", at):
         if found.get("same") == "subject" and isinstance(found.get("event"), str):
             yield place, found["event"]
+    for place, _, found in drafts(values, "steps", at):
+        for event in several(getattr(found.get("products"), "values", {}), "of"):
+            yield place.child("products").child("of"), event
     for event in several(values, "event"):
         yield at.child("event"), event
     for trigger, keys in _TYPES_IN:
@@ -240,6 +245,15 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         at.child("count").child("distinct").problem(
             f"found {subject}, the subject itself, of which there is always one; known: another subject"
         )
+
+
+def _shown_subject(values: _Values, at: Place) -> None:
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found and values.get("subject") == "product":
+            place.child("products").problem(
+                "found products for the subject product, which is what the message shows; "
+                "known: another subject"
+            )
 
 
 def _date_subject(values: _Values, at: Place) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from retarget.rules import checks
+from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Window
 from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.names import shown
 from retarget.rules.places import Place
@@ -27,6 +28,7 @@ def rule(values: _Values, at: Place) -> None:
     _counts_its_ending(values, at)
     _pauses_itself(values, at)
     _impossible(values, at)
+    _looks_at_nothing(values, at)
     _sensitive(values, at)
 
 
@@ -72,6 +74,30 @@ def _impossible(values: _Values, at: Place) -> None:
             place.problem("found true, which ends every episode at once; known: a condition")
 
 
+def _looks_at_nothing(values: _Values, at: Place) -> None:
+    """Counts of what is never about the subject, or of the subject itself."""
+    subject = values.get("subject")
+    cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
+    for place, window in _windows(values, at):
+        if window.about is None and cannot.issuperset(window.types):
+            place.problem(
+                f"found {', '.join(window.types)}, which is never about a {subject}, so there is nothing "
+                'to count; known: about="person"'
+            )
+        elif window.about is None and window.number == subject:
+            place.problem(
+                f'found distinct("{subject}", …), the subject itself, of which there is always one; '
+                'known: about="person"'
+            )
+
+
+def _windows(values: _Values, at: Place) -> Iterator[tuple[Place, Window]]:
+    """Everything that conditions look back on, and where."""
+    for place, condition in _conditions(values, at):
+        for window in condition.windows:
+            yield place, window
+
+
 def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
     """Every condition of a rule."""
     quiet = getattr(values.get("quiet"), "values", {})
@@ -100,6 +126,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     """The author's own words that say whom a rule is about."""
     if isinstance(values.get("rule"), str):
         yield at.child("rule"), values["rule"]
+    yield from _category(values, "count", at)
     tags = values.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
         if isinstance(tag, str):
@@ -107,6 +134,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, condition in _conditions(values, at):
         yield place, condition.text
     for place, _, found in drafts(values, "steps", at):
+        yield from _category(found, "products", place)
         chosen = getattr(found.get("audience"), "values", {})
         if isinstance(chosen.get("add"), str):
             yield place.child("audience").child("add"), chosen["add"]
@@ -114,3 +142,9 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
         for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
             if isinstance(name, str):
                 yield place.child("audience").child("by_state").child(state), name
+
+
+def _category(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, str]]:
+    category = getattr(values.get(key), "values", {}).get("category")
+    if isinstance(category, str):
+        yield at.child(key).child("category"), category

@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterable
 from typing import Final
 
 from retarget.journeys.model import Journey, Tally
-from retarget.rules.model import Count, Succession
+from retarget.rules.model import Count, Shown, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
 # Kept beyond the window, so that an event which comes late still sees its own window whole.
 GRACE: Final = DAY
+_BEHIND_KIND: Final = re.compile("[:=@]")
 # A robot that views one product all day must not fill the store; rules may ask for at most 64.
 KEPT: Final = 256
 
 
-def key(types: Iterable[str], kind: str, distinct: str | None = None, own: str | None = None) -> str:
-    """The name under which a tally is stored; `own` keeps that of a rule apart which may start it afresh."""
+def key(
+    types: Iterable[str], kind: str, distinct: str | None = None, own: str | None = None,
+    category: str | None = None,
+) -> str:  # fmt: skip
+    """The name under which a tally is stored; `own` keeps that of a rule apart which may start it afresh.
+
+    `category`: of all events only those with a product of it are in the tally.
+    """
     name = "+".join(sorted(types)) + "." + kind
     if distinct:
         name += ":" + distinct
+    if category is not None:
+        name += "=" + "".join(c if c.isalnum() else f"%{ord(c):x};" for c in category)
     return f"{name}@{own}" if own else name
+
+
+def shown_key(shown: Shown, kind: str) -> str:
+    """The name of the tally from which a message's products are taken."""
+    return key(shown.of, kind, "product", category=shown.category)
+
+
+def kind_of(name: str) -> str:
+    """The kind of subject of a tally of that name."""
+    return _BEHIND_KIND.split(name.partition(".")[2], maxsplit=1)[0]
 
 
 def width(name: str) -> int:
@@ -138,6 +158,22 @@ def total(journey: Journey, name: str, subject: str, within: int, at: int) -> fl
         return 0
     start, end = _span(tally, 3, within, at)
     return sum(tally[start * 3 : end * 3 : 3])
+
+
+def distinct(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
+    """How many different values the events in (at - within, at] have."""
+    tally = _of(journey, name, subject)
+    if not tally:
+        return 0
+    start, end = _span(tally, 3, within, at)
+    return len(set(tally[start * 3 : end * 3 : 3]))
+
+
+def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:
+    """The different values of the events in (at - within, at], that of the latest event first."""
+    tally = _of(journey, name, subject) or []
+    start, end = _span(tally, 3, within, at)
+    return list(dict.fromkeys(reversed(tally[start * 3 : end * 3 : 3])))
 
 
 def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:

@@ -17,6 +17,12 @@ _IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no r
 TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
 _OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL)
 TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
+CATEGORY: Final = Key(
+    name="category",
+    shape=Text("a category"),
+    says="Only events with a product of this category, as the event itself says, and only such products.",
+    example="tv",
+)
 COUNT: Final = Record(
     what="a count",
     build=lambda v: Count(**v),
@@ -39,6 +45,7 @@ COUNT: Final = Record(
             says="Count different products, categories or days (UTC) instead of events.",
             example="product",
         ),
+        CATEGORY,
     ),
 )
 
