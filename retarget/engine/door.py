@@ -215,9 +215,15 @@ class Engine:
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        dues = [e.due for rule, by in journey.episodes.items() if rule in rules for e in by.values()]
-        dues += [d.release for d in journey.deferred if d.rule in rules]
         end = max(journey.last, journey.tidied) + KEPT_FOR
+        dues = [
+            episode.due
+            for rule, by_subject in journey.episodes.items()
+            if rule in rules
+            for episode in by_subject.values()
+            if episode.due <= end or not (episode.step == 1 and rules[rule].yearly)  # which never ends
+        ]
+        dues += [d.release for d in journey.deferred if d.rule in rules]
         if dues or end > moment.clock:
             moment.arm(journey, min(dues, default=end))
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from retarget.engine import recalls
+from retarget.engine import recalls, yearly
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, wire
@@ -73,7 +73,9 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
     """Close the episode of one subject and undo what was sent for it."""
     rule = compiled.name
     episodes = journey.episodes.get(rule)
-    if episodes is not None and episodes.pop(subject, None) is not None and not episodes:
+    if compiled.yearly:
+        yearly.ended(journey, compiled, event.time, moment)
+    elif episodes is not None and episodes.pop(subject, None) is not None and not episodes:
         del journey.episodes[rule]
     if compiled.own_tally:
         journey.tallies.get(compiled.tally, {}).pop(subject, None)

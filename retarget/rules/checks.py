@@ -16,6 +16,7 @@ from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import DAY, format_duration
 
+A_YEAR: Final = 365 * DAY
 TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "becomes")
 _Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
@@ -66,6 +67,14 @@ def date(values: _Values, at: Place) -> None:
         at.child("after").problem("found after beside before; known: one of them")
     if "otherwise" in values and "interval" not in values:
         at.child("otherwise").problem("found otherwise without interval; known: {interval: purchase}")
+    if "every" not in values:
+        return
+    if "trait" not in values:
+        at.child("every").problem("found every without trait; known: {trait: birthday, every: year}")
+    for side in ("before", "after"):
+        moved = values.get(side)
+        if isinstance(moved, int) and moved >= A_YEAR:
+            at.child(side).problem(f"found {format_duration(moved)}; known: less than 365d, with every: year")
 
 
 def ending(values: _Values, at: Place) -> None:

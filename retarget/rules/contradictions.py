@@ -13,6 +13,7 @@ from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
 from retarget.rules.conditions import Condition, Window
 from retarget.rules.impossible import always_holds, never_holds
+from retarget.rules.model import NEVER
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.sensitive import sensitive
@@ -25,6 +26,7 @@ def rule(values: _Values, at: Place) -> None:
     """Everything that is wrong between the parts of a rule."""
     checks.rule(values, at)
     _worthless(values, at)
+    _overtakes_itself(values, at)
     _counts_its_ending(values, at)
     _pauses_itself(values, at)
     _impossible(values, at)
@@ -41,6 +43,19 @@ def _worthless(values: _Values, at: Place) -> None:
             place.child("after").problem(
                 f"found {format_duration(after)}, when what the rule says has expired; "
                 f"known: less than expires, {format_duration(expires)}"
+            )
+
+
+def _overtakes_itself(values: _Values, at: Place) -> None:
+    """A year's last step comes before the next year's turn, which `again` lets come."""
+    yearly = "every" in getattr(values.get("date"), "values", {})
+    if yearly and values.get("again") == NEVER:
+        at.child("again").problem("found never in a rule of every year; known: a duration, such as 300d")
+    for place, _, found in drafts(values, "steps", at) if yearly else ():
+        after = found.get("after")
+        if isinstance(after, int) and after >= checks.A_YEAR:
+            place.child("after").problem(
+                f"found {format_duration(after)}, when the next year has come; known: less than 365d"
             )
 
 

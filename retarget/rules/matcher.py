@@ -70,6 +70,7 @@ class Compiled:
         "sequence",
         "subjects_of",
         "tally",
+        "yearly",
     )
 
     def __init__(self, rule: Rule) -> None:
@@ -80,6 +81,7 @@ class Compiled:
         self.count = rule.trigger if isinstance(rule.trigger, Count) else None
         self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
+        self.yearly = self.date is not None and self.date.every is not None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)

@@ -67,10 +67,12 @@ class Date(msgspec.Struct, frozen=True, kw_only=True):
     """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
 
     `interval` types are expected again after the median of at least two intervals between them, else after
-    what `otherwise` says for the product's category.
+    what `otherwise` says for the product's category. `every` year: on the day and month of the trait, from
+    its own year on; `shift` then moves the clocks on the wall.
     """
 
     trait: str | None = None
+    every: Literal["year"] | None = None
     interval: tuple[str, ...] = ()
     otherwise: Mapping[str, int] = {}
     shift: int = 0

@@ -112,7 +112,7 @@ SEQUENCE: Final = Record(
 
 
 def _date(values: Values) -> Date:
-    same = {key: values[key] for key in ("trait", "interval", "otherwise") if key in values}
+    same = {key: values[key] for key in ("trait", "every", "interval", "otherwise") if key in values}
     return Date(shift=values.get("after", 0) - values.get("before", 0), **same)
 
 
@@ -127,6 +127,12 @@ DATE: Final = Record(
             shape=Text("the name of a trait", longest=64),
             says="A trait of the person that holds a date, such as 2024-05-31, or a time.",
             example="warranty_until",
+        ),
+        Key(
+            name="every",
+            shape=OneOf("word", ("year",)),
+            says="Every year on the day and month of the trait, from midnight where the person lives.",
+            example="year",
         ),
         Key(
             name="interval",
