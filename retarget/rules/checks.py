@@ -27,8 +27,12 @@ _TYPES_IN: Final = (
 
 
 def count(values: _Values, at: Place) -> None:
-    """A window touches only so many days."""
+    """A window touches only so many days, and a category is one."""
     least, within = values.get("at_least"), values.get("within")
+    if values.get("distinct") == "category" and "category" in values:
+        at.child("category").problem(
+            "found category with distinct: category, which is always one; known: product"
+        )
     if values.get("distinct") != "day" or not isinstance(least, int) or not isinstance(within, int):
         return
     most = -(-within // DAY) + 1

@@ -5,7 +5,7 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retarget.rules import checks
@@ -93,6 +93,9 @@ def _looks_at_nothing(values: _Values, at: Place) -> None:
     """Counts of what is never about the subject, or of the subject itself."""
     subject = values.get("subject")
     cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
+    for place, types in _of_products(values, at):
+        if types and CANNOT_CARRY["product"].issuperset(types):
+            place.problem(f"found {', '.join(types)}, which never names a product; known: types that do")
     for place, window in _windows(values, at):
         if window.about is None and cannot.issuperset(window.types):
             place.problem(
@@ -104,6 +107,20 @@ def _looks_at_nothing(values: _Values, at: Place) -> None:
                 f'found distinct("{subject}", …), the subject itself, of which there is always one; '
                 'known: about="person"'
             )
+
+
+def _of_products(values: _Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
+    """The types of which only the products, or their categories, count."""
+    counted = getattr(values.get("count"), "values", {})
+    if counted.get("distinct") in ("product", "category") or "category" in counted:
+        yield at.child("count").child("of"), several(counted, "of")
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found:
+            shown = getattr(found["products"], "values", {})
+            yield place.child("products").child("of"), several(shown, "of")
+    for place, window in _windows(values, at):
+        if window.category is not None or window.number in ("product", "category"):
+            yield place, window.types
 
 
 def _windows(values: _Values, at: Place) -> Iterator[tuple[Place, Window]]:

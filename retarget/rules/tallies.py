@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final
 
@@ -80,6 +80,8 @@ def _forget(tally: Tally, wide: int, horizon: int) -> None:
 
 def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
     """The events of the tally whose times lie in (at - within, at], from the first to before the last."""
+    if tally[-1] <= at and tally[wide - 1] > at - within:
+        return 0, len(tally) // wide  # all of it, which is most often so
     times = tally[wide - 1 :: wide]
     end = bisect_right(times, at)
     return bisect_right(times, at - within, 0, end), end
@@ -123,8 +125,13 @@ def valued(count: Count) -> str | None:
     return None if count.distinct == "day" else count.distinct
 
 
-def _days(times: Iterable[int]) -> int:
-    return len({time // DAY for time in times})
+def _days(times: list[int]) -> int:
+    """How many different days the times, in their order, lie on: from day to day, not from time to time."""
+    found = at = 0
+    while at < len(times):
+        found += 1
+        at = bisect_left(times, times[at] - times[at] % DAY + DAY, at)
+    return found
 
 
 def _of(journey: Journey, name: str, subject: str) -> Tally | None:
@@ -171,7 +178,9 @@ def distinct(journey: Journey, name: str, subject: str, within: int, at: int) ->
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:
     """The different values of the events in (at - within, at], that of the latest event first."""
-    tally = _of(journey, name, subject) or []
+    tally = _of(journey, name, subject)
+    if not tally:
+        return []
     start, end = _span(tally, 3, within, at)
     return list(dict.fromkeys(reversed(tally[start * 3 : end * 3 : 3])))
 

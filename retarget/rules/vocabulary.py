@@ -246,6 +246,8 @@ class _Over:
         if category == "":
             raise ValueError('category is empty; write a category, such as category="tv"')
         number, types = (texts[0], texts[1:]) if self._named else (self._number, texts)
+        if number == "category" and category is not None:
+            raise ValueError(f"different categories of {category}, of which there is one; write no category")
         return Window(tuple(sorted(types)), within, number, category, about)
 
 
