@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, recalls, yearly
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -187,7 +187,10 @@ class Engine:
         """Give up all that is due by `due`: a rule could not stand it, and would not the next time."""
         for rule, by_subject in list(journey.episodes.items()):
             for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
+                over = by_subject[subject]
                 episodes.close(journey, rule, subject)
+                if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
+                    yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
         journey.deferred = [d for d in journey.deferred if d.release > due]
         self._rearm(journey, moment)
 

@@ -46,7 +46,7 @@ def ended(journey: Journey, compiled: Compiled, at: int, moment: Moment) -> None
 def begins(journey: Journey, compiled: Compiled, episode: Episode, moment: Moment) -> bool:
     """Whether the turn has come, and is taken; whoever has moved west since waits on for their own day."""
     assert compiled.date is not None  # only such rules are yearly
-    if not episode.year:  # the rule was none of each year when this began
+    if not episode.year:  # this began under another form of the rule
         go_on(journey, compiled, episode, episode.due - 1, moment)
         return False
     zone = zone_of(journey, moment.policy)

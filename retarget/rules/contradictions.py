@@ -158,7 +158,8 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     """The author's own words that say whom a rule is about."""
     if isinstance(values.get("rule"), str):
         yield at.child("rule"), values["rule"]
-    yield from _category(values, "count", at)
+    yield from _word(values, "count", "category", at)
+    yield from _word(values, "date", "trait", at)
     tags = values.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
         if isinstance(tag, str):
@@ -166,7 +167,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, condition in _conditions(values, at):
         yield place, condition.text
     for place, _, found in drafts(values, "steps", at):
-        yield from _category(found, "products", place)
+        yield from _word(found, "products", "category", place)
         chosen = getattr(found.get("audience"), "values", {})
         if isinstance(chosen.get("add"), str):
             yield place.child("audience").child("add"), chosen["add"]
@@ -176,7 +177,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
                 yield place.child("audience").child("by_state").child(state), name
 
 
-def _category(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, str]]:
-    category = getattr(values.get(key), "values", {}).get("category")
-    if isinstance(category, str):
-        yield at.child(key).child("category"), category
+def _word(values: _Values, key: str, inner: str, at: Place) -> Iterator[tuple[Place, str]]:
+    word = getattr(values.get(key), "values", {}).get(inner)
+    if isinstance(word, str):
+        yield at.child(key).child(inner), word

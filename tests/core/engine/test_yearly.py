@@ -10,10 +10,15 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retarget.engine.door import Engine
+from retarget.engine.moment import Moment
 from retarget.journeys import wire
+from retarget.journeys.model import Journey
+from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, parse_time
-from tests.core.shop import Shop, a_rule
+from retarget.touchpoints import Touchpoint
+from tests.core.shop import Shop, a_policy, a_rule
 from tests.factories import Event, an_event
 
 STEPS = [{"channels": ["onsite"], "template": "a"}]
@@ -160,6 +165,31 @@ def test_the_wait_is_small() -> None:
     journey = next(iter(shop.lane.journeys.values()))
     assert len(journey.episodes["birthday"]) == 1
     assert len(wire.encode(journey)) < 4_000
+
+
+def test_another_form_of_the_rule_goes_on_with_the_next_year() -> None:
+    """Step 2 is cut off while it waits, and a single date becomes one of each year: nobody has it twice."""
+    steps = [*STEPS, {"after": "2d", "channels": ["onsite"], "template": "b"}]
+    short = birthday()
+    two = shop_of(birthday(steps=steps), told("2024-03-01", birthday="1990-05-31"), until="2024-06-01")
+    after = two.under([short]).read(*years(2025)).until(parse_time("2025-12-31"))
+    assert [d["due"][:10] for d in after.final()] == ["2025-05-31"]
+
+    once = a_rule(rule="birthday", subject="person", date={"trait": "birthday"}, steps=STEPS)
+    single = shop_of(once, told("2024-03-01", birthday="2024-05-31"), until="2024-03-02")
+    after = single.under([short]).read(*years(2025)).until(parse_time("2025-12-31"))
+    assert [d["due"][:10] for d in after.final()] == ["2024-05-31", "2025-05-31"]
+
+
+def test_a_year_that_failed_does_not_end_the_others() -> None:
+    """What is given up is this year's turn."""
+    engine, journey = Engine(Matcher([birthday()])), Journey(person="u1")
+    moment = Moment(a_policy())
+    event = told("2024-03-01", birthday="1990-05-31")
+    engine.apply(journey, Touchpoint(**event), moment)
+    engine.abandon(journey, parse_time("2024-05-31"), moment)
+    assert journey.episodes["birthday"]["u1"].year == 2025
+    assert journey.alarm <= parse_time("2025-05-31")
 
 
 @given(
