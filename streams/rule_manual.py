@@ -54,9 +54,9 @@ one product or one order there is one at a time.
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
 - Steps count from the decision of step 1. While later steps wait, touches change nothing about their timing.
-- A yearly date has one decision for each year, and the date's own clocks: `before: 7d` is midnight a week
-  earlier, `after: 10h` ten in the morning, where the person lives. 29 February is the 28th in other years.
-  Endings count from the decision on.
+- A date with `every: year` has one decision a year. Its times are those on the person's clocks: `before: 7d`
+  is midnight a week earlier, `after: 10h` ten in the morning. 29 February is the 28th in other years. An
+  ending before the day ends nothing, one after it ends the year's later steps.
 - An ending event closes the episode, takes back what was sent for it and ends its audience at once.
 - `again` counts from the last decision of step 1 that it let pass. `never` means once per subject.
 - A condition that does not hold is silent: no decision is recorded.

@@ -131,7 +131,7 @@ DATE: Final = Record(
         Key(
             name="every",
             shape=OneOf("word", ("year",)),
-            says="Every year on the day and month of the trait, from midnight where the person lives.",
+            says="Every year on the day and month of the trait (`05-31` will do), where the person lives.",
             example="year",
         ),
         Key(
