@@ -11,7 +11,7 @@ from retarget.journeys import stages
 from retarget.journeys.model import Journey
 from retarget.journeys.repeats import remembered
 from retarget.rules.model import NEVER
-from retarget.rules.tallies import width
+from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
@@ -117,12 +117,8 @@ def _types(journey: Journey) -> dict[str, str]:
     types: dict[str, str] = {}
     for name in sorted(journey.tallies, key=lambda name: name.count("+"), reverse=True):
         for subject, tally in journey.tallies[name].items():
-            kinds, _, about = name.partition(".")
-            said = (
-                kinds
-                if about.startswith("person")
-                else f"{kinds} of {about.split(':')[0].split('@')[0]} {subject}"
-            )
+            kinds, about = name.partition(".")[0], kind_of(name)
+            said = kinds if about == "person" else f"{kinds} of {about} {subject}"
             types |= dict.fromkeys(tally[-2 :: -width(name)], said)
     return types
 

@@ -89,8 +89,13 @@ def expires_at(candidate: Candidate) -> int | None:
 
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
-    """The products a message is about: the subject's, what is in the cart or order, or the latest seen."""
+    """The products a message is about: the step's own choice, else the subject's, or the latest seen.
+
+    The subject's are also those in the cart or order.
+    """
     kind, subject = candidate.rule.subject, candidate.subject_id
+    if candidate.step.products is not None:
+        return candidate.products
     if kind == "product":
         return [subject]
     if kind == "cart":

@@ -12,8 +12,9 @@ from retarget.engine.moment import Moment
 from retarget.engine.setbacks import Before
 from retarget.journeys.model import Deferred, Journey
 from retarget.messages import Decision, at_or_none
+from retarget.rules import tallies
 from retarget.rules.matcher import Compiled
-from retarget.rules.model import NEVER, Rule
+from retarget.rules.model import NEVER, Rule, Shown
 from retarget.rules.scene import Scene
 from retarget.times import format_time
 
@@ -97,10 +98,11 @@ def _candidates(
 ) -> list[Candidate]:
     rule = occasion.compiled.rule
     step, arm = experiments.step_of(journey, rule, occasion.number, moment.policy)
+    products = occasion.products if step.products is None else _shown(journey, step.products, occasion)
     base = Candidate(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
-        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
+        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
         value=value,
     )  # fmt: skip
     found = [base] if step.channels else []
@@ -109,6 +111,12 @@ def _candidates(
         if name:
             found.append(replace(base, audience=step.audience, audience_name=name, arm=None, value=None))
     return found
+
+
+def _shown(journey: Journey, shown: Shown, occasion: Occasion) -> list[str]:
+    """The products that the author wants to have in the message."""
+    name = tallies.shown_key(shown, occasion.compiled.rule.subject)
+    return tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)[: shown.most]
 
 
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:

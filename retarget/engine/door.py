@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from retarget.catalogue import News
-from retarget.engine import bounds, dates, deciding, endings, episodes, guard, listings, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, guard, listings, recalls, yearly
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -111,10 +111,10 @@ class Engine:
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
         """Count the event; whether that may be enough for a count rule."""
         ripe = False
-        for name, subjects_of, kind, distinct, keep, least in plan.tallies:
-            if distinct is not None:
+        for name, subjects_of, pairs_of, keep, least in plan.tallies:
+            if pairs_of is not None:
                 ripe = ripe or least <= tallies.KEPT
-                for subject, value in subjects.pairs(event, kind, distinct):
+                for subject, value in pairs_of(event):
                     tallies.add(journey, name, subject, event, value, keep)
             else:
                 for subject in subjects_of(event):
@@ -186,6 +186,8 @@ class Engine:
         for subject in compiled.subjects_of(event):
             tally = by_subject.get(subject)
             counted = tallies.reached(tally, count, event.time) if tally else []
+            if count.category is not None and event.id not in counted:
+                continue  # about something else: it adds nothing to what is counted
             if counted and self._met(compiled, subject):
                 evidence = counted[-episodes.EVIDENCE_KEPT :]
                 found.append((compiled, _occasion(compiled, subject, event, evidence)))
@@ -258,7 +260,10 @@ class Engine:
         """Give up all that is due by `due`: something else than a rule failed, and would the next time."""
         for rule, by_subject in list(journey.episodes.items()):
             for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
+                over = by_subject[subject]
                 episodes.close(journey, rule, subject)
+                if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
+                    yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
         journey.deferred = [d for d in journey.deferred if d.release > due]
         self._rearm(journey, moment)
 
@@ -291,9 +296,15 @@ class Engine:
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        dues = [e.due for rule, by in journey.episodes.items() if rule in rules for e in by.values()]
-        dues += [d.release for d in journey.deferred if d.rule in rules]
         end = max(journey.last, journey.tidied) + KEPT_FOR
+        dues = [
+            episode.due
+            for rule, by_subject in journey.episodes.items()
+            if rule in rules
+            for episode in by_subject.values()
+            if episode.due <= end or not (episode.step == 1 and rules[rule].yearly)  # which never ends
+        ]
+        dues += [d.release for d in journey.deferred if d.rule in rules]
         if dues or end > moment.clock:
             moment.arm(journey, min(dues, default=end))
         else:

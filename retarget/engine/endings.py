@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from retarget.engine import recalls
+from retarget.engine import recalls, yearly
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, wire
@@ -46,7 +46,7 @@ def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Com
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(compiled.name, error)
                 # It may have been an ending, and nobody is written to after one.
-                _close(journey, compiled, subject)
+                _close(journey, compiled, subject, event.time, moment)
 
 
 def _note(journey: Journey, what: str, time: int) -> None:
@@ -84,7 +84,7 @@ def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
 def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
     """Close the episode of one subject and undo what was sent for it."""
     rule = compiled.name
-    _close(journey, compiled, subject)
+    _close(journey, compiled, subject, event.time, moment)
     undoing = Undoing(compiled.rule, event.time, event.id or "")
     at = max(event.time, moment.clock)
     for send in journey.sends:
@@ -95,10 +95,12 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
             recalls.leave(journey, membership, undoing, moment)
 
 
-def _close(journey: Journey, compiled: Compiled, subject: str) -> None:
+def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> None:
     rule = compiled.name
     episodes = journey.episodes.get(rule)
-    if episodes is not None and episodes.pop(subject, None) is not None and not episodes:
+    if compiled.yearly:
+        yearly.ended(journey, compiled, at, moment)
+    elif episodes is not None and episodes.pop(subject, None) is not None and not episodes:
         del journey.episodes[rule]
     if compiled.own_tally:
         journey.tallies.get(compiled.tally, {}).pop(subject, None)

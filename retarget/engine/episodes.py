@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retarget.engine import endings
+from retarget.engine import endings, yearly
 from retarget.engine.deciding import Occasion, decide
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
@@ -72,6 +72,8 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     """Decide the step of an open episode whose wait is over."""
     rule, episode = compiled.rule, journey.episodes[compiled.name][subject]
     number, due = episode.step, episode.due
+    if compiled.yearly and number == 1 and not yearly.begins(journey, compiled, episode, moment):
+        return
     scene.about(rule, subject, episode)
     step = rule.steps[number - 1]
     met = (number > 1 or rule.condition is None or rule.condition.evaluate(scene)) and (
@@ -93,6 +95,8 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
     steps = compiled.rule.steps
     if not goes_on or episode.step >= len(steps):
         close(journey, compiled.name, subject)
+        if compiled.yearly:
+            yearly.go_on(journey, compiled, episode, episode.due, moment)
         return
     # `decided` carries the delays of stale steps, so that the later ones keep their distance.
     episode.decided = (episode.decided or episode.due) + shift

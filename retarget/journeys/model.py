@@ -53,9 +53,9 @@ Tally: TypeAlias = list[Any]
 
 
 class Episode(msgspec.Struct, array_like=True, gc=False):
-    """A quiet rule's open case about one subject."""
+    """A rule's open case about one subject."""
 
-    opened_by: str
+    opened_by: str  # the event's id, or the year of a yearly date
     opened: int
     touched: int
     due: int
@@ -65,6 +65,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []  # the opening event and the latest touches
     trace: str | None = None  # of the latest touch that had one
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
+    year: int = 0  # whose turn it is, of a yearly date
 
 
 class Bid(NamedTuple):

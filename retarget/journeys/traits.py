@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from math import isfinite
+from typing import Final
 
 from retarget.journeys.model import Journey
 from retarget.times import parse_time
+
+_YEARLESS: Final = re.compile(r"(?:--)?(\d\d-\d\d)")
 
 
 def word(journey: Journey, key: str) -> str | None:
@@ -34,6 +39,23 @@ def moment(journey: Journey, key: str) -> int | None:
         return parse_time(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         return None
+
+
+def day(journey: Journey, key: str) -> tuple[int, int, int] | None:
+    """The trait as year, month and day, as it is written, whatever its zone; None when it is none.
+
+    The year may be missing, as in `05-31` or `--05-31`; it is 0 then.
+    """
+    value = journey.traits.get(key)
+    if not isinstance(value, str):
+        return None
+    yearless = _YEARLESS.fullmatch(value)
+    try:
+        # 2000 was a leap year.
+        found = datetime.fromisoformat(f"2000-{yearless[1]}" if yearless else value)
+    except ValueError:
+        return None
+    return 0 if yearless else found.year, found.month, found.day
 
 
 def number(journey: Journey, key: str) -> float | None:

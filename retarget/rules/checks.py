@@ -16,6 +16,7 @@ from retarget.rules.places import Place
 from retarget.rules.shapes import BAD
 from retarget.times import DAY, format_duration
 
+A_YEAR: Final = 365 * DAY
 TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "catalogue", "becomes")
 _Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
@@ -26,8 +27,12 @@ _TYPES_IN: Final = (
 
 
 def count(values: _Values, at: Place) -> None:
-    """A window touches only so many days."""
+    """A window touches only so many days, and a category is one."""
     least, within = values.get("at_least"), values.get("within")
+    if values.get("distinct") == "category" and "category" in values:
+        at.child("category").problem(
+            "found category with distinct: category, which is always one; known: product"
+        )
     if values.get("distinct") != "day" or not isinstance(least, int) or not isinstance(within, int):
         return
     most = -(-within // DAY) + 1
@@ -66,6 +71,14 @@ def date(values: _Values, at: Place) -> None:
         at.child("after").problem("found after beside before; known: one of them")
     if "otherwise" in values and "interval" not in values:
         at.child("otherwise").problem("found otherwise without interval; known: {interval: purchase}")
+    if "every" not in values:
+        return
+    if "trait" not in values:
+        at.child("every").problem("found every without trait; known: {trait: birthday, every: year}")
+    for side in ("before", "after"):
+        moved = values.get(side)
+        if isinstance(moved, int) and moved >= A_YEAR:
+            at.child(side).problem(f"found {format_duration(moved)}; known: less than 365d, with every: year")
 
 
 def ending(values: _Values, at: Place) -> None:
@@ -89,8 +102,9 @@ def step(values: _Values, at: Place) -> None:
     _variants(values, at)
     if "channels" in values and "template" not in values and "variants" not in values:
         at.child("template").problem("missing; known: channels need a template, such as cart-reminder-1")
-    if "template" in values and "channels" not in values:
-        at.child("template").problem("found template without channels; known: channels: [push, email]")
+    for key in ("template", "products"):
+        if key in values and "channels" not in values:
+            at.child(key).problem(f"found {key} without channels; known: channels: [push, email]")
 
 
 def _variants(values: _Values, at: Place) -> None:
@@ -117,6 +131,7 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _shown_subject(values, at)
     _date_subject(values, at)
     _catalogue_subject(values, at)
     _event_gone(values, at)
@@ -224,6 +239,9 @@ def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, _, found in drafts(values, "unless", at):
         if found.get("same") == "subject" and isinstance(found.get("event"), str):
             yield place, found["event"]
+    for place, _, found in drafts(values, "steps", at):
+        for event in several(getattr(found.get("products"), "values", {}), "of"):
+            yield place.child("products").child("of"), event
     for event in several(values, "event"):
         yield at.child("event"), event
     for trigger, keys in _TYPES_IN:
@@ -241,6 +259,15 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         at.child("count").child("distinct").problem(
             f"found {subject}, the subject itself, of which there is always one; known: another subject"
         )
+
+
+def _shown_subject(values: _Values, at: Place) -> None:
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found and values.get("subject") == "product":
+            place.child("products").problem(
+                "found products for the subject product, which is what the message shows; "
+                "known: another subject"
+            )
 
 
 def _date_subject(values: _Values, at: Place) -> None:

@@ -5,13 +5,15 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from retarget.rules import checks
+from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
-from retarget.rules.conditions import Condition, Formula
+from retarget.rules.conditions import Condition, Formula, Window
 from retarget.rules.impossible import always_holds, never_holds
+from retarget.rules.model import NEVER
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.sensitive import sensitive
@@ -24,9 +26,11 @@ def rule(values: _Values, at: Place) -> None:
     """Everything that is wrong between the parts of a rule."""
     checks.rule(values, at)
     _worthless(values, at)
+    _overtakes_itself(values, at)
     _counts_its_ending(values, at)
     _pauses_itself(values, at)
     _impossible(values, at)
+    _looks_at_nothing(values, at)
     _sensitive(values, at)
 
 
@@ -39,6 +43,19 @@ def _worthless(values: _Values, at: Place) -> None:
             place.child("after").problem(
                 f"found {format_duration(after)}, when what the rule says has expired; "
                 f"known: less than expires, {format_duration(expires)}"
+            )
+
+
+def _overtakes_itself(values: _Values, at: Place) -> None:
+    """A year's last step comes before the next year's turn, which `again` lets come."""
+    yearly = "every" in getattr(values.get("date"), "values", {})
+    if yearly and values.get("again") == NEVER:
+        at.child("again").problem("found never in a rule of every year; known: a duration, such as 300d")
+    for place, _, found in drafts(values, "steps", at) if yearly else ():
+        after = found.get("after")
+        if isinstance(after, int) and after >= checks.A_YEAR:
+            place.child("after").problem(
+                f"found {format_duration(after)}, when the next year has come; known: less than 365d"
             )
 
 
@@ -70,6 +87,47 @@ def _impossible(values: _Values, at: Place) -> None:
             place.problem(f"found {part}, by which this can never hold; known: a condition that may")
         elif place.path[-1] == "when" and place.path[0] == "unless" and always_holds(condition.text):
             place.problem("found true, which ends every episode at once; known: a condition")
+
+
+def _looks_at_nothing(values: _Values, at: Place) -> None:
+    """Counts of what is never about the subject, or of the subject itself."""
+    subject = values.get("subject")
+    cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
+    for place, types in _of_products(values, at):
+        if types and CANNOT_CARRY["product"].issuperset(types):
+            place.problem(f"found {', '.join(types)}, which never names a product; known: types that do")
+    for place, window in _windows(values, at):
+        if window.about is None and cannot.issuperset(window.types):
+            place.problem(
+                f"found {', '.join(window.types)}, which is never about a {subject}, so there is nothing "
+                'to count; known: about="person"'
+            )
+        elif window.about is None and window.number == subject:
+            place.problem(
+                f'found distinct("{subject}", …), the subject itself, of which there is always one; '
+                'known: about="person"'
+            )
+
+
+def _of_products(values: _Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
+    """The types of which only the products, or their categories, count."""
+    counted = getattr(values.get("count"), "values", {})
+    if counted.get("distinct") in ("product", "category") or "category" in counted:
+        yield at.child("count").child("of"), several(counted, "of")
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found:
+            shown = getattr(found["products"], "values", {})
+            yield place.child("products").child("of"), several(shown, "of")
+    for place, window in _windows(values, at):
+        if window.category is not None or window.number in ("product", "category"):
+            yield place, window.types
+
+
+def _windows(values: _Values, at: Place) -> Iterator[tuple[Place, Window]]:
+    """Everything that conditions look back on, and where."""
+    for place, condition in _conditions(values, at):
+        for window in condition.windows:
+            yield place, window
 
 
 def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
@@ -111,6 +169,8 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     """The author's own words that say whom a rule is about."""
     if isinstance(values.get("rule"), str):
         yield at.child("rule"), values["rule"]
+    yield from _word(values, "count", "category", at)
+    yield from _word(values, "date", "trait", at)
     tags = values.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
         if isinstance(tag, str):
@@ -120,6 +180,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, value in _worths(values, at):
         yield place, value.text
     for place, _, found in drafts(values, "steps", at):
+        yield from _word(found, "products", "category", place)
         chosen = getattr(found.get("audience"), "values", {})
         if isinstance(chosen.get("add"), str):
             yield place.child("audience").child("add"), chosen["add"]
@@ -127,3 +188,9 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
         for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
             if isinstance(name, str):
                 yield place.child("audience").child("by_state").child(state), name
+
+
+def _word(values: _Values, key: str, inner: str, at: Place) -> Iterator[tuple[Place, str]]:
+    word = getattr(values.get(key), "values", {}).get(inner)
+    if isinstance(word, str):
+        yield at.child(key).child(inner), word

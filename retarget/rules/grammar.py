@@ -22,6 +22,7 @@ from retarget.rules.model import (
     Purpose,
     Quiet,
     Rule,
+    Shown,
     Step,
     SubjectKind,
     Succession,
@@ -42,7 +43,7 @@ from retarget.rules.shapes import (
     Switch,
     Text,
 )
-from retarget.rules.triggers import CATALOGUE, COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
+from retarget.rules.triggers import CATALOGUE, CATEGORY, COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -151,6 +152,36 @@ PAUSE: Final = Record(
 )
 
 
+SHOWN: Final = Record(
+    what="a choice of products",
+    build=lambda v: Shown(**v),
+    keys=(
+        Key(
+            name="of",
+            shape=TYPE_LIST,
+            required=True,
+            says="The touchpoint types whose products are shown.",
+            example="view",
+        ),
+        Key(
+            name="within",
+            shape=Duration(),
+            required=True,
+            says="How long before the step is due they may lie.",
+            example="7d",
+        ),
+        CATEGORY,
+        Key(
+            name="most",
+            shape=Number(1, 10),
+            default=10,
+            says="So many of them at most, that of the latest event first.",
+            example=2,
+        ),
+    ),
+)
+
+
 def _step(values: Values) -> Step:
     return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
 
@@ -188,6 +219,12 @@ STEP: Final = Record(
             example={"plain": {"weight": 3}, "warm": {"template": "cart-reminder-warm"}},
         ),
         Key(name="value", shape=Amount(), says="Instead of the rule's.", example="0.02 * cart.value"),
+        Key(
+            name="products",
+            shape=SHOWN,
+            says="What the message shows. Else the product, cart or order, or what was seen last.",
+            example={"of": "view", "category": "tv", "within": "7d", "most": 2},
+        ),
     ),
 )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final, NamedTuple
 
 from retarget.journeys import prices, stages
@@ -28,9 +28,9 @@ CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 
 
 # Conditions with these look at a product however long ago it was seen.
-_OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
+_OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.category", "product.since_viewed"})
 # At an event about the product it has just been seen, so its price is known without that.
-_KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
+_KNOWN_AT_EVENTS: Final = frozenset({"product.price", "product.category"})
 _OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.margin"})
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
@@ -41,16 +41,30 @@ HEARTBEAT: Final = "purchase"
 TELLING_TRAITS: Final = ("identify", "profile")
 
 
+class Counted(NamedTuple):
+    """Events of `types` about subjects of a kind, counted under `name` as far back as `within` ms.
+
+    `distinct` is kept beside each; of a `category`, only those with a product of it.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    kind: str
+    distinct: str | None
+    within: int
+    category: str | None = None
+
+
 class TallyPlan(NamedTuple):
     """Count events of a type under `name`, per subject; `keep` is the longest window that asks, in ms.
 
-    From `least` events on a count rule may be complete.
+    `pairs_of`: the subjects with what is kept beside each, where subjects alone are not enough. From `least`
+    events on a count rule may be complete.
     """
 
     name: str
     subjects_of: Callable[[Touchpoint], list[str]]
-    kind: str
-    distinct: str | None
+    pairs_of: Callable[[Touchpoint], list[tuple[str, str | float]]] | None
     keep: int
     least: int
 
@@ -71,6 +85,7 @@ class Compiled:
         "sequence",
         "subjects_of",
         "tally",
+        "yearly",
     )
 
     def __init__(self, rule: Rule) -> None:
@@ -82,6 +97,7 @@ class Compiled:
         self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
         self.catalogue = rule.trigger if isinstance(rule.trigger, Catalogue) else None
+        self.yearly = self.date is not None and self.date.every is not None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
@@ -96,7 +112,8 @@ class Compiled:
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
-        return tallies.key(self.count.of, self.rule.subject, tallies.valued(self.count), own)
+        count = self.count
+        return tallies.key(count.of, self.rule.subject, tallies.valued(count), own, count.category)
 
 
 class Touch(NamedTuple):
@@ -170,15 +187,16 @@ class Matcher:
             plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences or plan.dates)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
-        wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
+        wanted: dict[str, Counted] = {}
         for compiled in ordered:
-            for name, types, kind, distinct, within in _windows(compiled):
-                wanted[name] = (types, kind, distinct)
-                self.keeps[name] = max(within, self.keeps.get(name, 0))
-        for name, (types, kind, distinct) in sorted(wanted.items()):
+            for counted in _windows(compiled):
+                wanted[counted.name] = counted
+                self.keeps[counted.name] = max(counted.within, self.keeps.get(counted.name, 0))
+        for name, (_, types, kind, distinct, _, category) in sorted(wanted.items()):
             asked = [c.count.at_least for c in ordered if c.count and c.tally == name]
             least = min(asked, default=tallies.KEPT + 1)
-            plan = TallyPlan(name, subjects.OF[kind], kind, distinct, self.keeps[name], least)
+            pairs_of = subjects.counting(kind, distinct, category)
+            plan = TallyPlan(name, subjects.OF[kind], pairs_of, self.keeps[name], least)
             for event_type in types:
                 self.plans[event_type].tallies.append(plan)
 
@@ -218,6 +236,7 @@ def _product_reach(rule: Rule) -> int:
     wait = trigger.after if isinstance(trigger, Quiet) else 0
     wait = trigger.within if isinstance(trigger, (Count, Succession, Catalogue)) else wait
     looked = prices.REACH if prices.NAME in names else 0
+    looked = max(looked, *(wait + last + step.products.within for step in rule.steps if step.products), 0)
     return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
@@ -229,23 +248,36 @@ def _asks_offer(rule: Rule) -> bool:
     return any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
 
 
-def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | None, int]]:
-    """Every tally a rule needs: (name, event types, subject kind, distinct, window)."""
-    rule = compiled.rule
-    found: list[tuple[str, tuple[str, ...], str, str | None, int]] = []
+def _windows(compiled: Compiled) -> list[Counted]:
+    """Every tally a rule needs."""
+    return [*_of_trigger(compiled), *_of_conditions(compiled.rule), *_of_steps(compiled.rule)]
+
+
+def _of_trigger(compiled: Compiled) -> Iterator[Counted]:
+    name, kind = compiled.tally, compiled.rule.subject
     if compiled.count:
         count = compiled.count
-        found.append((compiled.tally, count.of, rule.subject, tallies.valued(count), count.within))
+        yield Counted(name, count.of, kind, tallies.valued(count), count.within, count.category)
     if compiled.sequence is not None:
         sequence = compiled.sequence
         types = tuple({*sequence.first, *sequence.without})
-        found.append((compiled.tally, types, rule.subject, subjects.TYPE, sequence.within))
+        yield Counted(name, types, kind, subjects.TYPE, sequence.within)
     if compiled.date is not None and compiled.date.interval:
-        found.append((compiled.tally, compiled.date.interval, rule.subject, subjects.ORDER, FOR_EVER))
+        yield Counted(name, compiled.date.interval, kind, subjects.ORDER, FOR_EVER)
+
+
+def _of_conditions(rule: Rule) -> Iterator[Counted]:
     for condition in _conditions(rule):
         for window in condition.windows:
-            name = tallies.key(window.types, rule.subject, window.number)
-            found.append((name, tuple(window.types), rule.subject, window.number, window.within))
+            kind, number, category = window.about or rule.subject, window.number, window.category
+            name = tallies.key(window.types, kind, number, category=category)
+            yield Counted(name, window.types, kind, number, window.within, category)
     if _asks_stage(rule):
-        found.append((stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN))
-    return found
+        yield Counted(stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN)
+
+
+def _of_steps(rule: Rule) -> Iterator[Counted]:
+    for shown in (step.products for step in rule.steps):
+        if shown is not None:
+            name = tallies.shown_key(shown, rule.subject)
+            yield Counted(name, shown.of, rule.subject, "product", shown.within, shown.category)

@@ -23,13 +23,14 @@ ANYTHING: Final = "anything"
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
 
-    Days are those of UTC.
+    Days are those of UTC. `category`: only events with a product of it.
     """
 
     of: tuple[str, ...]
     at_least: int
     within: int
     distinct: Literal["product", "category", "day"] | None = None
+    category: str | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,10 +67,12 @@ class Date(msgspec.Struct, frozen=True, kw_only=True):
     """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
 
     `interval` types are expected again after the median of at least two intervals between them, else after
-    what `otherwise` says for the product's category.
+    what `otherwise` says for the product's category. `every` year: on the day and month of the trait, from
+    its own year on; `shift` then moves the clocks on the wall.
     """
 
     trait: str | None = None
+    every: Literal["year"] | None = None
     interval: tuple[str, ...] = ()
     otherwise: Mapping[str, int] = {}
     shift: int = 0
@@ -129,6 +132,18 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     template: str = ""
 
 
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message shows: the products of events of `of`, at most `most`, that of the latest first.
+
+    They lie in the `within` ms before the step is due; of a `category`, only its products.
+    """
+
+    of: tuple[str, ...]
+    within: int
+    category: str | None = None
+    most: int = 10
+
+
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`."""
 
@@ -139,6 +154,7 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     condition: Condition | None = None
     variants: Mapping[str, Variant] = {}
     value: Formula | None = None
+    products: Shown | None = None
 
     @property
     def templates(self) -> frozenset[str]:

@@ -21,6 +21,12 @@ _IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no r
 TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
 _OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL)
 TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
+CATEGORY: Final = Key(
+    name="category",
+    shape=Text("a category"),
+    says="Only events with a product of this category, as the event itself says, and only such products.",
+    example="tv",
+)
 COUNT: Final = Record(
     what="a count",
     build=lambda v: Count(**v),
@@ -43,6 +49,7 @@ COUNT: Final = Record(
             says="Count different products, categories or days (UTC) instead of events.",
             example="product",
         ),
+        CATEGORY,
     ),
 )
 
@@ -109,7 +116,7 @@ SEQUENCE: Final = Record(
 
 
 def _date(values: Values) -> Date:
-    same = {key: values[key] for key in ("trait", "interval", "otherwise") if key in values}
+    same = {key: values[key] for key in ("trait", "every", "interval", "otherwise") if key in values}
     return Date(shift=values.get("after", 0) - values.get("before", 0), **same)
 
 
@@ -124,6 +131,12 @@ DATE: Final = Record(
             shape=Text("the name of a trait", longest=64),
             says="A trait of the person that holds a date, such as 2024-05-31, or a time.",
             example="warranty_until",
+        ),
+        Key(
+            name="every",
+            shape=OneOf("word", ("year",)),
+            says="Every year on the day and month of the trait (`05-31` will do), where the person lives.",
+            example="year",
         ),
         Key(
             name="interval",

@@ -35,6 +35,15 @@ TRIED: Final = {
             rule="before_the_day", subject="person", steps=_STEPS, date={"trait": "day", "before": "1d"},
         ),
         a_rule(
+            rule="each_year", subject="person", steps=_STEPS,
+            date={"trait": "day", "every": "year", "before": "1d"},
+        ),
+        a_rule(
+            rule="two_of_a_kind", subject="person", again="1d", steps=_STEPS,
+            quiet={"opens": "chat", "after": "1h",
+                   "when": 'distinct("product", "view", category="c1", within=days(2)) >= 2'},
+        ),
+        a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
             sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
         ),

@@ -95,12 +95,30 @@ class Journeys:
     def set_dates(self, person: Person, event: Event) -> None:
         """Let the rules by date wait for what the event has told, in place of what they waited for."""
         for rule in self.rules:
+            if rule.yearly:
+                self.set_turn(rule, person, event)
             for subject, date in rules.dates_of(rule.name, person, event).items():
                 waiting = self.episode(rule, person, subject)
                 if waiting is not None:
                     self.forget(waiting)
                 if date is not None and date > event["time"]:
                     self.waits.append(Episode(rule, person.id, subject, touched=event["time"], date=date))
+
+    def set_turn(self, rule: Rule, person: Person, event: Event) -> None:
+        """Let a yearly rule wait for its next turn, as the day or the zone just told have it."""
+        if not {"day", "timezone"} & set(event.get("traits") or {}):
+            return
+        waiting = self.episode(rule, person, person.id)
+        if waiting is not None:
+            self.forget(waiting)
+        self.wait_for_turn(rule, person, event["time"])
+
+    def wait_for_turn(self, rule: Rule, person: Person, after: int) -> None:
+        """Wait for the first turn after a moment."""
+        turn = rules.next_turn(person, after)
+        if turn is not None:
+            year, due = turn
+            self.waits.append(Episode(rule, person.id, person.id, touched=after, date=due, year=year))
 
     def comes_after_its_end(self, rule: Rule, subject: str, person: Person, touch: Event) -> bool:
         """Whether an event that was applied, of a later time than the touch, ends the episode by its type."""
@@ -146,6 +164,9 @@ class Journeys:
         if not condition_holds(wait, person):
             self.forget(wait)
             return
+        if wait.rule.yearly:
+            person.years_done.add(wait.year)
+            self.wait_for_turn(wait.rule, person, wait.due())
         step = wait.step()
         if self.is_closed(wait, person, known):
             self.delivery.stop(step, "closed")

@@ -63,6 +63,7 @@ class Rule:
     variants: tuple[Variant, ...] = ()
     value: str = ""
     guarded: bool = False
+    yearly: bool = False
 
 
 @dataclass(frozen=True)
@@ -251,6 +252,8 @@ TRIED = {
     for rule in (
         Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
         Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="each_year", priority=50, kind="person", again=0, channels=("email",), yearly=True),
+        Rule(name="two_of_a_kind", priority=50, kind="person", again=DAY, channels=("email",), wait=HOUR),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )
 }

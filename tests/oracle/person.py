@@ -54,6 +54,7 @@ class Person:
     less: list[str] = field(default_factory=list)
     most_per_week: int | None = None
     no_marketing_until: int = 0
+    years_done: set[int] = field(default_factory=set)
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""

@@ -19,6 +19,7 @@ class Episode:
     first_due: int = 0
     delay: int = 0
     date: int | None = None
+    year: int = 0
 
     def due(self) -> int:
         """When the next step is decided."""

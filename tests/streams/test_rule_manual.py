@@ -9,7 +9,7 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import AUDIENCE, ENDING, RULE, SHOWN, STEP
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.records import Key, Record
 from retarget.rules.triggers import COUNT, QUIET
@@ -17,7 +17,7 @@ from retarget.rules.vocabulary import FUNCTIONS, NAMES, VOCABULARY
 from streams.rule_manual import manual
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs/rules.md"
-RECORDS: Final = (RULE, COUNT, QUIET, ENDING, STEP, AUDIENCE)
+RECORDS: Final = (RULE, COUNT, QUIET, ENDING, STEP, SHOWN, AUDIENCE)
 KEYS: Final = [(record, key) for record in RECORDS for key in record.keys]
 
 

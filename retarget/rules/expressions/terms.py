@@ -14,11 +14,17 @@ Read: TypeAlias = Callable[[Scene], Any]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The person's events of `types` are needed as far back as `within` ms, and the `number` in each."""
+    """The person's events of `types` are needed as far back as `within` ms, and the `number` in each.
+
+    Those about the subject, or about another kind of subject (`about`); of a `category`, only those with a
+    product of it.
+    """
 
     types: tuple[str, ...]
     within: int
     number: str | None = None
+    category: str | None = None
+    about: str | None = None
 
 
 class Name(msgspec.Struct, frozen=True):
