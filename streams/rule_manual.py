@@ -10,7 +10,8 @@ import msgspec
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
-from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, SHOWN, STEP, VARIANT
+from retarget.rules.grammar import RULE, SHOWN, STEP, VARIANT
+from retarget.rules.parts import AUDIENCE, ENDING, PAUSE
 from retarget.rules.records import Key, Record, Short
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
 from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE

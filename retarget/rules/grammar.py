@@ -8,17 +8,14 @@ from typing import Any, Final, get_args
 from retarget.rules import checks, contradictions
 from retarget.rules.model import (
     NEVER,
-    Audience,
     Becomes,
     Catalogue,
     Ceiling,
     Channel,
     Count,
     Date,
-    Ending,
     Event,
     OverCap,
-    Pause,
     Purpose,
     Quiet,
     Rule,
@@ -29,6 +26,7 @@ from retarget.rules.model import (
     Trigger,
     Variant,
 )
+from retarget.rules.parts import AUDIENCE, ENDING, LABEL, NAME, PAUSE
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.shapes import (
@@ -43,10 +41,8 @@ from retarget.rules.shapes import (
     Switch,
     Text,
 )
-from retarget.rules.triggers import CATALOGUE, CATEGORY, COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
+from retarget.rules.triggers import CATALOGUE, CATEGORY, COUNT, DATE, QUIET, SEQUENCE, TYPE_LIST
 
-_NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
-_LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
 _SENTENCE: Final = Text("a sentence")
 
 _CHANNEL: Final = OneOf(
@@ -63,45 +59,6 @@ class _Subject(OneOf, frozen=True):
         subject = super().read(value, at)
         at.reading.subject = subject if isinstance(subject, str) else None
         return subject
-
-
-def _ending(values: Values) -> Ending:
-    return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
-
-
-ENDING: Final = Record(
-    what="an ending",
-    build=_ending,
-    check=checks.ending,
-    exactly_one=("event", "when"),
-    keys=(
-        Key(name="event", shape=TYPE, says="An event of this type ends the episode.", example="purchase"),
-        Key(
-            name="same",
-            shape=OneOf("word", ("subject",)),
-            says="Only an event about the episode's own subject.",
-            example="subject",
-        ),
-        Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),
-    ),
-)
-
-AUDIENCE: Final = Record(
-    what="an ad audience",
-    build=lambda v: Audience(**v),
-    check=checks.audience,
-    exactly_one=("add", "by_state"),
-    keys=(
-        Key(name="add", shape=_LABEL, says="The audience the person joins.", example="cart-left"),
-        Key(
-            name="by_state",
-            shape=Named(_LABEL, _NAME, "state: audience"),
-            says="The audience for each state of `becomes`; the person is in exactly one.",
-            example={"viewed": "stage-viewed", "bought": "stage-bought"},
-        ),
-        Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
-    ),
-)
 
 
 VARIANT: Final = Record(
@@ -121,33 +78,7 @@ VARIANT: Final = Record(
             says="Instead of the step's.",
             example=["email"],
         ),
-        Key(name="template", shape=_LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
-    ),
-)
-
-
-def _pause(values: Values) -> Pause:
-    return Pause(purpose=values["purpose"], lasts=values["for"])
-
-
-PAUSE: Final = Record(
-    what="a pause",
-    build=_pause,
-    keys=(
-        Key(
-            name="purpose",
-            shape=OneOf("purpose", ("marketing", "service")),
-            default="marketing",
-            says="What the person is spared.",
-            example="marketing",
-        ),
-        Key(
-            name="for",
-            shape=Duration(),
-            required=True,
-            says="How long after the decision of step 1, whether its message left or not.",
-            example="7d",
-        ),
+        Key(name="template", shape=LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
     ),
 )
 
@@ -204,7 +135,7 @@ STEP: Final = Record(
             says="The channels in order of choice; the first that can reach the person sends.",
             example=["push", "email"],
         ),
-        Key(name="template", shape=_LABEL, says="What the channel sends.", example="cart-reminder-1"),
+        Key(name="template", shape=LABEL, says="What the channel sends.", example="cart-reminder-1"),
         Key(
             name="audience",
             shape=AUDIENCE,
@@ -214,7 +145,7 @@ STEP: Final = Record(
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
         Key(
             name="variants",
-            shape=Named(VARIANT, _NAME, "variant: what is different in it"),
+            shape=Named(VARIANT, NAME, "variant: what is different in it"),
             says="Forms of the message; each person always gets the same one, by chance.",
             example={"plain": {"weight": 3}, "warm": {"template": "cart-reminder-warm"}},
         ),
@@ -239,13 +170,13 @@ def _trigger(values: Values) -> Trigger:
     return trigger
 
 
-_AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
+_ASNAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
                     "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "value",
                     "guarded")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
-    same: Mapping[str, Any] = {key: values[key] for key in _AS_NAMED if key in values}
+    same: Mapping[str, Any] = {key: values[key] for key in _ASNAMED if key in values}
     return Rule(
         name=values["rule"],
         version="",
@@ -261,7 +192,7 @@ RULE: Final = Record(
     check=contradictions.rule,
     exactly_one=checks.TRIGGERS,
     keys=(
-        Key(name="rule", shape=_NAME, required=True, says="The rule's name.", example="abandoned_cart"),
+        Key(name="rule", shape=NAME, required=True, says="The rule's name.", example="abandoned_cart"),
         Key(
             name="description",
             shape=_SENTENCE,
@@ -308,7 +239,7 @@ RULE: Final = Record(
         ),
         Key(
             name="becomes",
-            shape=Named(Expression(), _NAME, "state: condition"),
+            shape=Named(Expression(), NAME, "state: condition"),
             says="Decided when the first state whose condition holds becomes another one.",
             example={"bought": 'person.stage == "bought"', "viewed": 'person.stage == "viewed"'},
         ),
@@ -347,7 +278,7 @@ RULE: Final = Record(
         ),
         Key(
             name="tags",
-            shape=Several(_LABEL, "tag", least=0),
+            shape=Several(LABEL, "tag", least=0),
             says="What caps and preferences can name.",
             example=["cart"],
         ),

@@ -9,8 +9,9 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, SHOWN, STEP
+from retarget.rules.grammar import RULE, SHOWN, STEP
 from retarget.rules.parse import Document, read_rules
+from retarget.rules.parts import AUDIENCE, ENDING
 from retarget.rules.records import Key, Record
 from retarget.rules.triggers import COUNT, QUIET
 from retarget.rules.vocabulary import FUNCTIONS, NAMES, VOCABULARY

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retarget.errors import BadInput
 from retarget.rules.conditions import Condition
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import RULE, STEP
 from retarget.rules.model import (
     NEVER,
     Audience,
@@ -23,6 +23,7 @@ from retarget.rules.model import (
     SubjectKind,
 )
 from retarget.rules.parse import Document, parse_rules
+from retarget.rules.parts import AUDIENCE, ENDING
 from retarget.rules.places import Reading
 from retarget.rules.records import Record
 from retarget.rules.schema import json_schema
