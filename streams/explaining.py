@@ -188,10 +188,28 @@ def _details(said: Said) -> Iterator[str]:
     for gate in said.get("gates", ()):
         mark = "  <- stopped here" if gate["gate"] == said.get("reason") else ""
         yield gate_line(gate["gate"], gate.get("value"), gate.get("limit")) + mark
+    if said.get("offer"):
+        yield _offer(said["offer"])
     if said.get("evidence"):
         yield f"evidence {', '.join(said['evidence'])}"
     if said.get("message_id"):
         yield f"message {said['message_id']}"
+
+
+def _offer(said: Said) -> str:
+    """Whether the message made its offer, and what the margin's guard saw."""
+    seen = ""
+    if said.get("least_margin") is not None:
+        margin, discount = (_money(said.get(key)) for key in ("margin", "discount"))
+        seen = f"; margin {margin}, discount {discount}, at least {_money(said['least_margin'])} must be left"
+    if said["given"]:
+        return f"offer        {said['code']} until {said['expires_at']}{seen}"
+    reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown"}
+    return f"offer        none: {reason.get(said['withheld'], 'its code has expired')}{seen}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def gate_line(gate: str, value: object, limit: object) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import compose, endings, experiments
+from retarget.engine import compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -82,12 +82,29 @@ def _candidates(
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
     )  # fmt: skip
-    found = [base] if step.channels else []
+    found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
             found.append(replace(base, audience=step.audience, audience_name=name, arm=None))
     return found
+
+
+def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Candidate]:
+    """The step's message: one, or one for each channel that is allowed and reaches the person.
+
+    When there is none of these, one says why.
+    """
+    if not base.step.every:
+        return [base]
+    purpose, policy = base.rule.purpose, moment.policy
+    found = [
+        replace(base, only=channel)
+        for channel in base.step.channels
+        if reach.may_address(journey, purpose, channel, policy)
+        and reach.address(journey, channel, policy) is not None
+    ]
+    return found or [base]
 
 
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
@@ -99,7 +116,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
         episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
-        products=deferred.products,
+        products=deferred.products, only=deferred.channel,
     )  # fmt: skip
     _settle(journey, candidate, moment)
 
@@ -129,6 +146,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             trace=candidate.trace,
             products=candidate.products,
             evidence=candidate.evidence,
+            channel=candidate.only,
         )
     )
     moment.arm(journey, release_at)
@@ -152,6 +170,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         message_id=message_id,
         release=at_or_none(verdict.release),
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
+        offer=candidate.offer,
         gates=verdict.gates,
         evidence=candidate.evidence,
     )

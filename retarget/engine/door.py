@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
+from retarget.engine import bounds, dates, deciding, endings, episodes, offers, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -255,6 +255,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    if journey.offers:
+        offers.tidy(journey, at)
     if journey.pauses:
         journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:

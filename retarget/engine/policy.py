@@ -37,7 +37,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `zone_of` finds a time zone by its IANA name and answers None for an unknown one. On `external` channels
     the channel service looks up the address of an identified person. `pace` is the distance that a lane keeps
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
-    `lanes`; with 0 there are none.
+    `lanes`; with 0 there are none. `offer_secret` is what codes of offers cannot be worked out without.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -56,6 +56,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     purl_base: str = ""
     pace: Mapping[str, int] = msgspec.field(default_factory=dict)
     lanes: int = 1
+    offer_secret: str = ""
 
     def longest_cap(self) -> int:
         """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""

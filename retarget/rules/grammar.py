@@ -11,7 +11,6 @@ from retarget.rules.model import (
     Audience,
     Becomes,
     Ceiling,
-    Channel,
     Count,
     Date,
     Ending,
@@ -28,18 +27,22 @@ from retarget.rules.model import (
 )
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
-from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
+from retarget.rules.sending import CHANNELS, OFFER, OFFER_OR_SAME, with_channels
+from retarget.rules.shapes import (
+    Duration,
+    Expression,
+    Limit,
+    Named,
+    Number,
+    OneOf,
+    Several,
+    Text,
+)
 from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
 
 _NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
 _LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
 _SENTENCE: Final = Text("a sentence")
-
-_CHANNEL: Final = OneOf(
-    "channel",
-    tuple(name for name in get_args(Channel) if name != "ads"),
-    {"ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step"},
-)
 
 
 class _Subject(OneOf, frozen=True):
@@ -90,9 +93,13 @@ AUDIENCE: Final = Record(
 )
 
 
+def _variant(values: Values) -> Variant:
+    return Variant(**with_channels(values))
+
+
 VARIANT: Final = Record(
     what="a variant of a step",
-    build=lambda v: Variant(**v),
+    build=_variant,
     keys=(
         Key(
             name="weight",
@@ -103,11 +110,17 @@ VARIANT: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
+            shape=CHANNELS,
             says="Instead of the step's.",
             example=["email"],
         ),
         Key(name="template", shape=_LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
+        Key(
+            name="offer",
+            shape=OFFER,
+            says="Instead of the step's.",
+            example={"percent": 5, "expires": "48h"},
+        ),
     ),
 )
 
@@ -139,7 +152,8 @@ PAUSE: Final = Record(
 
 
 def _step(values: Values) -> Step:
-    return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
+    same = {key: value for key, value in with_channels(values).items() if key != "if"}
+    return Step(condition=values.get("if"), **same)
 
 
 STEP: Final = Record(
@@ -156,8 +170,9 @@ STEP: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
-            says="The channels in order of choice; the first that can reach the person sends.",
+            shape=CHANNELS,
+            says="The channels in order of choice; the first that can reach the person sends, or with `all` "
+            "each that can.",
             example=["push", "email"],
         ),
         Key(name="template", shape=_LABEL, says="What the channel sends.", example="cart-reminder-1"),
@@ -166,6 +181,12 @@ STEP: Final = Record(
             shape=AUDIENCE,
             says="The ad audience that the person joins.",
             example={"add": "cart-left", "expires": "7d"},
+        ),
+        Key(
+            name="offer",
+            shape=OFFER_OR_SAME,
+            says="A discount by the person's own code; `same`: what an earlier step offered, once more.",
+            example={"percent": 10, "expires": "48h"},
         ),
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
         Key(

@@ -100,6 +100,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         hold_out_salt=settings.hold_out.salt,
         pace=_pace(settings, lanes),
         lanes=lanes,
+        offer_secret=settings.offers.secret,
     )
 
 

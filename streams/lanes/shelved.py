@@ -43,7 +43,7 @@ class ShelvedBundles:
     def __init__(self, shelf: Shelf, settings: Settings, newest: Bundle) -> None:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
-        self._lanes = settings.kafka.partitions
+        self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
         self._own: Mapping[str, str] = settings.deciding()
@@ -112,7 +112,7 @@ class ShelvedBundles:
         shelved = self._shelf.shelved.get(bundle)
         if shelved is None:
             raise BadInput([f"bundle {bundle} is not in the topic of rules"])
-        return bundle_from(bundle, decode(bundle, shelved.value), self._topics, self._lanes)
+        return bundle_from(bundle, decode(bundle, shelved.value), self._topics, self._lanes, self._secret)
 
 
 def own_publication(settings: Settings) -> Publication | None:
@@ -145,7 +145,8 @@ async def shelved_bundles(
         if own is not None:
             await shelf.put(bundle, encode(own))
         content = decode(bundle, shelf.shelved[bundle].value)
-        newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
+        topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
+        newest = bundle_from(bundle, content, topics, lanes, secret)
         yield ShelvedBundles(shelf, settings, newest)
     finally:
         await shelf.close()

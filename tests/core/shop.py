@@ -75,6 +75,7 @@ class Shop:
         self.lane.waits.horizon = FAR
         self.now = now
         self.pauses: Mapping[str, int] = {}
+        self.margins: dict[str, float] = {}  # what the catalogue would tell
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
@@ -114,6 +115,7 @@ class Shop:
 
     def _batch(self, arrivals: Sequence[Arrival], *, advance_to: int = -1, limit: int) -> Batch:
         moment = Moment(self.policy)
+        moment.margin_of = lambda _, product: self.margins.get(product)
         moment.pauses = self.pauses
         if self.now is not None:
             moment.now = self.now
