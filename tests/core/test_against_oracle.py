@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import pytest
@@ -12,13 +13,14 @@ from msgspec.structs import replace
 
 from retarget.engine.policy import QuietHours
 from retarget.rules.model import OverCap
-from retarget.times import HOUR, MINUTE, SECOND
+from retarget.times import HOUR, MINUTE, SECOND, parse_time
 from tests.core.shop import Key, Shop, a_policy, a_rule, key, shipped
 from tests.factories import Event
 from tests.oracle import Decision, decide
 from tests.oracle.histories import histories, random_history
 
 _STEPS: Final = [{"channels": ["email"], "template": "a"}]
+_ALL: Final = {"all": ["push", "email", "sms"]}
 # Rules that do not ship, for what no shipped rule uses.
 TRIED: Final = {
     rule.name: rule
@@ -29,6 +31,15 @@ TRIED: Final = {
         ),
         a_rule(
             rule="before_the_day", subject="person", steps=_STEPS, date={"trait": "day", "before": "1d"},
+        ),
+        a_rule(
+            rule="wish_offer", subject="product", again="2d", quiet={"after": "1h", "opens": ["wishlist"]},
+            unless=[{"event": name, "same": "subject"} for name in ("purchase", "wishlist_remove")],
+            steps=[
+                {"channels": _ALL, "template": "a", "offer": {"percent": 10, "expires": "80h"}},
+                {"after": "24h", "channels": _ALL, "template": "b"},
+                {"after": "72h", "channels": _ALL, "template": "c", "offer": "same"},
+            ],
         ),
         a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
@@ -146,6 +157,34 @@ def test_caps_and_nights_are_decided_alike(
         assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
         put_off += sum(d["outcome"] == "deferred" and d["reason"] == "cap" for d in shop.decisions)
     assert (put_off > 0) == (over_cap == "defer")
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+def test_codes_are_given_and_repeated_alike(*, displaced: int, lateness: int) -> None:
+    """The same messages have a code, until the same moment, and the same ones share one."""
+    rules = [*shipped(frozenset({"chat_follow_up"})), TRIED["wish_offer"]]
+    policy = a_policy(quiet_hours=QuietHours(spread=0))
+    shared = 0
+    for seed in range(10):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(rules, policy, lateness=lateness).read(*events).end()
+        theirs = decide(
+            events, lateness_ms=lateness, quiet_hours=True, rules={"chat_follow_up", "wish_offer"}
+        )
+        given = [(key(d), d["offer"]) for d in shop.final() if d["offer"] and d["offer"]["given"]]
+        ours = {(k, parse_time(offer["expires_at"])): offer["code"] for k, offer in given}
+        their = {(k, d.good_until): d.code for k, d in zip(keys_of(theirs), theirs, strict=True) if d.code}
+        assert _together(ours) == _together(their), f"seed {seed}"
+        shared += len(ours) - len(set(ours.values()))
+    assert shared > 0
+
+
+def _together(codes: Mapping[Hashable, Hashable]) -> set[frozenset[Hashable]]:
+    """The messages of each code."""
+    found: dict[Hashable, set[Hashable]] = {}
+    for message, code in codes.items():
+        found.setdefault(code, set()).add(message)
+    return {frozenset(one) for one in found.values()}
 
 
 @pytest.mark.parametrize("rule", TRIED)

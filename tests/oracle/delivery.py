@@ -1,6 +1,7 @@
 """From a step that is due to its records: gates, sends, recalls."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from . import gates
 from .model import DAY, Decision, Rule, Step
@@ -28,24 +29,39 @@ class Delivery:
         if step.number > 1:
             return True
         if gates.again_stops(step.rule, person, step.subject, now):
-            self.stop(step, "again")
+            self.stop(step, person, "again")
             return False
         person.passed_again[step.rule.name, step.subject] = now
         if step.rule.name == "service_care":
             person.no_marketing_until = max(person.no_marketing_until, now + 7 * DAY)
         return True
 
-    def stop(self, step: Step, reason: str) -> None:
+    def stop(self, step: Step, person: Person, reason: str) -> None:
         """Record that a gate before the channels' own stopped a step, and its audience."""
-        self.record(step, reason, step.rule.channels[0], "send")
+        for own in self.by_channel(step, person):
+            self.record(own, reason, own.rule.channels[0], "send")
         if step.rule.audience and step.number == 1 and self.readings.audience_passes_gates:
             self.record(step, reason, "ads", "add", step.rule.audience)
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
-        self.judge(step, person, now, "stale" if gates.is_stale(step.due, now) else "")
+        for own in self.by_channel(step, person):
+            self.judge(own, person, now, "stale" if gates.is_stale(step.due, now) else "")
         if step.rule.audience and step.number == 1:
             self.offer_audience(step, person, now, step.rule.audience)
+
+    def by_channel(self, step: Step, person: Person) -> list[Step]:
+        """The step itself, or one for each of its channels that is allowed and reachable, if there is any."""
+        rule = step.rule
+        if not rule.every:
+            return [step]
+        usable = [
+            channel
+            for channel in rule.channels
+            if gates.has_consent(person, channel, assume=self.assume) and gates.is_reachable(person, channel)
+        ]
+        single = [replace(step, rule=replace(rule, channels=(channel,), every=False)) for channel in usable]
+        return single or [step]
 
     def release(self, deferred: Deferred, person: Person, now: int, *, closed: bool) -> None:
         """Judge a deferred message anew, `again` apart; the wait itself makes nothing stale."""
@@ -71,9 +87,21 @@ class Delivery:
         if until is not None:
             self.defer(Deferred(step, until))
             return
-        if not reason:
-            person.sends.append(Send(step, channel, now))
-        self.record(step, reason, channel, "send")
+        if reason:
+            self.record(step, reason, channel, "send")
+            return
+        person.sends.append(Send(step, channel, now))
+        code, good_until = self.promise(step, person, now)
+        self.record(step, "", channel, "send", code=code, good_until=good_until)
+
+    def promise(self, step: Step, person: Person, now: int) -> tuple[tuple[str, ...], int]:
+        """Whose code a message has, and until when; the code of an earlier step only while it is good."""
+        for number, first, lasts in step.rule.offers:
+            if number == step.number:
+                code = (step.person, step.rule.name, step.subject, step.episode, str(first))
+                until = person.codes.setdefault(code, now + lasts)
+                return (code, until) if now < until else ((), 0)
+        return (), 0
 
     def morning(self, rule: Rule, person: Person, channel: str, now: int) -> int | None:
         """When the person's night ends, None by day."""
@@ -113,7 +141,10 @@ class Delivery:
         step = Step(done.rule, done.person, done.subject, done.number, due)
         self.record(step, "", send.channel, "remove" if send.channel == "ads" else "recall", send.audience)
 
-    def record(self, step: Step, reason: str, channel: str, operation: str, audience: str = "") -> None:
+    def record(
+        self, step: Step, reason: str, channel: str, operation: str, audience: str = "",
+        code: tuple[str, ...] = (), good_until: int = 0,
+    ) -> None:  # fmt: skip
         """Write a final record."""
         rule: Rule = step.rule
         self.decisions.append(
@@ -129,5 +160,7 @@ class Delivery:
                 channel=channel,
                 operation=operation,
                 audience=audience,
+                code=code,
+                good_until=good_until,
             )
         )

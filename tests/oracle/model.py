@@ -29,6 +29,9 @@ class Decision:
     channel: str
     operation: str
     audience: str = field(default="", compare=False)
+    code: tuple[str, ...] = field(default=(), compare=False)
+    """What makes the offer's code another one, () without an offer; and until when the code is good."""
+    good_until: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +51,10 @@ class Rule:
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
     expires: int = 0
+    every: bool = False
+    """Each of the channels is meant, not the first that will do."""
+    offers: tuple[tuple[int, int, int], ...] = ()
+    """Steps that offer something, the step whose offer it is, and how long its code is good."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,7 @@ class Step:
     subject: str
     number: int
     due: int
+    episode: str = ""
 
 
 RULES = {
@@ -117,6 +125,7 @@ RULES = {
             again=14 * DAY,
             channels=("email", "sms", "push"),
             wait=4 * HOUR,
+            offers=((1, 1, 48 * HOUR),),
         ),
         Rule(
             name="refill",
@@ -232,6 +241,17 @@ TRIED = {
     for rule in (
         Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
         Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(
+            name="wish_offer",
+            priority=50,
+            kind="product",
+            again=2 * DAY,
+            channels=("push", "email", "sms"),
+            every=True,
+            wait=HOUR,
+            steps=(0, 24 * HOUR, 72 * HOUR),
+            offers=((1, 1, 80 * HOUR), (3, 1, 80 * HOUR)),
+        ),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )
 }

@@ -45,6 +45,7 @@ class Person:
     less: list[str] = field(default_factory=list)
     most_per_week: int | None = None
     no_marketing_until: int = 0
+    codes: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""

@@ -18,6 +18,7 @@ class Episode:
     first_due: int = 0
     delay: int = 0
     date: int | None = None
+    opened_by: str = ""
 
     def due(self) -> int:
         """When the next step is decided."""
@@ -29,7 +30,7 @@ class Episode:
 
     def step(self) -> Step:
         """The next step."""
-        return Step(self.rule, self.person, self.subject, self.number, self.due())
+        return Step(self.rule, self.person, self.subject, self.number, self.due(), self.opened_by)
 
 
 @dataclass
