@@ -13,7 +13,10 @@ from retarget.rules.shapes import ALL, Above, Duration, Number, OneOf, OrAll, Se
 _CHANNEL: Final = OneOf(
     "channel",
     tuple(name for name in get_args(Channel) if name != "ads"),
-    {"ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step"},
+    {
+        "ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step",
+        ALL: "that is no channel; write `channels: all`, or `{all: [push, email]}` for these",
+    },
 )
 # `all` means the person, whose channels these are; `service` reaches the shop's own people.
 _OF_THE_PERSON: Final = tuple(name for name in _CHANNEL.known if name != "service")

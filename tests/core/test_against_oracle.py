@@ -179,7 +179,7 @@ def test_codes_are_given_and_repeated_alike(*, displaced: int, lateness: int) ->
     assert shared > 0
 
 
-def _together(codes: Mapping[Hashable, Hashable]) -> set[frozenset[Hashable]]:
+def _together(codes: Mapping[Any, Hashable]) -> set[frozenset[Hashable]]:
     """The messages of each code."""
     found: dict[Hashable, set[Hashable]] = {}
     for message, code in codes.items():

@@ -117,6 +117,13 @@ def test_names_that_nothing_answers_to_are_warned_about(retarget: Retarget) -> N
     ]
 
 
+def test_offers_without_a_secret_are_warned_about(retarget: Retarget) -> None:
+    """Whoever has rules of their own is told, until there is one."""
+    own = f"rules.dir={default_rules_dir()}"
+    assert retarget("check", "--set", own).err.startswith("warning: offers.secret: not set, so whoever knows")
+    assert retarget("check", "--set", own, "--set", "offers.secret=x").err == ""
+
+
 def test_a_folder_that_is_not_there_is_a_problem(retarget: Retarget, tmp_path: Path) -> None:
     """The path is named."""
     answer = retarget("check", tmp_path / "nowhere")
