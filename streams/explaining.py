@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Journey
+from retarget.journeys.model import Given, Journey
 from retarget.journeys.repeats import remembered
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import width
@@ -81,7 +81,13 @@ def summary(journey: Journey) -> list[str]:
         *(f"no {purpose} until {format_time(until)}" for purpose, until in journey.pauses.items()),
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
+        *map(_held, journey.offers),
     ]
+
+
+def _held(given: Given) -> str:
+    worth = f"{given.percent:g} %" if given.percent is not None else f"{given.amount:g} {given.currency}"
+    return f"offer {worth} of {given.rule}: {given.code} until {_time(given.expires)}"
 
 
 def _many(count: int, what: str) -> str:

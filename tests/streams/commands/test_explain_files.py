@@ -260,4 +260,6 @@ def test_an_offer_is_explained(retarget: Retarget, tmp_path: Path) -> None:
     (message,) = map(json.loads, said.splitlines())
     code, until = message["offer"]["code"], message["offer"]["expires_at"]
     assert until == format_time(NOON + 52 * 3_600_000)
-    assert f"offer        {code} until {until}\n" in retarget("explain", "ann", "--decisions", decisions).out
+    told = retarget("explain", "ann", "--decisions", decisions).out
+    assert f"offer        {code} until {until}\n" in told
+    assert f"offer 10 % of chat_follow_up: {code} until {until}\n" in told
