@@ -63,7 +63,7 @@ OFFER: Final = Record(
         Key(
             name="least_margin",
             shape=Number(0, _MONEY, whole=False),
-            says="What must be left of the expected margin. If it is less, or unknown, the message goes without.",
+            says="What must be left of the expected margin. If less, or unknown, the message goes without.",
             example=4,
         ),
     ),
