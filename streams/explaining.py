@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Journey
+from retarget.journeys.model import Given, Journey
 from retarget.journeys.repeats import remembered
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import kind_of, width
@@ -81,7 +81,13 @@ def summary(journey: Journey) -> list[str]:
         *(f"no {purpose} until {format_time(until)}" for purpose, until in journey.pauses.items()),
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
+        *map(_held, journey.offers),
     ]
+
+
+def _held(given: Given) -> str:
+    worth = f"{given.percent:g} %" if given.percent is not None else f"{given.amount:g} {given.currency}"
+    return f"offer {worth} of {given.rule}: {given.code} until {_time(given.expires)}"
 
 
 def _many(count: int, what: str) -> str:
@@ -184,10 +190,28 @@ def _details(said: Said) -> Iterator[str]:
     for gate in said.get("gates", ()):
         mark = "  <- stopped here" if gate["gate"] == said.get("reason") else ""
         yield gate_line(gate["gate"], gate.get("value"), gate.get("limit")) + mark
+    if said.get("offer"):
+        yield _offer(said["offer"])
     if said.get("evidence"):
         yield f"evidence {', '.join(said['evidence'])}"
     if said.get("message_id"):
         yield f"message {said['message_id']}"
+
+
+def _offer(said: Said) -> str:
+    """Whether the message made its offer, and what the margin's guard saw."""
+    seen = ""
+    if said.get("least_margin") is not None:
+        margin, discount = (_money(said.get(key)) for key in ("margin", "discount"))
+        seen = f"; margin {margin}, discount {discount}, at least {_money(said['least_margin'])} must be left"
+    if said["given"]:
+        return f"offer        {said['code']} until {said['expires_at']}{seen}"
+    reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown"}
+    return f"offer        none: {reason.get(said['withheld'], 'its code has expired')}{seen}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
 
 
 def gate_line(gate: str, value: object, limit: object) -> str:  # noqa: C901 - one line for each gate

@@ -12,8 +12,9 @@ from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
 from retarget.rules.grammar import RULE, SHOWN, STEP, VARIANT
 from retarget.rules.parts import AUDIENCE, ENDING, PAUSE
-from retarget.rules.records import Key, Record, Short
-from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.records import Key, OrWord, Record, Short
+from retarget.rules.sending import OFFER
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, OrAll, Several, Text
 from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
@@ -100,6 +101,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("steps", "`steps`: a step", STEP),
     ("products", "`products`", SHOWN),
     ("audience", "`audience`", AUDIENCE),
+    ("offer", "`offer`", OFFER),
     ("variants", "`variants`: a variant", VARIANT),
     ("pauses", "`pauses`", PAUSE),
 )
@@ -128,7 +130,7 @@ def _key(key: Key) -> Sequence[str]:
     return f"`{key.name}`", _form(key.shape), default, key.says, f"`{_yaml(key.example)}`"
 
 
-def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind of shape
+def _form(shape: Any) -> str:  # noqa: ANN401, C901, PLR0911 - one line for each kind of shape
     match shape:
         case Text(form=form):
             return form.partition(":")[0]
@@ -144,6 +146,10 @@ def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind 
             return f"a mapping of {what}"
         case Expression():
             return "a condition"
+        case OrAll(several=several):
+            return f"{_form(several)}; `all` of them: `{{all: [...]}}`; `all`: every one but `service`"
+        case OrWord(record=record, word=word):
+            return f"{record.what}, see below, or `{word}`"
         case Record(what=what):
             return f"{what}, see below"
     return str(shape.form)  # all other shapes say it themselves

@@ -6,6 +6,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_type_hints
 
@@ -24,6 +25,7 @@ from streams.settings_declared import (
     Input,
     Kafka,
     Log,
+    Offers,
     QuietHours,
     Rates,
     Rules,
@@ -71,6 +73,7 @@ class Settings:
     hold_out: HoldOut = HoldOut()
     arbitration: Arbitration = Arbitration()
     guard: Guard = Guard()
+    offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
     log: Log = Log()
@@ -84,9 +87,12 @@ class Settings:
         )
 
     def deciding(self) -> dict[str, str]:
-        """The settings that decide what is sent, as texts that `load_settings` takes back as presets."""
+        """The settings that decide what is sent, as texts that `load_settings` takes back as presets.
+
+        Of secrets a fingerprint, which tells only whether two are the same.
+        """
         return {
-            key: declared.kind.write(value)
+            key: fingerprint(str(value)) if declared.mask else declared.kind.write(value)
             for key, declared, value in self._rows()
             if key.partition(".")[0] in DECIDING
         }
@@ -119,8 +125,15 @@ DECIDING: Final = frozenset(
         "hold_out",
         "arbitration",
         "guard",
+        "offers",
     }
 )
+SECRET: Final = "offers.secret"  # noqa: S105 - its name
+
+
+def fingerprint(secret: str) -> str:
+    """By which a secret is known again without being told; of none the empty text."""
+    return blake2b(secret.encode(), digest_size=8, person=b"retarget.setting").hexdigest() if secret else ""
 
 
 def load_settings(

@@ -258,6 +258,18 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Offers:
+    """Discounts that messages promise."""
+
+    secret: str = setting(
+        "",
+        "What people's codes are worked out from; the same in all workers and where rules are published.",
+        because="whoever knows it can work out the code of anybody whose events they know",
+        mask=_masked,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """How much a lane takes at once."""
 

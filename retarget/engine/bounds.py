@@ -32,6 +32,7 @@ _FEW: Final = TALLIED_KEPT // KEPT
 IDS_KEPT: Final = repeats.CROWDED // 2
 SENDS_KEPT: Final = 500
 DEFERRED_KEPT: Final = 200
+OFFERS_KEPT: Final = 200
 AUDIENCES_KEPT: Final = 200
 ENDED_KEPT: Final = 500
 CONSENTS_KEPT: Final = 100
@@ -79,10 +80,9 @@ def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
             yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
     if len(journey.ended) > ENDED_KEPT:
         yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
-    if len(journey.sends) > SENDS_KEPT:
-        yield "send", _cut(journey.sends, SENDS_KEPT)
-    if len(journey.deferred) > DEFERRED_KEPT:
-        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+    yield "send", _cut(journey.sends, SENDS_KEPT)
+    yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+    yield "offer", _cut(journey.offers, OFFERS_KEPT)
 
 
 def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
@@ -115,7 +115,7 @@ def _first(kept: dict[str, _T], most: int) -> int:
 
 
 def _cut(kept: list[_T], most: int) -> int:
-    over = len(kept) - most
+    over = max(len(kept) - most, 0)
     del kept[:over]
     return over
 

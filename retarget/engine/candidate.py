@@ -6,7 +6,7 @@ import msgspec
 
 from retarget.engine.experiments import Arm
 from retarget.journeys.model import Bid
-from retarget.messages import Subject, stable_id
+from retarget.messages import OfferRecord, Subject, stable_id
 from retarget.rules.model import Audience, Rule, Step
 
 
@@ -33,6 +33,8 @@ class Candidate(msgspec.Struct, kw_only=True):
     products: list[str] = []  # what a checkout or order is about
     value: float | None = None  # what it is expected to be worth; None: unknown, or not asked
     bid: Bid | None = None  # once it competes with others
+    only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels
+    offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
     known_id: str = ""  # of its decision, once it has been worked out
 
     @property
@@ -43,7 +45,9 @@ class Candidate(msgspec.Struct, kw_only=True):
     @property
     def channels(self) -> tuple[str, ...]:
         """The channels to choose from."""
-        return ("ads",) if self.audience is not None else self.step.channels
+        if self.audience is not None:
+            return ("ads",)
+        return (self.only,) if self.only else self.step.channels
 
     @property
     def operation(self) -> str:
@@ -53,7 +57,9 @@ class Candidate(msgspec.Struct, kw_only=True):
     def decision_id(self, person: str) -> str:
         """The id of this candidate's decision: the same when deferred and when final."""
         if not self.known_id:
-            self.known_id = stable_id("decision", *self._identity(person), self.operation, self.audience_name)
+            only = (self.only,) if self.only else ()
+            what = (*self._identity(person), self.operation, self.audience_name, *only)
+            self.known_id = stable_id("decision", *what)
         return self.known_id
 
     def message_id(self, person: str, channel: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import ceilings, experiments, pacing, reach
+from retarget.engine import ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -29,6 +29,8 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     )
     message = _message(journey, candidate, channel, moment)
     message.not_before = at_or_none(leaves)
+    if candidate.audience is None and candidate.step.offer is not None:
+        message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)

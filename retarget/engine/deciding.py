@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import compose, endings, experiments
+from retarget.engine import compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -105,7 +105,7 @@ def _candidates(
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
         value=value,
     )  # fmt: skip
-    found = [base] if step.channels else []
+    found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
@@ -119,6 +119,23 @@ def _shown(journey: Journey, shown: Shown, occasion: Occasion) -> list[str]:
     return tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)[: shown.most]
 
 
+def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Candidate]:
+    """The step's message: one, or one for each channel that is allowed and reaches the person.
+
+    When there is none of these, one says why.
+    """
+    if not base.step.every:
+        return [base]
+    purpose, policy = base.rule.purpose, moment.policy
+    found = [
+        replace(base, only=channel)
+        for channel in base.step.channels
+        if reach.may_address(journey, purpose, channel, policy)
+        and reach.address(journey, channel, policy) is not None
+    ]
+    return found or [base]
+
+
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
     """Look again at a message that waited for the morning, for room, or for others to compete with."""
     rule = compiled.rule
@@ -130,7 +147,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
-        value=deferred.value, bid=deferred.bid,
+        value=deferred.value, bid=deferred.bid, only=deferred.channel,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
@@ -176,6 +193,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             evidence=candidate.evidence,
             value=candidate.value,
             bid=candidate.bid,
+            channel=candidate.only,
         )
     )
     moment.arm(journey, release_at)
@@ -200,6 +218,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         release=at_or_none(verdict.release),
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
         value=candidate.value,
+        offer=candidate.offer,
         gates=verdict.gates,
         evidence=candidate.evidence,
     )

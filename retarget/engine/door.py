@@ -7,7 +7,18 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from retarget.catalogue import News
-from retarget.engine import bounds, dates, deciding, endings, episodes, guard, listings, recalls, yearly
+from retarget.engine import (
+    bounds,
+    dates,
+    deciding,
+    endings,
+    episodes,
+    guard,
+    listings,
+    offers,
+    recalls,
+    yearly,
+)
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -344,6 +355,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    if journey.offers:
+        offers.tidy(journey, at)
     if journey.pauses:
         journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:

@@ -38,7 +38,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     the channel service looks up the address of an identified person. `pace` is the distance that a lane keeps
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
-    pause after `purchase_silence` without a purchase, 0: never.
+    pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
+    offers cannot be worked out without.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -59,6 +60,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     lanes: int = 1
     arbitration: int = 0
     purchase_silence: int = 0
+    offer_secret: str = ""
 
     def longest_cap(self) -> int:
         """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""

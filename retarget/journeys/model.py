@@ -91,6 +91,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     products: list[str] = []
     value: float | None = None  # what it was expected to be worth when its rule decided
     bid: Bid | None = None  # it competes, since it passed the gates before
+    channel: str = ""  # the only one, of a step that goes to all of its channels
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):
@@ -126,6 +127,22 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     since: int
     expires: int  # 0: until told otherwise
     message_id: str
+
+
+class Given(msgspec.Struct, array_like=True, gc=False):
+    """An offer as it was given; `step` is the one that made it, `at` when it left first."""
+
+    code: str
+    rule: str
+    subject: str
+    episode: str
+    step: int
+    at: int
+    expires: int
+    percent: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    minimum_basket: float | None = None
 
 
 class Consent(msgspec.Struct, array_like=True, gc=False):
@@ -182,3 +199,4 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     tidied: int = 0  # last removal of what no window reaches any more
     ended: dict[str, int] = {}  # latest ending event of a type or subject: judges touches that come late
     pauses: dict[str, int] = {}  # purpose -> until when a rule spares the person
+    offers: list[Given] = []  # by codes that are good, or may still be said

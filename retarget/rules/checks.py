@@ -13,7 +13,7 @@ from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
-from retarget.rules.shapes import BAD
+from retarget.rules.shapes import ALL, BAD
 from retarget.times import DAY, format_duration
 
 A_YEAR: Final = 365 * DAY
@@ -179,7 +179,9 @@ def _over_cap(values: _Values, at: Place) -> None:
     elif chosen == "defer" and "expires" not in values:
         here.problem("found defer without expires, so that it might wait for ever; known: expires: 48h")
     several_channels = [
-        found for _, _, found in drafts(values, "steps", at) if len(several(found, "channels")) > 1
+        names
+        for _, _, found in drafts(values, "steps", at)
+        if len(names := several(found, "channels")) > 1 and names[0] != ALL
     ]
     if chosen == "next_channel" and not several_channels:
         here.problem("found next_channel, but no step has a second one; known: channels: [push, email]")

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retarget.rules import checks
+from retarget.rules import checks, promises
 from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
 from retarget.rules.conditions import Condition, Formula, Window
+from retarget.rules.devices import by_device
 from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.model import NEVER
 from retarget.rules.names import shown
@@ -32,6 +33,8 @@ def rule(values: _Values, at: Place) -> None:
     _impossible(values, at)
     _looks_at_nothing(values, at)
     _sensitive(values, at)
+    _by_device(values, at)
+    promises.of_rule(values, at)
 
 
 def _worthless(values: _Values, at: Place) -> None:
@@ -163,6 +166,14 @@ def _sensitive(values: _Values, at: Place) -> None:
             place.problem(
                 f"found {shown(found[0])}, a word about {found[1]}; known: nobody is sorted by that"
             )
+
+
+def _by_device(values: _Values, at: Place) -> None:
+    """Nobody gets another price, offer or message by the class of their device."""
+    for place, condition in _conditions(values, at):
+        part = by_device(condition.text)
+        if part is not None:
+            place.problem(f"found {part}, the class of a device; known: nobody is sorted by that")
 
 
 def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:

@@ -11,7 +11,6 @@ from retarget.rules.model import (
     Becomes,
     Catalogue,
     Ceiling,
-    Channel,
     Count,
     Date,
     Event,
@@ -29,6 +28,7 @@ from retarget.rules.model import (
 from retarget.rules.parts import AUDIENCE, ENDING, LABEL, NAME, PAUSE
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
+from retarget.rules.sending import CHANNELS, OFFER, OFFER_OR_SAME, with_channels
 from retarget.rules.shapes import (
     Amount,
     Duration,
@@ -45,12 +45,6 @@ from retarget.rules.triggers import CATALOGUE, CATEGORY, COUNT, DATE, QUIET, SEQ
 
 _SENTENCE: Final = Text("a sentence")
 
-_CHANNEL: Final = OneOf(
-    "channel",
-    tuple(name for name in get_args(Channel) if name != "ads"),
-    {"ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step"},
-)
-
 
 class _Subject(OneOf, frozen=True):
     """The kind of subject; what the conditions of the document are about from then on."""
@@ -61,9 +55,13 @@ class _Subject(OneOf, frozen=True):
         return subject
 
 
+def _variant(values: Values) -> Variant:
+    return Variant(**with_channels(values))
+
+
 VARIANT: Final = Record(
     what="a variant of a step",
-    build=lambda v: Variant(**v),
+    build=_variant,
     keys=(
         Key(
             name="weight",
@@ -74,11 +72,17 @@ VARIANT: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
+            shape=CHANNELS,
             says="Instead of the step's.",
             example=["email"],
         ),
         Key(name="template", shape=LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
+        Key(
+            name="offer",
+            shape=OFFER,
+            says="Instead of the step's.",
+            example={"percent": 5, "expires": "48h"},
+        ),
     ),
 )
 
@@ -114,7 +118,8 @@ SHOWN: Final = Record(
 
 
 def _step(values: Values) -> Step:
-    return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
+    same = {key: value for key, value in with_channels(values).items() if key != "if"}
+    return Step(condition=values.get("if"), **same)
 
 
 STEP: Final = Record(
@@ -131,8 +136,9 @@ STEP: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
-            says="The channels in order of choice; the first that can reach the person sends.",
+            shape=CHANNELS,
+            says="The channels in order of choice; the first that can reach the person sends, or with `all` "
+            "each that can.",
             example=["push", "email"],
         ),
         Key(name="template", shape=LABEL, says="What the channel sends.", example="cart-reminder-1"),
@@ -141,6 +147,12 @@ STEP: Final = Record(
             shape=AUDIENCE,
             says="The ad audience that the person joins.",
             example={"add": "cart-left", "expires": "7d"},
+        ),
+        Key(
+            name="offer",
+            shape=OFFER_OR_SAME,
+            says="A discount by the person's own code; `same`: what an earlier step offered, once more.",
+            example={"percent": 10, "expires": "48h"},
         ),
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
         Key(

@@ -16,6 +16,8 @@ Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "ons
 
 # `again: never`: one decision per subject for good.
 NEVER: Final = -1
+# `offer: same`: what an earlier step of the series has offered, once more.
+SAME: Final = "same"
 # Stands for every event that the person caused (spec 3.3, win_back).
 ANYTHING: Final = "anything"
 
@@ -117,6 +119,21 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
 
 
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A discount of `percent`, or of `amount` in `currency`, by a code that is good for `expires` ms.
+
+    From a basket of `minimum_basket` on. Not given where the expected margin, less the discount, is below
+    `least_margin` or unknown.
+    """
+
+    percent: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    expires: int
+    minimum_basket: float | None = None
+    least_margin: float | None = None
+
+
 class Ceiling(msgspec.Struct, frozen=True):
     """At most `most` messages of a rule, to all people together, in each `within` ms counted from 1970."""
 
@@ -130,6 +147,8 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     channels: tuple[Channel, ...] = ()
     template: str = ""
+    every: bool = False
+    offer: Offer | None = None
 
 
 class Shown(msgspec.Struct, frozen=True, kw_only=True):
@@ -145,7 +164,10 @@ class Shown(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`."""
+    """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`.
+
+    With `every` by each of them that is.
+    """
 
     after: int = 0
     channels: tuple[Channel, ...] = ()
@@ -155,6 +177,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     variants: Mapping[str, Variant] = {}
     value: Formula | None = None
     products: Shown | None = None
+    every: bool = False
+    offer: Offer | Literal["same"] | None = None
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Every offer of its own, in whichever variant."""
+        own = (self.offer, *(variant.offer for variant in self.variants.values()))
+        return tuple(offer for offer in own if isinstance(offer, Offer))
 
     @property
     def templates(self) -> frozenset[str]:
@@ -202,3 +232,10 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     def value_of(self, step: Step) -> Formula | None:
         """What a message of the step is expected to be worth: its own word, else the rule's."""
         return step.value or self.value
+
+    def offering_step(self, number: int) -> int:
+        """The number of the step whose offer step `number` makes: its own, or the last before it."""
+        if self.steps[number - 1].offer != SAME:
+            return number
+        before = range(number - 1, 0, -1)
+        return next((earlier for earlier in before if self.steps[earlier - 1].offers), number)

@@ -21,6 +21,9 @@ class _Bad(msgspec.Struct, frozen=True):
 BAD: Final = _Bad()
 Schema = dict[str, Any]
 
+# Before the elements of a list of which all are meant, not the first that will do.
+ALL: Final = "all"
+
 # Ten years: longer is a typing error, and everything stays far below what a clock can hold.
 _LONGEST: Final = 3650 * DAY
 
@@ -77,6 +80,28 @@ class Number(msgspec.Struct, frozen=True):
     def schema(self) -> Schema:
         """A number with its bounds."""
         return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
+
+
+class Above(msgspec.Struct, frozen=True):
+    """A number above 0, at most `most`."""
+
+    most: int
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The number as a float."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= self.most:
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        return float(value)
+
+    @property
+    def form(self) -> str:
+        """What may stand there, in words."""
+        return f"a number above 0, at most {self.most}"
+
+    def schema(self) -> Schema:
+        """A number with its bounds."""
+        return {"type": "number", "exclusiveMinimum": 0, "maximum": self.most}
 
 
 class Duration(msgspec.Struct, frozen=True):
@@ -201,6 +226,44 @@ class Several(msgspec.Struct, frozen=True):
         item = self.item.schema()
         array: Schema = {"type": "array", "items": item, "minItems": self.least, "maxItems": self.most}
         return {"anyOf": [item, array]} if self.single else array
+
+
+class OrAll(msgspec.Struct, frozen=True):
+    """`several` in order of choice, or all of them at once: `{all: [a, b]}`, or `all`, which is `every`."""
+
+    several: Several
+    every: tuple[str, ...]
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The elements, with ALL before them where all are meant."""
+        if value == ALL:
+            return (ALL, *self.every)
+        if isinstance(value, str):
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        if not isinstance(value, Mapping):
+            return self.several.read(value, at)
+        if [*value] != [ALL]:
+            at.problem(f"found a mapping of {', '.join(map(shown, map(str, value)))}; known: {self.form}")
+            return BAD
+        read = self.several.read(value[ALL], at.child(ALL))
+        return BAD if read is BAD else (ALL, *read)
+
+    @property
+    def form(self) -> str:
+        """What may stand there, in words."""
+        return f"a list: one {self.several.what} or more; `all`, or `{{all: [...]}}`: each of them at once"
+
+    def schema(self) -> Schema:
+        """The three forms."""
+        listed = self.several.schema()
+        all_of = {
+            "type": "object",
+            "properties": {ALL: listed},
+            "required": [ALL],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [listed, {"const": ALL}, all_of]}
 
 
 class Named(msgspec.Struct, frozen=True):

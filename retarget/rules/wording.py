@@ -15,6 +15,7 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    Offer,
     Quiet,
     Rule,
     Step,
@@ -75,6 +76,8 @@ def trigger(of: Rule) -> str:
 
 def channels(of: Step) -> str:
     """Where a step goes."""
+    if of.every:
+        return f"on each of {listed(of.channels)} that may be used"
     return f"on {', else '.join(of.channels)}" if of.channels else "on no channel"
 
 
@@ -87,12 +90,29 @@ def audience(of: Audience | None) -> str:
     return f"the audience {names}{until}"
 
 
+def offer(of: Offer | str | None) -> str:
+    """What a step offers."""
+    if of is None:
+        return "nothing"
+    if isinstance(of, str):
+        return "the same as before"
+    what = f"{of.percent:g} %" if of.percent is not None else f"{of.amount:g} {of.currency}"
+    basket = f" from {of.minimum_basket:g} {of.currency} on" if of.minimum_basket is not None else ""
+    left = (
+        f" while {of.least_margin:g} {of.currency} of the margin are left"
+        if of.least_margin is not None
+        else ""
+    )
+    return f"{what} off{basket} for {span(of.expires)}{left}"
+
+
 def step(of: Step) -> str:
     """A whole step: when and where it goes, and on what condition."""
     when = f"{span(of.after)} after step 1, " if of.after else ""
     into = f", into {audience(of.audience)}" if of.audience else ""
     only = f", only if {of.condition.text}" if of.condition else ""
-    return f"{when}{channels(of)}{into}{only}"
+    promised = f", offering {offer(of.offer)}" if of.offer is not None else ""
+    return f"{when}{channels(of)}{into}{promised}{only}"
 
 
 def quoted(text: str) -> str:

@@ -44,8 +44,8 @@ def _decoded(key: str, value: object, at: Place) -> None:
 
 
 def expected(values: Values, at: Place) -> None:
-    """Only a message has a template and products; only what did not come needs a channel beside its kind."""
-    for key in ("template", "products"):
+    """Only a message has a template and the like; only what did not come needs a channel beside its kind."""
+    for key in ("template", "offer", "good_until", "products"):
         if key in values and "sent" not in values:
             at.child(key).problem(f"found {key} without sent; known: sent, of which it is a part")
     if "channel" in values and not {"suppressed", "deferred"} & values.keys():

@@ -114,6 +114,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         lanes=lanes,
         arbitration=settings.arbitration.window,
         purchase_silence=settings.guard.purchase_silence if lanes else 0,
+        offer_secret=settings.offers.secret,
     )
 
 

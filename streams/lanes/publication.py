@@ -12,7 +12,7 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
-from streams.settings import Settings, load_settings
+from streams.settings import SECRET, Settings, fingerprint, load_settings
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,19 +76,27 @@ def id_of(publication: Publication) -> str:
     return bundle_id(publication.build, publication.settings, rules_of("to be published", publication))
 
 
-def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], lanes: int) -> Bundle:
-    """The bundle, ready to run, for these input topics in one of so many lanes.
+def bundle_from(
+    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, secret: str = ""
+) -> Bundle:
+    """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
-    Raises BadInput when this build refuses settings, and what `understood` raises.
+    Raises BadInput when this build refuses settings, or makes offers by another secret than the one that
+    shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
-    settings = _settings(bundle, publication, topics)
+    said = publication.settings.get(SECRET, "")
+    if said != fingerprint(secret) and any(step.offers for rule in rules for step in rule.steps):
+        raise BadInput(
+            [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
+        )
+    settings = _settings(bundle, publication, topics, secret)
     return bundle_of(settings, rules, topics, lanes=lanes)._replace(id=bundle)
 
 
-def _settings(bundle: str, publication: Publication, topics: Sequence[str]) -> Settings:
+def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:
     """The settings that decide, and the input topics; the others are of no account here."""
-    presets = {**publication.settings, "kafka.input_topics": ",".join(topics)}
+    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), SECRET: secret}
     try:
         return load_settings(presets=presets)
     except BadInput as error:

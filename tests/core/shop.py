@@ -79,6 +79,7 @@ class Shop:
         self.now = now
         self.portion = PORTION
         self.pauses: Mapping[str, int] = {}
+        self.margins: dict[str, float] = {}  # what the catalogue would tell
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
@@ -124,6 +125,7 @@ class Shop:
 
     def _batch(self, arrivals: Sequence[Arrival], *, advance_to: int = -1, limit: int) -> Batch:
         moment = Moment(self.policy)
+        moment.margin_of = lambda _, product: self.margins.get(product)
         moment.pauses = self.pauses
         if self.now is not None:
             moment.now = self.now

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Hashable, Mapping
 from typing import Any, Final
 
 import pytest
@@ -23,6 +24,7 @@ from tests.oracle import Variant as OracleVariant
 from tests.oracle.histories import histories, random_history
 
 _STEPS: Final = [{"channels": ["email"], "template": "a"}]
+_ALL: Final = {"all": ["push", "email", "sms"]}
 # Rules that do not ship, for what no shipped rule uses.
 TRIED: Final = {
     rule.name: rule
@@ -42,6 +44,15 @@ TRIED: Final = {
             rule="two_of_a_kind", subject="person", again="1d", steps=_STEPS,
             quiet={"opens": "chat", "after": "1h",
                    "when": 'distinct("product", "view", category="c1", within=days(2)) >= 2'},
+        ),
+        a_rule(
+            rule="wish_offer", subject="product", again="2d", quiet={"after": "1h", "opens": ["wishlist"]},
+            unless=[{"event": name, "same": "subject"} for name in ("purchase", "wishlist_remove")],
+            steps=[
+                {"channels": _ALL, "template": "a", "offer": {"percent": 10, "expires": "80h"}},
+                {"after": "24h", "channels": _ALL, "template": "b"},
+                {"after": "72h", "channels": _ALL, "template": "c", "offer": "same"},
+            ],
         ),
         a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
@@ -290,6 +301,34 @@ def test_silences_are_decided_alike(*, silence: int, displaced: int, lateness: i
         reasons.update(str(d["reason"]) for d in shop.final("abandoned_cart"))
     assert reasons["paused"]
     assert reasons["None"]
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+def test_codes_are_given_and_repeated_alike(*, displaced: int, lateness: int) -> None:
+    """The same messages have a code, until the same moment, and the same ones share one."""
+    rules = [*shipped(frozenset({"chat_follow_up"})), TRIED["wish_offer"]]
+    policy = a_policy(quiet_hours=QuietHours(spread=0))
+    shared = 0
+    for seed in range(10):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        shop = Shop(rules, policy, lateness=lateness).read(*events).end()
+        theirs = decide(
+            events, lateness_ms=lateness, quiet_hours=True, rules={"chat_follow_up", "wish_offer"}
+        )
+        given = [(key(d), d["offer"]) for d in shop.final() if d["offer"] and d["offer"]["given"]]
+        ours = {(k, parse_time(offer["expires_at"])): offer["code"] for k, offer in given}
+        their = {(k, d.good_until): d.code for k, d in zip(keys_of(theirs), theirs, strict=True) if d.code}
+        assert _together(ours) == _together(their), f"seed {seed}"
+        shared += len(ours) - len(set(ours.values()))
+    assert shared > 0
+
+
+def _together(codes: Mapping[Any, Hashable]) -> set[frozenset[Hashable]]:
+    """The messages of each code."""
+    found: dict[Hashable, set[Hashable]] = {}
+    for message, code in codes.items():
+        found.setdefault(code, set()).add(message)
+    return {frozenset(one) for one in found.values()}
 
 
 @pytest.mark.parametrize("rule", TRIED)

@@ -44,25 +44,40 @@ class Delivery:
         if step.number > 1:
             return True
         if gates.again_stops(step.rule, person, step.subject, now):
-            self.stop(step, "again")
+            self.stop(step, person, "again")
             return False
         person.passed_again[step.rule.name, step.subject] = now
         if step.rule.name == "service_care":
             person.no_marketing_until = max(person.no_marketing_until, now + 7 * DAY)
         return True
 
-    def stop(self, step: Step, reason: str) -> None:
+    def stop(self, step: Step, person: Person, reason: str) -> None:
         """Record that a gate before the channels' own stopped a step, and its audience."""
-        self.record(step, reason, step.rule.channels[0], "send")
+        for own in self.by_channel(step, person):
+            self.record(own, reason, own.rule.channels[0], "send")
         if step.rule.audience and step.number == 1 and self.readings.audience_passes_gates:
             self.record(step, reason, "ads", "add", step.rule.audience)
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
         value = value_of(step.rule, step.subject, person)
-        self.judge(step, person, now, "stale" if gates.is_stale(step.due, now) else "", value)
+        for own in self.by_channel(step, person):
+            self.judge(own, person, now, "stale" if gates.is_stale(step.due, now) else "", value)
         if step.rule.audience and step.number == 1:
             self.offer_audience(step, person, now, step.rule.audience)
+
+    def by_channel(self, step: Step, person: Person) -> list[Step]:
+        """The step itself, or one for each of its channels that is allowed and reachable, if there is any."""
+        rule = step.rule
+        if not rule.every:
+            return [step]
+        usable = [
+            channel
+            for channel in rule.channels
+            if gates.has_consent(person, channel, assume=self.assume) and gates.is_reachable(person, channel)
+        ]
+        single = [replace(step, rule=replace(rule, channels=(channel,), every=False)) for channel in usable]
+        return single or [step]
 
     def release(self, deferred: Deferred, person: Person, now: int, *, closed: bool) -> None:
         """Judge a deferred message anew, `again` apart; the wait itself makes nothing stale."""
@@ -108,9 +123,19 @@ class Delivery:
         if not reason:
             person.sends.append(Send(step, channel, now, leaves=leaves or 0, rank=rank))
             self.messages.append(person.sends[-1])
-        self.record(step, reason, channel, "send")
+        code, good_until = self.promise(step, person, now) if not reason else ((), 0)
+        self.record(step, reason, channel, "send", code=code, good_until=good_until)
         said = self.decisions.pop()
         self.decisions.append(replace(said, not_before=leaves))
+
+    def promise(self, step: Step, person: Person, now: int) -> tuple[tuple[str, ...], int]:
+        """Whose code a message has, and until when; the code of an earlier step only while it is good."""
+        for number, first, lasts in step.rule.offers:
+            if number == step.number:
+                code = (step.person, step.rule.name, step.subject, step.episode, str(first))
+                until = person.codes.setdefault(code, now + lasts)
+                return (code, until) if now < until else ((), 0)
+        return (), 0
 
     def is_at_its_ceiling(self, rule: Rule, now: int) -> bool:
         """Whether the rule has sent to everybody what it may in this stretch of time, counted from 1970."""
@@ -184,7 +209,10 @@ class Delivery:
         step = Step(done.rule, done.person, done.subject, done.number, due)
         self.record(step, "", send.channel, "remove" if send.channel == "ads" else "recall", send.audience)
 
-    def record(self, step: Step, reason: str, channel: str, operation: str, audience: str = "") -> None:
+    def record(
+        self, step: Step, reason: str, channel: str, operation: str, audience: str = "",
+        code: tuple[str, ...] = (), good_until: int = 0,
+    ) -> None:  # fmt: skip
         """Write a final record."""
         rule: Rule = step.rule
         self.decisions.append(
@@ -201,5 +229,7 @@ class Delivery:
                 operation=operation,
                 audience=audience,
                 experiment=told_of(step) if operation == "send" else None,
+                code=code,
+                good_until=good_until,
             )
         )

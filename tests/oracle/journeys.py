@@ -86,7 +86,7 @@ class Journeys:
                     continue
                 episode = self.episode(rule, person, subject)
                 if episode is None:
-                    episode = Episode(rule, person.id, subject, touched=event["time"])
+                    episode = Episode(rule, person.id, subject, touched=event["time"], opened_by=event["id"])
                     self.waits.append(episode)
                 if episode.number == 1 and not rule.plain_delay:
                     episode.touched = max(episode.touched, event["time"])
@@ -169,7 +169,7 @@ class Journeys:
             self.wait_for_turn(wait.rule, person, wait.due())
         step = wait.step()
         if self.is_closed(wait, person, known):
-            self.delivery.stop(step, "closed")
+            self.delivery.stop(step, person, "closed")
             self.advance(wait, now, over=self.readings.closed_ends_episode)
         elif not self.delivery.passes_again(step, person, now):
             self.forget(wait)

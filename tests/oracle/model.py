@@ -31,6 +31,9 @@ class Decision:
     audience: str = field(default="", compare=False)
     not_before: int | None = field(default=None, compare=False)
     experiment: tuple[str, str, float] | None = field(default=None, compare=False)
+    code: tuple[str, ...] = field(default=(), compare=False)
+    """What makes the offer's code another one, () without an offer; and until when the code is good."""
+    good_until: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,10 @@ class Rule:
     value: str = ""
     guarded: bool = False
     yearly: bool = False
+    every: bool = False
+    """Each of the channels is meant, not the first that will do."""
+    offers: tuple[tuple[int, int, int], ...] = ()
+    """Steps that offer something, the step whose offer it is, and how long its code is good."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Step:
     subject: str
     number: int
     due: int
+    episode: str = ""
 
 
 RULES = {
@@ -135,6 +143,7 @@ RULES = {
             again=14 * DAY,
             channels=("email", "sms", "push"),
             wait=4 * HOUR,
+            offers=((1, 1, 48 * HOUR),),
         ),
         Rule(
             name="refill",
@@ -254,6 +263,17 @@ TRIED = {
         Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
         Rule(name="each_year", priority=50, kind="person", again=0, channels=("email",), yearly=True),
         Rule(name="two_of_a_kind", priority=50, kind="person", again=DAY, channels=("email",), wait=HOUR),
+        Rule(
+            name="wish_offer",
+            priority=50,
+            kind="product",
+            again=2 * DAY,
+            channels=("push", "email", "sms"),
+            every=True,
+            wait=HOUR,
+            steps=(0, 24 * HOUR, 72 * HOUR),
+            offers=((1, 1, 80 * HOUR), (3, 1, 80 * HOUR)),
+        ),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )
 }

@@ -55,6 +55,7 @@ class Person:
     most_per_week: int | None = None
     no_marketing_until: int = 0
     years_done: set[int] = field(default_factory=set)
+    codes: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""

@@ -50,7 +50,7 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [person.id]
     if rule == "store_follow_up" and kind == "store_visit":
         subjects = [person.id]
-    if rule == "wishlist_reminder" and kind == "wishlist":
+    if rule in ("wishlist_reminder", "wish_offer") and kind == "wishlist":
         subjects = products_of(event)
     if rule == "review_request" and effect.new_order:
         subjects = [order_of(event)]
@@ -83,7 +83,7 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind == "purchase" or (own and (kind == "checkout" or effect.emptied_cart))
     if rule == "refill":
         return kind == "purchase" and subject in products_of(event)
-    if rule == "wishlist_reminder":
+    if rule in ("wishlist_reminder", "wish_offer"):
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject

@@ -20,6 +20,7 @@ class Episode:
     delay: int = 0
     date: int | None = None
     year: int = 0
+    opened_by: str = ""
 
     def due(self) -> int:
         """When the next step is decided."""
@@ -31,7 +32,7 @@ class Episode:
 
     def step(self) -> Step:
         """The next step."""
-        return Step(self.rule, self.person, self.subject, self.number, self.due())
+        return Step(self.rule, self.person, self.subject, self.number, self.due(), self.opened_by)
 
 
 @dataclass
