@@ -24,7 +24,8 @@ _TOLD: Final = ("price", "stock", "margin", "expires", *_TEXTS)
 class Fanned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record on its way to every lane: where it stands in the catalogue, its key and its value.
 
-    `id` and `time` take the place of the record's own where they are given.
+    `id` and `time` take the place of the record's own where they are given. `at_once`: nothing more will come
+    that it could wait for.
     """
 
     partition: int
@@ -33,6 +34,7 @@ class Fanned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     value: bytes
     id: str = ""
     time: int = -1
+    at_once: bool = False
 
 
 _encoder: Final = msgspec.msgpack.Encoder()

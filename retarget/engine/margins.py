@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from retarget.engine.candidate import Candidate
-from retarget.engine.moment import Moment
+from retarget.journeys import offers
 from retarget.journeys.model import Journey
 
 
@@ -21,7 +21,7 @@ class Expected(NamedTuple):
     margin: float | None
 
 
-def expected(journey: Journey, candidate: Candidate, moment: Moment) -> Expected:
+def expected(journey: Journey, candidate: Candidate) -> Expected:
     """Of the product, of the lines of the cart, or of one of each product of the checkout.
 
     Nobody knows what a person, a search or a category will come to.
@@ -30,7 +30,7 @@ def expected(journey: Journey, candidate: Candidate, moment: Moment) -> Expected
     if not lines:
         return Expected(None, None)
     prices = {name: _price(journey, candidate, name) for name in lines}
-    margins = {name: moment.margin_of(journey, name) for name in lines}
+    margins = {name: offers.margin_of(journey, name) for name in lines}
     return Expected(_sum(lines, prices), _sum(lines, margins))
 
 

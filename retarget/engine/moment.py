@@ -60,8 +60,6 @@ class Moment:
         self.forgotten: list[str] = []
         # What is known early of a person: read, but not yet applied.
         self.held_of: Callable[[str], list[Touchpoint]] = lambda _: _NONE
-        # What a product earns the shop, in money; None: unknown, as long as no catalogue tells.
-        self.margin_of: Callable[[Journey, str], float | None] = lambda _journey, _product: None
         self.counts: Counter[tuple[str, ...]] = Counter()
         # What rules raised at the event or wait being worked off, each the first: the others go on.
         self.failures: dict[str, Exception] = {}

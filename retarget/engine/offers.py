@@ -38,7 +38,7 @@ def of(journey: Journey, candidate: Candidate, at: int, moment: Moment) -> Offer
     found = Expected(None, None)
     if given is None:
         if offer.least_margin is not None:
-            found = margins.expected(journey, candidate, moment)
+            found = margins.expected(journey, candidate)
         reason, discount = _withheld(offer, found)
         if reason is not None:
             candidate.offer = _record(offer, found, discount, withheld=reason)

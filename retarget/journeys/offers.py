@@ -16,3 +16,9 @@ def is_gone(journey: Journey, product_id: str, at: int) -> bool:
     product = journey.products.get(product_id)
     offer = product.offer if product is not None else None
     return offer is not None and (offer.stock == 0 or 0 < offer.expires <= at)
+
+
+def margin_of(journey: Journey, product_id: str) -> float | None:
+    """The margin that the shop expects of one piece of a product; None when it has not said."""
+    product = journey.products.get(product_id)
+    return product.offer.margin if product is not None and product.offer is not None else None

@@ -31,7 +31,7 @@ class Arrival(msgspec.Struct, gc=False):
 
     `tells` is the time the clock may take from it, negative for none; `person` is empty without an event, and
     for records of the catalogue. These have as `source` their partition and offset there; `forwards` are the
-    records, by product, that a change of price or stock is sent on as.
+    records, by product, that a change of price or stock is sent on as; `at_once` ones are not held.
     """
 
     topic: str
@@ -43,6 +43,7 @@ class Arrival(msgspec.Struct, gc=False):
     reason: str = ""
     source: tuple[int, int] | None = None
     forwards: tuple[tuple[str, bytes], ...] = ()
+    at_once: bool = False
 
 
 class FromCatalogue(NamedTuple):
@@ -123,7 +124,7 @@ class Intake:
             ours = sum(source) % max(listed.lanes, 1) == self._partition
             letter = self._dead(listed.origin, source, timestamp, fanned.value, problem) if ours else None
             return Arrival(listed.topic, offset, None, TIMELESS, "", letter, problem.reason, source)
-        return Arrival(listed.topic, offset, event, TIMELESS, source=source)
+        return Arrival(listed.topic, offset, event, TIMELESS, source=source, at_once=fanned.at_once)
 
     def _dead(
         self, topic: str, place: tuple[int, int], timestamp: int, raw: bytes, problem: Rejected

@@ -172,7 +172,7 @@ class _Run:
             self._repeats += 1
             return True
         if event is not None:
-            ahead = event.time > lane.clock != NEVER
+            ahead = event.time > lane.clock != NEVER and not arrival.at_once
             if ahead and len(self._hold) < LISTINGS_HELD:
                 self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
             elif self._telling.is_ready(event):

@@ -245,7 +245,8 @@ def _asks_stage(rule: Rule) -> bool:
 
 
 def _asks_offer(rule: Rule) -> bool:
-    return any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
+    guarded = any(offer.least_margin is not None for step in rule.steps for offer in step.offers)
+    return guarded or any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
 
 
 def _windows(compiled: Compiled) -> list[Counted]:

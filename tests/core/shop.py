@@ -79,7 +79,6 @@ class Shop:
         self.now = now
         self.portion = PORTION
         self.pauses: Mapping[str, int] = {}
-        self.margins: dict[str, float] = {}  # what the catalogue would tell
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
@@ -125,7 +124,6 @@ class Shop:
 
     def _batch(self, arrivals: Sequence[Arrival], *, advance_to: int = -1, limit: int) -> Batch:
         moment = Moment(self.policy)
-        moment.margin_of = lambda _, product: self.margins.get(product)
         moment.pauses = self.pauses
         if self.now is not None:
             moment.now = self.now
@@ -138,6 +136,12 @@ class Shop:
             where[result.kind].append(json.loads(result.value))
         self.between()
         return batch
+
+    def with_margins(self, margins: Mapping[str, float]) -> Shop:
+        """The same, where the catalogue has told these margins before anybody came."""
+        self.listings = {product: Listing(margin=margin) for product, margin in margins.items()}
+        self.lane.has_listings = True
+        return self
 
     def _load(self, arrivals: Sequence[Arrival], advance_to: int) -> None:
         """What a lane loads of the catalogue before it works, a portion of those who follow each product."""

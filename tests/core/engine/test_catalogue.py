@@ -7,7 +7,7 @@ import pytest
 from retarget.engine.policy import QuietHours
 from retarget.times import DAY, HOUR, MINUTE, format_time
 from tests.core.shop import Shop, a_policy, shipped
-from tests.factories import NOON, a_listing, a_purchase, a_view, a_wish, an_add, an_event, an_item
+from tests.factories import NOON, a_listing, a_profile, a_purchase, a_view, a_wish, an_add, an_event, an_item
 
 RULES = shipped(frozenset({"price_drop", "back_in_stock", "low_stock"}))
 Sent = list[tuple[str, str, str]]
@@ -170,3 +170,12 @@ def test_a_product_that_was_listed_before_is_known_at_the_first_look() -> None:
     shop = a_shop().read(an_event("page", at=NOON), a_listing(at=NOON, price=100, name="Tent"), view)
     shop.read(a_listing(at=NOON + HOUR, price=80)).until(NOON + HOUR)
     assert shop.sent()[0]["products"][0]["name"] == "Tent"
+
+
+@pytest.mark.parametrize(("margin", "sent"), [(2, 0), (2.01, 1), (None, 1)])
+def test_a_brochure_must_earn_its_print(margin: float | None, sent: int) -> None:
+    """Where the catalogue tells the margin."""
+    shop = Shop(shipped(frozenset({"brochure"}))).with_margins({} if margin is None else {"p1": margin})
+    views = [a_view(at=NOON + n * DAY, items=[an_item("p1", price=500)]) for n in range(3)]
+    shop.read(a_profile(at=NOON, address="here"), *views)
+    assert len(shop.sent("brochure")) == sent

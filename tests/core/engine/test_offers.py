@@ -14,7 +14,7 @@ from retarget.engine.policy import QuietHours
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, MINUTE, format_time
 from tests.core.shop import Shop, a_policy, a_rule
-from tests.factories import NOON, Event, a_purchase, a_view, an_add, an_item
+from tests.factories import NOON, Event, a_listing, a_purchase, a_view, an_add, an_item
 
 TEN: Final = {"percent": 10, "expires": "48h"}
 GUARDED: Final = {**TEN, "currency": "EUR", "least_margin": 5}
@@ -169,7 +169,7 @@ def test_a_code_lasts_from_the_moment_at_which_the_message_leaves() -> None:
 def test_the_guard_leaves_the_shop_its_margin(margin: float | None, reason: str | None) -> None:
     """Ten per cent of 100 cost 10; 5 must be left, and what nobody knows is not enough."""
     shop = Shop([at_every_view(GUARDED)])
-    shop.margins = {} if margin is None else {"p1": margin}
+    shop.with_margins({} if margin is None else {"p1": margin})
     shop.read(a_view(items=[an_item("p1", price=100.0)]))
 
     assert withheld(shop) == [reason]
@@ -189,7 +189,7 @@ def test_the_guard_looks_at_the_whole_cart() -> None:
         ({"p1": 100.0}, "margin_unknown"),
     ):
         shop = Shop([a_series(amount)])
-        shop.margins = margins
+        shop.with_margins(margins)
         shop.read(an_add(at=NOON, items=[an_item("p1", quantity=2)]), an_add("p2", at=NOON)).until(
             NOON + HOUR
         )
@@ -199,17 +199,16 @@ def test_the_guard_looks_at_the_whole_cart() -> None:
 def test_a_guard_without_a_product_is_never_satisfied() -> None:
     """What a person will buy is unknown, and so is its margin."""
     shop = Shop([at_every_view(GUARDED, subject="person")])
-    shop.margins = {"p1": 1000.0}
+    shop.with_margins({"p1": 1000.0})
     assert withheld(shop.read(a_view(items=[an_item("p1", price=1.0)]))) == ["margin_unknown"]
 
 
 def test_a_reminder_keeps_a_promise_whatever_the_margin_is_now() -> None:
     """The guard is asked once, when the offer is made."""
     shop = Shop([a_series(GUARDED, "same")])
-    shop.margins = {"p1": 50.0}
+    shop.with_margins({"p1": 50.0})
     shop.read(an_add("p1", at=NOON)).until(NOON + HOUR)
-    shop.margins = {}
-    shop.until(NOON + 2 * DAY)
+    shop.read(a_listing("p1", at=NOON + HOUR, margin=0)).until(NOON + 2 * DAY)
     assert promised(shop)[0] == promised(shop)[1] is not None
 
 
