@@ -55,7 +55,7 @@ def test_what_is_looked_for_is_found(text: str) -> None:
 
 
 def test_the_linters_security_rules_are_on() -> None:
-    """bandit runs as the S rules of ruff in `make lint`; none but `assert` is turned off everywhere."""
+    """Bandit runs as the S rules of ruff in `make lint`; none but `assert` is turned off everywhere."""
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     assert 'select = ["ALL"]' in text
     ignored = text.partition("ignore = [")[2].partition("\n]")[0]
