@@ -29,6 +29,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     trace: str | None = None
     arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about
+    shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
 
     @property
@@ -49,7 +50,8 @@ class Candidate(msgspec.Struct, kw_only=True):
     def decision_id(self, person: str) -> str:
         """The id of this candidate's decision: the same when deferred and when final."""
         if not self.known_id:
-            self.known_id = stable_id("decision", *self._identity(person), self.operation, self.audience_name)
+            said = "decision", *self._identity(person), self.operation, self.audience_name
+            self.known_id = stable_id(*said, *(("shadow", self.rule.version) if self.shadow else ()))
         return self.known_id
 
     def message_id(self, person: str, channel: str) -> str:

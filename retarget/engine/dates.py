@@ -28,7 +28,9 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
         at = _date(journey, compiled, date, subject)
         due = at + date.shift if at is not None else event.time
         episode = journey.episodes.get(compiled.name, {}).get(subject)
-        if episode is not None and episode.step > 1:
+        if episode is not None and (episode.step > 1 or not compiled.governs(episode.version)):
+            continue
+        if episode is None and compiled.former:
             continue
         if due > event.time:
             _wait(journey, event, compiled, subject, due)
@@ -41,7 +43,9 @@ def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str,
     by_subject = journey.episodes.setdefault(compiled.name, {})
     episode = by_subject.get(subject)
     if episode is None:
-        episode = by_subject[subject] = Episode(event.id or "", event.time, event.time, due)
+        episode = by_subject[subject] = Episode(
+            event.id or "", event.time, event.time, due, version=compiled.opens_as
+        )
     episode.due, episode.touched = due, max(episode.touched, event.time)
     episode.trace = event.trace or episode.trace
     episodes.remember(episode, event)

@@ -42,23 +42,45 @@ class Decided:
 
 def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -> Decided:
     """Judge and, where the gates let it, send one step. The step's own condition has been judged already."""
-    compiled, rule = occasion.compiled, occasion.compiled.rule
+    compiled = occasion.compiled
     at = max(occasion.due, moment.clock)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
-        _settle(journey, candidate, moment)
+    if compiled.shadow:
+        seen = _as_seen(journey, compiled.rule)
+        for candidate in _candidates(seen, occasion, moment, closed=closed, barred=barred):
+            _record_shadow(seen, candidate, moment)
+    else:
+        for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
+            _settle(journey, candidate, moment)
     if occasion.number == 1 and not closed and barred is None:
-        _note_passed(journey, rule, occasion.subject, at)
+        _note_passed(journey, compiled, occasion.subject, at)
     behind = moment.now - occasion.due
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
 
 
-def _note_passed(journey: Journey, rule: Rule, subject: str, at: int) -> None:
+def _as_seen(journey: Journey, rule: Rule) -> Journey:
+    """A journey for a decision in shadow: without what the version in force has sent; only to be read."""
+    return replace(
+        journey,
+        sends=[send for send in journey.sends if send.rule != rule.name],
+        arms=dict(journey.arms),
+        deferred=list(journey.deferred),
+    )
+
+
+def _record_shadow(journey: Journey, candidate: Candidate, moment: Moment) -> None:
+    """What would be decided: nothing is sent, and what would be deferred is not looked at again."""
+    verdict = Judgement(candidate, journey, moment).verdict()
+    moment.emit_decision(_record(journey, candidate, verdict, None, moment))
+
+
+def _note_passed(journey: Journey, compiled: Compiled, subject: str, at: int) -> None:
     """What a decision that `again` let pass leaves behind, whatever becomes of its message."""
+    rule = compiled.rule
     if rule.again:
-        journey.marks.setdefault(rule.name, {})[subject] = at
-    if rule.pauses is not None:
+        journey.marks.setdefault(compiled.name, {})[subject] = at
+    if rule.pauses is not None and not compiled.shadow:
         until = max(journey.pauses.get(rule.pauses.purpose, 0), at + rule.pauses.lasts)
         journey.pauses[rule.pauses.purpose] = until
 
@@ -81,6 +103,7 @@ def _candidates(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
+        shadow=occasion.compiled.shadow,
     )  # fmt: skip
     found = [base] if step.channels else []
     if step.audience is not None:
@@ -129,6 +152,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             trace=candidate.trace,
             products=candidate.products,
             evidence=candidate.evidence,
+            version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
         )
     )
     moment.arm(journey, release_at)
@@ -154,4 +178,5 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
         gates=verdict.gates,
         evidence=candidate.evidence,
+        shadow=candidate.shadow,
     )

@@ -10,9 +10,9 @@ from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Journey, Product
+from retarget.journeys.model import Episode, Journey, Product
 from retarget.rules import subjects, tallies
-from retarget.rules.matcher import Compiled, Matcher, Plan
+from retarget.rules.matcher import SHADOW_MARK, Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
 from retarget.rules.scene import Scene
 from retarget.times import DAY
@@ -29,11 +29,16 @@ class Engine:
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
+        self.ending_types = matcher.ending_types
         self._scene = Scene(Journey(person=""))
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
         self._asks_stage = matcher.asks_stage
         self._always = bool(matcher.conditional or matcher.becomes)
+
+    def of(self, person: str) -> Engine:  # noqa: ARG002 - see SplitEngine
+        """The engine that decides for this person."""
+        return self
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901 - measured hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
@@ -79,7 +84,8 @@ class Engine:
             recalls.leave(journey, membership, undoing, moment)
         for deferred in [d for d in journey.deferred if d.rule in rules]:
             deferred.closed = True
-            deciding.release(journey, deferred, rules[deferred.rule], self._scene, moment)
+            compiled = self.matcher.of(deferred.rule, deferred.version)
+            deciding.release(journey, deferred, compiled, self._scene, moment)
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
         """Count the event; whether that may be enough for a count rule."""
@@ -172,10 +178,13 @@ class Engine:
         scene, decided = self._scene, 0
         scene.of_wait(journey, max(due, moment.clock))
         for _, _, rule, subject, release in self._due(journey, due):
-            compiled = self.matcher.rules[rule]
+            episode = journey.episodes.get(rule, {}).get(subject)
             if release:
                 self._release(journey, rule, subject, due, moment)
-            elif subject in journey.episodes.get(rule, ()):
+            elif episode is not None:
+                compiled = self.matcher.of(rule, episode.version)
+                if episode.version and compiled.opens_as != episode.version:
+                    _take_over(episode, compiled, moment)
                 episodes.come_due(journey, compiled, subject, scene, moment)
             decided += 1
         self._rearm(journey, moment)
@@ -209,7 +218,8 @@ class Engine:
         ready = [d for d in journey.deferred if d.rule == rule and d.subject == subject and d.release <= due]
         for deferred in ready[:1]:
             journey.deferred.remove(deferred)
-            deciding.release(journey, deferred, self.matcher.rules[rule], self._scene, moment)
+            compiled = self.matcher.of(rule, deferred.version)
+            deciding.release(journey, deferred, compiled, self._scene, moment)
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
@@ -233,12 +243,18 @@ def _occasion(
     )  # fmt: skip
 
 
+def _take_over(episode: Episode, compiled: Compiled, moment: Moment) -> None:
+    """Evaluate anew what its own version cannot finish: the bundle no longer carries that one."""
+    moment.counts["taken_over", compiled.rule.name] += 1
+    episode.version = compiled.opens_as
+
+
 def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
     """What outlives a forgotten journey: the word on consent, erasure, and what is never sent again."""
     marks = {
         rule: by_subject
         for rule, by_subject in journey.marks.items()
-        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER
+        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER and SHADOW_MARK not in rule
     }
     if not (marks or journey.consents or journey.erased):
         return None
@@ -255,6 +271,12 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    if journey.states:
+        journey.states = {
+            rule: state
+            for rule, state in journey.states.items()
+            if rule in matcher.rules or SHADOW_MARK not in rule
+        }
     if journey.pauses:
         journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:

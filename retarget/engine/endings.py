@@ -72,11 +72,13 @@ def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
 def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
     """Close the episode of one subject and undo what was sent for it."""
     rule = compiled.name
+    if compiled.own_tally:
+        journey.tallies.get(compiled.tally, {}).pop(subject, None)
+    if (compiled.former or compiled.others) and not compiled.governs(_version(journey, rule, subject)):
+        return
     episodes = journey.episodes.get(rule)
     if episodes is not None and episodes.pop(subject, None) is not None and not episodes:
         del journey.episodes[rule]
-    if compiled.own_tally:
-        journey.tallies.get(compiled.tally, {}).pop(subject, None)
     for deferred in journey.deferred:
         if deferred.rule == rule and deferred.subject == subject:
             deferred.closed = True
@@ -88,6 +90,15 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
     for membership in list(journey.audiences):
         if membership.rule == rule and membership.subject == subject and _is_member(membership.expires, at):
             recalls.leave(journey, membership, undoing, moment)
+
+
+def _version(journey: Journey, rule: str, subject: str) -> str:
+    """What the open episode of a subject notes, else what waits for the morning."""
+    episode = journey.episodes.get(rule, {}).get(subject)
+    if episode is not None:
+        return episode.version
+    waiting = (d.version for d in journey.deferred if d.rule == rule and d.subject == subject)
+    return next(waiting, "")
 
 
 def _is_member(expires: int, at: int) -> bool:

@@ -53,6 +53,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []  # the opening event and the latest touches
     trace: str | None = None  # of the latest touch that had one
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
+    version: str = ""  # of the rule that opened it, where that is to finish it
 
 
 class Deferred(msgspec.Struct, array_like=True, gc=False):
@@ -68,6 +69,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []
     trace: str | None = None
     products: list[str] = []
+    version: str = ""  # as in the episode
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):

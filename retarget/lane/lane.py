@@ -64,7 +64,7 @@ class Lane:
         self._now_is_clock = now_is_clock
         self.partition = partition
         self.clock = NEVER
-        self.hold = Hold(engine.matcher.ending_types)
+        self.hold = Hold(engine.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
         # What each channel's rate has given away; stored with the positions.
@@ -75,7 +75,7 @@ class Lane:
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
         if journey.episodes or journey.deferred:
-            fit(journey, self._engine.matcher.rules)
+            fit(journey, self._engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
@@ -247,7 +247,7 @@ class _Run:
         """Let journeys go whose time is over; who comes back begins anew."""
         journeys, batch = self._lane.journeys, self._batch
         for person in self._moment.forgotten:
-            rest = remnant(journeys.pop(person), self._engine.matcher)
+            rest = remnant(journeys.pop(person), self._engine.of(person).matcher)
             del batch.changed[person]
             batch.forgotten.append(person)
             if rest is not None:

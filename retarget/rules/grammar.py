@@ -16,6 +16,7 @@ from retarget.rules.model import (
     Date,
     Ending,
     Event,
+    OnChange,
     OverCap,
     Pause,
     Purpose,
@@ -189,7 +190,7 @@ def _trigger(values: Values) -> Count | Quiet | Event | Succession | Date | Beco
 
 
 _AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses")  # fmt: skip
+                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "on_change")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -330,6 +331,14 @@ RULE: Final = Record(
             shape=PAUSE,
             says="What the person is spared from then on, by all rules.",
             example={"purpose": "marketing", "for": "7d"},
+        ),
+        Key(
+            name="on_change",
+            shape=OneOf("word", get_args(OnChange)),
+            default="anew",
+            says="What becomes of open episodes when another version of the rule is published: "
+            "evaluated anew by that one, or finished by the version that opened them.",
+            example="finish",
         ),
         Key(
             name="steps",

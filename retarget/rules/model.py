@@ -12,6 +12,7 @@ from retarget.rules.conditions import Condition
 SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
 OverCap = Literal["drop", "defer", "next_channel"]
+OnChange = Literal["anew", "finish"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
 
 # `again: never`: one decision per subject for good.
@@ -165,3 +166,4 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     hold_out: float = 0.0
     why: str = ""
     pauses: Pause | None = None
+    on_change: OnChange = "anew"

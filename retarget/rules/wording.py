@@ -15,6 +15,7 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    OnChange,
     Quiet,
     Rule,
     Step,
@@ -71,6 +72,11 @@ def trigger(of: Rule) -> str:
             return f"when the state turns to {listed(states, 'or')}"
         case other:
             return generic(other)
+
+
+def on_change(word: OnChange) -> str:
+    """What becomes of open episodes when a rule changes."""
+    return {"finish": "finished as they began", "anew": "evaluated anew"}[word]
 
 
 def channels(of: Step) -> str:

@@ -12,7 +12,15 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
+from streams.lanes.rollout import Rollout
 from streams.settings import Settings, load_settings
+
+
+class Canary(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules that a share of the people get instead."""
+
+    share: float
+    rules: list[dict[str, Any]]
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +30,8 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
     rules: list[dict[str, Any]]
     schema: int = 1
+    former: list[dict[str, Any]] = []  # earlier versions that may have episodes to finish, the oldest first
+    canary: Canary | None = None
 
     @property
     def names(self) -> list[str]:
@@ -58,13 +68,28 @@ def rules_of(bundle: str, publication: Publication) -> tuple[Rule, ...]:
     return parse_rules([Document(f"bundle {bundle}", data) for data in publication.rules], VOCABULARY)
 
 
+def rollout_of(bundle: str, publication: Publication) -> Rollout:
+    """What it holds beside the rules. Raises BadInput when this build refuses one."""
+    former = [parse(bundle, data) for data in publication.former]
+    canary = publication.canary
+    if canary is None:
+        return Rollout(tuple(former))
+    documents = [Document(f"bundle {bundle}", data) for data in canary.rules]
+    return Rollout(tuple(former), parse_rules(documents, VOCABULARY), canary.share)
+
+
+def parse(bundle: str, data: dict[str, Any]) -> Rule:
+    """One rule of a bundle. Raises BadInput when this build refuses it."""
+    return parse_rules([Document(f"bundle {bundle}", data)], VOCABULARY)[0]
+
+
 def understood(bundle: str, publication: Publication) -> tuple[Rule, ...]:
     """Its rules, as whoever shelved it meant them.
 
     Raises BadInput when this build refuses one, or understands them otherwise than the one that shelved them.
     """
     rules = rules_of(bundle, publication)
-    found = bundle_id(publication.build, publication.settings, rules)
+    found = bundle_id(publication.build, publication.settings, rules, rollout_of(bundle, publication))
     if found != bundle:
         remedy = f"deploy retarget {' with tzdata '.join(publication.build)}, which wrote it"
         raise BadInput([f"bundle {bundle}: this build understands it otherwise, as {found}; {remedy}"])
@@ -73,7 +98,9 @@ def understood(bundle: str, publication: Publication) -> tuple[Rule, ...]:
 
 def id_of(publication: Publication) -> str:
     """The id that its content has. Raises BadInput."""
-    return bundle_id(publication.build, publication.settings, rules_of("to be published", publication))
+    name = "to be published"
+    rules, rollout = rules_of(name, publication), rollout_of(name, publication)
+    return bundle_id(publication.build, publication.settings, rules, rollout)
 
 
 def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], lanes: int) -> Bundle:
@@ -83,7 +110,8 @@ def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], la
     """
     rules = understood(bundle, publication)
     settings = _settings(bundle, publication, topics)
-    return bundle_of(settings, rules, topics, lanes=lanes)._replace(id=bundle)
+    rollout = rollout_of(bundle, publication)
+    return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
 
 
 def _settings(bundle: str, publication: Publication, topics: Sequence[str]) -> Settings:

@@ -14,7 +14,7 @@ from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored"}
+_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored", "shadow", "taken_over"}
 
 
 class LaneReport(Observer):
@@ -118,6 +118,10 @@ class LaneReport(Observer):
                 metrics.decision.messages.labels(rule, channel, operation).inc(count)
             case ("decision", rule, outcome, reason):
                 metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
+            case ("shadow", rule, outcome, reason):
+                metrics.decision.shadow.labels(rule, outcome, reason).inc(count)
+            case ("taken_over", rule):
+                metrics.decision.taken_over.labels(rule).inc(count)
             case ("recall", rule, _, "regretted"):
                 metrics.decision.regretted.labels(rule).inc(count)
             case ("dead", reason):

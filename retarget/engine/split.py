@@ -1,0 +1,48 @@
+"""A canary: some people are decided for by the new rules, all others by those of before."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from retarget.engine.door import Engine
+from retarget.engine.experiments import draw
+from retarget.engine.moment import Moment
+from retarget.engine.policy import Policy
+from retarget.journeys.model import Journey
+from retarget.touchpoints import Touchpoint
+
+
+class Part(NamedTuple):
+    """Who is in the canary: a share of all people, drawn by the salt of hold-outs and this name."""
+
+    name: str
+    share: float
+
+    def has(self, person: str, policy: Policy) -> bool:
+        """Whether this person is: for good, also when the share grows."""
+        return draw(policy, self.name, person) < self.share
+
+
+class SplitEngine(Engine):
+    """Two engines behind one door; each person has one of them. Without a canary there is no such thing."""
+
+    def __init__(self, others: Engine, canary: Engine, part: Part, policy: Policy) -> None:
+        super().__init__(others.matcher)
+        self._others, self._canary, self._part, self._policy = others, canary, part, policy
+        self.ending_types = others.ending_types | canary.ending_types
+
+    def of(self, person: str) -> Engine:
+        """See Engine."""
+        return self._canary if self._part.has(person, self._policy) else self._others
+
+    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
+        """See Engine."""
+        return self.of(journey.person).apply(journey, event, moment)
+
+    def wake(self, journey: Journey, due: int, moment: Moment) -> int:
+        """See Engine."""
+        return self.of(journey.person).wake(journey, due, moment)
+
+    def abandon(self, journey: Journey, due: int, moment: Moment) -> None:
+        """See Engine."""
+        self.of(journey.person).abandon(journey, due, moment)
