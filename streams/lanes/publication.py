@@ -35,8 +35,9 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def names(self) -> list[str]:
-        """The names of its rules, sorted."""
-        return sorted(str(rule.get("rule")) for rule in self.rules)
+        """The names of its rules, those of a canary too, sorted."""
+        rules = [*self.rules, *(self.canary.rules if self.canary is not None else ())]
+        return sorted({str(rule.get("rule")) for rule in rules})
 
 
 _decoder: Final = msgspec.json.Decoder(Publication)

@@ -34,9 +34,7 @@ CARRIED: Final = Rollout(former=(FIRST,))
 
 def versions(shop: Shop) -> list[tuple[int, str, str]]:
     """Step, outcome and version of each message's decision."""
-    return [
-        (d["step"], d["outcome"], d["rule_version"]) for d in shop.final() if d["operation"] == "send"
-    ]
+    return [(d["step"], d["outcome"], d["rule_version"]) for d in shop.final() if d["operation"] == "send"]
 
 
 def test_waits_and_steps_are_those_of_the_version_that_opened() -> None:
@@ -139,7 +137,7 @@ def test_a_date_moves_the_episodes_that_wait_for_it() -> None:
         rule="warranty", subject="person", date={"trait": "warranty_until", "before": "14d"},
         on_change="finish", steps=[{"channels": ["email"], "template": "a"}],
     )  # fmt: skip
-    second = another(first, trigger=replace(first.trigger, shift=-DAY))  # type: ignore[type-var]
+    second = another(first, trigger=replace(first.trigger, shift=-DAY))
     before = Shop([first], a_policy()).read(a_profile(at=NOON, warranty_until="2024-04-30T00:00:00Z"))
     after = before.under([second], rollout=Rollout(former=(first,)))
     after.read(a_profile(at=NOON + HOUR, warranty_until="2024-04-20T00:00:00Z")).until(NOON + 90 * DAY)

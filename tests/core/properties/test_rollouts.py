@@ -37,7 +37,7 @@ NAMES: Final = st.sampled_from(sorted(NEW))
 
 
 def played(
-    rules: Sequence[Rule], events: list[Event], lateness: int, rollout: Rollout = NOTHING, **policy: Any
+    rules: Sequence[Rule], events: list[Event], lateness: int, rollout: Rollout = NOTHING, **policy: object
 ) -> Shop:
     """The events under these rules."""
     caps = {"push": (Cap(2, DAY),), "eager": (Cap(1, 2 * HOUR),)}
@@ -67,7 +67,7 @@ def test_a_shadow_changes_nothing(
     new: str,
     sleeps: bool,  # noqa: FBT001
 ) -> None:
-    """Who is outside gets exactly what they would get without the canary, and the new version is on record."""
+    """Who is outside gets what they would get without the canary, and the new version is on record."""
     events, lateness = given_
     hours = QuietHours(enabled=sleeps)
     alone = played(shipped(), events, lateness, quiet_hours=hours)
