@@ -22,8 +22,10 @@ def following(before: Publication | None, after: Publication, *, anew: bool = Fa
 
     Raises BadInput when this build refuses a rule of either.
     """
-    if anew or before is None:
+    if anew:
         return replace(after, former=[])
+    if before is None:
+        return after
     said = [*_versions(after.former), *_all(before)]
     in_force = {*map(_key, _rules(after.rules))} | {
         *map(_key, _rules(after.canary.rules if after.canary else []))
