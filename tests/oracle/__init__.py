@@ -14,7 +14,7 @@ from .readings import Readings
 __all__ = ["Decision", "Readings", "decide"]
 
 
-def decide(
+def decide(  # noqa: PLR0913 - a run and all that it may differ in, by keyword
     events: list[Event],
     *,
     rules: set[str] | None = None,
@@ -23,11 +23,13 @@ def decide(
     quiet_hours: bool = False,
     readings: Readings | None = None,
     changed: dict[str, dict[str, Any]] | None = None,
+    published: dict[int, dict[str, dict[str, Any]]] | None = None,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    `changed` replaces fields of rules by name. Gives the final decisions in the order in which they are made,
-    recalls and removals included.
+    `changed` replaces fields of rules by name; `published` does so before the event of that number, for what
+    opens from then on: all that is open is finished by the version that opened it. Gives the final decisions
+    in the order in which they are made, recalls and removals included.
     """
     journeys = Journeys(
         [
@@ -40,7 +42,8 @@ def decide(
         readings=readings or Readings(),
     )
     lane = Lane(journeys, lateness_ms=lateness_ms)
-    for event in events:
+    for number, event in enumerate(events):
+        journeys.publish((published or {}).get(number, {}))
         lane.read(event)
     lane.end()
     return journeys.delivery.decisions
