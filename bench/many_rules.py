@@ -30,7 +30,7 @@ from retarget.rules.vocabulary import VOCABULARY
 from retarget.touchpoints import IMPERSONAL, TYPES
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.ports import Output, Record
-from streams.replaying import TOPIC, work_through
+from streams.replaying import TOPIC, RecordFeed, work_through
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import load_settings
@@ -92,26 +92,6 @@ def rules_of(size: int) -> list[Rule]:
     return list(rules)
 
 
-class _Feed:
-    """A Feed over records in memory."""
-
-    def __init__(self, records: Sequence[Record], end: int) -> None:
-        self._records, self._end, self._next = records, end, 0
-
-    async def start(self, frontier: dict[str, int]) -> None:
-        """From the beginning, once."""
-
-    async def take(self, records: int, wait_ms: int, idle_ms: int) -> Sequence[Record]:  # noqa: ARG002
-        """The next records."""
-        taken = self._records[self._next : self._next + records]
-        self._next += len(taken)
-        return taken
-
-    def caught_up_at(self) -> int | None:
-        """At the end, the last event's time."""
-        return self._end if self._next >= len(self._records) else None
-
-
 def shop_records(events: int, people: int) -> tuple[list[Record], int]:
     """The shop's events as records, and the time of the last."""
     stream = simulate(open_shop(1), seed=1, people=people, start_ms=_START)
@@ -129,7 +109,7 @@ def run_once(records: Sequence[Record], end: int, bundle: Bundle) -> tuple[float
 
     gc.collect()
     started = time.process_time()
-    asyncio.run(work_through(_Feed(records, end + bundle.lateness), bundle, keep))
+    asyncio.run(work_through(RecordFeed(records, lambda: end + bundle.lateness), bundle, keep))
     return (time.process_time() - started) / len(records) * 1e6, found
 
 

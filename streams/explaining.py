@@ -252,7 +252,7 @@ def _time(ms: int) -> str:
     return format_time(ms) if ms else "never"
 
 
-def of_person(decisions: Iterable[Said], names: Iterable[str], rule: str | None = None) -> Sequence[Said]:
-    """The decisions about one of these ids of a person, and of one rule if it is given."""
+def of_person(decisions: Iterable[Said], names: Iterable[str]) -> Sequence[Said]:
+    """The decisions about one of these ids of a person."""
     wanted = {*names}
-    return [one for one in decisions if one["person"] in wanted and rule in (None, one["rule"])]
+    return [one for one in decisions if one["person"] in wanted]

@@ -4,31 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import (
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAuthorizationFailedError,
-)
 
 from retarget.decode import encode_touchpoint
-from retarget.errors import BadInput, Rejected, Unreachable
+from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
-from streams.kafka.connection import KafkaAddress, discard
 from streams.kafka.sending import Outgoing, send
 from streams.topics import partition_of
 
 _CHUNK: Final = 5_000
 # So often a second records leave when there is a rate.
 _BEATS: Final = 10
-# What no retry can help.
-REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
 
 def outgoing(found: Touchpoint | Rejected, raw: bytes, topic: str, partitions: int) -> Iterator[Outgoing]:
@@ -54,21 +44,6 @@ def heartbeats(beat: Touchpoint, topic: str, partitions: int) -> Iterator[Outgoi
     """The same heartbeat for every partition."""
     value = encode_touchpoint(beat)
     return (Outgoing(topic, partition, None, value) for partition in range(partitions))
-
-
-@asynccontextmanager
-async def producing(address: KafkaAddress) -> AsyncIterator[AIOKafkaProducer]:
-    """A started producer, without patience for what is unsent at the end. Raises Unreachable, BadInput."""
-    producer = address.producer()
-    try:
-        await producer.start()
-        yield producer
-    except REFUSED as error:
-        raise BadInput([f"Kafka at {address.bootstrap} refuses a record: {error!r}"]) from error
-    except (KafkaError, TimeoutError) as error:
-        raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", str(error)) from error
-    finally:
-        await discard(producer)
 
 
 async def send_all(

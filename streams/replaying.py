@@ -63,37 +63,53 @@ class ReplayLog:
         """Nothing to release."""
 
 
-class ReplayFeed:
-    """A Feed over events; at its end the clock is set to the last event's time."""
+class RecordFeed:
+    """A Feed over records of TOPIC, once from the beginning."""
 
-    def __init__(self, events: Iterable[FileEvent], lateness: int, progress: Callable[[int], None]) -> None:
-        self._events: Iterator[FileEvent] = iter(events)
-        self._lateness, self._progress = lateness, progress
-        self._next = 0
-        self._last = -1
+    def __init__(
+        self,
+        records: Iterable[Record],
+        end: Callable[[], int],
+        progress: Callable[[int], None] = lambda _: None,
+    ) -> None:
+        """When all are taken, `end` says how far the clock moves, lateness included; -1: no further."""
+        self._records, self._end, self._progress = iter(records), end, progress
         self._ended = False
 
     async def start(self, frontier: dict[str, int]) -> None:
         """From the beginning, once."""
 
-    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002
-        """The next events."""
-        taken = [self._record(event) for event in islice(self._events, records)]
+    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
+        """The next records."""
+        taken = list(islice(self._records, records))
         self._ended = len(taken) < records
         self._progress(len(taken))
         return taken
 
-    def _record(self, event: FileEvent) -> Record:
-        offset = self._next
-        self._next += 1
-        if isinstance(event.found, Rejected):
-            return Record(TOPIC, offset, -1, None, event.raw)
-        self._last = max(self._last, event.found.time)
-        return Record(TOPIC, offset, -1, None, encode_touchpoint(event.found))
-
     def caught_up_at(self) -> int | None:
-        """At the end, the moment from which the lateness leads to the last event."""
-        return self._last + self._lateness if self._ended and self._last >= 0 else None
+        """At the end, the moment from which the lateness leads to where the clock ends."""
+        end = self._end() if self._ended else -1
+        return end if end >= 0 else None
+
+
+class _Told:
+    """Events as records, and the time of the latest that was read so far; -1 before there is one."""
+
+    def __init__(self, events: Iterable[FileEvent]) -> None:
+        self._events = events
+        self.latest = -1
+
+    def records(self) -> Iterator[Record]:
+        for offset, event in enumerate(self._events):
+            value = event.raw
+            if not isinstance(event.found, Rejected):
+                self.latest = max(self.latest, event.found.time)
+                value = encode_touchpoint(event.found)
+            yield Record(TOPIC, offset, -1, None, value)
+
+    def end(self, lateness: int) -> int:
+        """At its end the clock is set to the last event's time."""
+        return self.latest + lateness if self.latest >= 0 else -1
 
 
 class ReplayWall:
@@ -132,7 +148,8 @@ async def replay(
 
     `bundle` decodes topic TOPIC. An empty `store` holds at the end, in lane LANE, what is kept of people.
     """
-    feed = ReplayFeed(events, bundle.lateness, progress)
+    told = _Told(events)
+    feed = RecordFeed(told.records(), lambda: told.end(bundle.lateness), progress)
     return await work_through(feed, bundle, sink, store=store, pauses=pauses)
 
 

@@ -125,7 +125,7 @@ def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind 
             return "a condition"
         case Record(what=what):
             return f"{what}, see below"
-    return str(shape.form)  # the shapes of test cases say it themselves
+    return str(shape.form)  # all other shapes say it themselves
 
 
 # More than these stand in the schema; the table would be nothing but touchpoint types.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +11,20 @@ import yaml
 from retarget.errors import BadInput
 from retarget.rules.conditions import Vocabulary
 from retarget.rules.model import Rule
+from retarget.rules.names import nearest
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.parse import Path as Keys
+from streams.resources import default_rules_dir
+from streams.settings import Settings
 
 _SUFFIXES: Final = (".yaml", ".yml")
 # A rule's test cases lie beside it and are no rules.
-_CASES: Final = ".cases"
+CASES: Final = tuple(f".cases{suffix}" for suffix in _SUFFIXES)
+
+
+def rules_dir(settings: Settings) -> Path:
+    """Where the rules are: the setting, else those that ship."""
+    return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()
 
 
 def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...]:
@@ -24,6 +32,13 @@ def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...
 
     Raises BadInput with every problem of every file: unreadable, not YAML, or a rule that is wrong.
     """
+    return load_documents(paths, vocabulary)[1]
+
+
+def load_documents(
+    paths: Sequence[Path], vocabulary: Vocabulary
+) -> tuple[Sequence[Document], tuple[Rule, ...]]:
+    """The same with the documents that say them."""
     documents, unreadable = read_documents(paths)
     rules, wrong = read_rules(documents, vocabulary)
     problems = [*unreadable, *wrong]
@@ -31,7 +46,17 @@ def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...
         problems = [no_rules(paths)]
     if problems:
         raise BadInput(problems)
-    return rules
+    return documents, rules
+
+
+def picked(rules: Iterable[Rule], names: Collection[str]) -> list[Rule]:
+    """The rules of these names; all of them without names."""
+    return [rule for rule in rules if not names or rule.name in names]
+
+
+def not_named(names: Iterable[str], known: Collection[str]) -> list[str]:
+    """A sentence for each name given by `--only` that no rule has."""
+    return [f"--only: no rule is named {name}{nearest(name, known)}" for name in names if name not in known]
 
 
 def no_rules(paths: Sequence[Path]) -> str:
@@ -50,11 +75,21 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
         except OSError as error:
             problems.append(_unreadable(path, error))
             continue
-        for file in files:
-            try:
-                documents += documents_of(file)
-            except BadInput as error:
-                problems += error.problems
+        found, wrong = documents_in(files)
+        documents += found
+        problems += wrong
+    return documents, problems
+
+
+def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
+    """The same of files alone, whatever they hold."""
+    documents: list[Document] = []
+    problems: list[str] = []
+    for file in files:
+        try:
+            documents += documents_of(file)
+        except BadInput as error:
+            problems += error.problems
     return documents, problems
 
 
@@ -64,9 +99,14 @@ def rule_files(path: Path) -> list[Path]:
         path.stat()
         return [path]
     return sorted(
-        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not file.stem.endswith(_CASES)),
+        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not is_cases(file)),
         key=lambda file: file.name,
     )
+
+
+def is_cases(file: Path) -> bool:
+    """Whether a file holds test cases, by its name."""
+    return file.name.endswith(CASES)
 
 
 def documents_of(file: Path) -> list[Document]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Final
 
+from streams.clocks import monotonic_ms
 from streams.metrics import Metrics
 from streams.progress import Progress
-from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.worker")
 

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import Final, NoReturn
 
+from streams.clocks import monotonic_ms
 from streams.progress import Progress
-from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.worker")
 

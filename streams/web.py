@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -12,13 +11,9 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from retarget.errors import BadInput
+from streams.clocks import monotonic_ms
 from streams.metrics import CONTENT_TYPE, exposition
 from streams.progress import Progress
-
-
-def monotonic_ms() -> int:
-    """A clock for progress: milliseconds that never jump."""
-    return time.monotonic_ns() // 1_000_000
 
 
 class WebServer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
@@ -14,6 +13,7 @@ from typing import Final, Self
 from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
+from streams.clocks import monotonic_ms, now_ms
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.lanes.bundles import Bundles
 from streams.lanes.feed import ShellFeed
@@ -32,7 +32,7 @@ from streams.stores import Store
 from streams.transport import Chunk, ReadSettings
 from streams.transport.credentials import credentials_of
 from streams.watchdog import Watchdog
-from streams.web import WebServer, monotonic_ms
+from streams.web import WebServer
 
 log: Final = logging.getLogger("retarget.worker")
 
@@ -249,4 +249,4 @@ class Worker:
         for number, known in self.progress.lanes.items():
             if known.claimed:
                 self.progress.behind(number, monotonic_ms(), lag=self._lag(number))
-        self._silence.look(self._shell.answered_at(), time.time_ns() // 1_000_000)
+        self._silence.look(self._shell.answered_at(), now_ms())

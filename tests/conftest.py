@@ -17,6 +17,9 @@ import redis
 from hypothesis import settings
 
 from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
+from streams.kafka import KafkaAddress, create_or_check
+from streams.topics import topic_specs
+from tests.support.brokers import a_broker
 from tests.support.kafka import real_kafka as kafka
 from tests.support.kafka.jars import KafkaMissing
 from tests.support.missing import IN_CI, unavailable
@@ -25,6 +28,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _MARKER_OF_FIXTURE: Final = {
     "store": "embedded",
     "embedded_broker": "embedded",
+    "own_broker": "embedded",
     "real_kafka": "kafka",
     "own_kafka": "kafka",
     "data_dir": "data",
@@ -80,11 +84,21 @@ def store(store_server: EmbeddedStore) -> EmbeddedStore:
 @pytest.fixture(scope="session")
 def embedded_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """The demo's broker, one for the whole run, without topics: create your own under a `unique_name`."""
-    try:
-        with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
+    yield from a_broker(tmp_path_factory.mktemp("broker"))
+
+
+@pytest.fixture
+def own_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """The same for this test alone, which may create topics of any name."""
+    yield from a_broker(tmp_path)
+
+
+@pytest.fixture
+def engine(own_broker: EmbeddedBroker) -> EmbeddedBroker:
+    """A broker for this test alone, with the topics of an engine of one lane."""
+    address = KafkaAddress(bootstrap=own_broker.bootstrap)
+    asyncio.run(create_or_check(address, topic_specs(["touchpoints"], 1)))
+    return own_broker
 
 
 @pytest.fixture(scope="session")

@@ -54,14 +54,6 @@ class Figures(msgspec.Struct, kw_only=True):
             found[channel, day] += n
         return found
 
-    def stopped(self) -> Counter[str]:
-        """What the gates stopped, by gate."""
-        found: Counter[str] = Counter()
-        for (_, outcome, gate), n in self.outcomes.items():
-            if outcome != "sent":
-                found[gate] += n
-        return found
-
     def regret(self) -> float:
         """The share of messages whose ending had already happened when they were sent."""
         messages = self.messages()

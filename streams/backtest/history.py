@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from retarget.lane.intake import Intake
 from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.splitting import NEVER, Part, Splitting
 from streams.backtest.trial import TOLD_EVERY, Bar
+from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
 from streams.kafka.inventory import partitions_of_topic
@@ -72,6 +72,38 @@ class History:
             start = until
 
 
+class Past(NamedTuple):
+    """What topics held at one moment, as workers with the same settings have taken it in.
+
+    Where their wall clock moves idle lanes on, it did so after `idle_after` ms without a record, and has
+    brought them to `until` (epoch ms); else these are NEVER and NO_TIME.
+    """
+
+    history: History
+    intake: Callable[[int], Intake]
+    idle_after: int
+    until: int
+
+    def told(self, lane: int | None = None) -> AsyncIterator[Told]:
+        """Every record, or those of one lane; see History."""
+        return self.history.told(self.intake, lane)
+
+
+async def past_of(settings: Settings, topics: Sequence[str]) -> Past:
+    """The past until now. Raises BadInput without such a topic, Unreachable."""
+    history, started = History(address_of(settings), topics), now_ms()
+    await history.look()
+    clock = settings.clock
+    wall = clock.idle == "wall"
+    return Past(
+        history,
+        # The bundle decodes the topics by their dialects; it decides nothing here.
+        bundle_of(settings, [], topics).intake,
+        idle_after=clock.idle_after if wall else NEVER,
+        until=started if wall else NO_TIME,
+    )
+
+
 class Topics:
     """What these topics hold when the trial begins."""
 
@@ -84,27 +116,17 @@ class Topics:
         return asyncio.run(self._split(folder, parts, bar))
 
     async def _split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
-        history = History(address_of(self._settings), self._topics)
-        started = time.time_ns() // 1_000_000
-        await history.look()
-        # The bundle decodes these topics by their dialects; it decides nothing here.
-        intake = bundle_of(self._settings, [], self._topics).intake
-        clock = self._settings.clock
+        past = await past_of(self._settings, self._topics)
+        lanes = past.history.lanes
         splitting = Splitting(
-            folder,
-            lanes=history.lanes,
-            parts=max(parts // history.lanes, 1),
-            by_time=False,
-            idle_after=clock.idle_after if clock.idle == "wall" else NEVER,
+            folder, lanes=lanes, parts=max(parts // lanes, 1), by_time=False, idle_after=past.idle_after
         )
-        with bar("records read", history.offsets) as done:
-            async for told in history.told(intake):
+        with bar("records read", past.history.offsets) as done:
+            async for told in past.told():
                 splitting.add(told)
                 if splitting.records % TOLD_EVERY == 0:
                     done(TOLD_EVERY)
-        # Where the wall clock moves idle lanes on, it has brought them to the present.
-        idle_until = started if clock.idle == "wall" else NO_TIME
-        return splitting.close(ahead=0, at_least=idle_until), splitting
+        return splitting.close(ahead=0, at_least=past.until), splitting
 
 
 async def _merged(reads: Sequence[AsyncIterator[list[Record]]]) -> AsyncIterator[Record]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
-from itertools import islice
 from pathlib import Path
 
 import msgspec
@@ -16,7 +15,7 @@ from streams.backtest.spill import Sorted
 from streams.backtest.splitting import Part, unpacked
 from streams.lanes.bundle import Bundle
 from streams.ports import Record
-from streams.replaying import TOPIC, Sink, work_through
+from streams.replaying import TOPIC, RecordFeed, Sink, work_through
 
 Progress = Callable[[int], None]
 
@@ -37,39 +36,16 @@ class Outcome(msgspec.Struct, kw_only=True):
             self.comparison.add(other.comparison)
 
 
-class PartFeed:
-    """A Feed over one part."""
-
-    def __init__(self, part: Part, progress: Progress) -> None:
-        self._entries = part.events.read()
-        self._caught_up_at, self._progress = part.caught_up_at, progress
-        self._next = 0
-        self._ended = False
-
-    async def start(self, frontier: dict[str, int]) -> None:
-        """From the beginning, once."""
-
-    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
-        """The next records."""
-        taken = list(self._records(records))
-        self._ended = len(taken) < records
-        self._progress(len(taken))
-        return taken
-
-    def _records(self, most: int) -> Iterator[Record]:
-        for _, value in islice(self._entries, most):
-            timestamp, event = unpacked(value)
-            yield Record(TOPIC, self._next, timestamp, None, event)
-            self._next += 1
-
-    def caught_up_at(self) -> int | None:
-        """At the end, how far the rest of the lane moves the clock."""
-        return self._caught_up_at if self._ended and self._caught_up_at >= 0 else None
-
-
 def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Counter[tuple[str, ...]]:
     """Work one part through; what happened, by kind. `bundle` decodes TOPIC as canonical records."""
-    return asyncio.run(work_through(PartFeed(part, progress), bundle, sink))
+    feed = RecordFeed(_records(part), lambda: part.caught_up_at, progress)
+    return asyncio.run(work_through(feed, bundle, sink))
+
+
+def _records(part: Part) -> Iterator[Record]:
+    for offset, (_, value) in enumerate(part.events.read()):
+        timestamp, event = unpacked(value)
+        yield Record(TOPIC, offset, timestamp, None, event)
 
 
 def outcome_of(

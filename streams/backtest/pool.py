@@ -17,14 +17,13 @@ from typing import Any, Final, NamedTuple
 from retarget.decode import decode_canonical
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
-from retarget.rules.names import nearest
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.parts import Outcome, Progress, outcome_of
 from streams.backtest.splitting import Part
 from streams.collector import relieve
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.replaying import TOPIC
-from streams.rulebook import load_rules
+from streams.rulebook import load_rules, not_named, picked
 from streams.settings import Settings
 
 # Many more parts than processes: the work evens out, and few people's journeys are in memory at a time.
@@ -42,7 +41,7 @@ class Plan(NamedTuple):
     against: Path | None = None
     only: tuple[str, ...] = ()
 
-    def bundles(self) -> tuple[Bundle, Bundle | None]:
+    def bundles(self) -> OnTrial:
         """The rules made ready. Raises BadInput with every problem of both."""
         problems: list[str] = []
         found: list[Sequence[Rule]] = []
@@ -51,30 +50,30 @@ class Plan(NamedTuple):
                 found.append(load_rules([place], VOCABULARY))
             except BadInput as error:
                 problems += [line for line in error.problems if line not in problems]
-        if problems := problems or self._unknown({rule.name for rules in found for rule in rules}):
+        if problems := problems or not_named(self.only, {rule.name for rules in found for rule in rules}):
             raise BadInput(problems)
         bundles = [self._bundle(rules) for rules in found]
-        return bundles[0], bundles[1] if len(bundles) > 1 else None
+        return OnTrial(self, bundles[0], bundles[1] if len(bundles) > 1 else None)
 
     def _bundle(self, rules: Sequence[Rule]) -> Bundle:
-        wanted = [rule for rule in rules if not self.only or rule.name in self.only]
         # What is tried is the past: it has its own time, whatever the workers go by.
         # How many lanes share a rate would change what is compared, so nothing is paced.
-        return bundle_of(self.settings, wanted, [TOPIC], lanes=0)._replace(
+        return bundle_of(self.settings, picked(rules, self.only), [TOPIC], lanes=0)._replace(
             now_is_clock=True, decoders={TOPIC: decode_canonical}
         )
 
-    def _unknown(self, known: set[str]) -> list[str]:
-        return [
-            f"--only: no rule is named {name}{nearest(name, known)}"
-            for name in self.only
-            if name not in known
-        ]
 
-    def ids(self) -> tuple[str, str]:
+class OnTrial(NamedTuple):
+    """The rules of a plan made ready, and those to compare them with, if there are any."""
+
+    plan: Plan
+    rules: Bundle
+    against: Bundle | None
+
+    @property
+    def ids(self) -> tuple[str, ...]:
         """What tells whether rules or settings have changed."""
-        rules, against = self.bundles()
-        return rules.id, against.id if against is not None else ""
+        return tuple(bundle.id for bundle in (self.rules, self.against) if bundle is not None)
 
 
 def cores() -> int:
@@ -82,14 +81,19 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def backtest(plan: Plan, parts: Sequence[Part], folder: Path, *, jobs: int, progress: Progress) -> Outcome:
+def backtest(
+    on_trial: OnTrial, parts: Sequence[Part], folder: Path, *, jobs: int, progress: Progress
+) -> Outcome:
     """Work all parts through with so many processes; `progress` hears how many records were read since.
 
-    With rules to compare with, each record is read twice. Raises BadInput when the rules change meanwhile.
+    With rules to compare with, each record is read twice. Several processes load the rules of the plan anew:
+    raises BadInput when these are no longer those on trial.
     """
     parts = [part for part in parts if part.events.entries] or parts[:1]
     outcomes = (
-        _alone(plan, parts, folder, progress) if jobs == 1 else _shared(plan, parts, folder, jobs, progress)
+        _alone(on_trial, parts, folder, progress)
+        if jobs == 1
+        else _shared(on_trial, parts, folder, jobs, progress)
     )
     whole = next(outcomes)
     for one in outcomes:
@@ -97,14 +101,13 @@ def backtest(plan: Plan, parts: Sequence[Part], folder: Path, *, jobs: int, prog
     return whole
 
 
-def _alone(plan: Plan, parts: Sequence[Part], folder: Path, progress: Progress) -> Iterator[Outcome]:
-    rules, against = plan.bundles()
+def _alone(on_trial: OnTrial, parts: Sequence[Part], folder: Path, progress: Progress) -> Iterator[Outcome]:
     for part in parts:
-        yield outcome_of(part, rules, against, folder, progress)
+        yield outcome_of(part, on_trial.rules, on_trial.against, folder, progress)
 
 
 def _shared(
-    plan: Plan, parts: Sequence[Part], folder: Path, jobs: int, progress: Progress
+    on_trial: OnTrial, parts: Sequence[Part], folder: Path, jobs: int, progress: Progress
 ) -> Iterator[Outcome]:
     # Not forked: a copy of a process with open connections and threads is a source of rare hangs.
     context = multiprocessing.get_context("spawn")
@@ -113,7 +116,7 @@ def _shared(
         min(jobs, len(parts)),
         mp_context=context,
         initializer=_begin,
-        initargs=(plan, plan.ids(), folder, done),
+        initargs=(on_trial.plan, on_trial.ids, folder, done),
     )
     with pool:
         try:
@@ -161,19 +164,21 @@ class _Worker:
     share: Callable[[Part], Outcome | str]
 
 
-def _begin(plan: Plan, ids: tuple[str, str], folder: Path, done: Any) -> None:  # noqa: ANN401
+def _begin(plan: Plan, ids: tuple[str, ...], folder: Path, done: Any) -> None:  # noqa: ANN401
     def progress(records: int) -> None:
         with done.get_lock():
             done.value += records
 
-    rules, against = plan.bundles()
+    try:
+        on_trial = plan.bundles()
+    except BadInput:  # they were right when the backtest began
+        on_trial = None
     relieve()
-    same = (rules.id, against.id if against is not None else "") == ids
 
     def share(part: Part) -> Outcome | str:
-        if not same:
+        if on_trial is None or on_trial.ids != ids:
             return f"{plan.rules}: the rules have changed since the backtest began; begin again"
-        found = outcome_of(part, rules, against, folder, progress)
+        found = outcome_of(part, on_trial.rules, on_trial.against, folder, progress)
         gc.collect()  # a lane refers to itself, and the collector has been told to come seldom
         return found
 

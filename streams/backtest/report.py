@@ -14,7 +14,11 @@ Prices = Mapping[str, float]
 
 
 class Speed(msgspec.Struct, kw_only=True):
-    """How long it took, in seconds, and on how many processes; `events` counts each once for each run."""
+    """How long it took, in seconds, and on how many processes at most.
+
+    `events` counts what the parts hold, once for each set of rules: people's events, and what tells a part
+    the clock of its lane.
+    """
 
     reading_s: float
     working_s: float
@@ -23,7 +27,7 @@ class Speed(msgspec.Struct, kw_only=True):
 
     @property
     def per_second_and_core(self) -> float:
-        """Events worked off in a second by one process."""
+        """Events worked off in a second by one process, when all of them were at work."""
         return self.events / self.working_s / self.jobs if self.working_s else 0.0
 
 

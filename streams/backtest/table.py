@@ -58,7 +58,7 @@ def _stopped(report: Report) -> list[str]:
 
 
 def reasons(report: Report) -> list[list[str]]:
-    """What kept messages back, by rule: the gate, or which cap; and what the night put off."""
+    """What kept messages back, by rule: the gate, or which cap; and what quiet hours or a cap put off."""
     mine, theirs = (_reasons(figures) for figures in (report.outcome.rules, report.outcome.against))
     return [[*key, *_both(report, theirs.get(key, 0), mine.get(key, 0))] for key in sorted({*mine, *theirs})]
 

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 
 from retarget.errors import BadInput
 from streams.backtest.parts import Progress
-from streams.backtest.pool import PARTS, Plan, backtest
+from streams.backtest.pool import PARTS, OnTrial, backtest
 from streams.backtest.reading import NO_TIME, of_files
 from streams.backtest.report import Report, Speed
 from streams.backtest.splitting import Part, Splitting
@@ -52,16 +52,16 @@ class Files:
         return splitting.close(ahead=self._lateness, at_least=NO_TIME), splitting
 
 
-def run_trial(plan: Plan, source: Source, *, jobs: int, bar: Bar) -> Report:
-    """Try the rules on the source. Raises BadInput for rules, input, or a disk that is full."""
-    plan.bundles()
+def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Report:
+    """Try rules on the source. Raises BadInput for input, changed rules, a disk that is full."""
+    plan = on_trial.plan
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
         parts, splitting = source.split(Path(name), PARTS, bar)
         records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
         read = time.monotonic()
         with bar("records worked off", records) as done:
-            outcome = backtest(plan, parts, Path(name), jobs=jobs, progress=done)
+            outcome = backtest(on_trial, parts, Path(name), jobs=jobs, progress=done)
         speed = Speed(reading_s=read - started, working_s=time.monotonic() - read, jobs=jobs, events=records)
     return Report(
         source=source.name,

@@ -5,23 +5,23 @@ As in `retarget.rules.checks`, values may be missing or BAD: their problems have
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.decode import from_mapping
 from retarget.errors import Rejected
+from retarget.rules.checks import drafts
 from retarget.rules.names import shown, unknown
 from retarget.rules.places import Place
-from retarget.rules.records import Draft
+from retarget.rules.records import Values
 from retarget.rules.shapes import BAD
 from retarget.touchpoints import IMPERSONAL
 
-_Values = Mapping[str, Any]
 # What the decoder is to look at; everything else has a shape of its own.
 _FREE: Final = ("campaign", "geo", "traits")
 
 
-def event(values: _Values, at: Place) -> None:
+def event(values: Values, at: Place) -> None:
     """Products are told in one way, and free fields are such as a touchpoint can have."""
     if "products" in values and "items" in values:
         at.child("items").problem("found items beside products; known: one of them")
@@ -40,7 +40,7 @@ def _decoded(key: str, value: object, at: Place) -> None:
         at.problem(refused.detail)
 
 
-def expected(values: _Values, at: Place) -> None:
+def expected(values: Values, at: Place) -> None:
     """Only a message has a template and products; only what did not come needs a channel beside its kind."""
     for key in ("template", "products"):
         if key in values and "sent" not in values:
@@ -49,7 +49,7 @@ def expected(values: _Values, at: Place) -> None:
         at.child("channel").problem("found channel; known: with suppressed or deferred; else sent: CHANNEL")
 
 
-def case(values: _Values, at: Place) -> None:
+def case(values: Values, at: Place) -> None:
     """Waits are looked at where the clock stops; known people have traits of their own."""
     if "waits" in values and "until" not in values:
         at.child("waits").problem("found waits without until; known: until, when they are looked at")
@@ -57,7 +57,7 @@ def case(values: _Values, at: Place) -> None:
         _decoded("traits", values["traits"], at.child("traits"))
 
 
-def file(values: _Values, at: Place) -> None:
+def file(values: Values, at: Place) -> None:
     """Names of cases are different, and products are among those of the file."""
     _names(values, at)
     products = values.get("products")
@@ -65,9 +65,9 @@ def file(values: _Values, at: Place) -> None:
         _known_products(values, products, at)
 
 
-def _names(values: _Values, at: Place) -> None:
+def _names(values: Values, at: Place) -> None:
     seen: set[str] = set()
-    for place, found in _drafts(values, "cases", at):
+    for place, _, found in drafts(values, "cases", at):
         name = found.get("case")
         if isinstance(name, str) and name in seen:
             place.child("case").problem(
@@ -77,18 +77,11 @@ def _names(values: _Values, at: Place) -> None:
             seen.add(name)
 
 
-def _known_products(values: _Values, products: Mapping[str, Any], at: Place) -> None:
-    for place, one in _drafts(values, "cases", at):
+def _known_products(values: Values, products: Mapping[str, Any], at: Place) -> None:
+    for place, _, one in drafts(values, "cases", at):
         for key in ("events", "expect"):
-            for here, found in _drafts(one, key, place):
+            for here, _, found in drafts(one, key, place):
                 named = found.get("products")
                 for index, product in enumerate(named if isinstance(named, tuple) else ()):
                     if product is not BAD and product not in products:
                         here.child("products").child(index).problem(unknown("product", product, products))
-
-
-def _drafts(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, _Values]]:
-    found = values.get(key)
-    for index, draft in enumerate(found if isinstance(found, tuple) else ()):
-        if isinstance(draft, Draft):
-            yield at.child(key).child(index), draft.values

@@ -8,8 +8,8 @@ from typing import Final, NamedTuple, TypeVar
 from streams.cases.model import Expected, Prepared, Waiting
 from streams.cases.outcomes import Outcome, Wait
 
-_E = TypeVar("_E")
-_G = TypeVar("_G")
+_E = TypeVar("_E", bound=Expected | Waiting)
+_G = TypeVar("_G", bound=Outcome | Wait)
 _WHEN: Final = "when"
 # With more than so many fields wrong, it is another thing.
 _NEAR: Final = 2
@@ -28,15 +28,11 @@ class Difference(NamedTuple):
 
 def differences(prepared: Prepared, outcomes: Sequence[Outcome], rule: str) -> list[Difference]:
     """Where the outcomes of `rule`, and of the rules that an expectation names, are others than expected."""
-    expected = prepared.case.expect
-    wrong = _wrong(prepared, rule)
-    return _compared(
-        expected,
-        outcomes,
-        differs=wrong,
-        serves_many=lambda one, got: one.kind == "suppressed" and got.kind == "suppressed",
-        unasked=lambda got: got.rule == rule,
-    )
+
+    def differs(one: Expected, got: Outcome) -> list[str]:
+        return _wrong(prepared, rule, one, got)
+
+    return _compared(prepared.case.expect, outcomes, differs, rule)
 
 
 def waits_differ(prepared: Prepared, waits: Sequence[Wait], rule: str) -> list[Difference]:
@@ -56,43 +52,28 @@ def waits_differ(prepared: Prepared, waits: Sequence[Wait], rule: str) -> list[D
             if wanted is not None and wanted != found
         ]
 
-    return _compared(
-        prepared.case.waits,
-        waits,
-        differs=differs,
-        serves_many=lambda _one, _got: False,
-        unasked=lambda got: got.rule == rule,
-    )
+    return _compared(prepared.case.waits, waits, differs, rule)
 
 
-def _wrong(prepared: Prepared, rule: str) -> Callable[[Expected, Outcome], list[str]]:
+def _wrong(prepared: Prepared, rule: str, one: Expected, got: Outcome) -> list[str]:
     """The fields in which an outcome is not what an expectation says."""
-
-    def wrong(one: Expected, got: Outcome) -> list[str]:
-        pairs: tuple[tuple[str, object, object], ...] = (
-            (_WHEN, prepared.moment(one.at), got.at),
-            ("kind", one.kind, got.kind),
-            ("rule", one.rule or rule, got.rule),
-            ("name", one.name, got.name),
-            ("until", one.until and prepared.moment(one.until), got.until),
-            ("step", one.step, got.step),
-            ("channel", one.channel, got.channel),
-            ("template", one.template, got.template),
-            ("products", None if one.products is None else tuple(sorted(one.products)), got.products),
-            ("about", one.about, got.about),
-        )
-        return [name for name, wanted, found in pairs if wanted is not None and wanted != found]
-
-    return wrong
+    pairs: tuple[tuple[str, object, object], ...] = (
+        (_WHEN, prepared.moment(one.at), got.at),
+        ("kind", one.kind, got.kind),
+        ("rule", one.rule or rule, got.rule),
+        ("name", one.name, got.name),
+        ("until", one.until and prepared.moment(one.until), got.until),
+        ("step", one.step, got.step),
+        ("channel", one.channel, got.channel),
+        ("template", one.template, got.template),
+        ("products", None if one.products is None else tuple(sorted(one.products)), got.products),
+        ("about", one.about, got.about),
+    )
+    return [name for name, wanted, found in pairs if wanted is not None and wanted != found]
 
 
 def _compared(
-    expected: Sequence[_E],
-    got: Sequence[_G],
-    *,
-    differs: Callable[[_E, _G], list[str]],
-    serves_many: Callable[[_E, _G], bool],
-    unasked: Callable[[_G], bool],
+    expected: Sequence[_E], got: Sequence[_G], differs: Callable[[_E, _G], list[str]], rule: str
 ) -> list[Difference]:
     """Pair what fits, as much of it as can be; then what is nearest; the rest is alone."""
     taken = _pairs(expected, got, lambda one, other: not differs(one, other))
@@ -100,10 +81,10 @@ def _compared(
         place
         for place, other in enumerate(got)
         for one in expected
-        if not differs(one, other) and serves_many(one, other)
+        if not differs(one, other) and _serves_many(other)
     }
     over = [place for place, other in enumerate(got)
-            if place not in {*taken.values(), *served} and unasked(other)]  # fmt: skip
+            if place not in {*taken.values(), *served} and other.rule == rule]  # fmt: skip
     found: list[Difference] = []
     for index, one in enumerate(expected):
         if index in taken:
@@ -114,14 +95,13 @@ def _compared(
         chosen = min(near, key=lambda at: (_WHEN in wrong[at], len(wrong[at])), default=None)
         if chosen is not None:
             over.remove(chosen)
-        found.append(_difference(index, one, None if chosen is None else got[chosen]))
-    return [*found, *(_difference(None, None, got[place]) for place in over)]
+        found.append(Difference(index, one, None if chosen is None else got[chosen]))
+    return [*found, *(Difference(None, None, got[place]) for place in over)]
 
 
-def _difference(index: int | None, one: object, got: object) -> Difference:
-    assert one is None or isinstance(one, (Expected, Waiting))
-    assert got is None or isinstance(got, (Outcome, Wait))
-    return Difference(index, one, got)
+def _serves_many(got: Outcome | Wait) -> bool:
+    """A step that was stopped has one record, for its message and its audience."""
+    return isinstance(got, Outcome) and got.kind == "suppressed"
 
 
 def _pairs(expected: Sequence[_E], got: Sequence[_G], fits: Callable[[_E, _G], bool]) -> dict[int, int]:

@@ -10,7 +10,7 @@ from retarget.rules.shapes import Number, OneOf, Several, Text
 from retarget.touchpoints import TYPES
 from streams.cases import checks
 from streams.cases.model import Happening
-from streams.cases.shapes import Fields, Moment
+from streams.cases.shapes import FIELDS, MOMENT
 
 SENTENCE: Final = Text("a sentence")
 LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
@@ -60,7 +60,7 @@ CONSENT: Final = Record(
 
 
 def _happening(values: Values) -> Happening:
-    fields = {key: value for key, value in values.items() if key not in ("at", "products", "dwell")}
+    fields = {key: value for key, value in values.items() if key not in ("at", "products")}
     if "items" in fields:
         fields["items"] = list(fields["items"])
     return Happening(at=values["at"], products=values.get("products", ()), fields=fields)
@@ -71,7 +71,7 @@ EVENT: Final = Record(
     build=_happening,
     check=checks.event,
     keys=(
-        Key(name="at", shape=Moment(), required=True, says="When it happens.", example="+10m"),
+        Key(name="at", shape=MOMENT, required=True, says="When it happens.", example="+10m"),
         Key(
             name="type",
             shape=OneOf("touchpoint type", tuple(sorted(TYPES))),
@@ -112,9 +112,9 @@ EVENT: Final = Record(
         ),
         Key(name="channel", shape=SENTENCE, says="By which channel they spoke.", example="email"),
         Key(name="sentiment", shape=SENTENCE, says="How it sounds.", example="negative"),
-        Key(name="campaign", shape=Fields(), says="The campaign.", example={"id": "spring"}),
-        Key(name="geo", shape=Fields(), says="Where it happens.", example={"country": "DE"}),
-        Key(name="traits", shape=Fields(), says="What the person tells.", example={"locale": "de-DE"}),
+        Key(name="campaign", shape=FIELDS, says="The campaign.", example={"id": "spring"}),
+        Key(name="geo", shape=FIELDS, says="Where it happens.", example={"country": "DE"}),
+        Key(name="traits", shape=FIELDS, says="What the person tells.", example={"locale": "de-DE"}),
         Key(
             name="consent",
             shape=CONSENT,

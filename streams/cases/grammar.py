@@ -11,7 +11,7 @@ from retarget.rules.shapes import Named, Number, OneOf, Several, Text
 from streams.cases import checks
 from streams.cases.events import ANY_CHANNEL, EVENT, ID, LABEL, PRODUCT, SENTENCE
 from streams.cases.model import Case, CaseFile, Expected, Kind, Waiting
-from streams.cases.shapes import Date, Fields, Flag, Given, Moment, Zone
+from streams.cases.shapes import DATE, FLAG, MOMENT, ZONE, Given, fields
 
 # A Monday: nobody sleeps, and no clock is put forward or back in the weeks after it but one.
 START: Final = "2024-03-04 10:00"
@@ -45,7 +45,7 @@ EXPECTED: Final = Record(
     check=checks.expected,
     exactly_one=KINDS,
     keys=(
-        Key(name="at", shape=Moment(), required=True, says="When it comes, to the second.", example="10:40"),
+        Key(name="at", shape=MOMENT, required=True, says="When it comes, to the second.", example="10:40"),
         Key(name="sent", shape=_CHANNEL, says="A message on this channel.", example="push"),
         Key(name="recalled", shape=_CHANNEL, says="A message is called back there.", example="push"),
         Key(name="joined", shape=LABEL, says="The person joins this ad audience.", example="cart-left"),
@@ -58,7 +58,7 @@ EXPECTED: Final = Record(
         ),
         Key(
             name="deferred",
-            shape=Moment(),
+            shape=MOMENT,
             says="A message is put off until the end of the quiet hours.",
             example="+1d 08:00",
         ),
@@ -90,7 +90,7 @@ WAITING: Final = Record(
     what="a wait",
     build=lambda values: Waiting(**values),
     keys=(
-        Key(name="due", shape=Moment(), required=True, says="When it ends.", example="+24h"),
+        Key(name="due", shape=MOMENT, required=True, says="When it ends.", example="+24h"),
         Key(name="step", shape=_STEP, says="The step that is then decided.", example=2),
         Key(
             name="about",
@@ -136,7 +136,7 @@ CASE: Final = Record(
         ),
         Key(
             name="until",
-            shape=Moment(),
+            shape=MOMENT,
             says="Where the clock stops. Else it runs on until the rule waits for nothing more.",
             example="+1h",
         ),
@@ -154,7 +154,7 @@ CASE: Final = Record(
         ),
         Key(
             name="known",
-            shape=Flag(),
+            shape=FLAG,
             default=True,
             says="The person has a user id; `false`: an anonymous id alone.",
             example=False,
@@ -168,7 +168,7 @@ CASE: Final = Record(
         ),
         Key(
             name="traits",
-            shape=Fields("the person's traits"),
+            shape=fields("the person's traits"),
             says="What is known of the person before the first event.",
             example={"email": "ann@example.com"},
         ),
@@ -184,8 +184,8 @@ CASE: Final = Record(
             says="Rules of the same folder that run beside it; what they do is looked at where you name it.",
             example=["browse_abandonment"],
         ),
-        Key(name="start", shape=Date(), says="As above, for this case.", example="2024-12-24 20:00"),
-        Key(name="zone", shape=Zone(), says="As above, for this case.", example="Europe/Berlin"),
+        Key(name="start", shape=DATE, says="As above, for this case.", example="2024-12-24 20:00"),
+        Key(name="zone", shape=ZONE, says="As above, for this case.", example="Europe/Berlin"),
         Key(
             name="settings",
             shape=Given(),
@@ -208,14 +208,14 @@ CASES: Final = Record(
         Key(name="rule", shape=_RULE, required=True, says="The rule they try.", example="abandoned_cart"),
         Key(
             name="start",
-            shape=Date(),
+            shape=DATE,
             default=START,
             says="When each case begins: `10:30` is that day, `+30m` counts from here.",
             example="2024-12-24 20:00",
         ),
         Key(
             name="zone",
-            shape=Zone(),
+            shape=ZONE,
             default="UTC",
             says="Where the person lives; all times are on the clocks there.",
             example="Europe/Berlin",

@@ -39,7 +39,7 @@ class When(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Happening(msgspec.Struct, frozen=True, kw_only=True):
-    """An event of a case: everything but its time and its person."""
+    """An event of a case, whose person is the case's: `fields` are all but its time and `products`."""
 
     at: When
     fields: Mapping[str, Any]
@@ -47,7 +47,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that must come: of what kind and when; None and () are left open.
+    """One thing that must come: of what kind and when; None is left open.
 
     `name` is the channel, the audience or the gate; `until` the end of a deferral.
     """
@@ -74,7 +74,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Case(msgspec.Struct, frozen=True, kw_only=True):
-    """One case; `start`, `zone` and `settings` are those of its file where it has none of its own."""
+    """One case as it is written: `start` and `zone`: None is the file's; `settings` override the file's."""
 
     name: str
     events: tuple[Happening, ...]

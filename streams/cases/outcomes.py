@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from retarget.journeys.model import Journey
+from retarget.journeys import wire
 from retarget.times import parse_time
 from streams import topics
 from streams.cases.model import Kind
@@ -93,10 +93,11 @@ def _left(one: Mapping[str, Any], decision: Mapping[str, Any]) -> Outcome:
     )
 
 
-def waits_of(journey: Journey | None) -> list[Wait]:
-    """Every step that waits, by time."""
-    if journey is None:
+def waits_of(stored: bytes | None) -> list[Wait]:
+    """Every step that waits by a person's journey, as it is stored, by time."""
+    if stored is None:
         return []
+    journey = wire.decode(stored)
     found = [
         Wait(due=episode.due, step=episode.step, about=subject, rule=rule)
         for rule, episodes in journey.episodes.items()

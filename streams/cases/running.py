@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
-from retarget.journeys import wire
 from retarget.rules.model import Count, Date, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -49,7 +48,7 @@ class Stage:
         )
         stored = await store.journey(0, prepared.case.person)
         outcomes, dead = outcomes_of(outputs)
-        return Came(outcomes, waits_of(wire.decode(stored) if stored is not None else None), dead)
+        return Came(outcomes, waits_of(stored), dead)
 
     def _bundle(self, presets: Mapping[str, str], rules: Sequence[Rule]) -> Bundle:
         """Cases of one file mostly share their settings."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
@@ -27,93 +27,25 @@ _LAST: Final = 2199
 _FORMS: Final = "10:30, +30m, +2d 10:30 or 2024-03-04 10:30"
 
 
-class Moment(msgspec.Struct, frozen=True):
-    """A moment: a time of the first day, a time after the start, a time of a later day, or a date."""
+class Single(msgspec.Struct, frozen=True):
+    """One value, made by `take` of what the author wrote; None: it is none of these."""
 
-    form: str = "a moment"
+    form: str
+    known: str
+    take: Callable[[object], Any]
+    json: Schema
 
     def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
-        """The When."""
-        found = _moment(value)
+        """What `take` gives."""
+        found = self.take(value)
         if found is None:
-            at.problem(f"found {described(value)}; known: a moment such as {_FORMS}")
+            at.problem(f"found {described(value)}; known: {self.known}")
             return BAD
         return found
 
     def schema(self) -> Schema:
-        """A string; the forms are told by the description."""
-        return {"type": "string", "minLength": 1}
-
-
-class Date(msgspec.Struct, frozen=True):
-    """A date with a time of day, on the clocks of the case's zone."""
-
-    form: str = "a date and time"
-
-    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
-        """The datetime, without a zone."""
-        found = _date(value)
-        if found is None:
-            at.problem(f"found {described(value)}; known: a date and time such as 2024-03-04 10:00")
-            return BAD
-        return found
-
-    def schema(self) -> Schema:
-        """A string of that form."""
-        return {"type": "string", "pattern": f"^{_DATE.pattern}$"}
-
-
-class Zone(msgspec.Struct, frozen=True):
-    """An IANA time zone."""
-
-    form: str = "a time zone"
-
-    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
-        """The name."""
-        if not isinstance(value, str) or zone_of(value) is None:
-            at.problem(f"found {described(value)}; known: a time zone such as Europe/Berlin or UTC")
-            return BAD
-        return value
-
-    def schema(self) -> Schema:
-        """A string."""
-        return {"type": "string", "minLength": 1}
-
-
-class Flag(msgspec.Struct, frozen=True):
-    """Yes or no."""
-
-    form: str = "`true` or `false`"
-
-    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
-        """The bool."""
-        if not isinstance(value, bool):
-            at.problem(f"found {described(value)}; known: true, false")
-            return BAD
-        return value
-
-    def schema(self) -> Schema:
-        """A boolean."""
-        return {"type": "boolean"}
-
-
-class Fields(msgspec.Struct, frozen=True):
-    """A mapping, or with `several` a list of mappings, whose fields the touchpoint's decoder checks."""
-
-    form: str = "fields as in a touchpoint"
-    several: bool = False
-
-    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
-        """The value as it is."""
-        whole = value if self.several else [value]
-        if not isinstance(whole, list) or not all(isinstance(one, Mapping) for one in whole):
-            at.problem(f"found {described(value)}; known: {self.form}")
-            return BAD
-        return value
-
-    def schema(self) -> Schema:
-        """An object or an array of them."""
-        return {"type": "array", "items": {"type": "object"}} if self.several else {"type": "object"}
+        """As declared."""
+        return dict(self.json)
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -175,3 +107,39 @@ def _date(value: object) -> datetime | None:
             return None
     right = isinstance(found, datetime) and found.tzinfo is None and _FIRST <= found.year <= _LAST
     return found if right and isinstance(found, datetime) else None
+
+
+def _zone(value: object) -> str | None:
+    return value if isinstance(value, str) and zone_of(value) is not None else None
+
+
+def _flag(value: object) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _fields(value: object) -> Mapping[Any, Any] | None:
+    return value if isinstance(value, Mapping) else None
+
+
+def fields(form: str) -> Single:
+    """A mapping whose fields the touchpoint's decoder checks."""
+    return Single(form, form, _fields, {"type": "object"})
+
+
+# A time of the first day, a time after the start, a time of a later day, or a date: a When.
+MOMENT: Final = Single("a moment", f"a moment such as {_FORMS}", _moment, {"type": "string", "minLength": 1})
+# On the clocks of the case's zone: a datetime without one.
+DATE: Final = Single(
+    "a date and time",
+    "a date and time such as 2024-03-04 10:00",
+    _date,
+    {"type": "string", "pattern": f"^{_DATE.pattern}$"},
+)
+ZONE: Final = Single(
+    "a time zone",
+    "a time zone such as Europe/Berlin or UTC",
+    _zone,
+    {"type": "string", "minLength": 1},
+)
+FLAG: Final = Single("`true` or `false`", "true, false", _flag, {"type": "boolean"})
+FIELDS: Final = fields("fields as in a touchpoint")

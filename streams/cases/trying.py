@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
-from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
@@ -15,9 +14,7 @@ from streams.cases.comparing import Difference, differences, waits_differ
 from streams.cases.reading import Known, Ready, read_cases
 from streams.cases.running import Came, Stage
 from streams.cases.telling import told
-from streams.rulebook import documents_of, no_rules, read_documents, rule_files
-
-CASES: Final = (".cases.yaml", ".cases.yml")
+from streams.rulebook import CASES, documents_in, is_cases, no_rules, read_documents, rule_files
 
 
 class Tried(NamedTuple):
@@ -42,16 +39,11 @@ def try_rules(given: Sequence[Path]) -> Tried:
     rules, wrong = read_rules(documents, VOCABULARY)
     if not (documents or case_files or unreadable):
         unreadable.append(no_rules(given))
-    case_documents, broken = _read(case_files)
+    case_documents, broken = documents_in(case_files)
     known = _known(documents, rules, case_files)
     ready, ill_formed = read_cases(case_documents, known, _names(documents))
     differing = asyncio.run(_run(ready))
     return Tried(documents, rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
-
-
-def is_cases(path: Path) -> bool:
-    """Whether a file holds test cases, by its name."""
-    return path.name.endswith(CASES)
 
 
 def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:
@@ -76,17 +68,6 @@ def _of_file(file: Path) -> tuple[list[Path], list[Path]]:
     if is_cases(file):
         return [], [file]
     return [file], [beside for beside in map(file.with_suffix, CASES) if beside.is_file()]
-
-
-def _read(files: Sequence[Path]) -> tuple[list[Document], list[str]]:
-    documents: list[Document] = []
-    problems: list[str] = []
-    for file in files:
-        try:
-            documents += documents_of(file)
-        except BadInput as error:
-            problems += error.problems
-    return documents, problems
 
 
 def _known(documents: Sequence[Document], rules: Sequence[Rule], case_files: Sequence[Path]) -> Known:

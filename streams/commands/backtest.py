@@ -5,15 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from streams.commands.past import add_past, holding, overrides, remedy
+from streams.commands.numbers import whole
+from streams.commands.past import add_only, add_past, file_options, holding, overrides, remedy, wanted
 from streams.commands.screen import add_progress, bar
+from streams.commands.writing import opened, separate
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from streams.backtest.pool import Plan
     from streams.backtest.report import Report
     from streams.backtest.trial import Bar, Source
 
@@ -21,12 +25,6 @@ __all__ = ["add", "overrides", "run"]
 
 OVER_BUDGET: Final = 1
 _ALL: Final = ""
-
-
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
-    return int(text)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -37,12 +35,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead of files what a topic holds (without a name: all of kafka.input_topics)",
     )  # fmt: skip
     add_past(parser)
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    add_only(parser)
     parser.add_argument("--against", metavar="DIR", help="folder or file with the rules to compare them with")
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
     parser.add_argument("--json", metavar="FILE", help="the figures as JSON; - is standard output")
     parser.add_argument("--html", metavar="FILE", help="the figures as one page with charts")
-    parser.add_argument("--jobs", type=_whole, metavar="N", help="processes (default: one for each core)")
+    parser.add_argument("--jobs", type=whole, metavar="N", help="processes (default: one for each core)")
     add_progress(parser)
     parser.set_defaults(
         settings=("rules.dir", "clock.lateness", "consent.assume", "quiet_hours.enabled", "kafka.bootstrap")
@@ -53,20 +51,26 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     """Try the rules, say what came out, and whether it is within the budget. Raises BadInput, Unreachable."""
     from streams.backtest.budget_file import read_budget
     from streams.backtest.page import page
+    from streams.backtest.pool import cores
     from streams.backtest.table import table
+    from streams.backtest.trial import run_trial
 
     _require_one_input(args)
+    separate(args, ("json", "html"), (*args.files, args.mapping, args.rules, args.against, args.budget))
     budget = read_budget(Path(args.budget)) if args.budget else None
     if budget is not None:
         budget.require(compared=bool(args.against))
-    report = _report(settings, args)
     prices = budget.prices if budget is not None else {}
-    broken = budget.judge(report) if budget is not None else []
-    if args.json != "-":
-        print(table(report, prices))
-    _write(args.json, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
-    _write(args.html, page(report, prices, broken))
-    sys.stdout.flush()
+    settings = holding(settings, files=args.topic is None)
+    on_trial, source, jobs = _plan(settings, args).bundles(), _source(settings, args), args.jobs or cores()
+    with ExitStack() as stack:
+        figures, charts = opened(stack, args.json), opened(stack, args.html)
+        report = run_trial(on_trial, source, jobs=jobs, bar=_bar(wanted=args.progress))
+        broken = budget.judge(report) if budget is not None else []
+        if args.json != "-":
+            print(table(report, prices), flush=True)
+        _write(figures, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
+        _write(charts, page(report, prices, broken))
     print(_speed(report), file=sys.stderr)
     remedy(dict(report.outcome.rules.outcomes.items()))
     for line in broken:
@@ -79,27 +83,22 @@ def _require_one_input(args: argparse.Namespace) -> None:
     if args.topic is None and not args.files:
         problems.append("no input is given; name files, - for standard input, or --topic")
     if args.topic is not None:
-        of_files = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
-        named = [name for name, value in of_files.items() if value]
-        named = ([f"the file {args.files[0]}"] if args.files else []) + named
+        named = ([f"the file {args.files[0]}"] if args.files else []) + file_options(args)
         problems += [f"--topic: {name} cannot be given with it; it is for files" for name in named]
     if problems:
         raise BadInput(problems)
 
 
-def _report(settings: Settings, args: argparse.Namespace) -> Report:
-    from streams.backtest.pool import Plan, cores
-    from streams.backtest.trial import run_trial
-    from streams.resources import default_rules_dir
+def _plan(settings: Settings, args: argparse.Namespace) -> Plan:
+    from streams.backtest.pool import Plan
+    from streams.rulebook import rules_dir
 
-    settings = holding(settings, files=args.topic is None)
-    plan = Plan(
+    return Plan(
         settings,
-        rules=Path(settings.rules.dir or default_rules_dir()),
+        rules=rules_dir(settings),
         against=Path(args.against) if args.against else None,
-        only=tuple(name.strip() for name in (args.only or "").split(",") if name.strip()),
+        only=wanted(args),
     )
-    return run_trial(plan, _source(settings, args), jobs=args.jobs or cores(), bar=_bar(wanted=args.progress))
 
 
 def _source(settings: Settings, args: argparse.Namespace) -> Source:
@@ -126,13 +125,6 @@ def _speed(report: Report) -> str:
     )
 
 
-def _write(name: str | None, text: str) -> None:
-    if name is None:
-        return
-    if name == "-":
-        sys.stdout.write(text)
-        return
-    try:
-        Path(name).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput([f"{name}: cannot be written: {error.strerror}"]) from error
+def _write(file: IO[bytes] | None, text: str) -> None:
+    if file is not None:
+        file.write(text.encode())

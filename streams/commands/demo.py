@@ -8,6 +8,7 @@ import sys
 from typing import Final
 
 from retarget.errors import BadInput
+from streams.commands.numbers import positive, whole
 from streams.demo.plan import MORNING, PRESETS, WARM_UP, Plan
 from streams.demo.words import clock
 from streams.settings import Settings
@@ -20,31 +21,15 @@ _MINUTE: Final = 60
 _WIDTH: Final = 120
 
 
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0.0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number above 0")
-    return number
-
-
-def _people(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
-    return int(text)
-
-
 def add(parser: argparse.ArgumentParser) -> None:
     """How long, how many people, how fast."""
-    parser.add_argument("--seconds", type=_positive, default=60.0, metavar="N", help="how long (default: 60)")
+    parser.add_argument("--seconds", type=positive, default=60.0, metavar="N", help="how long (default: 60)")
     parser.add_argument(
-        "--people", type=_people, default=1_000, metavar="N", help="regulars of the shop (default: 1000)"
+        "--people", type=whole, default=1_000, metavar="N", help="regulars of the shop (default: 1000)"
     )
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="another day with other people")
     parser.add_argument(
-        "--speed", type=_positive, default=60.0, metavar="N",
+        "--speed", type=positive, default=60.0, metavar="N",
         help="simulated seconds in a second (default: 60, so that a second is a minute)",
     )  # fmt: skip
     parser.add_argument("--no-browser", action="store_true", help="do not open the page with the metrics")

@@ -94,7 +94,8 @@ def _known(settings: Settings, args: argparse.Namespace) -> _Known:
 
 
 def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
-    return lambda: _filed(args).decisions
+    """The decisions of a file that are about this very id: nothing else is run again."""
+    return lambda: of_person(_written(args), {args.person})
 
 
 def _print(args: argparse.Namespace, known: _Known) -> None:
@@ -134,9 +135,13 @@ def _filed(args: argparse.Namespace) -> _Known:
     """What the files of a replay tell of the person."""
     kept = find_kept(_lines(args.journeys), args.person) if args.journeys else None
     names = {args.person, *(_names(kept.journey) if kept else ())}
-    said = (_decision(line, place) for place, line in _lines(args.decisions)) if args.decisions else ()
     journey, wait = kept or (None, None)
-    return _Known(journey, wait, of_person(said, names))
+    return _Known(journey, wait, of_person(_written(args), names))
+
+
+def _written(args: argparse.Namespace) -> Iterator[Said]:
+    """The decisions of the file, if one was named."""
+    return (_decision(line, place) for place, line in (_lines(args.decisions) if args.decisions else ()))
 
 
 def _found_beside(decisions: str | None) -> str | None:

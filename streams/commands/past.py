@@ -31,6 +31,22 @@ def add_past(group: argparse._ActionsContainer) -> None:
     group.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
 
 
+def add_only(parser: argparse.ArgumentParser) -> None:
+    """The option `--only`; `wanted` gives its names."""
+    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+
+
+def wanted(args: argparse.Namespace) -> tuple[str, ...]:
+    """The rules named by `--only`; none: all."""
+    return tuple(name.strip() for name in (args.only or "").split(",") if name.strip())
+
+
+def file_options(args: argparse.Namespace) -> list[str]:
+    """The options given that are about files."""
+    given = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
+    return [name for name, value in given.items() if value]
+
+
 def overrides(args: argparse.Namespace) -> Iterator[str]:
     """The options that are short for settings."""
     if args.rules:

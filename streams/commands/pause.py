@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Mapping
 
 from retarget.engine.gates import EVERYTHING
-from streams.commands.switches import add_switch, now_ms, throw
+from streams.clocks import now_ms
+from streams.commands.switches import add_switch, throw
 from streams.settings import Settings
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from retarget.errors import Rejected
 from retarget.times import parse_duration
 from retarget.touchpoints import Touchpoint
+from streams.clocks import now_ms
 from streams.commands.screen import add_progress, bar
 from streams.files import STANDARD_INPUT, FileEvent, read_files, sorted_by_time
 from streams.settings import Settings
@@ -76,7 +77,8 @@ class Told:
 async def _produce(settings: Settings, args: argparse.Namespace, events: Iterable[FileEvent]) -> None:
     from streams.kafka.address import address_of
     from streams.kafka.inventory import partitions_of_topic
-    from streams.producing import producing, send_all
+    from streams.kafka.sending import producing
+    from streams.producing import send_all
 
     address, topic = address_of(settings), args.topic or settings.kafka.input_topics[0]
     partitions = await partitions_of_topic(address, topic)
@@ -113,5 +115,5 @@ def _with_end(
     from streams.producing import heartbeats
 
     yield from records
-    latest = told.latest if told.latest >= 0 else time.time_ns() // 1_000_000
+    latest = told.latest if told.latest >= 0 else now_ms()
     yield from heartbeats(Touchpoint(type="heartbeat", time=latest + lateness), *place)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.times import format_time
+from streams.clocks import now_ms
 from streams.commands.rules import found_id, is_id, shelf_of
 from streams.lanes import succession
 from streams.lanes.publication import (
@@ -60,7 +60,7 @@ async def _publish(settings: Settings, following: _Next, *, anew: bool) -> None:
         if before is not None:
             _require_same_subjects(_everything(before), _everything(after))
         await shelf.put(bundle, encode(after))
-        new = await shelf.publish(bundle, format_time(time.time_ns() // 1_000_000))
+        new = await shelf.publish(bundle, format_time(now_ms()))
         if not new:
             print(f"bundle {bundle} is published already, since {pointer.at if pointer else ''}")
             return
@@ -81,8 +81,7 @@ def _shelved(shelf: Shelf, beginning: str) -> Publication:
 def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
     from streams.cases.trying import try_rules
-    from streams.lanes.shelved import rules_dir
-    from streams.rulebook import no_rules
+    from streams.rulebook import no_rules, rules_dir
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]
     tried = try_rules(paths)

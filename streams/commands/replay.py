@@ -7,16 +7,14 @@ import asyncio
 import shlex
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from retarget.rules.model import Rule
-from retarget.rules.names import nearest
-from streams.commands.past import add_past, overrides, remedy
+from streams.commands.past import add_only, add_past, overrides, remedy, wanted
 from streams.commands.screen import add_progress, bar
+from streams.commands.writing import opened, separate
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -32,7 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
     add_past(parser)
-    parser.add_argument("--only", metavar="RULE,…", help="only these rules")
+    add_only(parser)
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
         "--messages", metavar="FILE", help="messages as JSON lines (default: standard output)"
@@ -55,20 +53,21 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, not_named, picked, rules_dir
     from streams.stores.memory import MemoryStore
 
-    _separate(args)
-    rules = chosen(load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY), args.only)
-    bundle = bundle_of(settings, rules, [TOPIC], lanes=1)
+    separate(args, ("decisions", "messages", "journeys", "dead"), (*args.files, args.mapping, args.rules))
+    only, rules = wanted(args), load_rules([rules_dir(settings)], VOCABULARY)
+    if problems := not_named(only, {rule.name for rule in rules}):
+        raise BadInput(problems)
+    bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
     if not args.as_is:
         events = iter(sorted_by_time(events))
     store = MemoryStore()
     with ExitStack() as stack:
         sinks = _Sinks(stack, args)
-        journeys = _opened(stack, args.journeys or beside(args.decisions))
+        journeys = opened(stack, args.journeys or beside(args.decisions))
         with bar("events", None, wanted=args.progress) as done:
             counts = asyncio.run(replay(events, bundle, sinks, store=store, progress=done))
         if journeys is not None:
@@ -76,20 +75,6 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     _summary(counts)
     _hint(args, sinks.decided)
     return 0
-
-
-def chosen(rules: Sequence[Rule], only: str | None) -> list[Rule]:
-    """The rules named, or all. Raises BadInput for names that no rule has."""
-    if not only:
-        return list(rules)
-    wanted = [name.strip() for name in only.split(",") if name.strip()]
-    known = {rule.name for rule in rules}
-    problems = [
-        f"--only: no rule is named {name}{nearest(name, known)}" for name in wanted if name not in known
-    ]
-    if problems:
-        raise BadInput(problems)
-    return [rule for rule in rules if rule.name in wanted]
 
 
 class _Sinks:
@@ -101,10 +86,10 @@ class _Sinks:
         named = args.decisions or args.messages or args.dead or args.journeys
         self._decisions = topics.DECISIONS
         self._files = {
-            topics.DECISIONS: _opened(stack, args.decisions),
-            topics.DEAD: _opened(stack, args.dead),
+            topics.DECISIONS: opened(stack, args.decisions),
+            topics.DEAD: opened(stack, args.dead),
         }
-        self._messages = _opened(stack, args.messages or (None if named else "-"))
+        self._messages = opened(stack, args.messages or (None if named else "-"))
         self.decided = b""  # of whom the last decision was
 
     def __call__(self, output: Output) -> None:
@@ -114,39 +99,6 @@ class _Sinks:
             self.decided = output.key
         if target is not None:
             target.write(output.value + b"\n")
-
-
-def _separate(args: argparse.Namespace) -> None:
-    """Raises BadInput where a file to be written is read too, or is to be written as two things."""
-    taken = {Path(name).resolve(): "read" for name in args.files}
-    problems: list[str] = []
-    for option in ("decisions", "messages", "journeys", "dead"):
-        name = getattr(args, option)
-        if name in (None, "-") or _is_stream(Path(name)):
-            continue
-        path = Path(name).resolve()
-        if path in taken:
-            problems.append(f"--{option} {name}: the same file is {taken[path]}; name another")
-        taken[path] = f"named by --{option}"
-    if problems:
-        raise BadInput(problems)
-
-
-def _is_stream(path: Path) -> bool:
-    """Whether it is a pipe or device, which may take several things."""
-    return path.exists() and not path.is_file()
-
-
-def _opened(stack: ExitStack, name: str | None) -> IO[bytes] | None:
-    if name is None:
-        return None
-    if name == "-":
-        stack.callback(sys.stdout.buffer.flush)
-        return sys.stdout.buffer
-    try:
-        return stack.enter_context(Path(name).open("wb"))
-    except OSError as error:
-        raise BadInput([f"{name}: cannot be written: {error.strerror}"]) from error
 
 
 def _summary(counts: Counter[tuple[str, ...]]) -> None:

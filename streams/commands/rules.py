@@ -6,8 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -102,18 +101,12 @@ async def _list(settings: Settings, *, as_json: bool) -> None:
                 )
 
 
-@asynccontextmanager
-async def shelf_of(settings: Settings) -> AsyncIterator[Shelf]:
-    """The topic with the bundles, read to its end. Raises BadInput without it, Unreachable."""
+def shelf_of(settings: Settings) -> Shelf:
+    """The topic with the bundles, for `async with`, which raises BadInput without it, and Unreachable."""
     from streams.kafka.address import address_of
     from streams.kafka.shelf import Shelf
 
-    shelf = Shelf(address_of(settings))
-    await shelf.start()
-    try:
-        yield shelf
-    finally:
-        await shelf.close()
+    return Shelf(address_of(settings))
 
 
 def is_id(what: Sequence[str]) -> bool:

@@ -25,8 +25,8 @@ def run(settings: Settings, _: argparse.Namespace) -> int:
     return 0
 
 
-async def work(settings: Settings) -> None:
-    """Look whether everything is as it must be, then work until told to stop.
+async def work(settings: Settings, *, alone: bool = False) -> None:
+    """Look whether everything is as it must be, then work until told to stop; `alone` as in Worker.
 
     Raises BadInput and Unreachable before anything has started.
     """
@@ -48,6 +48,6 @@ async def work(settings: Settings) -> None:
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
         configure_logs(settings.log.format, settings.log.level)
-        worker = Worker(settings, bundles, store, address)
+        worker = Worker(settings, bundles, store, address, alone=alone)
         relieve()
         await worker.run()

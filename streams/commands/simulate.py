@@ -12,6 +12,8 @@ from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
 from retarget.times import DAY, SECOND, format_time
+from streams.clocks import now_ms
+from streams.commands.numbers import positive, whole
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -22,35 +24,19 @@ if TYPE_CHECKING:
 _BACK: Final = 30 * DAY
 
 
-def _whole(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
-    return int(text)
-
-
-def _positive(text: str) -> float:
-    try:
-        number = float(text)
-    except ValueError:
-        number = 0
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a number above 0")
-    return number
-
-
 def add(parser: argparse.ArgumentParser) -> None:
     """How many people, which ones, how fast, how long."""
-    parser.add_argument("--people", type=_whole, default=200, metavar="N", help="regulars (default: 200)")
+    parser.add_argument("--people", type=whole, default=200, metavar="N", help="regulars (default: 200)")
     parser.add_argument("--seed", type=int, default=1, metavar="S", help="another seed, another story")
     parser.add_argument(
         "--speed",
-        type=_positive,
+        type=positive,
         default=1.0,
         metavar="X",
         help="simulated seconds a second (default: 1). Above 1 the shop opens so long ago that it ends "
         "at the present; the workers then need clock.now=event and clock.idle=heartbeat",
     )
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="how long (default: until Ctrl-C)")
+    parser.add_argument("--seconds", type=positive, metavar="N", help="how long (default: until Ctrl-C)")
     parser.add_argument("--topic", help="where to (default: the first of kafka.input_topics)")
     parser.set_defaults(settings=("kafka.bootstrap", "kafka.input_topics", "clock.now", "clock.idle"))
 
@@ -76,11 +62,12 @@ def opening(now: int, speed: float, seconds: float | None) -> int:
 async def _simulate(settings: Settings, args: argparse.Namespace) -> None:
     from streams.kafka.address import address_of
     from streams.kafka.inventory import partitions_of_topic
-    from streams.producing import producing, send_all
+    from streams.kafka.sending import producing
+    from streams.producing import send_all
 
     address, topic = address_of(settings), args.topic or settings.kafka.input_topics[0]
     partitions = await partitions_of_topic(address, topic)
-    start = opening(time.time_ns() // 1_000_000, args.speed, args.seconds)
+    start = opening(now_ms(), args.speed, args.seconds)
     sent = latest = 0
     async with producing(address) as producer, aclosing(_batches(args, start)) as batches:
         print(f"a shop with {args.people} people opens at {format_time(start)}, into {topic}", flush=True)
@@ -102,7 +89,7 @@ async def _batches(args: argparse.Namespace, start: int) -> AsyncGenerator[Batch
     paces = paced(arrivals, start_ms=start, speed=args.speed, clock=time.monotonic, sleep=asyncio.sleep)
     async for batch in paces:
         yield batch
-        if time.monotonic() > ends or (args.speed > 1 and batch.at > time.time_ns() // 1_000_000):
+        if time.monotonic() > ends or (args.speed > 1 and batch.at > now_ms()):
             return
 
 

@@ -6,9 +6,7 @@ import argparse
 import asyncio
 import getpass
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping
-from pathlib import Path
 from typing import Final, get_args
 
 from retarget.engine.gates import EVERYTHING
@@ -64,11 +62,6 @@ async def _throw(settings: Settings, args: argparse.Namespace, change: Change) -
         await store.close()
 
 
-def now_ms() -> int:
-    """The present, epoch ms."""
-    return time.time_ns() // 1_000_000
-
-
 async def _require_known(name: str | None, settings: Settings, paused: Collection[str]) -> None:
     if name is None:
         return
@@ -85,10 +78,9 @@ async def _require_known(name: str | None, settings: Settings, paused: Collectio
 
 def _rule_names(settings: Settings) -> set[str]:
     from retarget.rules.vocabulary import VOCABULARY
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, rules_dir
 
-    return {rule.name for rule in load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)}
+    return {rule.name for rule in load_rules([rules_dir(settings)], VOCABULARY)}
 
 
 async def _published_names(settings: Settings) -> set[str] | None:

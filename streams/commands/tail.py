@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Final
 
+from streams.commands.numbers import whole
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -15,12 +16,6 @@ if TYPE_CHECKING:
     from streams.kafka.looking import Isolation, Seen, Span
 
 _LAST: Final = 10
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or not int(text):
-        raise argparse.ArgumentTypeError(f"found {text!r}, expected a whole number of at least 1")
-    return int(text)
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -32,7 +27,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--from-start", action="store_true", help=f"from the oldest record; else from the last {_LAST}"
     )
     parser.add_argument("--follow", "-f", action="store_true", help="go on with what comes, until Ctrl-C")
-    parser.add_argument("--max", type=_count, metavar="N", help="stop after so many")
+    parser.add_argument("--max", type=whole, metavar="N", help="stop after so many")
     parser.add_argument("--read-uncommitted", action="store_true", help="also what open transactions wrote")
     parser.add_argument("--json", action="store_true", help="the values as JSON lines")
     parser.set_defaults(settings=("kafka.bootstrap",))

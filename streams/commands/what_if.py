@@ -7,11 +7,11 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
-from streams.commands.past import add_past, holding
+from retarget.rules.names import unknown
+from streams.commands.past import add_past, file_options, holding
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,9 +45,8 @@ def require(args: argparse.Namespace) -> None:
     }  # fmt: skip
     problems = [f"{name}: is for --what-if, which says what is changed" for name, value in needs.items()
                 if value and not args.what_if]  # fmt: skip
-    of_files = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
-    problems += [f"{name}: is for files; name them with --events" for name, value in of_files.items()
-                 if value and not args.events]  # fmt: skip
+    if not args.events:
+        problems += [f"{name}: is for files; name them with --events" for name in file_options(args)]
     if args.what_if and args.decisions and not args.events:
         problems.append("--decisions: what was replayed is run again from its files; name them with --events")
     if problems:
@@ -62,16 +61,17 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
     from retarget.rules.vocabulary import VOCABULARY
     from streams.lanes.bundle import bundle_of
     from streams.replaying import TOPIC
-    from streams.resources import default_rules_dir
-    from streams.rulebook import load_rules
+    from streams.rulebook import load_rules, rules_dir
     from streams.what_if import read_change
     from streams.what_if.changing import changed
     from streams.what_if.running import run_story
 
     changes = [read_change(said) for said in args.what_if]
     settings = holding(settings, files=bool(args.events))
-    rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
+    rules = load_rules([rules_dir(settings)], VOCABULARY)
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
+    if args.rule and args.rule not in bundle.matcher.rules:
+        raise BadInput([unknown("rule", args.rule, bundle.matcher.rules)])
     story = _of_files(settings, args) if args.events else _of_topics(settings, args.person)
     if not story.events:
         where = ", ".join(args.events or settings.kafka.input_topics)

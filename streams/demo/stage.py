@@ -7,7 +7,6 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import uvloop
@@ -29,11 +28,10 @@ from streams.demo.witness import Witness
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import create_or_check
 from streams.kafka.address import address_of
+from streams.kafka.sending import producing
 from streams.lanes.bundle import bundle_of
 from streams.lanes.bundles import OneBundle
-from streams.producing import producing
-from streams.resources import default_rules_dir
-from streams.rulebook import load_rules
+from streams.rulebook import load_rules, rules_dir
 from streams.settings import Settings
 from streams.stores import open_store
 from streams.topics import topic_specs
@@ -51,7 +49,7 @@ _REPEATED: Final = "retarget_events_duplicate_total"
 
 def perform(settings: Settings, plan: Plan, console: Console) -> int:
     """The whole demo; its exit code. Raises PartMissing, StartFailed, BadInput."""
-    rules = load_rules([Path(settings.rules.dir or default_rules_dir())], VOCABULARY)
+    rules = load_rules([rules_dir(settings)], VOCABULARY)
     with listening() as complaints, EmbeddedStore() as store, EmbeddedBroker() as broker:
         settings = with_servers(settings, bootstrap=broker.bootstrap, store_url=store.url)
         pids = [pid for pid in (store.process.pid, broker.process.pid) if pid is not None]

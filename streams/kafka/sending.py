@@ -2,18 +2,28 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Final
 
 import msgspec
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import (
+    KafkaError,
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
-from retarget.errors import LaneRefused
+from retarget.errors import BadInput, LaneRefused, Unreachable
 from streams import topics
-from streams.kafka.connection import MAX_RECORD_BYTES
+from streams.kafka.connection import MAX_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.headers import Stamp, encode_headers
 from streams.ports import JournalRecord, Output
+
+# What no retry can help.
+_REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -24,6 +34,21 @@ class Outgoing(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]] | None = None
+
+
+@asynccontextmanager
+async def producing(address: KafkaAddress) -> AsyncIterator[AIOKafkaProducer]:
+    """A started producer, without patience for what is unsent at the end. Raises Unreachable, BadInput."""
+    producer = address.producer()
+    try:
+        await producer.start()
+        yield producer
+    except _REFUSED as error:
+        raise BadInput([f"Kafka at {address.bootstrap} refuses a record: {error!r}"]) from error
+    except (KafkaError, TimeoutError) as error:
+        raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", str(error)) from error
+    finally:
+        await discard(producer)
 
 
 async def stamped(

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final, NamedTuple, Self
 
 import msgspec
-from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from retarget.errors import BadInput, Unreachable
-from streams.kafka.connection import KafkaAddress, discard
+from streams.kafka.connection import KafkaAddress
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
-from streams.kafka.sending import Outgoing, send
+from streams.kafka.sending import Outgoing, producing, send
 from streams.ports import Record
 from streams.topics import RULES
 
@@ -57,7 +53,7 @@ class Shelf:
         self._shelved: dict[str, Shelved] = {}
         self._published: Pointer | None = None
 
-    async def start(self) -> None:
+    async def __aenter__(self) -> Self:
         """Connect and read everything. Raises Unreachable, UnknownOutcome, BadInput without the topic."""
         await partitions_of_topic(self._address, self._topic)
         await self._reader.start()
@@ -66,8 +62,9 @@ class Shelf:
         except BaseException:
             await self._reader.close()
             raise
+        return self
 
-    async def close(self) -> None:
+    async def __aexit__(self, *_: object) -> None:
         """Disconnect."""
         await self._reader.close()
 
@@ -127,19 +124,6 @@ class Shelf:
         return True
 
     async def _write(self, key: bytes, value: bytes) -> None:
-        async with self._producing() as producer:
+        async with producing(self._address) as producer:
             await send(producer, [Outgoing(self._topic, _PARTITION, key, value)])
         await self.refresh()
-
-    @asynccontextmanager
-    async def _producing(self) -> AsyncIterator[AIOKafkaProducer]:
-        producer = self._address.producer()
-        try:
-            await producer.start()
-            yield producer
-        except MessageSizeTooLargeError as error:
-            raise BadInput([f"topic {self._topic} refuses a record as too large: {error!r}"]) from error
-        except (KafkaError, TimeoutError) as error:
-            raise Unreachable("Kafka", self._address.bootstrap, "kafka.bootstrap", str(error)) from error
-        finally:
-            await discard(producer)

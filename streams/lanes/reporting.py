@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from streams.clocks import monotonic_ms
 from streams.lanes.observer import Cause, Observer, Stage
 from streams.metrics import Metrics
 from streams.progress import Progress
-from streams.web import monotonic_ms
 
 log: Final = logging.getLogger("retarget.lane")
 

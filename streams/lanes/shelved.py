@@ -6,11 +6,9 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 from retarget.errors import BadInput, LaneRefused, RetargetError
-from retarget.rules.parse import Document
 from retarget.rules.vocabulary import VOCABULARY
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.shelf import Shelf
@@ -25,8 +23,7 @@ from streams.lanes.publication import (
     settings_changes,
 )
 from streams.ports import UnknownOutcome
-from streams.resources import default_rules_dir
-from streams.rulebook import load_rules, read_documents
+from streams.rulebook import load_documents, rules_dir
 from streams.settings import Settings
 
 log: Final = logging.getLogger("retarget.rules")
@@ -124,15 +121,8 @@ def own_publication(settings: Settings) -> Publication | None:
     """The rules of the folder; None when a worker follows what is published. Raises BadInput."""
     if settings.rules.source == "topic":
         return None
-    paths = [rules_dir(settings)]
-    load_rules(paths, VOCABULARY)
-    documents: list[Document] = read_documents(paths)[0]
+    documents, _ = load_documents([rules_dir(settings)], VOCABULARY)
     return publication_of(settings, documents)
-
-
-def rules_dir(settings: Settings) -> Path:
-    """Where the rules are: the setting, else those that ship."""
-    return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()
 
 
 @asynccontextmanager
@@ -143,17 +133,13 @@ async def shelved_bundles(
 
     Raises BadInput, also when nothing is published that could be followed, Unreachable, UnknownOutcome.
     """
-    shelf = Shelf(address)
-    await shelf.start()
-    try:
+    async with Shelf(address) as shelf:
         bundle = _published(shelf) if own is None else id_of(own)
         if own is not None:
             await shelf.put(bundle, encode(own))
         content = content_of(shelf, bundle)
         newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
         yield ShelvedBundles(shelf, settings, newest)
-    finally:
-        await shelf.close()
 
 
 def _published(shelf: Shelf) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from typing import Protocol
+
+from streams.clocks import now_ms
 
 
 class Wall(Protocol):
@@ -22,7 +23,7 @@ class RealWall:
 
     def now(self) -> int:
         """Epoch ms."""
-        return time.time_ns() // 1_000_000
+        return now_ms()
 
     async def sleep(self, seconds: float) -> None:
         """Let others work for so long."""

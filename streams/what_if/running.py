@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from retarget.decode import decode_canonical, encode_touchpoint
-from retarget.journeys import wire
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.cases.outcomes import Wait, waits_of
 from streams.lanes.bundle import Bundle
 from streams.ports import Output, Record
-from streams.replaying import LANE, TOPIC, work_through
+from streams.replaying import LANE, TOPIC, RecordFeed, work_through
 from streams.stores.memory import MemoryStore
 from streams.what_if.story import Step, Story
 
@@ -28,27 +27,6 @@ class Came(NamedTuple):
     waits: list[Wait]
 
 
-class _StoryFeed:
-    """A Feed over a story."""
-
-    def __init__(self, story: Story) -> None:
-        self._steps, self._end, self._next = story.steps, story.end, 0
-
-    async def start(self, frontier: dict[str, int]) -> None:
-        """From the beginning, once."""
-
-    async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
-        """The next steps."""
-        first = self._next
-        taken = self._steps[first : first + records]
-        self._next += len(taken)
-        return [_record(first + number, step) for number, step in enumerate(taken)]
-
-    def caught_up_at(self) -> int | None:
-        """At the end, how far the rest of the lane moves the clock."""
-        return self._end if self._next >= len(self._steps) and self._end >= 0 else None
-
-
 def _record(offset: int, step: Step) -> Record:
     if step.event is not None:
         return Record(TOPIC, offset, step.timestamp, None, encode_touchpoint(step.event))
@@ -61,7 +39,8 @@ async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
     outputs: list[Output] = []
     store = MemoryStore()
     plain = bundle._replace(now_is_clock=True, decoders={TOPIC: decode_canonical})
-    await work_through(_StoryFeed(story), plain, outputs.append, store=store)
+    records = (_record(offset, step) for offset, step in enumerate(story.steps))
+    await work_through(RecordFeed(records, lambda: story.end), plain, outputs.append, store=store)
     stored = await store.journey(LANE, person)
     said = [(output.topic, json.loads(output.value)) for output in outputs]
     left = {one["message_id"]: _content(one) for topic, one in said
@@ -69,7 +48,7 @@ async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
     decisions = [{**one, "message": left.get(one["message_id"])}
                  for topic, one in said if topic == topics.DECISIONS]  # fmt: skip
     dead = [f"{one['reason']}: {one['detail']}" for topic, one in said if topic == topics.DEAD]
-    return Came(decisions, dead, waits_of(wire.decode(stored) if stored is not None else None))
+    return Came(decisions, dead, waits_of(stored))
 
 
 def _content(message: Said) -> Said:

@@ -34,7 +34,6 @@ class Story(NamedTuple):
 
     steps: tuple[Step, ...]
     end: int
-    by_time: bool
 
     @property
     def events(self) -> list[Touchpoint]:
@@ -82,4 +81,4 @@ class StoryTeller:
         if self._by_time:
             steps = sorted(steps, key=lambda step: step.tells)
         last = max(self._last, self._others)
-        return Story(tuple(steps), max(last + ahead, at_least) if last >= 0 else at_least, self._by_time)
+        return Story(tuple(steps), max(last + ahead, at_least) if last >= 0 else at_least)

@@ -29,11 +29,11 @@ from streams.embedded.processes import LOOPBACK, ChildProcess, free_port, tail
 from streams.files import FileEvent, sorted_by_time
 from streams.kafka import KafkaAddress, Reader, create_or_check, journal
 from streams.kafka.inventory import existing_topics
-from streams.kafka.sending import Outgoing
+from streams.kafka.sending import Outgoing, producing
 from streams.lanes import positions
 from streams.lanes.bundle import bundle_of
 from streams.ports import Output
-from streams.producing import heartbeats, outgoing, producing, send_all
+from streams.producing import heartbeats, outgoing, send_all
 from streams.replaying import TOPIC, replay
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules

@@ -6,7 +6,6 @@ import asyncio
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,12 +19,13 @@ from streams.backtest.history import History
 from streams.backtest.parts import run_part
 from streams.backtest.pool import Plan
 from streams.backtest.splitting import Splitting
+from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress
-from streams.kafka.sending import Outgoing
+from streams.kafka.sending import Outgoing, producing
 from streams.lanes.bundle import bundle_of
 from streams.ports import Output
-from streams.producing import producing, send_all
+from streams.producing import send_all
 from streams.resources import default_rules_dir
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage, until
@@ -66,7 +66,7 @@ async def backtested(stage: Stage, folder: Path) -> list[Output]:
     splitting = Splitting(folder, lanes=history.lanes, parts=7, by_time=False)
     async for told in history.told(bundle_of(stage.settings, [], [topics.TOUCHPOINTS]).intake):
         splitting.add(told)
-    bundle, _ = Plan(stage.settings, default_rules_dir()).bundles()
+    bundle = Plan(stage.settings, default_rules_dir()).bundles().rules
     found: list[Output] = []
     for part in splitting.close(ahead=0):
         await asyncio.to_thread(run_part, part, bundle, found.append, lambda _: None)
@@ -155,7 +155,7 @@ async def test_with_the_wall_clock_the_sends_are_the_same(store: EmbeddedStore, 
 
                 await until(there, f"{count} {operation} on {channel}", stage.logs)
 
-            at = time.time_ns() // 1_000_000 - SECOND
+            at = now_ms() - SECOND
             carts = [(f"u{number}", "add", at) for number in range(6)]
             await happen(stage, [*carts, ("u0", "purchase", at + 1)])
             await come("push", "send", 5)

@@ -17,8 +17,8 @@ from retarget.times import format_time
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress
-from streams.kafka.sending import Outgoing
-from streams.producing import producing, send_all
+from streams.kafka.sending import Outgoing, producing
+from streams.producing import send_all
 from tests.e2e.harness import OLD_FILES, ROOT, Stage, on_stage
 
 _NOON: Final = 1_709_294_400_000

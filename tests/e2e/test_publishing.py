@@ -7,7 +7,7 @@ import json
 import shutil
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Final
@@ -19,7 +19,7 @@ from retarget.engine.policy import Policy
 from retarget.engine.split import Part
 from retarget.touchpoints import Touchpoint
 from streams import topics
-from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
+from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.files import FileEvent
 from streams.kafka import KafkaAddress, Reader, journal
 from streams.lanes.outputs import digest
@@ -30,7 +30,6 @@ from tests.e2e.emitted import Emitted, differences, identity
 from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
 from tests.e2e.test_exactly_once import replays
 from tests.oracle.histories import random_history
-from tests.support.missing import unavailable
 from tests.support.worker import ROOT, command
 
 LANES: Final = 2
@@ -43,20 +42,10 @@ _FOREVER: Final = 1 << 62
 
 
 @pytest.fixture
-def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A broker for one test alone: topics of the engine have fixed names."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
-
-
-@pytest.fixture
-def stage(broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path) -> Stage:
+def stage(own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path) -> Stage:
     """An engine that decides by what is published, in small batches."""
     return Stage(
-        bootstrap=broker.bootstrap,
+        bootstrap=own_broker.bootstrap,
         store=store,
         folder=tmp_path,
         app_id="engine",

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 from msgspec.structs import replace
 
-from retarget.rules.model import Count, Quiet
+from retarget.rules.model import Count, Quiet, Rule
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR, MINUTE, SECOND
 from retarget.touchpoints import Item, Touchpoint
@@ -17,7 +17,7 @@ from streams.lanes.bundle import Bundle, bundle_of
 from streams.lanes.limits import Limits
 from streams.ports import Record
 from streams.rulebook import load_rules
-from streams.settings import load_settings
+from streams.settings import Settings, load_settings
 
 _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
@@ -55,37 +55,29 @@ TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, p
 @cache
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
-    settings = load_settings(
-        overrides=[
-            "clock.now=event",
-            "consent.assume=granted",
-            "quiet_hours.enabled=false",
-            "rates.push=2/30m",
-        ]
-    )
-    rules = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
-    return bundle_of(settings, rules, shape.topics)
+    return bundle_of(_settings("rates.push=2/30m"), _rules(), shape.topics)
 
 
 @cache
 def other_bundle(shape: Shape) -> Bundle:
     """The same rules, decided earlier, and a clock that stays further behind."""
-    settings = load_settings(
-        overrides=[
-            "clock.now=event",
-            "consent.assume=granted",
-            "quiet_hours.enabled=false",
-            "clock.lateness=3s",
-        ]
-    )
-    cart, views = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    cart, views = _rules()
     assert isinstance(cart.trigger, Quiet)
     assert isinstance(views.trigger, Count)
     changed = [
         replace(cart, trigger=replace(cart.trigger, after=20 * MINUTE), version="other"),
         replace(views, trigger=replace(views.trigger, at_least=2), version="other"),
     ]
-    return bundle_of(settings, changed, shape.topics)
+    return bundle_of(_settings("clock.lateness=3s"), changed, shape.topics)
+
+
+def _settings(further: str) -> Settings:
+    given = ["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false", further]
+    return load_settings(overrides=given)
+
+
+def _rules() -> tuple[Rule, ...]:
+    return load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
 
 
 @cache

@@ -27,7 +27,7 @@ from streams.cases.grammar import CASE, CASES, EXPECTED, WAITING
 from streams.cases.model import Case, Expected, Prepared, When
 from streams.cases.outcomes import Outcome
 from streams.cases.reading import Known, read_cases
-from streams.cases.shapes import Moment
+from streams.cases.shapes import MOMENT
 from streams.cases.trying import try_rules
 from streams.lanes.zones import zone_of
 from streams.resources import default_rules_dir
@@ -56,7 +56,7 @@ def tried(folder: Path, cases: str, rule: str = RULE) -> list[str]:
 def moment(text: object, zone: str = "UTC", start: str = "2024-03-30 10:00") -> int:
     """Epoch ms of what an author writes."""
     reading = Reading(Document("moment", None), VOCABULARY)
-    found = Moment().read(text, reading.root)
+    found = MOMENT.read(text, reading.root)
     assert isinstance(found, When), reading.lines
     known = zone_of(zone)
     assert known is not None
@@ -101,7 +101,7 @@ def test_what_is_no_moment_is_refused(text: object) -> None:
     """A sentence shows what is one."""
     reading = Reading(Document("moment", None), VOCABULARY)
 
-    assert Moment().read(text, reading.root) is BAD
+    assert MOMENT.read(text, reading.root) is BAD
     assert "10:30, +30m, +2d 10:30 or 2024-03-04 10:30" in reading.lines[0]
 
 

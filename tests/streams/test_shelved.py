@@ -5,40 +5,31 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Final
 
 import msgspec
 import pytest
 
 from retarget.errors import BadInput, LaneRefused
-from streams.embedded import EmbeddedBroker, PartMissing
-from streams.kafka import KafkaAddress, create_or_check
-from streams.kafka.sending import Outgoing, send
+from streams.embedded import EmbeddedBroker
+from streams.kafka import KafkaAddress
+from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
 from streams.lanes.publication import Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
-from streams.producing import producing
 from streams.settings import Settings, load_settings
-from streams.topics import RULES, topic_specs
+from streams.topics import RULES
 from tests.e2e.harness import until
-from tests.support.missing import unavailable
 
 _AT: Final = "2026-03-02T10:00:00.000Z"
 
 
 @pytest.fixture
-def address(tmp_path: Path) -> Iterator[KafkaAddress]:
-    """A broker with the engine's topics, for one test alone."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            found = KafkaAddress(bootstrap=server.bootstrap)
-            asyncio.run(create_or_check(found, topic_specs(["touchpoints"], 1)))
-            yield found
-    except PartMissing as error:
-        unavailable(str(error))
+def address(engine: EmbeddedBroker) -> KafkaAddress:
+    """Where an engine's topics are, for one test alone."""
+    return KafkaAddress(bootstrap=engine.bootstrap)
 
 
 def settings(*given: str) -> Settings:
@@ -51,17 +42,6 @@ def content(*given: str) -> Publication:
     found = own_publication(settings(*given))
     assert found is not None
     return found
-
-
-@asynccontextmanager
-async def a_shelf(address: KafkaAddress) -> AsyncIterator[Shelf]:
-    """The topic as somebody else sees it."""
-    shelf = Shelf(address)
-    await shelf.start()
-    try:
-        yield shelf
-    finally:
-        await shelf.close()
 
 
 async def published(shelf: Shelf, publication: Publication) -> str:
@@ -85,7 +65,7 @@ async def test_the_rules_of_a_folder_are_there_for_whoever_comes_after(address: 
     assert {name: c.rule for name, c in again.matcher.rules.items()} == {
         name: c.rule for name, c in first.matcher.rules.items()
     }
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         assert shelf.published is None, "a folder is not published for others"
 
 
@@ -109,7 +89,7 @@ async def test_nothing_published_is_nothing_to_follow(address: KafkaAddress) -> 
 
 async def test_what_is_published_is_taken_up(address: KafkaAddress, caplog: pytest.LogCaptureFixture) -> None:
     """By a worker that follows, with a word on each setting of its own that is overruled; back again, too."""
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         first = await published(shelf, content())
         async with following(address) as bundles:
             assert bundles.newest().id == first
@@ -129,7 +109,7 @@ async def test_what_cannot_be_read_is_not_taken_up(
 ) -> None:
     """Rules of a newer build, content under a wrong id, a stranger's record: the former rules go on."""
     newer = msgspec.structs.replace(content(), rules=[{"rule": "r", "telepathy": True}])
-    async with a_shelf(address) as shelf:
+    async with Shelf(address) as shelf:
         first = await published(shelf, content())
         async with following(address) as bundles:
             for bundle, value in (

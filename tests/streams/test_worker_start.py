@@ -5,17 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pytest
-
-from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
+from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.embedded.processes import LOOPBACK, free_port
 from streams.kafka import KafkaAddress, create_or_check
 from streams.topics import topic_specs
-from tests.support.missing import unavailable
 from tests.support.worker import ROOT, WITHIN_S, command
 
 LANES = 2
@@ -39,16 +35,6 @@ def refused(*settings: str) -> Refusal:
     return Refusal(done.returncode, done.stderr.splitlines())
 
 
-@pytest.fixture
-def empty_broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A broker without topics, for one test alone."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
-
-
 def test_without_a_broker(store: EmbeddedStore) -> None:
     """Exit 3, one line: which address did not answer, and which setting holds it."""
     address = f"{LOOPBACK}:{free_port()}"
@@ -61,12 +47,12 @@ def test_without_a_broker(store: EmbeddedStore) -> None:
 
 
 def test_topics_that_are_missing_or_have_too_few_partitions(
-    empty_broker: EmbeddedBroker, store: EmbeddedStore
+    own_broker: EmbeddedBroker, store: EmbeddedStore
 ) -> None:
     """Exit 1, a line for each, and the command that helps; a full set of topics is accepted."""
-    empty_broker.create_topic("touchpoints", LANES + 1)
+    own_broker.create_topic("touchpoints", LANES + 1)
 
-    code, lines = refused(f"kafka.bootstrap={empty_broker.bootstrap}", f"store.url={store.url}")
+    code, lines = refused(f"kafka.bootstrap={own_broker.bootstrap}", f"store.url={store.url}")
 
     specs = topic_specs(["touchpoints"], LANES)
     assert code == 1
@@ -85,12 +71,12 @@ async def prepared(broker: EmbeddedBroker) -> str:
     return f"kafka.bootstrap={broker.bootstrap}"
 
 
-async def test_without_a_store(empty_broker: EmbeddedBroker) -> None:
+async def test_without_a_store(own_broker: EmbeddedBroker) -> None:
     """Exit 3, one line with the address and the setting, and never with the password."""
     place = f"{LOOPBACK}:{free_port()}"
 
     code, (line,) = refused(
-        await prepared(empty_broker), "kafka.input_topics=visits", f"store.url=redis://me:hunter2@{place}/0"
+        await prepared(own_broker), "kafka.input_topics=visits", f"store.url=redis://me:hunter2@{place}/0"
     )
 
     assert code == 3
@@ -99,12 +85,12 @@ async def test_without_a_store(empty_broker: EmbeddedBroker) -> None:
     assert "hunter2" not in line
 
 
-async def test_a_port_in_use(empty_broker: EmbeddedBroker, store: EmbeddedStore) -> None:
+async def test_a_port_in_use(own_broker: EmbeddedBroker, store: EmbeddedStore) -> None:
     """Exit 1, one line that says what a second worker on one machine needs."""
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
         code, (line,) = refused(
-            await prepared(empty_broker),
+            await prepared(own_broker),
             "kafka.input_topics=visits",
             f"store.url={store.url}",
             f"web.port={port}",

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 
 from streams.cli import main
-from streams.embedded import EmbeddedBroker, PartMissing
-from tests.support.missing import unavailable
+from streams.embedded import EmbeddedBroker
+from tests.support.brokers import a_broker
 
 
 class Answer(NamedTuple):
@@ -49,8 +49,4 @@ def retarget(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
     """A broker for these tests alone, which may create topics of any name."""
-    try:
-        with EmbeddedBroker(folder=tmp_path_factory.mktemp("broker")) as server:
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
+    yield from a_broker(tmp_path_factory.mktemp("broker"))

@@ -14,9 +14,8 @@ from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.explaining import gate_line, timeline
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.headers import Stamp, encode_headers
-from streams.kafka.sending import Outgoing, send
+from streams.kafka.sending import Outgoing, producing, send
 from streams.ports import Checkpoint
-from streams.producing import producing
 from streams.stores import open_store
 from streams.topics import DECISIONS, partition_of
 from tests.streams.commands.conftest import Retarget

@@ -2,24 +2,19 @@
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
-from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing
-from streams.kafka import KafkaAddress, create_or_check
+from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.kafka import KafkaAddress
 from streams.kafka.looking import Seen, looking, records, spans
-from streams.kafka.sending import Outgoing, send
+from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED
 from streams.ports import Checkpoint
-from streams.producing import producing
 from streams.stores import open_store
-from streams.topics import RULES, topic_specs
+from streams.topics import RULES
 from tests.streams.commands.conftest import Answer, Retarget
-from tests.support.missing import unavailable
 
 RULE = "rule: looks\nsubject: product\ncount: {{of: view, at_least: {}, within: 24h}}\nsteps: [{{channels: [push], template: t}}]\n"  # noqa: E501 - one line of text
 CASES = """\
@@ -29,19 +24,6 @@ cases:
     events: [{at: "10:00", type: view, products: tent}, {at: "10:01", type: view, products: tent}]
     expect: [{at: "10:01", sent: push}]
 """
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[EmbeddedBroker]:
-    """A broker with the engine's topics, for one test alone."""
-    try:
-        with EmbeddedBroker(folder=tmp_path) as server:
-            asyncio.run(
-                create_or_check(KafkaAddress(bootstrap=server.bootstrap), topic_specs(["touchpoints"], 1))
-            )
-            yield server
-    except PartMissing as error:
-        unavailable(str(error))
 
 
 def content(broker: EmbeddedBroker) -> list[Seen]:

@@ -202,6 +202,32 @@ def test_other_rules_than_those_of_the_replay_are_noticed(
     assert said.err.startswith("note: 1 decisions of this run are not in the file and 1 of the file are not")
 
 
+def test_what_was_decided_under_another_id_is_no_difference(
+    ask: Ask, retarget: Retarget, tmp_path: Path
+) -> None:
+    """Only the events of this very id are run again: what its anonymous id got is not missed."""
+    known, decisions, journeys = "anon-1", tmp_path / "d.jsonl", tmp_path / "j.jsonl"
+    before = line("add", "10:01:00", "sofa").replace('"user_id": "ann"', f'"anonymous_id": "{known}"')
+    consents = line("consent", "10:00:00", consent={"state": "granted"}).replace(
+        '"user_id": "ann"', f'"anonymous_id": "{known}"'
+    )
+    events = [consents, before, *HISTORY[:-1], line("page", "18:00:00", anonymous_id=known)]
+    (tmp_path / "history.jsonl").write_text("\n".join(events) + "\n")
+    files = ("--decisions", decisions, "--journeys", journeys)
+    words = ("replay", tmp_path / "history.jsonl", "--rules", tmp_path / "rules.yaml")
+    assert retarget(*words, *files).code == 0
+    assert f'"person":"{known}"' in decisions.read_text()
+    answer = ask(*files, "--what-if", "no third")
+    assert (answer.code, answer.err) == (0, "")
+
+
+def test_a_rule_that_there_is_not_is_refused(ask: Ask) -> None:
+    """A slip of the pen is not taken for a rule that decides the same."""
+    answer = ask("--rule", "seen_thrise", "--what-if", "no third")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("unknown rule 'seen_thrise'; known: ")
+
+
 def test_without_files_the_lane_of_the_person_is_read(
     ask: Ask,
     retarget: Retarget,

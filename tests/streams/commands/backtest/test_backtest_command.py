@@ -267,6 +267,34 @@ def test_what_cannot_be_tried_is_refused(
     assert {line.split(":")[0] for line in wrong.err.splitlines()} == {str(path) for path in rules}
 
 
+def test_no_file_is_read_and_written(
+    retarget: Retarget, history: Path, rules: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Input and budget stay as they are, and two results have two files."""
+    budget, out = tmp_path / "budget.yaml", tmp_path / "out"
+    budget.write_text("limits: {messages: 10}\n")
+    before = history.read_text()
+    answer = retarget(*words(history, rules), "--json", history, "--html", out)
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err == f"--json {history}: the same file is read; name another\n"
+    answer = retarget(*words(history, rules), "--budget", budget, "--html", budget)
+    assert (answer.code, answer.err.count("the same file is read")) == (1, 1)
+    answer = retarget(*words(history, rules), "--json", out, "--html", out)
+    assert answer.err == f"--html {out}: the same file is named by --json; name another\n"
+    assert (history.read_text(), out.exists()) == (before, False)
+
+
+def test_a_place_that_cannot_be_written_is_told_at_once(
+    retarget: Retarget, rules: tuple[Path, Path], tmp_path: Path
+) -> None:
+    """Before the input is read: that this one is broken, nobody has seen."""
+    there, broken = tmp_path / "nowhere" / "found.json", tmp_path / "broken.jsonl.gz"
+    broken.write_text("not packed")
+    answer = retarget("backtest", broken, "--rules", rules[0], "--json", there)
+    assert answer.code == 1
+    assert answer.err == f"{there}: cannot be written: No such file or directory\n"
+
+
 def test_one_gate_that_stops_everything_is_named(
     retarget: Retarget, history: Path, rules: tuple[Path, Path]
 ) -> None:

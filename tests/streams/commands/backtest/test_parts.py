@@ -13,12 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retarget.decode import decode_canonical
+from retarget.errors import BadInput
 from retarget.lane.intake import Intake
 from retarget.times import HOUR, MINUTE, SECOND
 from streams.backtest.pool import Plan, backtest
 from streams.backtest.reading import Told, of_files
+from streams.backtest.report import Report
 from streams.backtest.sends import Sends
-from streams.backtest.splitting import NEVER, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.trial import Bar, Files, run_trial
+from streams.commands.screen import bar
 from streams.files import FileEvent, sorted_by_time
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, replay
@@ -33,6 +37,12 @@ ORDERS: Final = st.sampled_from([
     (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (3 * HOUR, 0),
     (HOUR, MINUTE),
 ])  # fmt: skip
+RULE: Final = """
+rule: views
+subject: product
+count: {of: view, at_least: 2, within: %s}
+steps: [{channels: [push], template: t}]
+"""
 
 
 @st.composite
@@ -115,15 +125,45 @@ def test_any_number_of_processes_adds_up_to_a_replay(jobs: int, tmp_path: Path) 
     file = in_a_file(random_history(11, 800))
     given_ = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=0s"])
     plan = Plan(given_, default_rules_dir(), default_rules_dir())
-    sends = Sends(None)
-    counts = asyncio.run(replay(sorted_by_time(file), plan.bundles()[0], sends))
+    sends, on_trial = Sends(None), plan.bundles()
+    counts = asyncio.run(replay(sorted_by_time(file), on_trial.rules, sends))
     splitting = Splitting(tmp_path, lanes=1, parts=9, by_time=True)
     for told in of_files(file):
         splitting.add(told)
-    outcome = backtest(plan, splitting.close(ahead=0), tmp_path, jobs=jobs, progress=lambda _: None)
+    parts = splitting.close(ahead=0)
+    outcome = backtest(on_trial, parts, tmp_path, jobs=jobs, progress=lambda _: None)
 
     assert outcome.rules == sends.figures(counts)
     assert outcome.against == outcome.rules
     assert outcome.comparison is not None
     assert {row: change.same for row, change in outcome.comparison.changes.items()} == outcome.rules.by_row()
     assert outcome.comparison.total().same == sum(outcome.rules.sends.values()) > 100
+
+
+class Changing(Files):
+    """Files during whose reading somebody changes the rules."""
+
+    def __init__(self, rules: Path, text: str) -> None:
+        super().__init__("made-up", iter(in_a_file(random_history(11, 200))), 0, as_is=False)
+        self._rules, self._text = rules, text
+
+    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+        """See Source."""
+        self._rules.write_text(self._text)
+        return super().split(folder, parts, bar)
+
+
+@pytest.mark.parametrize("text", ["rule: [broken\n", RULE % "5m"])
+def test_rules_that_change_meanwhile(text: str, tmp_path: Path) -> None:
+    """One process goes by the rules as they were; several, which load them anew, refuse others."""
+    rules = tmp_path / "rules.yaml"
+    given_ = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=0s"])
+
+    def tried(jobs: int, text: str) -> Report:
+        rules.write_text(RULE % "30m")
+        on_trial = Plan(given_, rules).bundles()
+        return run_trial(on_trial, Changing(rules, text), jobs=jobs, bar=bar)
+
+    assert tried(1, text).outcome == tried(1, RULE % "30m").outcome
+    with pytest.raises(BadInput, match="the rules have changed since the backtest began"):
+        tried(2, text)
