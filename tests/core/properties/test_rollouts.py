@@ -14,7 +14,7 @@ from retarget.rules.model import Rule
 from retarget.rules.versions import version_of
 from retarget.times import DAY, HOUR
 from streams.lanes.rollout import NOTHING, Rollout
-from tests.core.properties.test_promises import EAGER, inputs
+from tests.core.properties.test_promises import EAGER, assert_capped, inputs
 from tests.core.properties.test_reloads import brief, patient
 from tests.core.shop import Shop, a_policy, shipped
 from tests.factories import Event
@@ -105,3 +105,52 @@ def test_what_is_open_is_finished_as_it_began(
     assert goes.dead == []
     assert goes.decisions == stays.decisions[before[0] :]
     assert goes.messages == stays.messages[before[1] :]
+
+
+SETS: Final = {
+    "shipped": shipped(),
+    **NEW,
+    "finishing": finishing(shipped()),
+    "patient and finishing": finishing(PATIENT),
+    "brief and finishing": finishing(NEW["brief"]),
+}
+PUBLISHED: Final = st.lists(
+    st.tuples(st.integers(0, 120), st.sampled_from(sorted(SETS)), st.sampled_from([0.0, 0.5])), max_size=5
+)
+
+
+@given(inputs(), PUBLISHED, st.booleans())
+@settings(max_examples=60)
+def test_nothing_fails_or_comes_twice_whatever_is_published(
+    given_: tuple[list[Event], int],
+    published: list[tuple[int, str, float]],
+    sleeps: bool,  # noqa: FBT001
+) -> None:
+    """Canaries and versions to be finished, one after the other: caps hold, ids differ, recalls are right."""
+    events, lateness = given_
+    caps = {"push": (Cap(2, DAY),), "eager": (Cap(1, 2 * HOUR),)}
+    shop = Shop(shipped(), a_policy(caps=caps, quiet_hours=QuietHours(enabled=sleeps)), lateness=lateness)
+    rules, former, read = shipped(), tuple[Rule, ...](), 0
+    for place, name, share in sorted(published):
+        shop.read(*events[read:place])
+        read = max(read, place)
+        former = (*former, *rules, *SETS[name])
+        rollout = Rollout(former, SETS[name] if share else (), share)
+        rules = rules if share else SETS[name]
+        shop = goes_on(shop, shop.under(rules, lateness, rollout))
+    shop.read(*events[read:]).until(end_of(events))
+    assert shop.dead == []
+    ids = [message["message_id"] for message in shop.messages]
+    assert len(set(ids)) == len(ids)
+    sent = {m["message_id"] for m in shop.messages if m["operation"] in ("send", "add")}
+    assert all(m["recall_of"] in sent for m in shop.messages if m["operation"] in ("recall", "remove"))
+    assert_capped(shop.sent(), 3, DAY)
+    assert_capped([m for m in shop.sent() if m["channel"] == "push"], 2, DAY)
+    final = [d["decision_id"] for d in shop.decisions if d["outcome"] != "deferred" or d["shadow"]]
+    assert len(set(final)) == len(final)
+
+
+def goes_on(before: Shop, after: Shop) -> Shop:
+    """The lane under other rules, with what left before."""
+    after.messages, after.decisions, after.dead = before.messages, before.decisions, before.dead
+    return after
