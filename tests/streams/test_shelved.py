@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -67,6 +68,15 @@ async def test_the_rules_of_a_folder_are_there_for_whoever_comes_after(address: 
     }
     async with Shelf(address) as shelf:
         assert shelf.published is None, "a folder is not published for others"
+
+
+def test_a_folder_knows_no_former_versions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rule there that is to finish its episodes is told that it cannot."""
+    keys = "rule: looks\nsubject: person\nevent: view\non_change: finish"
+    rule = f"{keys}\nsteps: [{{channels: [push], template: t}}]"
+    (tmp_path / "looks.yaml").write_text(rule)
+    assert content(f"rules.dir={tmp_path}").rules[0]["on_change"] == "finish"
+    assert "rule looks: on_change: finish has no effect on rules from a folder" in caplog.text
 
 
 async def test_a_bundle_that_is_lost_is_refused_unless_told_otherwise(address: KafkaAddress) -> None:
