@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from retarget.engine.door import Engine
-from retarget.engine.experiments import draw
+from retarget.engine.experiments import number
 from retarget.engine.moment import Moment
-from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.touchpoints import Touchpoint
 
@@ -18,22 +17,22 @@ class Part(NamedTuple):
     name: str
     share: float
 
-    def has(self, person: str, policy: Policy) -> bool:
-        """Whether this person is: for good, also when the share grows."""
-        return draw(policy, self.name, person) < self.share
+    def has(self, person: str, salt: str) -> bool:
+        """Whether this person is, by the salt of hold-outs: for good, also when the share grows."""
+        return number(salt, self.name, person) < self.share
 
 
 class SplitEngine(Engine):
     """Two engines behind one door; each person has one of them. Without a canary there is no such thing."""
 
-    def __init__(self, others: Engine, canary: Engine, part: Part, policy: Policy) -> None:
+    def __init__(self, others: Engine, canary: Engine, part: Part, salt: str) -> None:
         super().__init__(others.matcher)
-        self._others, self._canary, self._part, self._policy = others, canary, part, policy
+        self._others, self._canary, self._part, self._salt = others, canary, part, salt
         self.ending_types = others.ending_types | canary.ending_types
 
     def of(self, person: str) -> Engine:
         """See Engine."""
-        return self._canary if self._part.has(person, self._policy) else self._others
+        return self._canary if self._part.has(person, self._salt) else self._others
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:
         """See Engine."""

@@ -205,7 +205,8 @@ async def _stored(settings: Settings, person: str) -> _Known:
 async def _side(settings: Settings, person: str) -> str:
     """On which side of a canary the person is, in words; empty without one, or where nothing is published."""
     from streams.commands.rules import shelf_of
-    from streams.lanes.publication import bundle_from
+    from streams.lanes.publication import rollout_of, rules_of
+    from streams.lanes.rollout import part
     from streams.lanes.shelved import content_of
 
     try:
@@ -213,18 +214,16 @@ async def _side(settings: Settings, person: str) -> str:
             if shelf.published is None:
                 return ""
             bundle = shelf.published.bundle
-            made = bundle_from(
-                bundle, content_of(shelf, bundle), settings.kafka.input_topics, settings.kafka.partitions
-            )
+            content = content_of(shelf, bundle)
+            rules, rollout = rules_of(bundle, content), rollout_of(bundle, content)
     except BadInput:
         return ""
-    if made.canary is None:
+    if not rollout.canary:
         return ""
-    part = made.canary[1]
-    inside = (
-        "inside: the new rules decide" if part.has(person, made.policy) else "outside: they are in shadow"
-    )
-    return f"{part.name}, {part.share * 100:g} % of the people: {inside}"
+    drawn = part(rules, rollout.canary, rollout.share)
+    inside = drawn.has(person, content.settings["hold_out.salt"])
+    said = "inside: the new rules decide" if inside else "outside: they are in shadow"
+    return f"{drawn.name}, {drawn.share * 100:g} % of the people: {said}"
 
 
 async def _decisions(address: KafkaAddress, names: set[str]) -> Sequence[Said]:

@@ -40,7 +40,7 @@ class Bundle(NamedTuple):
         engine = Engine(self.matcher)
         if self.canary is not None:
             matcher, part = self.canary
-            engine = SplitEngine(engine, Engine(matcher), part, self.policy)
+            engine = SplitEngine(engine, Engine(matcher), part, self.policy.hold_out_salt)
         return Lane(engine, self.policy, self.lateness, now_is_clock=self.now_is_clock, partition=partition)
 
     def intake(self, partition: int) -> Intake:

@@ -66,7 +66,9 @@ def a_policy(**changes: object) -> Policy:
 def engine_of(rules: Sequence[Rule], rollout: Rollout, policy: Policy) -> Engine:
     """These rules, ready to run, with what there is beside them."""
     engine, canary = Engine(rollout.matcher(rules)), rollout.of_canary(rules)
-    return engine if canary is None else SplitEngine(engine, Engine(canary[0]), canary[1], policy)
+    return (
+        engine if canary is None else SplitEngine(engine, Engine(canary[0]), canary[1], policy.hold_out_salt)
+    )
 
 
 class Shop:

@@ -17,13 +17,14 @@ from tests.factories import NOON, a_purchase, a_view, an_add
 OTHERS: Final = tuple(rule for rule in shipped() if rule.name != SHIPPED.name)
 SLOW: Final = another(SHIPPED, HOUR)
 TENTH: Final = Rollout(canary=(SLOW,), share=0.1)
+SALT: Final = a_policy().hold_out_salt
 PEOPLE: Final = tuple(f"u{number}" for number in range(1000))
 
 
-def chosen(rollout: Rollout, *, canary: bool, salt: str = "retarget") -> str:
+def chosen(rollout: Rollout, *, canary: bool) -> str:
     """Somebody in the canary, or outside."""
-    drawn, policy = part((SHIPPED,), rollout.canary, rollout.share), a_policy(hold_out_salt=salt)
-    return next(person for person in PEOPLE if drawn.has(person, policy) is canary)
+    drawn = part((SHIPPED,), rollout.canary, rollout.share)
+    return next(person for person in PEOPLE if drawn.has(person, SALT) is canary)
 
 
 INSIDE: Final = chosen(TENTH, canary=True)
@@ -85,7 +86,7 @@ def test_in_shadow_caps_see_what_other_rules_have_sent_and_not_the_twin() -> Non
     other = replace(SHIPPED, name="other_cart", version="other", priority=90)
     both = Shop([SHIPPED, other], a_policy(caps=caps), rollout=Rollout((), (SLOW, other), 0.1))
     drawn = part((SHIPPED, other), (SLOW, other), 0.1)
-    person = next(one for one in PEOPLE if not drawn.has(one, both.policy))
+    person = next(one for one in PEOPLE if not drawn.has(one, SALT))
     both.read(an_add(at=NOON, person=person)).until(NOON + 2 * HOUR)
     assert told(both, shadow=True) == [(1, "cap", SLOW.version)]
 
@@ -110,16 +111,15 @@ def test_in_shadow_nobody_is_spared_anything() -> None:
 
 def test_who_is_inside_stays_inside_when_the_share_grows() -> None:
     """About as many as were asked for; others with another salt."""
-    policy = a_policy()
     tenth, half = part((SHIPPED,), (SLOW,), 0.1), part((SHIPPED,), (SLOW,), 0.5)
-    few = {person for person in PEOPLE if tenth.has(person, policy)}
-    many = {person for person in PEOPLE if half.has(person, policy)}
+    few = {person for person in PEOPLE if tenth.has(person, SALT)}
+    many = {person for person in PEOPLE if half.has(person, SALT)}
     assert 60 < len(few) < 140
     assert 430 < len(many) < 570
     assert few < many
-    assert few != {person for person in PEOPLE if tenth.has(person, a_policy(hold_out_salt="other"))}
+    assert few != {person for person in PEOPLE if tenth.has(person, "other")}
     again = part((SHIPPED,), (another(SLOW, 2 * HOUR),), 0.1)
-    assert few == {person for person in PEOPLE if again.has(person, policy)}
+    assert few == {person for person in PEOPLE if again.has(person, SALT)}
 
 
 def test_a_canary_that_ends_leaves_no_shadow_behind() -> None:
@@ -152,7 +152,7 @@ def test_a_new_rule_is_in_shadow_outside_and_a_rule_that_goes_is_silent_inside()
     rollout = Rollout(canary=(new,), share=0.1)
     policy, drawn = a_policy(), part((SHIPPED,), (new,), 0.1)
     for canary in (True, False):
-        person = next(one for one in PEOPLE if drawn.has(one, policy) is canary)
+        person = next(one for one in PEOPLE if drawn.has(one, SALT) is canary)
         shop = Shop([SHIPPED], policy, rollout=rollout).read(an_add(at=NOON, person=person))
         shop.until(NOON + HOUR)
         live = {d["rule"] for d in shop.decisions if not d["shadow"]}
