@@ -8,8 +8,9 @@ from retarget.engine.door import Engine
 from retarget.engine.moment import Moment, Result
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.errors import BadInput, LaneRefused, Rejected, RetargetError, Unreachable
+from retarget.lane.batch import Batch
 from retarget.lane.intake import Arrival, Intake
-from retarget.lane.lane import Batch, Lane
+from retarget.lane.lane import Lane
 from retarget.messages import Decision, Message
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule

@@ -15,7 +15,7 @@ import msgspec
 
 from retarget.errors import Rejected
 from retarget.times import LATEST, parse_time
-from retarget.touchpoints import IMPERSONAL, TYPES, Item, Touchpoint
+from retarget.touchpoints import IMPERSONAL, LONGEST_ID, TYPES, Item, Touchpoint
 
 MAX_BYTES: Final = 1024 * 1024
 # Deeper values could not be written again from a deeper call stack, and no producer means them.
@@ -117,8 +117,12 @@ def read_text(given: object, field: str) -> str:
 
 
 def read_id(given: object, field: str) -> str | None:
-    """Like `read_text`, but empty text is no id. Raises Rejected `bad_field`."""
-    return read_text(given, field) or None
+    """Like `read_text`, but empty text is no id, nor is one too long. Raises Rejected `bad_field`."""
+    text = read_text(given, field)
+    if len(text) > LONGEST_ID:
+        said = f"{field} has {len(text):,} characters; an id has at most {LONGEST_ID}"
+        raise Rejected("bad_field", said)
+    return text or None
 
 
 def read_number(given: object, field: str) -> float:

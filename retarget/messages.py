@@ -35,6 +35,33 @@ class Subject(msgspec.Struct):
     id: str
 
 
+class Offer(msgspec.Struct, kw_only=True):
+    """What a message promises: a discount of `percent`, or of `amount` in `currency`, by a code."""
+
+    kind: Literal["percent", "amount"]
+    percent: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    code: str
+    expires_at: str
+    minimum_basket: float | None = None
+
+
+class OfferRecord(msgspec.Struct, kw_only=True):
+    """Whether an offer was made with a message that left, by which code; else why it was `withheld`.
+
+    `margin`, `discount` and `least_margin` are what the guard saw, where there is one.
+    """
+
+    given: bool
+    withheld: str | None = None
+    code: str | None = None
+    expires_at: str | None = None
+    margin: float | None = None
+    discount: float | None = None
+    least_margin: float | None = None
+
+
 class Decision(msgspec.Struct, kw_only=True):
     """The record of one candidate: what was decided, why, and on what evidence. Times are RFC 3339."""
 
@@ -54,6 +81,8 @@ class Decision(msgspec.Struct, kw_only=True):
     release: str | None = None
     regretted: bool | None = None
     experiment: dict[str, Any] | None = None
+    value: float | None = None
+    offer: OfferRecord | None = None
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION
@@ -80,7 +109,7 @@ class Message(msgspec.Struct, kw_only=True):
     to: dict[str, Any] = {}
     template: str | None = None
     context: dict[str, Any] = {}
-    offer: dict[str, Any] | None = None
+    offer: Offer | None = None
     purl: str | None = None
     purpose: str
     legal_basis: str | None = None

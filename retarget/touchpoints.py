@@ -30,8 +30,10 @@ NOT_CAUSED_BY_PERSON: Final[frozenset[str]] = frozenset(
 )  # fmt: skip
 
 
+# Ids, and categories, have at most so many characters, each of up to four bytes in UTF-8.
+LONGEST_ID: Final = 512
 # An id that is given has something in it; the strict decoder leaves anything else to the tolerant one.
-Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1)]
+Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
 
 
 class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):

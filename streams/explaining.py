@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Journey
+from retarget.journeys.model import Given, Journey
 from retarget.journeys.repeats import remembered
 from retarget.rules.matcher import SHADOW_MARK
 from retarget.rules.model import NEVER
-from retarget.rules.tallies import width
+from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
@@ -82,7 +82,13 @@ def summary(journey: Journey) -> list[str]:
         *(f"no {purpose} until {format_time(until)}" for purpose, until in journey.pauses.items()),
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
+        *map(_held, journey.offers),
     ]
+
+
+def _held(given: Given) -> str:
+    worth = f"{given.percent:g} %" if given.percent is not None else f"{given.amount:g} {given.currency}"
+    return f"offer {worth} of {given.rule}: {given.code} until {_time(given.expires)}"
 
 
 def _many(count: int, what: str) -> str:
@@ -118,12 +124,8 @@ def _types(journey: Journey) -> dict[str, str]:
     types: dict[str, str] = {}
     for name in sorted(journey.tallies, key=lambda name: name.count("+"), reverse=True):
         for subject, tally in journey.tallies[name].items():
-            kinds, _, about = name.partition(".")
-            said = (
-                kinds
-                if about.startswith("person")
-                else f"{kinds} of {about.split(':')[0].split('@')[0]} {subject}"
-            )
+            kinds, about = name.partition(".")[0], kind_of(name)
+            said = kinds if about == "person" else f"{kinds} of {about} {subject}"
             types |= dict.fromkeys(tally[-2 :: -width(name)], said)
     return types
 
@@ -194,13 +196,31 @@ def _details(said: Said) -> Iterator[str]:
     for gate in said.get("gates", ()):
         mark = "  <- stopped here" if gate["gate"] == said.get("reason") else ""
         yield gate_line(gate["gate"], gate.get("value"), gate.get("limit")) + mark
+    if said.get("offer"):
+        yield _offer(said["offer"])
     if said.get("evidence"):
         yield f"evidence {', '.join(said['evidence'])}"
     if said.get("message_id"):
         yield f"message {said['message_id']}"
 
 
-def gate_line(gate: str, value: object, limit: object) -> str:
+def _offer(said: Said) -> str:
+    """Whether the message made its offer, and what the margin's guard saw."""
+    seen = ""
+    if said.get("least_margin") is not None:
+        margin, discount = (_money(said.get(key)) for key in ("margin", "discount"))
+        seen = f"; margin {margin}, discount {discount}, at least {_money(said['least_margin'])} must be left"
+    if said["given"]:
+        return f"offer        {said['code']} until {said['expires_at']}{seen}"
+    reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown"}
+    return f"offer        none: {reason.get(said['withheld'], 'its code has expired')}{seen}"
+
+
+def _money(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}"
+
+
+def gate_line(gate: str, value: object, limit: object) -> str:  # noqa: C901 - one line for each gate
     """One gate with the value it saw and its limit, in words where they are times and durations."""
     match gate, value, limit:
         case "closed", bool(), _:
@@ -221,6 +241,8 @@ def gate_line(gate: str, value: object, limit: object) -> str:
             said = f"{until}, seen at {format_time(value)}"
         case "cap", _, dict():
             said = f"{value} of {_cap(limit)}"
+        case "outbid", _, dict():
+            said = _compared(value, limit)
         case "cap", _, list():
             said = f"below {', '.join(_cap(cap) for cap in limit) or 'no cap'}"
         case _:
@@ -238,6 +260,18 @@ def _often(limit: int) -> str:
 
 def _cap(cap: Mapping[str, Any]) -> str:
     return f"{cap['count']} in {format_duration(cap['within_ms'])} ({cap['scope']})"
+
+
+def _compared(rival: object, own: Mapping[str, Any]) -> str:
+    """What it is worth beside the best that came within the window."""
+    known = (
+        f"{rival['rule']} step {rival['step']} with {_bid(rival)}" if isinstance(rival, dict) else "nothing"
+    )
+    return f"{_bid(own)}; more has {known} within {format_duration(own['within_ms'])}"
+
+
+def _bid(bid: Mapping[str, Any]) -> str:
+    return f"value {bid['value']:g}, priority {bid['priority']}"
 
 
 def _json(value: object) -> str:

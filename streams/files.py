@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
+from retarget.catalogue import read_record
 from retarget.dialects import Dialect, LineReader, RecordDecoder, Rows, decoder_for, dialect_named
 from retarget.dialects.csv_rows import rows_of_mapping
 from retarget.errors import BadInput, Rejected
@@ -37,6 +38,7 @@ class FileEvent(NamedTuple):
     line: int
     found: Touchpoint | Rejected
     raw: bytes
+    listed: bool = False  # a record of the catalogue: about nobody, and it tells no lane the time
 
 
 def read_files(
@@ -58,6 +60,29 @@ def read_files(
         return _read_lines(names, form.line, shared)
     rows = form.rows or rows_of_mapping(_mapping_text(str(mapping)), str(mapping))
     return _read_rows(names, rows, shared)
+
+
+def read_catalogue(paths: Sequence[str | Path], max_bytes: int) -> Iterator[FileEvent]:
+    """Every record of files of the catalogue, JSON lines, in their order. Raises BadInput as `read_files`."""
+    names = [str(path) for path in paths]
+    problems = list(_problems_of_names(names))
+    if problems:
+        raise BadInput(problems)
+    shared = {name for name, times in Counter(map(_short_name, names)).items() if times > 1}
+    for path in names:
+        file = _short_name(path)
+        _require_own_name(path, file, shared)
+        for number, raw in _lines(path):
+            if raw.strip():
+                found = _decoded(lambda raw: read_record(raw, None, max_bytes), raw)
+                if isinstance(found, Touchpoint) and found.time < 0:
+                    found = Rejected("bad_time", "the record has no time, and a file tells none")
+                yield FileEvent(file, number, found, raw, listed=True)
+
+
+def with_catalogue(events: Iterable[FileEvent], listed: Iterable[FileEvent]) -> list[FileEvent]:
+    """Both sorted by time, of equal times the catalogue first."""
+    return sorted_by_time([*sorted_by_time(listed), *sorted_by_time(events)])
 
 
 def sorted_by_time(events: Iterable[FileEvent]) -> list[FileEvent]:

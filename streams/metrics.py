@@ -90,11 +90,17 @@ class InputMetrics:
             make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
             get_args(RejectReason),
         )
+        self.handed_on = make.counter(
+            "retarget_catalogue_records", "Records of the catalogue that this worker handed on to all lanes."
+        )
+        self.listed = make.counter(
+            "retarget_catalogue_applied", "Records of the catalogue that a lane applied.", "lane"
+        )
         self.ignored = _from_zero(
             make.counter(
                 "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
             ),
-            ("preference",),
+            ("consent", "preference"),
         )
 
 
@@ -102,6 +108,16 @@ class DecisionMetrics:
     """What was decided and sent."""
 
     def __init__(self, make: _Maker) -> None:
+        self.misfits = make.counter(
+            "retarget_conditions_misfit",
+            "Values of another type than a rule asks for; its comparison is false then.",
+            "rule",
+        )
+        self.failed = make.counter(
+            "retarget_rules_failed",
+            "Events and waits that a rule could not stand: a bug; all other rules have decided.",
+            "rule",
+        )
         self.decisions = make.counter(
             "retarget_decisions",
             "Candidates by outcome and the gate that stopped them.",
@@ -188,6 +204,11 @@ class LaneMetrics:
         self.held = make.gauge(
             "retarget_lane_held_events", "Events held until the clock reaches them.", "lane"
         )
+        self.silent = make.gauge(
+            "retarget_lane_silent",
+            "1 while guarded rules pause: no purchase for longer than guard.purchase_silence.",
+            "lane",
+        )
         self.claims = _from_zero(
             make.counter(
                 "retarget_lane_claims",
@@ -210,7 +231,7 @@ class LaneMetrics:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
-            self.waits, self.held,
+            self.waits, self.held, self.silent,
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))

@@ -47,6 +47,9 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     forgotten: Sequence[str] = ()  # persons whose journey is removed
     waits: Sequence[tuple[str, int]] = ()  # person -> due, epoch ms; replaces the person's wait
     unwaited: Sequence[str] = ()  # persons without a wait from now on
+    listings: Sequence[tuple[str, bytes]] = ()  # product -> its listing
+    following: Sequence[tuple[str, str]] = ()  # (product, person) to put into the index of products
+    unfollowing: Sequence[tuple[str, str]] = ()  # those to take out of it
 
 
 class UnknownOutcome(Exception):
@@ -70,6 +73,17 @@ class JourneyStore(Protocol):
         """At most `limit` waits with after < due <= until, as (due, person) in order, and the sequence.
 
         When the limit cuts inside one due time, the rest of that due time is included.
+        """
+
+    async def listings(self, lane: int, products: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """As `load`, the listings of products."""
+
+    async def followers(
+        self, lane: int, asked: Sequence[tuple[str, str]], limit: int
+    ) -> tuple[int, list[list[str]]]:
+        """For each (product, after) at most `limit` of those behind `after` who follow it, in order of UTF-8.
+
+        With the sequence they were read at.
         """
 
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import islice
 from typing import Final
 
+from retarget.catalogue import Fanned, pack
 from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
 from streams.files import FileEvent
@@ -17,6 +17,7 @@ from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
+from streams.topics import FANNED
 
 TOPIC: Final = "replay"
 LANE: Final = 0
@@ -75,16 +76,30 @@ class RecordFeed:
         """When all are taken, `end` says how far the clock moves, lateness included; -1: no further."""
         self._records, self._end, self._progress = iter(records), end, progress
         self._ended = False
+        self._next = next(self._records, None)
+
+    def go_on(self, records: Iterable[Record]) -> None:
+        """Let more come."""
+        self._records = iter(records)
+        self._next, self._ended = next(self._records, None), False
 
     async def start(self, frontier: dict[str, int]) -> None:
         """From the beginning, once."""
 
     async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002 - the port's
         """The next records."""
-        taken = list(islice(self._records, records))
-        self._ended = len(taken) < records
+        taken = list(self._of_one_topic(records))
+        self._ended = self._next is None
         self._progress(len(taken))
         return taken
+
+    def _of_one_topic(self, most: int) -> Iterator[Record]:
+        """Records of several topics would be put into another order: they have no timestamps."""
+        first = self._next
+        while self._next is not None and first is not None and most and self._next.topic == first.topic:
+            most -= 1
+            yield self._next
+            self._next = next(self._records, None)
 
     def caught_up_at(self) -> int | None:
         """At the end, the moment from which the lateness leads to where the clock ends."""
@@ -98,14 +113,31 @@ class _Told:
     def __init__(self, events: Iterable[FileEvent]) -> None:
         self._events = events
         self.latest = -1
+        # Records of the catalogue behind the last event that was read.
+        self.behind: list[tuple[int, FileEvent]] = []
 
     def records(self) -> Iterator[Record]:
+        """All but what is `behind` in the end."""
         for offset, event in enumerate(self._events):
+            if event.listed:
+                self.behind.append((offset, event))
+                continue
+            yield from self.rest(at_once=False)
             value = event.raw
             if not isinstance(event.found, Rejected):
                 self.latest = max(self.latest, event.found.time)
                 value = encode_touchpoint(event.found)
             yield Record(TOPIC, offset, -1, None, value)
+
+    def rest(self, *, at_once: bool) -> Iterator[Record]:
+        """What is `behind`; `at_once`: no event will come to move the clock there."""
+        told, self.behind = self.behind, []
+        for offset, event in told:
+            time = -1 if isinstance(event.found, Rejected) else event.found.time
+            place = f"{event.file}:{event.line}"
+            yield Record(
+                FANNED, offset, -1, None, pack(Fanned(0, offset, None, event.raw, place, time, at_once))
+            )
 
     def end(self, lateness: int) -> int:
         """At its end the clock is set to the last event's time."""
@@ -150,7 +182,9 @@ async def replay(
     """
     told = _Told(events)
     feed = RecordFeed(told.records(), lambda: told.end(bundle.lateness), progress)
-    return await work_through(feed, bundle, sink, store=store, pauses=pauses)
+    return await work_through(
+        feed, bundle, sink, store=store, pauses=pauses, at_end=lambda: feed.go_on(told.rest(at_once=True))
+    )
 
 
 async def work_through(
@@ -160,12 +194,16 @@ async def work_through(
     *,
     store: MemoryStore | None = None,
     pauses: Mapping[str, int] | None = None,
+    at_end: Callable[[], None] | None = None,
 ) -> Counter[tuple[str, ...]]:
-    """Run one lane over a feed of TOPIC until nothing is left to do; what happened, by kind."""
+    """Run one lane over a feed until nothing is left to do; what happened, by kind.
+
+    `at_end` may let the feed go on, once all is done and the clock has come to its end.
+    """
     tally = Tally()
     runner = LaneRunner(
         LANE,
-        (TOPIC,),
+        (TOPIC, FANNED),
         OneBundle(bundle),
         store=store or MemoryStore(),
         log=ReplayLog(sink),
@@ -179,4 +217,8 @@ async def work_through(
     await runner.claim()
     while await runner.batch():
         pass
+    if at_end is not None:
+        at_end()
+        while await runner.batch():
+            pass
     return tally.counts

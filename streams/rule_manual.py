@@ -10,9 +10,11 @@ import msgspec
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
-from retarget.rules.grammar import AUDIENCE, ENDING, PAUSE, RULE, STEP, VARIANT
-from retarget.rules.records import Key, Record, Short
-from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.grammar import RULE, SHOWN, STEP, VARIANT
+from retarget.rules.parts import AUDIENCE, ENDING, PAUSE
+from retarget.rules.records import Key, OrWord, Record, Short
+from retarget.rules.sending import OFFER
+from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, OrAll, Several, Text
 from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
@@ -27,6 +29,8 @@ that ship.
 `retarget check FILE` names every mistake with file, line and path, and runs the [test cases](cases.md) beside
 the rule. Editors complete and check with `streams/schemas/rule.v1.json`. A rule's version is a hash of its
 meaning: comments and layout do not change it.
+
+[Writing a rule](writing-rules.md) goes from a wish to a rule with its cases.
 
 ```yaml
 rule: abandoned_cart
@@ -52,6 +56,9 @@ one product or one order there is one at a time.
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
 - Steps count from the decision of step 1. While later steps wait, touches change nothing about their timing.
+- A date with `every: year` has one decision a year. Its times are those on the person's clocks: `before: 7d`
+  is midnight a week earlier, `after: 10h` ten in the morning. 29 February is the 28th in other years. An
+  ending before the day ends nothing, one after it ends the year's later steps.
 - An ending event closes the episode, takes back what was sent for it and ends its audience at once.
 - `again` counts from the last decision of step 1 that it let pass. `never` means once per subject.
 - A condition that does not hold is silent: no decision is recorded.
@@ -66,8 +73,22 @@ text is parsed, checked for names and types, and turned into comparisons when th
 - Compare with `== != < <= > >=` and `in`, `not in` a list such as `["a", "b"]`; join with `and`, `or`, `not`.
 - Calculate with `+ - * /`; durations are written {durations}.
 - `exists(name)` asks whether a value is known, and `exists(trait("vip"))` whether a trait is. A comparison
+  with an unknown value does not hold, not even `!=`; a calculation with one is unknown. So is a trait of
+  another type than is asked for, which `retarget_conditions_misfit_total` counts by rule.
   with an unknown value does not hold, not even `!=`; a calculation with one is unknown.
+- A `value` is written likewise, and gives a number: `0.05 * cart.value`. Where it is unknown it counts as 0.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
+"""
+
+_WINDOWS: Final = """
+What looks back on a window also takes
+
+- `category="tv"`: only events with a product of that category, as the event itself says, and of these only
+  such products: `distinct("product", "view", category="tv", within=days(7)) >= 2`;
+- `about="person"`: the person's events, whatever they are about, where the rule's subject is a cart, a
+  product or the like: `count("refund", about="person", within=days(30)) == 0`.
+
+A subject's last 256 events of these types are known.
 """
 
 _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
@@ -78,7 +99,9 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("date", "`date`", DATE),
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
+    ("products", "`products`", SHOWN),
     ("audience", "`audience`", AUDIENCE),
+    ("offer", "`offer`", OFFER),
     ("variants", "`variants`: a variant", VARIANT),
     ("pauses", "`pauses`", PAUSE),
 )
@@ -107,7 +130,7 @@ def _key(key: Key) -> Sequence[str]:
     return f"`{key.name}`", _form(key.shape), default, key.says, f"`{_yaml(key.example)}`"
 
 
-def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind of shape
+def _form(shape: Any) -> str:  # noqa: ANN401, C901, PLR0911 - one line for each kind of shape
     match shape:
         case Text(form=form):
             return form.partition(":")[0]
@@ -123,6 +146,10 @@ def _form(shape: Any) -> str:  # noqa: ANN401, PLR0911 - one line for each kind 
             return f"a mapping of {what}"
         case Expression():
             return "a condition"
+        case OrAll(several=several):
+            return f"{_form(several)}; `all` of them: `{{all: [...]}}`; `all`: every one but `service`"
+        case OrWord(record=record, word=word):
+            return f"{record.what}, see below, or `{word}`"
         case Record(what=what):
             return f"{what}, see below"
     return str(shape.form)  # all other shapes say it themselves
@@ -153,17 +180,19 @@ def _name(name: str, found: Name) -> Sequence[str]:
 
 def _functions(functions: Mapping[str, Function]) -> str:
     rows = ((f"`{_call(name, found)}`", found.returns, found.doc) for name, found in functions.items())
-    return "### Functions\n\n" + _rows(("call", "type", "meaning"), rows)
+    return "### Functions\n\n" + _rows(("call", "type", "meaning"), rows) + _WINDOWS
 
 
 def _call(name: str, function: Function) -> str:
-    return f"{name}({', '.join(map(_argument, function.args))})"
+    return f"{name}({', '.join(_argument(argument) for argument in function.args if argument.required)})"
 
 
 def _argument(argument: Argument) -> str:
     if argument.type == "duration":
         return f"{argument.name}=hours(48)"
-    return '"view", …' if argument.many else f'"{argument.name}"'
+    if argument.many:
+        return '"view", …'
+    return f'"{argument.choices[-1] if argument.choices else argument.name}"'
 
 
 def _rows(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -6,22 +6,26 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_type_hints
 
 from retarget.errors import BadInput
 from streams.settings_declared import (
     App,
+    Arbitration,
     Batch,
     Caps,
     Channels,
     Clock,
     Consent,
     Delivery,
+    Guard,
     HoldOut,
     Input,
     Kafka,
     Log,
+    Offers,
     QuietHours,
     Rates,
     Rules,
@@ -67,6 +71,9 @@ class Settings:
     channels: Channels = Channels()
     rates: Rates = Rates()
     hold_out: HoldOut = HoldOut()
+    arbitration: Arbitration = Arbitration()
+    guard: Guard = Guard()
+    offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
     log: Log = Log()
@@ -80,9 +87,12 @@ class Settings:
         )
 
     def deciding(self) -> dict[str, str]:
-        """The settings that decide what is sent, as texts that `load_settings` takes back as presets."""
+        """The settings that decide what is sent, as texts that `load_settings` takes back as presets.
+
+        Of secrets a fingerprint, which tells only whether two are the same.
+        """
         return {
-            key: declared.kind.write(value)
+            key: fingerprint(str(value)) if declared.mask else declared.kind.write(value)
             for key, declared, value in self._rows()
             if key.partition(".")[0] in DECIDING
         }
@@ -103,8 +113,27 @@ SECTIONS: Final[Mapping[str, type]] = {
 DECLARED: Final[Mapping[str, Declared]] = declared_in(SECTIONS)
 # A batch that is replayed must find these as they were, so the journal's bundle holds them.
 DECIDING: Final = frozenset(
-    {"clock", "delivery", "input", "consent", "quiet_hours", "caps", "channels", "rates", "hold_out"}
+    {
+        "clock",
+        "delivery",
+        "input",
+        "consent",
+        "quiet_hours",
+        "caps",
+        "channels",
+        "rates",
+        "hold_out",
+        "arbitration",
+        "guard",
+        "offers",
+    }
 )
+SECRET: Final = "offers.secret"  # noqa: S105 - its name
+
+
+def fingerprint(secret: str) -> str:
+    """By which a secret is known again without being told; of none the empty text."""
+    return blake2b(secret.encode(), digest_size=8, person=b"retarget.setting").hexdigest() if secret else ""
 
 
 def load_settings(

@@ -236,6 +236,40 @@ class HoldOut:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Arbitration:
+    """Which of several messages a person gets."""
+
+    window: Duration = setting(
+        0,
+        "Marketing to one person that comes within this time competes: only what has the most value is sent.",
+        because="it delays every marketing message by as much; 0: nothing waits, and nothing competes",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Guard:
+    """When rules pause by themselves."""
+
+    purchase_silence: Duration = setting(
+        0,
+        "Guarded rules pause while a lane has heard of no purchase for longer than this; 0: they never do.",
+        because="set it to several times the longest that a lane goes without one, nights included",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offers:
+    """Discounts that messages promise."""
+
+    secret: str = setting(
+        "",
+        "What people's codes are worked out from; the same in all workers and where rules are published.",
+        because="whoever knows it can work out the code of anybody whose events they know",
+        mask=_masked,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """How much a lane takes at once."""
 

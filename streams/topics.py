@@ -15,6 +15,7 @@ JOURNAL: Final = "retarget.internal.journal"
 RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
 MERGE: Final = "retarget.internal.merge"
 FORWARD: Final = "retarget.internal.forward"  # records under a wrong key, on their way to the right lane
+FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
 Keep = Literal["broker", "forever", "latest"]
 
@@ -48,8 +49,8 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def lane_topics(input_topics: Iterable[str]) -> tuple[str, ...]:
-    """The topics whose partition p belongs to lane p: the inputs, then the internal ones; no journal."""
-    return (*input_topics, MERGE, FORWARD)
+    """The topics whose partition p belongs to lane p, and which it reads: the inputs, then internal ones."""
+    return (*input_topics, FANNED)
 
 
 def topic_specs(
@@ -59,7 +60,10 @@ def topic_specs(
     outputs = [*map(channel_topic, CHANNELS), DECISIONS, DEAD, *map(dead_channel_topic, CHANNELS)]
     return (
         *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
-        *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, MERGE, FORWARD)),
+        *(
+            TopicSpec(name, partitions, exact=True, keep="forever")
+            for name in (JOURNAL, FANNED, MERGE, FORWARD)
+        ),
         TopicSpec(RULES, 1, exact=False, keep="latest"),
         TopicSpec(catalogue, partitions, exact=False, keep="forever"),
         *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),

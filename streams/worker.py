@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from retarget.errors import LaneRefused
 from streams.clocks import monotonic_ms, now_ms
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
+from streams.kafka.fan import Fan
 from streams.lanes.bundles import Bundles
 from streams.lanes.feed import ShellFeed
 from streams.lanes.limits import limits_of
@@ -29,6 +30,7 @@ from streams.settings import Settings
 from streams.shell import Shell, create_shell
 from streams.silence import Silence
 from streams.stores import Store
+from streams.topics import lane_topics
 from streams.transport import Chunk, ReadSettings
 from streams.transport.credentials import credentials_of
 from streams.watchdog import Watchdog
@@ -66,7 +68,7 @@ class Worker:
     ) -> None:
         """`alone`: take every partition at once, without a group; only for a single worker."""
         self._settings, self._bundles, self._store, self._address = settings, bundles, store, address
-        self._topics: Sequence[str] = settings.kafka.input_topics
+        self._topics: Sequence[str] = lane_topics(settings.kafka.input_topics)
         self._reader = Reader(address)
         self.registry = CollectorRegistry()
         self._metrics = Metrics(self.registry, version=version("retarget"))
@@ -80,6 +82,13 @@ class Worker:
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
         self._shell = self._build_shell(alone=alone)
+        self._fan = Fan(
+            address,
+            app_id=settings.app.id,
+            topic=settings.kafka.catalogue_topic,
+            lanes=settings.kafka.partitions,
+            handed_on=self._metrics.input.handed_on.inc,
+        )
         self.web = WebServer(
             self.registry, self.progress, host=settings.web.host, port=settings.web.port, now=monotonic_ms
         )
@@ -132,6 +141,7 @@ class Worker:
         await self._read_switches()
         self._background(self._mind_switches())
         self._background(self._bundles.watch())
+        self._background(self._fan.run())
         self._background(self._watchdog.watch())
 
     async def wait(self) -> None:

@@ -70,6 +70,11 @@ def a_purchase(*products: str, **fields: object) -> Event:
     return _about("purchase", products, fields)
 
 
+def a_listing(product: str = "p1", *, at: int = NOON, **fields: object) -> Event:
+    """A record of the catalogue."""
+    return {"type": "catalogue", "product_id": product, "time": at} | fields
+
+
 def a_consent(state: str, **fields: object) -> Event:
     """The person's word; `purpose` and `channel` narrow it, and the rest are fields of the event."""
     consent = {"state": state} | {key: fields.pop(key) for key in ("purpose", "channel") if key in fields}

@@ -326,6 +326,24 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
                 part=_rate("retarget_input_ignored_total", "part"),
             )
         )
+        .with_panel(
+            _chart(
+                "Catalogue",
+                "Records handed on to all lanes, and applied by each.",
+                "ops",
+                handed_on=_rate("retarget_catalogue_records_total"),
+                applied=_rate("retarget_catalogue_applied_total"),
+            )
+        )
+        .with_panel(
+            _chart(
+                "What rules could not use",
+                "Values of another type than a rule asks for; failures are bugs: other rules have decided.",
+                "ops",
+                misfit=_rate("retarget_conditions_misfit_total", "rule"),
+                failed=_rate("retarget_rules_failed_total", "rule"),
+            )
+        )
     )
 
 

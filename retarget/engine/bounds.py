@@ -17,7 +17,7 @@ from retarget.engine import reach, recalls
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import carts, repeats
-from retarget.journeys.facts import EVERY
+from retarget.journeys.consents import EVERY
 from retarget.journeys.model import Consent, Journey, Product
 from retarget.rules.matcher import Matcher
 from retarget.rules.tallies import KEPT, width
@@ -32,6 +32,7 @@ _FEW: Final = TALLIED_KEPT // KEPT
 IDS_KEPT: Final = repeats.CROWDED // 2
 SENDS_KEPT: Final = 500
 DEFERRED_KEPT: Final = 200
+OFFERS_KEPT: Final = 200
 AUDIENCES_KEPT: Final = 200
 ENDED_KEPT: Final = 500
 CONSENTS_KEPT: Final = 100
@@ -48,14 +49,14 @@ _size: Final = msgspec.msgpack.Encoder().encode
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     """Bring every part of a journey within its bound; what is within it costs hardly anything."""
-    for kind, count in (*_of_shop(journey), *_of_rules(journey), *_of_person(journey)):
+    for kind, count in (*_of_shop(journey, moment), *_of_rules(journey), *_of_person(journey)):
         if count:
             moment.counts["dropped", kind] += count
     if len(journey.audiences) > AUDIENCES_KEPT:
         moment.counts["dropped", "audience"] += _audiences(journey, matcher, at, moment)
 
 
-def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
+def _of_shop(journey: Journey, moment: Moment) -> Iterator[tuple[str, int]]:
     """What the person has had to do with."""
     if journey.carts and sum(map(len, journey.carts.values())) > CART_LINES_KEPT:
         yield "cart_line", _cart_lines(journey)
@@ -63,7 +64,7 @@ def _of_shop(journey: Journey) -> Iterator[tuple[str, int]]:
         if product.name is not None or product.url is not None or product.image_url is not None:
             _shorten(product)
     if len(journey.products) > PRODUCTS_KEPT:
-        yield "product", _products(journey)
+        yield "product", _products(journey, moment)
 
 
 def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
@@ -79,10 +80,9 @@ def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
             yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
     if len(journey.ended) > ENDED_KEPT:
         yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
-    if len(journey.sends) > SENDS_KEPT:
-        yield "send", _cut(journey.sends, SENDS_KEPT)
-    if len(journey.deferred) > DEFERRED_KEPT:
-        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+    yield "send", _cut(journey.sends, SENDS_KEPT)
+    yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+    yield "offer", _cut(journey.offers, OFFERS_KEPT)
 
 
 def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
@@ -115,7 +115,7 @@ def _first(kept: dict[str, _T], most: int) -> int:
 
 
 def _cut(kept: list[_T], most: int) -> int:
-    over = len(kept) - most
+    over = max(len(kept) - most, 0)
     del kept[:over]
     return over
 
@@ -128,14 +128,15 @@ def _cart_lines(journey: Journey) -> int:
     return over
 
 
-def _products(journey: Journey) -> int:
+def _products(journey: Journey, moment: Moment) -> int:
     """What is in a cart goes last: the carts are bounded by themselves."""
     products = journey.products
     over = len(products) - PRODUCTS_KEPT
     order = sorted(products, key=lambda name: (bool(products[name].carted), products[name].seen, name))
     gone = [name for name in order[:over] if not products[name].carted]
     for name in gone:
-        del products[name]
+        if products.pop(name).followed:
+            moment.follow(name, journey.person, follows=False)
     return len(gone)
 
 

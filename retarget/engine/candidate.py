@@ -5,7 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from retarget.engine.experiments import Arm
-from retarget.messages import Subject, stable_id
+from retarget.journeys.model import Bid
+from retarget.messages import OfferRecord, Subject, stable_id
 from retarget.rules.model import Audience, Rule, Step
 
 
@@ -26,9 +27,14 @@ class Candidate(msgspec.Struct, kw_only=True):
     closed: bool = False
     again_since: int | None = None  # the last decision that `again` let pass, when it stops this one
     released: bool = False
+    outdated: bool = False  # what it says of the shop's offer is no longer so
     trace: str | None = None
     arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about
+    value: float | None = None  # what it is expected to be worth; None: unknown, or not asked
+    bid: Bid | None = None  # once it competes with others
+    only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels
+    offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
     shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
 
@@ -40,7 +46,9 @@ class Candidate(msgspec.Struct, kw_only=True):
     @property
     def channels(self) -> tuple[str, ...]:
         """The channels to choose from."""
-        return ("ads",) if self.audience is not None else self.step.channels
+        if self.audience is not None:
+            return ("ads",)
+        return (self.only,) if self.only else self.step.channels
 
     @property
     def operation(self) -> str:
@@ -50,8 +58,10 @@ class Candidate(msgspec.Struct, kw_only=True):
     def decision_id(self, person: str) -> str:
         """The id of this candidate's decision: the same when deferred and when final."""
         if not self.known_id:
-            said = "decision", *self._identity(person), self.operation, self.audience_name
-            self.known_id = stable_id(*said, *(("shadow", self.rule.version) if self.shadow else ()))
+            only = (self.only,) if self.only else ()
+            shadow = ("shadow", self.rule.version) if self.shadow else ()
+            what = (*self._identity(person), self.operation, self.audience_name, *only, *shadow)
+            self.known_id = stable_id("decision", *what)
         return self.known_id
 
     def message_id(self, person: str, channel: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import ceilings, experiments, pacing, reach
+from retarget.engine import ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -29,6 +29,8 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     )
     message = _message(journey, candidate, channel, moment)
     message.not_before = at_or_none(leaves)
+    if candidate.audience is None and candidate.step.offer is not None:
+        message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
@@ -89,8 +91,13 @@ def expires_at(candidate: Candidate) -> int | None:
 
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
-    """The products a message is about: the subject's, what is in the cart or order, or the latest seen."""
+    """The products a message is about: the step's own choice, else the subject's, or the latest seen.
+
+    The subject's are also those in the cart or order.
+    """
     kind, subject = candidate.rule.subject, candidate.subject_id
+    if candidate.step.products is not None:
+        return candidate.products
     if kind == "product":
         return [subject]
     if kind == "cart":
@@ -156,6 +163,7 @@ def _send(candidate: Candidate, channel: str, message: Message, leaves: int) -> 
         decision_id=message.decision_id,
         until=expires_at(candidate) or candidate.at + RECALLABLE,
         leaves=leaves if leaves > candidate.now else 0,
+        bid=candidate.bid,
     )
 
 

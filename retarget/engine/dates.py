@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from retarget.engine import episodes
+from retarget.engine import episodes, yearly
 from retarget.engine.moment import Moment
 from retarget.journeys import prices, traits
 from retarget.journeys.model import Episode, Journey
@@ -22,10 +22,15 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
     """Open, move or close what waits for a date, after an event that may have told or changed it."""
     date = compiled.date
     assert date is not None  # only such rules are indexed under dates
+    if compiled.yearly:
+        yearly.note(journey, event, compiled, moment)
+        return
     if date.trait is not None and date.trait not in (event.traits or {}):
         return
     for subject in compiled.subjects_of(event):
         at = _date(journey, compiled, date, subject)
+        if at is None and date.trait is not None and traits.told(journey, date.trait):
+            moment.counts["misfit", compiled.name] += 1
         due = at + date.shift if at is not None else event.time
         episode = journey.episodes.get(compiled.name, {}).get(subject)
         if episode is not None and (episode.step > 1 or not compiled.governs(episode.version)):

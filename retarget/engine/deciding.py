@@ -5,14 +5,16 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import compose, endings, experiments
+from retarget.engine import compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
+from retarget.engine.setbacks import Before
 from retarget.journeys.model import Deferred, Journey
 from retarget.messages import Decision, at_or_none
+from retarget.rules import tallies
 from retarget.rules.matcher import Compiled
-from retarget.rules.model import NEVER, Rule
+from retarget.rules.model import NEVER, Rule, Shown
 from retarget.rules.scene import Scene
 from retarget.times import format_time
 
@@ -42,17 +44,20 @@ class Decided:
 
 def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -> Decided:
     """Judge and, where the gates let it, send one step. The step's own condition has been judged already."""
-    compiled = occasion.compiled
+    compiled, rule = occasion.compiled, occasion.compiled.rule
     at = max(occasion.due, moment.clock)
+    value = _worth(rule, occasion, scene)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    if compiled.shadow:
-        seen = _as_seen(journey, compiled.rule)
-        for candidate in _candidates(seen, occasion, moment, closed=closed, barred=barred):
-            _record_shadow(seen, candidate, moment)
-    else:
-        for candidate in _candidates(journey, occasion, moment, closed=closed, barred=barred):
-            _settle(journey, candidate, moment)
+    seen, act = (_as_seen(journey, rule), _record_shadow) if compiled.shadow else (journey, _settle)
+    candidates = _candidates(seen, occasion, moment, closed=closed, barred=barred, value=value)
+    before = Before(journey, moment)
+    try:
+        for candidate in candidates:
+            act(seen, candidate, moment)
+    except Exception:
+        before.put_back()
+        raise
     if occasion.number == 1 and not closed and barred is None:
         _note_passed(journey, compiled, occasion.subject, at)
     behind = moment.now - occasion.due
@@ -65,7 +70,7 @@ def _as_seen(journey: Journey, rule: Rule) -> Journey:
         journey,
         sends=[send for send in journey.sends if send.rule != rule.name],
         arms=dict(journey.arms),
-        deferred=list(journey.deferred),
+        deferred=[deferred for deferred in journey.deferred if deferred.rule != rule.name],
     )
 
 
@@ -73,6 +78,12 @@ def _record_shadow(journey: Journey, candidate: Candidate, moment: Moment) -> No
     """What would be decided: nothing is sent, and what would be deferred is not looked at again."""
     verdict = Judgement(candidate, journey, moment).verdict()
     moment.emit_decision(_record(journey, candidate, verdict, None, moment))
+
+
+def _worth(rule: Rule, occasion: Occasion, scene: Scene) -> float | None:
+    """What the rule expects of this message, in the scene in which it decides."""
+    formula = rule.value_of(rule.steps[occasion.number - 1])
+    return formula.evaluate(scene) if formula is not None else None
 
 
 def _note_passed(journey: Journey, compiled: Compiled, subject: str, at: int) -> None:
@@ -95,36 +106,82 @@ def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -
 
 
 def _candidates(
-    journey: Journey, occasion: Occasion, moment: Moment, *, closed: bool, barred: int | None
+    journey: Journey,
+    occasion: Occasion,
+    moment: Moment,
+    *,
+    closed: bool,
+    barred: int | None,
+    value: float | None,
 ) -> list[Candidate]:
     rule = occasion.compiled.rule
     step, arm = experiments.step_of(journey, rule, occasion.number, moment.policy)
+    products = occasion.products if step.products is None else _shown(journey, step.products, occasion)
     base = Candidate(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
-        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=occasion.products,
-        shadow=occasion.compiled.shadow,
+        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
+        value=value, shadow=occasion.compiled.shadow,
     )  # fmt: skip
-    found = [base] if step.channels else []
+    found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
-            found.append(replace(base, audience=step.audience, audience_name=name, arm=None))
+            found.append(replace(base, audience=step.audience, audience_name=name, arm=None, value=None))
     return found
 
 
+def _shown(journey: Journey, shown: Shown, occasion: Occasion) -> list[str]:
+    """The products that the author wants to have in the message."""
+    name = tallies.shown_key(shown, occasion.compiled.rule.subject)
+    return tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)[: shown.most]
+
+
+def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Candidate]:
+    """The step's message: one, or one for each channel that is allowed and reaches the person.
+
+    When there is none of these, one says why.
+    """
+    if not base.step.every:
+        return [base]
+    purpose, policy = base.rule.purpose, moment.policy
+    found = [
+        replace(base, only=channel)
+        for channel in base.step.channels
+        if reach.may_address(journey, purpose, channel, policy)
+        and reach.address(journey, channel, policy) is not None
+    ]
+    return found or [base]
+
+
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
-    """Look again at a message whose quiet hours are over."""
+    """Look again at a message that waited for the morning, for room, or for others to compete with."""
     rule = compiled.rule
     known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
     step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
+    at = max(deferred.release, moment.clock)
     candidate = Candidate(
         rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
-        episode=deferred.episode, due=deferred.due, at=max(deferred.release, moment.clock), now=moment.now,
+        episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
-        products=deferred.products,
+        products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
+        value=deferred.value, bid=deferred.bid, only=deferred.channel,
     )  # fmt: skip
-    _settle(journey, candidate, moment)
+    before = Before(journey, moment)
+    try:
+        _settle(journey, candidate, moment)
+    except Exception:
+        before.put_back()
+        raise
+
+
+def _still_true(journey: Journey, compiled: Compiled, subject: str, scene: Scene, at: int) -> bool:
+    """Whether what a message says of the shop's offer is still so when it leaves later than decided."""
+    if compiled.catalogue is None or compiled.rule.condition is None:
+        return True
+    scene.of_wait(journey, at)
+    scene.about(compiled.rule, subject)
+    return compiled.rule.condition.evaluate(scene)
 
 
 def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
@@ -152,6 +209,9 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             trace=candidate.trace,
             products=candidate.products,
             evidence=candidate.evidence,
+            value=candidate.value,
+            bid=candidate.bid,
+            channel=candidate.only,
             version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
         )
     )
@@ -176,6 +236,8 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         message_id=message_id,
         release=at_or_none(verdict.release),
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
+        value=candidate.value,
+        offer=candidate.offer,
         gates=verdict.gates,
         evidence=candidate.evidence,
         shadow=candidate.shadow,

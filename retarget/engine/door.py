@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Final
 
-from retarget.engine import bounds, dates, deciding, endings, episodes, recalls
+from retarget.catalogue import News
+from retarget.engine import (
+    bounds,
+    dates,
+    deciding,
+    endings,
+    episodes,
+    guard,
+    listings,
+    offers,
+    recalls,
+    yearly,
+)
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
+from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
 from retarget.journeys.model import Episode, Journey, Product
 from retarget.rules import subjects, tallies
@@ -22,6 +36,8 @@ from retarget.touchpoints import Touchpoint
 TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
+# The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
+_IGNORED: Final = {"consent": "consent"}
 
 
 class Engine:
@@ -29,7 +45,8 @@ class Engine:
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
-        self.ending_types = matcher.ending_types
+        self.ending_types, self.follows = matcher.ending_types, matcher.follows
+        self.guarded = matcher.guarded
         self._scene = Scene(Journey(person=""))
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
@@ -40,10 +57,11 @@ class Engine:
         """The engine that decides for this person."""
         return self
 
-    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901 - measured hot loop
+    def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901, PLR0912 - hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
 
-        The event's time may lie behind the moment's clock: it is late, and judged at the clock.
+        The event's time may lie behind the moment's clock: it is late, and judged at the clock. Raises
+        RulesFailed, when all is done, where rules could not stand it.
         """
         event_id, time = event.id or "", event.time
         if not repeats.admit(journey, event_id, time, moment.dedupe_window):
@@ -58,8 +76,10 @@ class Engine:
             self._let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
         if change.ignored:
-            moment.counts["ignored", "preference"] += change.ignored
+            moment.counts["ignored", _IGNORED.get(event.type, "preference")] += change.ignored
             change.ignored = 0
+        if self.follows and event.items:
+            listings.follow(journey, event, moment)
         if plan is None:
             return True
         ripe = self._count(journey, event, plan) if plan.tallies else False
@@ -67,6 +87,8 @@ class Engine:
             stages.note(journey, event.type, subjects.product(event), max(time, moment.clock))
         if ripe or plan.acts or self._always:
             scene.of_event(journey, event, change, max(time, moment.clock))
+            if plan.heard:
+                guard.hear(moment.heard, time)
             if plan.endings or self._conditional:
                 endings.apply(journey, event, plan, self._conditional, scene, moment)
             if time >= moment.clock - moment.max_age:
@@ -74,26 +96,43 @@ class Engine:
                 self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
             moment.arm(journey, time + KEPT_FOR)
+        if moment.failures:
+            moment.raise_failures()
         return True
+
+    def concerns(self, news: News, moment: Moment) -> bool:
+        """Whether anybody needs to hear of a change in the catalogue."""
+        return listings.concerns(self.matcher, news, self._scene, moment)
+
+    def hear(self, journey: Journey, news: News, moment: Moment) -> None:
+        """Tell a person who follows a product of a change in the catalogue, and decide what it is for."""
+        listings.hear(journey, self.matcher, news, self._scene, moment)
 
     def _let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""
+        listings.unfollow_all(journey, moment)
         rules = self.matcher.rules
         for membership in [m for m in journey.audiences if m.rule in rules]:
             undoing = Undoing(rules[membership.rule].rule, at, event_id)
-            recalls.leave(journey, membership, undoing, moment)
+            try:
+                recalls.leave(journey, membership, undoing, moment)
+            except Exception as error:  # noqa: BLE001 - the other rules go on
+                moment.fail(membership.rule, error)
         for deferred in [d for d in journey.deferred if d.rule in rules]:
             deferred.closed = True
-            compiled = self.matcher.of(deferred.rule, deferred.version)
-            deciding.release(journey, deferred, compiled, self._scene, moment)
+            try:
+                compiled = self.matcher.of(deferred.rule, deferred.version)
+                deciding.release(journey, deferred, compiled, self._scene, moment)
+            except Exception as error:  # noqa: BLE001 - the other rules go on
+                moment.fail(deferred.rule, error)
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
         """Count the event; whether that may be enough for a count rule."""
         ripe = False
-        for name, subjects_of, kind, distinct, keep, least in plan.tallies:
-            if distinct is not None:
+        for name, subjects_of, pairs_of, keep, least in plan.tallies:
+            if pairs_of is not None:
                 ripe = ripe or least <= tallies.KEPT
-                for subject, value in subjects.pairs(event, kind, distinct):
+                for subject, value in pairs_of(event):
                     tallies.add(journey, name, subject, event, value, keep)
             else:
                 for subject in subjects_of(event):
@@ -104,38 +143,72 @@ class Engine:
     def _trigger(
         self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment, *, ripe: bool
     ) -> None:
+        # A rule that fails is noted, and the others go on; a `try` costs nothing while nothing is raised.
         for touch in plan.touches:
-            episodes.touch(journey, event, touch, self._scene, moment)
+            try:
+                episodes.touch(journey, event, touch, self._scene, moment)
+            except Exception as error:  # noqa: BLE001
+                moment.fail(touch.compiled.name, error)
         for compiled in plan.dates:
-            dates.note(journey, event, compiled, moment)
+            try:
+                dates.note(journey, event, compiled, moment)
+            except Exception as error:  # noqa: BLE001
+                moment.fail(compiled.name, error)
         if ripe or plan.events or plan.sequences:
-            for compiled, occasion in self._completed(journey, event, plan):
-                self._scene.about(compiled.rule.subject, occasion.subject)
-                episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+            for compiled, occasion in self._completed(journey, event, plan, moment):
+                self._scene.about(compiled.rule, occasion.subject)
+                try:
+                    episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+                except Exception as error:  # noqa: BLE001
+                    moment.fail(compiled.name, error)
         for compiled in self._becoming:
-            self._becomes(journey, compiled, event, moment)
+            try:
+                self._becomes(journey, compiled, event, moment)
+            except Exception as error:  # noqa: BLE001
+                moment.fail(compiled.name, error)
 
-    def _completed(self, journey: Journey, event: Touchpoint, plan: Plan) -> list[tuple[Compiled, Occasion]]:
-        """What this event completes, in the order in which it is decided."""
+    def _completed(
+        self, journey: Journey, event: Touchpoint, plan: Plan, moment: Moment
+    ) -> list[tuple[Compiled, Occasion]]:
+        """What this event completes, in the order in which it is decided; nothing of a rule that fails."""
         found: list[tuple[Compiled, Occasion]] = []
         for compiled in plan.counts:
-            count = compiled.count
-            assert count is not None  # only count rules are indexed under counts
-            by_subject = journey.tallies.get(compiled.tally) or {}
-            for subject in compiled.subjects_of(event):
-                tally = by_subject.get(subject)
-                counted = tallies.reached(tally, count, event.time) if tally else []
-                if counted and self._met(compiled, subject):
-                    evidence = counted[-episodes.EVIDENCE_KEPT :]
-                    found.append((compiled, _occasion(compiled, subject, event, evidence)))
+            try:
+                self._counted(journey, compiled, event, found)
+            except Exception as error:  # noqa: BLE001
+                moment.fail(compiled.name, error)
         for compiled in plan.sequences:
-            found += self._followed(journey, compiled, event)
+            try:
+                found += self._followed(journey, compiled, event)
+            except Exception as error:  # noqa: BLE001
+                moment.fail(compiled.name, error)
         for compiled in plan.events:
-            met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
-            found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
+            try:
+                met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
+                found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
+            except Exception as error:  # noqa: BLE001
+                moment.fail(compiled.name, error)
+        if moment.failures:
+            found = [pair for pair in found if pair[0].name not in moment.failures]
         if len(found) > 1:
             found.sort(key=lambda pair: (-pair[0].rule.priority, pair[0].name, pair[1].subject))
         return found
+
+    def _counted(
+        self, journey: Journey, compiled: Compiled, event: Touchpoint, found: list[tuple[Compiled, Occasion]]
+    ) -> None:
+        """Add the subjects of which there are enough with this event."""
+        count = compiled.count
+        assert count is not None  # only count rules are indexed under counts
+        by_subject = journey.tallies.get(compiled.tally) or {}
+        for subject in compiled.subjects_of(event):
+            tally = by_subject.get(subject)
+            counted = tallies.reached(tally, count, event.time) if tally else []
+            if count.category is not None and event.id not in counted:
+                continue  # about something else: it adds nothing to what is counted
+            if counted and self._met(compiled, subject):
+                evidence = counted[-episodes.EVIDENCE_KEPT :]
+                found.append((compiled, _occasion(compiled, subject, event, evidence)))
 
     def _followed(
         self, journey: Journey, compiled: Compiled, event: Touchpoint
@@ -153,7 +226,7 @@ class Engine:
         condition = compiled.rule.condition
         if condition is None:
             return True
-        self._scene.about(compiled.rule.subject, subject)
+        self._scene.about(compiled.rule, subject)
         return condition.evaluate(self._scene)
 
     def _becomes(self, journey: Journey, compiled: Compiled, event: Touchpoint, moment: Moment) -> None:
@@ -161,42 +234,61 @@ class Engine:
         trigger = compiled.rule.trigger
         assert isinstance(trigger, Becomes)  # only such rules are listed under becomes
         subject = journey.person
-        self._scene.about("person", subject)
+        self._scene.about(compiled.rule, subject)
         state = next((name for name, when in trigger.states.items() if when.evaluate(self._scene)), None)
         if state is None or state == journey.states.get(compiled.name) or not self._met(compiled, subject):
             return
+        undoing, before = Undoing(compiled.rule, event.time, event.id or ""), Before(journey, moment)
+        try:
+            for membership in [m for m in journey.audiences if m.rule == compiled.name]:
+                recalls.leave(journey, membership, undoing, moment)
+            occasion = _occasion(compiled, subject, event, [event.id or ""], state)
+            episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
+        except Exception:
+            before.put_back()  # the person stays in the audience of the state before
+            raise
         journey.states[compiled.name] = state
-        undoing = Undoing(compiled.rule, event.time, event.id or "")
-        for membership in [m for m in journey.audiences if m.rule == compiled.name]:
-            recalls.leave(journey, membership, undoing, moment)
-        occasion = _occasion(compiled, subject, event, [event.id or ""], state)
-        episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
 
     def wake(self, journey: Journey, due: int, moment: Moment) -> int:
-        """Decide everything of this person that is due by `due`; how many decisions that were."""
+        """Decide everything of this person that is due by `due`; how many decisions that were.
+
+        What a rule cannot stand is over. Raises RulesFailed then, when all else is decided.
+        """
         journey.alarm = 0
         scene, decided = self._scene, 0
         scene.of_wait(journey, max(due, moment.clock))
         for _, _, rule, subject, release in self._due(journey, due):
-            episode = journey.episodes.get(rule, {}).get(subject)
-            if release:
-                self._release(journey, rule, subject, due, moment)
-            elif episode is not None:
-                compiled = self.matcher.of(rule, episode.version)
-                if episode.version and compiled.opens_as != episode.version:
-                    _take_over(episode, compiled, moment)
-                episodes.come_due(journey, compiled, subject, scene, moment)
+            try:
+                if release:
+                    self._release(journey, rule, subject, due, moment)
+                elif subject in journey.episodes.get(rule, ()):
+                    compiled = self._version(journey.episodes[rule][subject], rule, moment)
+                    episodes.come_due(journey, compiled, subject, scene, moment)
+            except Exception as error:  # noqa: BLE001 - it would not stand it the next time; the others go on
+                moment.fail(rule, error)
+                if not release:
+                    episodes.close(journey, rule, subject)
             decided += 1
         self._rearm(journey, moment)
+        if moment.failures:
+            moment.raise_failures()
         return decided
 
     def abandon(self, journey: Journey, due: int, moment: Moment) -> None:
-        """Give up all that is due by `due`: a rule could not stand it, and would not the next time."""
+        """Give up all that is due by `due`: something else than a rule failed, and would the next time."""
         for rule, by_subject in list(journey.episodes.items()):
             for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
+                over = by_subject[subject]
                 episodes.close(journey, rule, subject)
+                if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
+                    yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
         journey.deferred = [d for d in journey.deferred if d.release > due]
         self._rearm(journey, moment)
+
+    def misfits(self) -> Mapping[str, int]:
+        """Rule -> how often it met a value of another type than it asks for, since this was last asked."""
+        found, self._scene.misfits = self._scene.misfits, Counter()
+        return found
 
     def _due(self, journey: Journey, due: int) -> list[tuple[int, int, str, str, bool]]:
         rules = self.matcher.rules
@@ -221,11 +313,26 @@ class Engine:
             compiled = self.matcher.of(rule, deferred.version)
             deciding.release(journey, deferred, compiled, self._scene, moment)
 
+    def _version(self, episode: Episode, rule: str, moment: Moment) -> Compiled:
+        """By which version an episode goes on: its own, or that in force where the bundle has not got it."""
+        compiled = self.matcher.of(rule, episode.version)
+        if episode.version and compiled.opens_as != episode.version:
+            moment.counts["taken_over", rule] += 1
+            episode.version = compiled.opens_as
+        return compiled
+
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        dues = [e.due for rule, by in journey.episodes.items() if rule in rules for e in by.values()]
-        dues += [d.release for d in journey.deferred if d.rule in rules]
         end = max(journey.last, journey.tidied) + KEPT_FOR
+        dues = [
+            episode.due
+            for rule, by_subject in journey.episodes.items()
+            if rule in rules
+            for episode in by_subject.values()
+            # A wait for a yearly date never ends.
+            if episode.due <= end or not (episode.step == 1 and self.matcher.of(rule, episode.version).yearly)
+        ]
+        dues += [d.release for d in journey.deferred if d.rule in rules]
         if dues or end > moment.clock:
             moment.arm(journey, min(dues, default=end))
         else:
@@ -241,12 +348,6 @@ def _occasion(
         compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
         trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
     )  # fmt: skip
-
-
-def _take_over(episode: Episode, compiled: Compiled, moment: Moment) -> None:
-    """Evaluate anew what its own version cannot finish: the bundle no longer carries that one."""
-    moment.counts["taken_over", compiled.rule.name] += 1
-    episode.version = compiled.opens_as
 
 
 def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
@@ -271,19 +372,18 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
-    if journey.states:
-        journey.states = {
-            rule: state
-            for rule, state in journey.states.items()
-            if rule in matcher.rules or SHADOW_MARK not in rule
-        }
+    for rule in [rule for rule in journey.states if SHADOW_MARK in rule and rule not in matcher.rules]:
+        del journey.states[rule]
+    if journey.offers:
+        offers.tidy(journey, at)
     if journey.pauses:
         journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
     for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
-        del journey.products[name]
+        if journey.products.pop(name).followed:
+            moment.follow(name, journey.person, follows=False)
     bounds.keep_within(journey, matcher, at, moment)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from retarget.engine import recalls
+from retarget.engine import recalls, yearly
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, wire
@@ -27,14 +27,26 @@ def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence
         else:
             subjects = _open_subjects(journey, compiled.name)
             _note(journey, event.type, event.time)
-        for subject in list(subjects):
-            end(journey, compiled, subject, event, moment)
-    if not (journey.episodes or journey.sends or journey.audiences or journey.deferred):
-        return
+        try:
+            for subject in list(subjects):
+                end(journey, compiled, subject, event, moment)
+        except Exception as error:  # noqa: BLE001 - the other rules go on
+            moment.fail(compiled.name, error)
+    if conditional and (journey.episodes or journey.sends or journey.audiences or journey.deferred):
+        _by_condition(journey, event, conditional, scene, moment)
+
+
+def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Compiled], scene: Scene,
+                  moment: Moment) -> None:  # fmt: skip
     for compiled in conditional:
         for subject in list(_open_subjects(journey, compiled.name)):
-            if _condition_holds(compiled, subject, scene):
-                end(journey, compiled, subject, event, moment)
+            try:
+                if _condition_holds(compiled, subject, scene):
+                    end(journey, compiled, subject, event, moment)
+            except Exception as error:  # noqa: BLE001 - the other rules go on
+                moment.fail(compiled.name, error)
+                # It may have been an ending, and nobody is written to after one.
+                _close(journey, compiled, subject, event.time, moment)
 
 
 def _note(journey: Journey, what: str, time: int) -> None:
@@ -65,23 +77,15 @@ def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
 
 
 def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
-    scene.about(compiled.rule.subject, subject)
+    scene.about(compiled.rule, subject)
     return any(condition.evaluate(scene) for condition in compiled.conditional)
 
 
 def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
     """Close the episode of one subject and undo what was sent for it."""
     rule = compiled.name
-    if compiled.own_tally:
-        journey.tallies.get(compiled.tally, {}).pop(subject, None)
-    if (compiled.former or compiled.others) and not compiled.governs(_version(journey, rule, subject)):
+    if not _close(journey, compiled, subject, event.time, moment):
         return
-    episodes = journey.episodes.get(rule)
-    if episodes is not None and episodes.pop(subject, None) is not None and not episodes:
-        del journey.episodes[rule]
-    for deferred in journey.deferred:
-        if deferred.rule == rule and deferred.subject == subject:
-            deferred.closed = True
     undoing = Undoing(compiled.rule, event.time, event.id or "")
     at = max(event.time, moment.clock)
     for send in journey.sends:
@@ -90,6 +94,24 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
     for membership in list(journey.audiences):
         if membership.rule == rule and membership.subject == subject and _is_member(membership.expires, at):
             recalls.leave(journey, membership, undoing, moment)
+
+
+def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> bool:
+    """Close what is open; whether it was this version's to close."""
+    rule = compiled.name
+    if compiled.own_tally:
+        journey.tallies.get(compiled.tally, {}).pop(subject, None)
+    if (compiled.former or compiled.others) and not compiled.governs(_version(journey, rule, subject)):
+        return False
+    episodes = journey.episodes.get(rule)
+    if compiled.yearly:
+        yearly.ended(journey, compiled, at, moment)
+    elif episodes is not None and episodes.pop(subject, None) is not None and not episodes:
+        del journey.episodes[rule]
+    for deferred in journey.deferred:
+        if deferred.rule == rule and deferred.subject == subject:
+            deferred.closed = True
+    return True
 
 
 def _version(journey: Journey, rule: str, subject: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retarget.engine import endings
+from retarget.engine import endings, yearly
 from retarget.engine.deciding import Occasion, decide
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
@@ -27,7 +27,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
         if late and endings.ended_since(journey, compiled, subject, event.time):
             continue
         if quiet.when is not None:
-            scene.about(rule.subject, subject)
+            scene.about(rule, subject)
             if not quiet.when.evaluate(scene):
                 continue
         episode = journey.episodes.get(compiled.name, {}).get(subject)
@@ -74,7 +74,9 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     """Decide the step of an open episode whose wait is over."""
     rule, episode = compiled.rule, journey.episodes[compiled.name][subject]
     number, due = episode.step, episode.due
-    scene.about(rule.subject, subject, episode)
+    if compiled.yearly and number == 1 and not yearly.begins(journey, compiled, episode, moment):
+        return
+    scene.about(rule, subject, episode)
     step = rule.steps[number - 1]
     met = (number > 1 or rule.condition is None or rule.condition.evaluate(scene)) and (
         step.condition is None or step.condition.evaluate(scene)
@@ -95,6 +97,8 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
     steps = compiled.rule.steps
     if not goes_on or episode.step >= len(steps):
         close(journey, compiled.name, subject)
+        if compiled.in_force.yearly:
+            yearly.go_on(journey, compiled, episode, episode.due, moment)
         return
     # `decided` carries the delays of stale steps, so that the later ones keep their distance.
     episode.decided = (episode.decided or episode.due) + shift

@@ -69,6 +69,8 @@ def step_of(journey: Journey, rule: Rule, number: int, policy: Policy) -> tuple[
         step,
         template=variant.template or step.template,
         channels=variant.channels or step.channels,
+        every=variant.every if variant.channels else step.every,
+        offer=variant.offer or step.offer,
         variants={},
     )
     return mine, Arm(experiment, name, float(share))

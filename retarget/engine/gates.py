@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.engine import caps, ceilings, experiments, pacing, quiet_hours, reach
+from retarget.engine import arbitration, caps, ceilings, experiments, guard, pacing, quiet_hours, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
+from retarget.journeys import offers
 from retarget.journeys.model import Journey
 from retarget.messages import GateRecord, Outcome
 from retarget.times import format_time
@@ -15,7 +16,7 @@ from retarget.times import format_time
 # Nobody is woken by these: a person sees them when they look, on the page in front of them even.
 SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail", "onsite"})
 EVERYTHING: Final = "all"
-# So many messages of a person may wait; whatever a cap stops then is dropped.
+# So many messages of a person may wait; what a cap stops then, or another has more value than, is dropped.
 WAITING_AT_MOST: Final = 20
 
 
@@ -36,6 +37,7 @@ class Judgement:
         "candidate",
         "channels",
         "gates",
+        "heard",
         "journey",
         "paced",
         "pauses",
@@ -48,7 +50,7 @@ class Judgement:
     def __init__(self, candidate: Candidate, journey: Journey, moment: Moment) -> None:
         self.candidate, self.journey = candidate, journey
         self.policy, self.pauses, self.paced = moment.policy, moment.pauses, moment.paced
-        self.risen = moment.risen
+        self.risen, self.heard = moment.risen, moment.heard
         self.gates: list[GateRecord] = []
         self.channels: tuple[str, ...] = candidate.channels
         self.release: int | None = None
@@ -94,8 +96,8 @@ class Judgement:
         return bool(held)
 
     def paused(self) -> bool:
-        """A kill switch is on for everything, the rule or every channel; or a rule spares the person."""
-        spared = self._spared()
+        """A kill switch is on for everything, the rule or every channel; a rule or the guard spares them."""
+        spared = self._spared() + guard.told(self.heard, self.policy, self.candidate.rule, self.candidate.at)
         if not self.pauses:
             self._note("paused", spared, limit=[])
             return bool(spared)
@@ -127,13 +129,23 @@ class Judgement:
         return not known
 
     def stale(self) -> bool:
-        """It comes too late to be worth anything."""
+        """It comes too late to be worth anything, or what it offers has changed or is gone."""
+        if self._gone():
+            return True
         # After quiet hours only the message's own expiry counts: the wait was ours.
         age = 0 if self.candidate.released else self.candidate.now - self.candidate.due
         expires = self.candidate.rule.expires
         self._note("stale", age, self.policy.max_delay)
         expired = expires is not None and self.candidate.at - self.candidate.due >= expires
         return age > self.policy.max_delay or expired
+
+    def _gone(self) -> bool:
+        candidate = self.candidate
+        gone = candidate.rule.subject == "product" and candidate.audience is None
+        gone = gone and offers.is_gone(self.journey, candidate.subject_id, candidate.at)
+        if gone or candidate.outdated:
+            self._note("stale", "gone" if gone else "changed", "as it was")
+        return gone or candidate.outdated
 
     def quiet_hours(self) -> bool:
         """It is night for the person; the message leaves in the morning."""
@@ -168,6 +180,19 @@ class Judgement:
         if over_cap == "defer":
             self.release = self._room(channel)
         return True
+
+    def outbid(self) -> bool:
+        """Another message of the person has more value; who is to be compared waits for the window first."""
+        candidate, window = self.candidate, self.policy.arbitration
+        if not window or not arbitration.competes(candidate):
+            return False
+        waited, bid = candidate.bid is not None, candidate.bid or arbitration.bid_of(candidate)
+        rival = arbitration.rival(self.journey, candidate, bid, window)
+        if not waited and (rival is None or len(self.journey.deferred) < WAITING_AT_MOST):
+            candidate.bid, rival = bid, None
+            self.release = arbitration.held_until(candidate, window)
+        self._note("outbid", rival and rival.shown(), bid._asdict() | {"within_ms": window})
+        return rival is not None or self.release is not None
 
     def ceiling(self) -> bool:
         """The rule has sent what it may to everybody together."""
@@ -223,6 +248,7 @@ _GATES: Final = (
     ("stale", Judgement.stale),
     ("quiet_hours", Judgement.quiet_hours),
     ("cap", Judgement.cap),
+    ("outbid", Judgement.outbid),
     ("ceiling", Judgement.ceiling),
 )
 # The order in which gates stop a candidate; docs and metrics use these names.

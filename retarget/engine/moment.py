@@ -8,7 +8,9 @@ from typing import Final
 
 import msgspec
 
+from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
+from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
@@ -27,6 +29,15 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     value: bytes
 
 
+class RulesFailed(Exception):
+    """Some rules could not stand an event, or the end of a wait; all others have decided."""
+
+    def __init__(self, failures: Mapping[str, Exception]) -> None:
+        said = (f"rule {rule}: {type(error).__name__}: {error}" for rule, error in failures.items())
+        super().__init__("; ".join(said))
+        self.rules = tuple(failures)
+
+
 class Moment:
     """The clock, the wall clock and the switches of one batch; results and wait changes collect here."""
 
@@ -38,20 +49,41 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
-        self.paced: Paced = {}  # the lane's own, as is the next
+        self.paced: Paced = {}  # the lane's own, as are the next two
         self.risen: Risen = {}
+        self.listings: Mapping[str, Listing | None] = {}
+        # product -> person -> whether the index of products has them from now on
+        self.following: dict[str, dict[str, bool]] = {}
+        self.heard: Heard = {}
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []
         # What is known early of a person: read, but not yet applied.
         self.held_of: Callable[[str], list[Touchpoint]] = lambda _: _NONE
         self.counts: Counter[tuple[str, ...]] = Counter()
+        # What rules raised at the event or wait being worked off, each the first: the others go on.
+        self.failures: dict[str, Exception] = {}
 
     def arm(self, journey: Journey, due: int) -> None:
         """Wake this person at `due` at the latest; a wait that is armed for an earlier time stays."""
         if not journey.alarm or due < journey.alarm:
             journey.alarm = due
             self.armed.append((due, journey.person))
+
+    def follow(self, product: str, person: str, *, follows: bool) -> None:
+        """Put the person into the index of those who hear of a product, or take them out."""
+        self.following.setdefault(product, {})[person] = follows
+
+    def fail(self, rule: str, error: Exception) -> None:
+        """Note that a rule could not stand the event or wait being worked off."""
+        if rule not in self.failures:
+            self.failures[rule] = error
+            self.counts["failed", rule] += 1
+
+    def raise_failures(self) -> None:
+        """Tell which rules failed, now that all others have decided. Raises RulesFailed."""
+        failures, self.failures = self.failures, {}
+        raise RulesFailed(failures)
 
     def emit_message(self, message: Message) -> None:
         """Send a message off with this batch."""

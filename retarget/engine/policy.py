@@ -37,7 +37,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `zone_of` finds a time zone by its IANA name and answers None for an unknown one. On `external` channels
     the channel service looks up the address of an identified person. `pace` is the distance that a lane keeps
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
-    `lanes`; with 0 there are none.
+    `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
+    pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
+    offers cannot be worked out without.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -56,8 +58,11 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     purl_base: str = ""
     pace: Mapping[str, int] = msgspec.field(default_factory=dict)
     lanes: int = 1
+    arbitration: int = 0
+    purchase_silence: int = 0
+    offer_secret: str = ""
 
     def longest_cap(self) -> int:
         """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""
         every = [*self.caps_total, *(cap for caps in self.caps.values() for cap in caps)]
-        return max([7 * DAY, *(cap.within for cap in every)])
+        return max([7 * DAY, self.arbitration, *(cap.within for cap in every)])

@@ -16,6 +16,12 @@ def zone_name(journey: Journey, quiet: QuietHours) -> str:
     return str(journey.traits.get("timezone") or geo.get("timezone") or quiet.zone)
 
 
+def zone_of(journey: Journey, policy: Policy) -> tzinfo:
+    """The clocks where a person lives; those of the setting where nobody knows such a zone."""
+    quiet = policy.quiet_hours
+    return policy.zone_of(zone_name(journey, quiet)) or policy.zone_of(quiet.zone) or UTC
+
+
 def release_after(journey: Journey, policy: Policy, at: int, spread_key: str) -> int | None:
     """When a message of `at` may leave: None at once, else a moment after the quiet hours' end, ms.
 
@@ -23,7 +29,7 @@ def release_after(journey: Journey, policy: Policy, at: int, spread_key: str) ->
     far that the next quiet hours have begun.
     """
     quiet = policy.quiet_hours
-    zone = policy.zone_of(zone_name(journey, quiet)) or policy.zone_of(quiet.zone) or UTC
+    zone = zone_of(journey, policy)
     local = _local(at, zone)
     if not _is_quiet(quiet, local):
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.engine.policy import Policy
-from retarget.journeys.facts import EVERY
+from retarget.journeys.consents import EVERY
 from retarget.journeys.model import Consent, Journey
 
 # The traits that are an address of each channel, the best first.

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from retarget.catalogue import News
 from retarget.engine.door import Engine
 from retarget.engine.experiments import number
 from retarget.engine.moment import Moment
@@ -29,6 +32,10 @@ class SplitEngine(Engine):
         super().__init__(others.matcher)
         self._others, self._canary, self._part, self._salt = others, canary, part, salt
         self.ending_types = others.ending_types | canary.ending_types
+        self.follows, self.guarded = others.follows or canary.follows, others.guarded or canary.guarded
+        if self.guarded:  # whoever buys tells both sides
+            others.matcher.listen()
+            canary.matcher.listen()
 
     def of(self, person: str) -> Engine:
         """See Engine."""
@@ -41,6 +48,18 @@ class SplitEngine(Engine):
     def wake(self, journey: Journey, due: int, moment: Moment) -> int:
         """See Engine."""
         return self.of(journey.person).wake(journey, due, moment)
+
+    def concerns(self, news: News, moment: Moment) -> bool:
+        """Whether anybody on either side needs to hear."""
+        return self._others.concerns(news, moment) or self._canary.concerns(news, moment)
+
+    def hear(self, journey: Journey, news: News, moment: Moment) -> None:
+        """See Engine."""
+        self.of(journey.person).hear(journey, news, moment)
+
+    def misfits(self) -> Mapping[str, int]:
+        """See Engine: of both sides."""
+        return Counter(self._others.misfits()) + Counter(self._canary.misfits())
 
     def abandon(self, journey: Journey, due: int, moment: Moment) -> None:
         """See Engine."""

@@ -34,6 +34,7 @@ def _put_line(journey: Journey, lines: dict[str, CartLine], item: Item, time: in
         line.price = line.price if item.price is None else item.price
         line.since = max(line.since, time)
     product.carted = max(product.carted, time)
+    product.regarded = max(product.regarded, time)
     return True
 
 

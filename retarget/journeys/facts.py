@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, preferences, repeats
+from retarget.journeys import carts, consents, preferences, repeats
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -14,7 +14,6 @@ from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 SESSION_GAP: Final = 30 * MINUTE
 # A person's orders, oldest dropped beyond this many; the count itself goes on.
 ORDERS_KEPT: Final = 256
-EVERY: Final = "*"
 UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
 
 
@@ -26,7 +25,8 @@ class Change:
     def __init__(self) -> None:
         self.changes_cart = False
         self.new_order = False
-        self.ignored = 0  # parts of a profile's preference that cannot be read; whoever counts them sets 0
+        # Parts of a profile's preference or of a consent that cannot be read; whoever counts them sets 0.
+        self.ignored = 0
 
 
 def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
@@ -53,6 +53,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
                 _look(product, item, time)
             if kind == "view" and time > product.viewed:
                 product.viewed = time
+                if time > product.regarded:  # noqa: PLR1730 - quicker than max, at every view
+                    product.regarded = time
     special = _SPECIAL.get(kind)
     if special is not None:
         special(journey, event, time, change)
@@ -82,6 +84,8 @@ def _look(product: Product, item: Item, time: int) -> None:
         product.category = _one(item.category)
     if item.price is not None:
         product.price = item.price
+    elif product.offer is not None and product.offer.price is not None:
+        product.price = product.offer.price
     if item.name is not None:
         product.name = item.name
     if item.url is not None:
@@ -109,6 +113,7 @@ def _cart(journey: Journey, event: Touchpoint, time: int, change: Change) -> Non
 def _wishlist(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
     for product in _products(journey, event):
         product.wished = max(product.wished, time)
+        product.regarded = max(product.regarded, time)
 
 
 def _wishlist_remove(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
@@ -143,16 +148,11 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
         journey.bounced = [channel for channel in journey.bounced if channel not in back]
 
 
-def _consent(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
-    said = event.consent or {}
-    basis, version = _text(said.get("basis")), _text(said.get("text_version"))
-    word = Consent(said.get("state") == "granted", time, basis, version)
-    _hear(journey, said.get("purpose") or EVERY, said.get("channel") or EVERY, word)
-
-
-def _text(given: object) -> str | None:
-    """A producer may write anything here; what is stored as another type could never be read again."""
-    return given if isinstance(given, str) else None if given is None else str(given)
+def _consent(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    heard = consents.heard(event.consent or {}, time)
+    change.ignored = heard.ignored
+    if heard.word is not None:
+        _hear(journey, heard.purpose, heard.channel, heard.word)
 
 
 def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:

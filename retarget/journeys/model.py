@@ -7,7 +7,7 @@ is never.
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -18,6 +18,15 @@ class CartLine(msgspec.Struct, array_like=True, gc=False):
     quantity: float
     price: float | None = None
     since: int = 0  # last put in
+
+
+class Offer(msgspec.Struct, array_like=True, gc=False):
+    """A product as the shop offers it now, as far as the catalogue said so."""
+
+    price: float | None = None
+    stock: float | None = None
+    margin: float | None = None
+    expires: int = 0
 
 
 class Product(msgspec.Struct, array_like=True, gc=False):
@@ -33,6 +42,9 @@ class Product(msgspec.Struct, array_like=True, gc=False):
     name: str | None = None
     url: str | None = None
     image_url: str | None = None
+    regarded: int = 0  # last viewed, carted or wished for
+    followed: bool = False  # the lane's index of products has this person
+    offer: Offer | None = None
 
 
 # Events of one kind about one subject in time order, flat in one list: id, time, id, time, ... Where distinct
@@ -41,9 +53,9 @@ Tally: TypeAlias = list[Any]
 
 
 class Episode(msgspec.Struct, array_like=True, gc=False):
-    """A quiet rule's open case about one subject."""
+    """A rule's open case about one subject."""
 
-    opened_by: str
+    opened_by: str  # the event's id, or the year of a yearly date
     opened: int
     touched: int
     due: int
@@ -53,11 +65,20 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []  # the opening event and the latest touches
     trace: str | None = None  # of the latest touch that had one
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
+    year: int = 0  # whose turn it is, of a yearly date
     version: str = ""  # of the rule that opened it, where that is to finish it
 
 
+class Bid(NamedTuple):
+    """What a message competes with against others of the person: the most value wins, then the priority."""
+
+    value: float
+    priority: int
+    due: int
+
+
 class Deferred(msgspec.Struct, array_like=True, gc=False):
-    """A decision that waits for the end of quiet hours, or for room in a cap."""
+    """A decision that waits for the end of quiet hours, for room in a cap, or for others to compete with."""
 
     release: int
     rule: str
@@ -69,6 +90,9 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     evidence: list[str] = []
     trace: str | None = None
     products: list[str] = []
+    value: float | None = None  # what it was expected to be worth when its rule decided
+    bid: Bid | None = None  # it competes, since it passed the gates before
+    channel: str = ""  # the only one, of a step that goes to all of its channels
     version: str = ""  # as in the episode
 
 
@@ -87,6 +111,7 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     decision_id: str
     until: int  # recallable until then; 0 once recalled
     leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
+    bid: Bid | None = None  # by which it beat others
 
     @property
     def counts_at(self) -> int:
@@ -104,6 +129,22 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     since: int
     expires: int  # 0: until told otherwise
     message_id: str
+
+
+class Given(msgspec.Struct, array_like=True, gc=False):
+    """An offer as it was given; `step` is the one that made it, `at` when it left first."""
+
+    code: str
+    rule: str
+    subject: str
+    episode: str
+    step: int
+    at: int
+    expires: int
+    percent: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    minimum_basket: float | None = None
 
 
 class Consent(msgspec.Struct, array_like=True, gc=False):
@@ -160,3 +201,4 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     tidied: int = 0  # last removal of what no window reaches any more
     ended: dict[str, int] = {}  # latest ending event of a type or subject: judges touches that come late
     pauses: dict[str, int] = {}  # purpose -> until when a rule spares the person
+    offers: list[Given] = []  # by codes that are good, or may still be said

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime
 from math import isfinite
+from typing import Final
 
 from retarget.journeys.model import Journey
 from retarget.times import parse_time
+
+_YEARLESS: Final = re.compile(r"(?:--)?(\d\d-\d\d)")
 
 
 def word(journey: Journey, key: str) -> str | None:
     """A trait that is to be a text, as a country is; None when it is neither that nor a number."""
     told = journey.traits.get(key)
     return None if isinstance(told, bool) or not isinstance(told, str | int | float) else text(journey, key)
+
+
+def told(journey: Journey, key: str) -> bool:
+    """Whether anything is told, of whatever type."""
+    return text(journey, key) is not None
 
 
 def text(journey: Journey, key: str) -> str | None:
@@ -29,6 +39,23 @@ def moment(journey: Journey, key: str) -> int | None:
         return parse_time(value) if isinstance(value, str) else None
     except (ValueError, OverflowError):
         return None
+
+
+def day(journey: Journey, key: str) -> tuple[int, int, int] | None:
+    """The trait as year, month and day, as it is written, whatever its zone; None when it is none.
+
+    The year may be missing, as in `05-31` or `--05-31`; it is 0 then.
+    """
+    value = journey.traits.get(key)
+    if not isinstance(value, str):
+        return None
+    yearless = _YEARLESS.fullmatch(value)
+    try:
+        # 2000 was a leap year.
+        found = datetime.fromisoformat(f"2000-{yearless[1]}" if yearless else value)
+    except ValueError:
+        return None
+    return 0 if yearless else found.year, found.month, found.day
 
 
 def number(journey: Journey, key: str) -> float | None:

@@ -7,11 +7,17 @@ from retarget.rules.matcher import Matcher
 
 
 def fit(journey: Journey, matcher: Matcher) -> None:
-    """End what waits for a rule that is gone, or for a step that its rule no longer has."""
+    """End what waits for a rule that is gone, or for a step that its rule no longer has.
+
+    A yearly date goes on with the next year.
+    """
     for rule, by_subject in list(journey.episodes.items()):
         gone = [s for s, one in by_subject.items() if one.step > _steps(matcher, rule, one.version)]
         for subject in gone:
-            del by_subject[subject]
+            if rule in matcher.rules and matcher.rules[rule].yearly:
+                by_subject[subject].step, by_subject[subject].year = 1, 0
+            else:
+                del by_subject[subject]
         if not by_subject:
             del journey.episodes[rule]
     journey.deferred = [d for d in journey.deferred if d.step <= _steps(matcher, d.rule, d.version)]

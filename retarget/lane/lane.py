@@ -7,51 +7,29 @@ stretch (`limit`); it is then as if the arrival that moved the target had not be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from retarget import catalogue
+from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
-from retarget.engine.moment import Moment, Result
+from retarget.engine.guard import Heard
+from retarget.engine.moment import Moment, Result, RulesFailed
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
+from retarget.lane.batch import NEVER, Batch
 from retarget.lane.fitting import fit
 from retarget.lane.hold import Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
+from retarget.lane.spreading import Pages, Spread
+from retarget.lane.telling import Telling
 from retarget.lane.waits import Waits
 from retarget.touchpoints import Touchpoint
 
-NEVER: Final = -1
-
-
-class Batch:
-    """What one batch did: results to emit, journeys and waits changed (None: no wait any more)."""
-
-    __slots__ = (
-        "changed",
-        "clock",
-        "consumed",
-        "counts",
-        "forgotten",
-        "frontier",
-        "lateness",
-        "results",
-        "waits",
-        "worked",
-    )
-
-    def __init__(self) -> None:
-        self.results: list[Result] = []
-        self.changed: dict[str, Journey] = {}
-        self.waits: dict[str, int | None] = {}
-        self.forgotten: list[str] = []
-        self.counts: Mapping[tuple[str, ...], int] = {}
-        self.consumed = 0
-        self.worked = 0
-        self.clock = NEVER
-        self.frontier: dict[str, int] = {}
-        self.lateness: list[int] = []
+# So much is held at most for records of the catalogue that tell of times to come; more count at once.
+LISTINGS_HELD: Final = 10_000
 
 
 class Lane:
@@ -60,7 +38,7 @@ class Lane:
     def __init__(
         self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool, partition: int = 0
     ) -> None:
-        self._engine, self._policy, self._lateness = engine, policy, lateness
+        self.engine, self._policy, self._lateness = engine, policy, lateness
         self._now_is_clock = now_is_clock
         self.partition = partition
         self.clock = NEVER
@@ -71,17 +49,46 @@ class Lane:
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
+        # News of the catalogue under way, the next record of each of its partitions, whether there was any.
+        self.spreads: list[Spread] = []
+        self.fanned: dict[int, int] = {}
+        self.has_listings = False
+        # Loaded before `work`: listings by product (None: unlisted), and who follows which.
+        self.listings: dict[str, Listing | None] = {}
+        self.pages: Pages = {}
+        # The latest events by which the guard knows that all is heard; stored likewise.
+        self.heard: Heard = {}
 
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
         if journey.episodes or journey.deferred:
-            fit(journey, self._engine.of(journey.person).matcher)
+            fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
         tells = max([arrival.tells for arrival in arrivals], default=NEVER)
         return max(self.clock, tells - self._lateness if tells >= 0 else NEVER, advance_to)
+
+    def records(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
+        """The products of the catalogue's records to be worked off up to `target`, in order."""
+        held = [held.event for held in self.hold.until(target) if not held.event.person]
+        arrived = [one.event for one in arrivals if one.event is not None and not one.person]
+        for event in (*held, *arrived):
+            yield from (item.product_id for item in event.items if item.product_id)
+
+    def regarded(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
+        """The products that people look at up to `target`, where the catalogue may know them."""
+        if self.has_listings and self.engine.follows:
+            events = [held.event for held in self.hold.until(target)]
+            events += [arrival.event for arrival in arrivals if arrival.event is not None]
+            for event in events:
+                yield from (item.product_id for item in event.items if item.product_id)
+
+    @property
+    def follows(self) -> bool:
+        """Whether anybody is to hear of the catalogue's news."""
+        return self.engine.follows
 
     def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """The persons whose journeys must be loaded before `work`."""
@@ -97,8 +104,10 @@ class Lane:
     ) -> Batch:
         """Read the arrivals one by one and do all that becomes due, at most `limit` events and waits."""
         run = _Run(self, moment, limit)
+        if self.spreads and not run.tell_on():
+            return run.finish(())
         consumed = run.read(arrivals)
-        if consumed == len(arrivals):
+        if consumed == len(arrivals) and not self.spreads:
             run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
         return run.finish(arrivals[:consumed])
 
@@ -108,19 +117,21 @@ class _Run:
 
     def __init__(self, lane: Lane, moment: Moment, limit: int) -> None:
         self._lane, self._moment, self._limit = lane, moment, limit
-        self._engine, self._hold, self._waits = lane._engine, lane.hold, lane.waits  # noqa: SLF001 - one class in two
+        self._engine, self._hold, self._waits = lane.engine, lane.hold, lane.waits
         self._now_is_clock, self._lateness = lane._now_is_clock, lane._lateness  # noqa: SLF001
         self._batch = Batch()
         self._woken: set[str] = set()
+        self._telling = Telling(lane, moment, batch=self._batch, set_aside=self._set_aside, arm=self._arm)
         self._late = 0
         self._repeats = 0
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
-        moment.paced, moment.risen = lane.paced, lane.risen
+        moment.paced, moment.risen, moment.listings = lane.paced, lane.risen, lane.listings
+        moment.heard = lane.heard
         if self._now_is_clock:
             moment.now = lane.clock
 
-    def read(self, arrivals: Sequence[Arrival]) -> int:  # noqa: C901 - measured hot loop
+    def read(self, arrivals: Sequence[Arrival]) -> int:  # noqa: C901, PLR0912 - measured hot loop
         """Take arrivals in, one by one; how many. Where the limit is reached first, the rest stays unread."""
         lane, moment, hold, waits = self._lane, self._moment, self._hold, self._waits
         batch, heap, apply = self._batch, waits.heap, self._apply
@@ -139,8 +150,11 @@ class _Run:
                 if now_is_clock:
                     moment.now = target
             event = arrival.event
-            if event is None:
-                self._tell_dead(arrival)
+            if event is None or not arrival.person:
+                if not self._take(arrival):
+                    return index
+                if lane.spreads:
+                    return index + 1
             elif event.time > clock:
                 hold.add(Held(event.time, arrival.topic, arrival.offset, event))
             elif batch.worked >= limit:
@@ -151,7 +165,32 @@ class _Run:
                 apply(event, arrival.topic, arrival.offset)
         return len(arrivals)
 
-    def _tell_dead(self, arrival: Arrival) -> None:
+    def _take(self, arrival: Arrival) -> bool:
+        """Take in what is about nobody; False for a record of the catalogue whose people are not loaded."""
+        lane, event, source = self._lane, arrival.event, arrival.source
+        if source is not None and source[1] < lane.fanned.get(source[0], 0):
+            self._repeats += 1
+            return True
+        if event is not None:
+            ahead = event.time > lane.clock != NEVER and not arrival.at_once
+            if ahead and len(self._hold) < LISTINGS_HELD:
+                self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+            elif self._telling.is_ready(event):
+                self._telling.relist(event)
+            else:
+                return False
+        if source is not None:
+            lane.fanned[source[0]] = source[1] + 1
+        self._tell_others(arrival)
+        return True
+
+    def tell_on(self) -> bool:
+        """Tell the news under way to as many as are loaded; whether all have heard of all."""
+        return self._telling.spread()
+
+    def _tell_others(self, arrival: Arrival) -> None:
+        for product, record in arrival.forwards:
+            self._batch.results.append(Result("catalogue", "", product, record))
         if arrival.dead is not None:
             letter = Result("dead", "", f"{arrival.topic}-{arrival.offset}", arrival.dead)
             self._batch.results.append(letter)
@@ -171,9 +210,14 @@ class _Run:
             elif event_time <= bound:
                 if self._batch.worked >= self._limit:
                     return False
-                self._move_to(event_time)
                 held = hold.pop()
+                if held.event.type == catalogue.TYPE and not self._telling.is_ready(held.event):
+                    hold.add(held)
+                    return False
+                self._move_to(event_time)
                 self._apply(held.event, held.topic, held.offset)
+                if lane.spreads:
+                    return False
             else:
                 break
         if bound < target:
@@ -197,6 +241,9 @@ class _Run:
 
     def _apply(self, event: Touchpoint, topic: str, offset: int) -> None:
         person = event.user_id or event.anonymous_id or ""
+        if not person:
+            self._telling.relist(event)
+            return
         moment = self._moment
         journey = self._lane.journeys.get(person) or self._journey(person)
         self._batch.worked += 1
@@ -221,6 +268,8 @@ class _Run:
         try:
             if self._engine.wake(journey, due, moment):
                 self._batch.lateness.append(max(moment.now - due, 0))
+        except RulesFailed as error:
+            self._set_aside(person, failed_wait(due, self._lane.partition, error))
         except Exception as error:  # noqa: BLE001 - nor one wait
             self._engine.abandon(journey, due, moment)
             self._set_aside(person, failed_wait(due, self._lane.partition, error))
@@ -232,6 +281,7 @@ class _Run:
     def _set_aside(self, person: str, letter: bytes) -> None:
         self._batch.results.append(Result("dead", "", person, letter))
         self._moment.counts["dead", "rule_failed"] += 1
+        self._moment.failures = {}
 
     def _arm(self) -> None:
         for due, person in self._moment.armed:
@@ -265,7 +315,10 @@ class _Run:
         batch.clock = self._lane.clock
         batch.waits = {person: self._alarm(person) for person in sorted(self._woken)}
         moment.counts["applied",] += batch.worked
+        batch.following = moment.following
         moment.counts["late",] += self._late
         moment.counts["repeat",] += self._repeats
+        for rule, misfits in self._engine.misfits().items():
+            moment.counts["misfit", rule] += misfits
         batch.counts = moment.counts
         return batch

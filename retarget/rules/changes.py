@@ -188,6 +188,10 @@ _STEP: Final[Mapping[str, Says]] = {
     "template": _instead("template {}", wording.quoted),
     "audience": _instead("into {}", wording.audience),
     "condition": _condition("only if"),
+    "every": _instead(
+        "goes to {}", lambda every: "each of its channels" if every else "the first that will do"
+    ),
+    "offer": _instead("offers {}", wording.offer),
 }
 _TYPES: Final[Says] = _names("also counts {}", "no longer counts {}")
 _TRIGGERS: Final[Mapping[str, Mapping[str, Says]]] = {

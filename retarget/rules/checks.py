@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, get_args
 
 from retarget.rules.carriers import CANNOT_CARRY
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
-from retarget.rules.shapes import BAD
+from retarget.rules.shapes import ALL, BAD
 from retarget.times import DAY, format_duration
 
-TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "becomes")
+A_YEAR: Final = 365 * DAY
+TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "catalogue", "becomes")
 _Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
 _TYPES_IN: Final = (
@@ -26,8 +27,12 @@ _TYPES_IN: Final = (
 
 
 def count(values: _Values, at: Place) -> None:
-    """A window touches only so many days."""
+    """A window touches only so many days, and a category is one."""
     least, within = values.get("at_least"), values.get("within")
+    if values.get("distinct") == "category" and "category" in values:
+        at.child("category").problem(
+            "found category with distinct: category, which is always one; known: product"
+        )
     if values.get("distinct") != "day" or not isinstance(least, int) or not isinstance(within, int):
         return
     most = -(-within // DAY) + 1
@@ -66,6 +71,14 @@ def date(values: _Values, at: Place) -> None:
         at.child("after").problem("found after beside before; known: one of them")
     if "otherwise" in values and "interval" not in values:
         at.child("otherwise").problem("found otherwise without interval; known: {interval: purchase}")
+    if "every" not in values:
+        return
+    if "trait" not in values:
+        at.child("every").problem("found every without trait; known: {trait: birthday, every: year}")
+    for side in ("before", "after"):
+        moved = values.get(side)
+        if isinstance(moved, int) and moved >= A_YEAR:
+            at.child(side).problem(f"found {format_duration(moved)}; known: less than 365d, with every: year")
 
 
 def ending(values: _Values, at: Place) -> None:
@@ -89,8 +102,9 @@ def step(values: _Values, at: Place) -> None:
     _variants(values, at)
     if "channels" in values and "template" not in values and "variants" not in values:
         at.child("template").problem("missing; known: channels need a template, such as cart-reminder-1")
-    if "template" in values and "channels" not in values:
-        at.child("template").problem("found template without channels; known: channels: [push, email]")
+    for key in ("template", "products"):
+        if key in values and "channels" not in values:
+            at.child(key).problem(f"found {key} without channels; known: channels: [push, email]")
 
 
 def _variants(values: _Values, at: Place) -> None:
@@ -117,7 +131,9 @@ def rule(values: _Values, at: Place) -> None:
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
+    _shown_subject(values, at)
     _date_subject(values, at)
+    _catalogue_subject(values, at)
     _event_gone(values, at)
     _over_cap(values, at)
 
@@ -163,7 +179,9 @@ def _over_cap(values: _Values, at: Place) -> None:
     elif chosen == "defer" and "expires" not in values:
         here.problem("found defer without expires, so that it might wait for ever; known: expires: 48h")
     several_channels = [
-        found for _, _, found in drafts(values, "steps", at) if len(several(found, "channels")) > 1
+        names
+        for _, _, found in drafts(values, "steps", at)
+        if len(names := several(found, "channels")) > 1 and names[0] != ALL
     ]
     if chosen == "next_channel" and not several_channels:
         here.problem("found next_channel, but no step has a second one; known: channels: [push, email]")
@@ -199,7 +217,7 @@ def _unless(values: _Values, at: Place) -> None:
     if "unless" in values and instant:
         at.child("unless").problem(
             f"found unless in a rule by {instant[0]}, which leaves nothing open; "
-            "known: count, quiet, sequence, date"
+            "known: count, quiet, sequence, date, catalogue"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -223,6 +241,9 @@ def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, _, found in drafts(values, "unless", at):
         if found.get("same") == "subject" and isinstance(found.get("event"), str):
             yield place, found["event"]
+    for place, _, found in drafts(values, "steps", at):
+        for event in several(getattr(found.get("products"), "values", {}), "of"):
+            yield place.child("products").child("of"), event
     for event in several(values, "event"):
         yield at.child("event"), event
     for trigger, keys in _TYPES_IN:
@@ -242,6 +263,15 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         )
 
 
+def _shown_subject(values: _Values, at: Place) -> None:
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found and values.get("subject") == "product":
+            place.child("products").problem(
+                "found products for the subject product, which is what the message shows; "
+                "known: another subject"
+            )
+
+
 def _date_subject(values: _Values, at: Place) -> None:
     found, subject = getattr(values.get("date"), "values", {}), values.get("subject")
     for key, subjects in (("trait", ("person",)), ("otherwise", ("product", "category"))):
@@ -251,13 +281,23 @@ def _date_subject(values: _Values, at: Place) -> None:
             )
 
 
+def _catalogue_subject(values: _Values, at: Place) -> None:
+    subject = values.get("subject")
+    if "catalogue" in values and isinstance(subject, str) and subject != "product":
+        at.child("subject").problem(f"found {subject}, but the catalogue is about products; known: product")
+
+
 def _event_gone(values: _Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
     steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
-    waited = [(at.child("if"), values.get("if")), *steps] if {"quiet", "date"} & values.keys() else steps[1:]
+    waits = bool({"quiet", "date"} & values.keys())
+    waited = [(at.child("if"), values.get("if")), *steps] if waits else steps[1:]
+    waited += [(at.child("value"), values.get("value"))] if waits or len(steps) > 1 else []
+    own = [(place.child("value"), found.get("value")) for place, _, found in drafts(values, "steps", at)]
+    waited += own if waits else own[1:]
     words = at.reading.vocabulary.names
     for place, condition in waited:
-        for name in sorted(condition.names) if isinstance(condition, Condition) else ():
+        for name in sorted(condition.names) if isinstance(condition, Condition | Formula) else ():
             if words[name].event_only:
                 place.problem(
                     f"found {name}, but no event is left when this is judged; known: state, not event"

@@ -9,16 +9,17 @@ translated into closures.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import isfinite
 
 import msgspec
 
-from retarget.rules.expressions.syntax import Problem, tree_of
+from retarget.rules.expressions.syntax import Problem, place_of, tree_of
 from retarget.rules.expressions.terms import Argument, Function, Name, Scene, Term, Vocabulary, Window
 from retarget.rules.expressions.translate import Translation
 
 __all__ = [
-    "Argument", "Condition", "Function", "Name", "Problem", "Scene", "Vocabulary", "Window",
-    "parse_condition",
+    "Argument", "Condition", "Formula", "Function", "Name", "Problem", "Scene", "Vocabulary", "Window",
+    "parse_condition", "parse_formula",
 ]  # fmt: skip
 
 
@@ -43,6 +44,27 @@ class Condition(msgspec.Struct, frozen=True, eq=False):
         return f"Condition({self.text!r})"
 
 
+class Formula(msgspec.Struct, frozen=True, eq=False):
+    """A checked number; equal to every other of the same text.
+
+    `evaluate` works it out in a scene, None where it is unknown. `windows` and `names` as in a Condition.
+    """
+
+    text: str
+    evaluate: Callable[[Scene], float | None]
+    windows: tuple[Window, ...] = ()
+    names: frozenset[str] = frozenset()
+
+    def __eq__(self, other: object) -> bool:
+        return self.text == other.text if isinstance(other, Formula) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Formula({self.text!r})"
+
+
 def parse_condition(
     text: str, vocabulary: Vocabulary, subject: str | None = None
 ) -> Condition | tuple[Problem, ...]:
@@ -56,6 +78,38 @@ def parse_condition(
     if term is None:
         return tuple(sorted(translation.problems))
     return Condition(text, _judge(term), tuple(translation.windows), frozenset(translation.names))
+
+
+def parse_formula(
+    text: str, vocabulary: Vocabulary, subject: str | None = None
+) -> Formula | tuple[Problem, ...]:
+    """The number `text` about a subject of that kind (None: any), or everything that is wrong with it."""
+    text = text.strip()
+    tree = tree_of(text)
+    if isinstance(tree, Problem):
+        return (tree,)
+    translation = Translation(text, vocabulary, subject)
+    term = translation.term(tree)
+    problems = list(translation.problems)
+    if term is not None and term.type != "number":
+        problems.append(Problem(*place_of(text, tree), f"{term.text} is a {term.type}, not a number"))
+    if term is None or problems:
+        return tuple(sorted(problems))
+    return Formula(text, _known(term), tuple(translation.windows), frozenset(translation.names))
+
+
+def _known(term: Term) -> Callable[[Scene], float | None]:
+    """What is no number after all, or too large for one, is unknown."""
+    read = term.read
+
+    def work_out(scene: Scene) -> float | None:
+        value = read(scene)
+        try:
+            return float(value) if isfinite(value) else None
+        except (TypeError, OverflowError):
+            return None
+
+    return work_out
 
 
 def _judge(term: Term) -> Callable[[Scene], bool]:

@@ -5,13 +5,16 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from retarget.rules import checks
+from retarget.rules import checks, promises
+from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula, Window
+from retarget.rules.devices import by_device
 from retarget.rules.impossible import always_holds, never_holds
+from retarget.rules.model import NEVER
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.sensitive import sensitive
@@ -24,10 +27,14 @@ def rule(values: _Values, at: Place) -> None:
     """Everything that is wrong between the parts of a rule."""
     checks.rule(values, at)
     _worthless(values, at)
+    _overtakes_itself(values, at)
     _counts_its_ending(values, at)
     _pauses_itself(values, at)
     _impossible(values, at)
+    _looks_at_nothing(values, at)
     _sensitive(values, at)
+    _by_device(values, at)
+    promises.of_rule(values, at)
 
 
 def _worthless(values: _Values, at: Place) -> None:
@@ -39,6 +46,19 @@ def _worthless(values: _Values, at: Place) -> None:
             place.child("after").problem(
                 f"found {format_duration(after)}, when what the rule says has expired; "
                 f"known: less than expires, {format_duration(expires)}"
+            )
+
+
+def _overtakes_itself(values: _Values, at: Place) -> None:
+    """A year's last step comes before the next year's turn, which `again` lets come."""
+    yearly = "every" in getattr(values.get("date"), "values", {})
+    if yearly and values.get("again") == NEVER:
+        at.child("again").problem("found never in a rule of every year; known: a duration, such as 300d")
+    for place, _, found in drafts(values, "steps", at) if yearly else ():
+        after = found.get("after")
+        if isinstance(after, int) and after >= checks.A_YEAR:
+            place.child("after").problem(
+                f"found {format_duration(after)}, when the next year has come; known: less than 365d"
             )
 
 
@@ -72,10 +92,53 @@ def _impossible(values: _Values, at: Place) -> None:
             place.problem("found true, which ends every episode at once; known: a condition")
 
 
+def _looks_at_nothing(values: _Values, at: Place) -> None:
+    """Counts of what is never about the subject, or of the subject itself."""
+    subject = values.get("subject")
+    cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
+    for place, types in _of_products(values, at):
+        if types and CANNOT_CARRY["product"].issuperset(types):
+            place.problem(f"found {', '.join(types)}, which never names a product; known: types that do")
+    for place, window in _windows(values, at):
+        if window.about is None and cannot.issuperset(window.types):
+            place.problem(
+                f"found {', '.join(window.types)}, which is never about a {subject}, so there is nothing "
+                'to count; known: about="person"'
+            )
+        elif window.about is None and window.number == subject:
+            place.problem(
+                f'found distinct("{subject}", …), the subject itself, of which there is always one; '
+                'known: about="person"'
+            )
+
+
+def _of_products(values: _Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
+    """The types of which only the products, or their categories, count."""
+    counted = getattr(values.get("count"), "values", {})
+    if counted.get("distinct") in ("product", "category") or "category" in counted:
+        yield at.child("count").child("of"), several(counted, "of")
+    for place, _, found in drafts(values, "steps", at):
+        if "products" in found:
+            shown = getattr(found["products"], "values", {})
+            yield place.child("products").child("of"), several(shown, "of")
+    for place, window in _windows(values, at):
+        if window.category is not None or window.number in ("product", "category"):
+            yield place, window.types
+
+
+def _windows(values: _Values, at: Place) -> Iterator[tuple[Place, Window]]:
+    """Everything that conditions look back on, and where."""
+    for place, condition in _conditions(values, at):
+        for window in condition.windows:
+            yield place, window
+
+
 def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
     """Every condition of a rule."""
     quiet = getattr(values.get("quiet"), "values", {})
     found = [(at.child("if"), values.get("if")), (at.child("quiet").child("when"), quiet.get("when"))]
+    listed = getattr(values.get("catalogue"), "values", {})
+    found.append((at.child("catalogue").child("when"), listed.get("when")))
     found += [(place.child("when"), one.get("when")) for place, _, one in drafts(values, "unless", at)]
     found += [(place.child("if"), one.get("if")) for place, _, one in drafts(values, "steps", at)]
     states = values.get("becomes")
@@ -84,6 +147,15 @@ def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]
     for place, condition in found:
         if isinstance(condition, Condition):
             yield place, condition
+
+
+def _worths(values: _Values, at: Place) -> Iterator[tuple[Place, Formula]]:
+    """Every expected value of a rule."""
+    found = [(at.child("value"), values.get("value"))]
+    found += [(place.child("value"), one.get("value")) for place, _, one in drafts(values, "steps", at)]
+    for place, value in found:
+        if isinstance(value, Formula):
+            yield place, value
 
 
 def _sensitive(values: _Values, at: Place) -> None:
@@ -96,17 +168,30 @@ def _sensitive(values: _Values, at: Place) -> None:
             )
 
 
+def _by_device(values: _Values, at: Place) -> None:
+    """Nobody gets another price, offer or message by the class of their device."""
+    for place, condition in _conditions(values, at):
+        part = by_device(condition.text)
+        if part is not None:
+            place.problem(f"found {part}, the class of a device; known: nobody is sorted by that")
+
+
 def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
     """The author's own words that say whom a rule is about."""
     if isinstance(values.get("rule"), str):
         yield at.child("rule"), values["rule"]
+    yield from _word(values, "count", "category", at)
+    yield from _word(values, "date", "trait", at)
     tags = values.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
         if isinstance(tag, str):
             yield at.child("tags").child(index), tag
     for place, condition in _conditions(values, at):
         yield place, condition.text
+    for place, value in _worths(values, at):
+        yield place, value.text
     for place, _, found in drafts(values, "steps", at):
+        yield from _word(found, "products", "category", place)
         chosen = getattr(found.get("audience"), "values", {})
         if isinstance(chosen.get("add"), str):
             yield place.child("audience").child("add"), chosen["add"]
@@ -114,3 +199,9 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
         for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
             if isinstance(name, str):
                 yield place.child("audience").child("by_state").child(state), name
+
+
+def _word(values: _Values, key: str, inner: str, at: Place) -> Iterator[tuple[Place, str]]:
+    word = getattr(values.get(key), "values", {}).get(inner)
+    if isinstance(word, str):
+        yield at.child(key).child(inner), word

@@ -8,39 +8,43 @@ from typing import Any, Final, get_args
 from retarget.rules import checks, contradictions
 from retarget.rules.model import (
     NEVER,
-    Audience,
     Becomes,
+    Catalogue,
     Ceiling,
-    Channel,
     Count,
     Date,
-    Ending,
     Event,
     OnChange,
     OverCap,
-    Pause,
     Purpose,
     Quiet,
     Rule,
+    Shown,
     Step,
     SubjectKind,
     Succession,
+    Trigger,
     Variant,
 )
+from retarget.rules.parts import AUDIENCE, ENDING, LABEL, NAME, PAUSE
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
-from retarget.rules.shapes import Duration, Expression, Limit, Named, Number, OneOf, Several, Text
-from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE, TYPE_LIST
-
-_NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
-_LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
-_SENTENCE: Final = Text("a sentence")
-
-_CHANNEL: Final = OneOf(
-    "channel",
-    tuple(name for name in get_args(Channel) if name != "ads"),
-    {"ads": "nothing is sent to ads; write `audience: {add: NAME}` in the step"},
+from retarget.rules.sending import CHANNELS, OFFER, OFFER_OR_SAME, with_channels
+from retarget.rules.shapes import (
+    Amount,
+    Duration,
+    Expression,
+    Limit,
+    Named,
+    Number,
+    OneOf,
+    Several,
+    Switch,
+    Text,
 )
+from retarget.rules.triggers import CATALOGUE, CATEGORY, COUNT, DATE, QUIET, SEQUENCE, TYPE_LIST
+
+_SENTENCE: Final = Text("a sentence")
 
 
 class _Subject(OneOf, frozen=True):
@@ -52,48 +56,13 @@ class _Subject(OneOf, frozen=True):
         return subject
 
 
-def _ending(values: Values) -> Ending:
-    return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
-
-
-ENDING: Final = Record(
-    what="an ending",
-    build=_ending,
-    check=checks.ending,
-    exactly_one=("event", "when"),
-    keys=(
-        Key(name="event", shape=TYPE, says="An event of this type ends the episode.", example="purchase"),
-        Key(
-            name="same",
-            shape=OneOf("word", ("subject",)),
-            says="Only an event about the episode's own subject.",
-            example="subject",
-        ),
-        Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),
-    ),
-)
-
-AUDIENCE: Final = Record(
-    what="an ad audience",
-    build=lambda v: Audience(**v),
-    check=checks.audience,
-    exactly_one=("add", "by_state"),
-    keys=(
-        Key(name="add", shape=_LABEL, says="The audience the person joins.", example="cart-left"),
-        Key(
-            name="by_state",
-            shape=Named(_LABEL, _NAME, "state: audience"),
-            says="The audience for each state of `becomes`; the person is in exactly one.",
-            example={"viewed": "stage-viewed", "bought": "stage-bought"},
-        ),
-        Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
-    ),
-)
+def _variant(values: Values) -> Variant:
+    return Variant(**with_channels(values))
 
 
 VARIANT: Final = Record(
     what="a variant of a step",
-    build=lambda v: Variant(**v),
+    build=_variant,
     keys=(
         Key(
             name="weight",
@@ -104,43 +73,54 @@ VARIANT: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
+            shape=CHANNELS,
             says="Instead of the step's.",
             example=["email"],
         ),
-        Key(name="template", shape=_LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
+        Key(name="template", shape=LABEL, says="Instead of the step's.", example="cart-reminder-warm"),
+        Key(
+            name="offer",
+            shape=OFFER,
+            says="Instead of the step's.",
+            example={"percent": 5, "expires": "48h"},
+        ),
     ),
 )
 
 
-def _pause(values: Values) -> Pause:
-    return Pause(purpose=values["purpose"], lasts=values["for"])
-
-
-PAUSE: Final = Record(
-    what="a pause",
-    build=_pause,
+SHOWN: Final = Record(
+    what="a choice of products",
+    build=lambda v: Shown(**v),
     keys=(
         Key(
-            name="purpose",
-            shape=OneOf("purpose", ("marketing", "service")),
-            default="marketing",
-            says="What the person is spared.",
-            example="marketing",
+            name="of",
+            shape=TYPE_LIST,
+            required=True,
+            says="The touchpoint types whose products are shown.",
+            example="view",
         ),
         Key(
-            name="for",
+            name="within",
             shape=Duration(),
             required=True,
-            says="How long after the decision of step 1, whether its message left or not.",
+            says="How long before the step is due they may lie.",
             example="7d",
+        ),
+        CATEGORY,
+        Key(
+            name="most",
+            shape=Number(1, 10),
+            default=10,
+            says="So many of them at most, that of the latest event first.",
+            example=2,
         ),
     ),
 )
 
 
 def _step(values: Values) -> Step:
-    return Step(condition=values.get("if"), **{key: v for key, v in values.items() if key != "if"})
+    same = {key: value for key, value in with_channels(values).items() if key != "if"}
+    return Step(condition=values.get("if"), **same)
 
 
 STEP: Final = Record(
@@ -157,44 +137,59 @@ STEP: Final = Record(
         ),
         Key(
             name="channels",
-            shape=Several(_CHANNEL, _CHANNEL.what),
-            says="The channels in order of choice; the first that can reach the person sends.",
+            shape=CHANNELS,
+            says="The channels in order of choice; the first that can reach the person sends, or with `all` "
+            "each that can.",
             example=["push", "email"],
         ),
-        Key(name="template", shape=_LABEL, says="What the channel sends.", example="cart-reminder-1"),
+        Key(name="template", shape=LABEL, says="What the channel sends.", example="cart-reminder-1"),
         Key(
             name="audience",
             shape=AUDIENCE,
             says="The ad audience that the person joins.",
             example={"add": "cart-left", "expires": "7d"},
         ),
+        Key(
+            name="offer",
+            shape=OFFER_OR_SAME,
+            says="A discount by the person's own code; `same`: what an earlier step offered, once more.",
+            example={"percent": 10, "expires": "48h"},
+        ),
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
         Key(
             name="variants",
-            shape=Named(VARIANT, _NAME, "variant: what is different in it"),
+            shape=Named(VARIANT, NAME, "variant: what is different in it"),
             says="Forms of the message; each person always gets the same one, by chance.",
             example={"plain": {"weight": 3}, "warm": {"template": "cart-reminder-warm"}},
+        ),
+        Key(name="value", shape=Amount(), says="Instead of the rule's.", example="0.02 * cart.value"),
+        Key(
+            name="products",
+            shape=SHOWN,
+            says="What the message shows. Else the product, cart or order, or what was seen last.",
+            example={"of": "view", "category": "tv", "within": "7d", "most": 2},
         ),
     ),
 )
 
 
-def _trigger(values: Values) -> Count | Quiet | Event | Succession | Date | Becomes:
+def _trigger(values: Values) -> Trigger:
     if "event" in values:
         return Event(of=values["event"])
     if "becomes" in values:
         return Becomes(states=values["becomes"])
-    named = (values[key] for key in ("count", "sequence", "date", "quiet") if key in values)
-    trigger: Count | Quiet | Succession | Date = next(named)
+    named = (values[key] for key in ("count", "sequence", "date", "quiet", "catalogue") if key in values)
+    trigger: Count | Quiet | Succession | Date | Catalogue = next(named)
     return trigger
 
 
-_AS_NAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
-                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "on_change")  # fmt: skip
+_ASNAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
+                    "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "value",
+                    "guarded", "on_change")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
-    same: Mapping[str, Any] = {key: values[key] for key in _AS_NAMED if key in values}
+    same: Mapping[str, Any] = {key: values[key] for key in _ASNAMED if key in values}
     return Rule(
         name=values["rule"],
         version="",
@@ -210,7 +205,7 @@ RULE: Final = Record(
     check=contradictions.rule,
     exactly_one=checks.TRIGGERS,
     keys=(
-        Key(name="rule", shape=_NAME, required=True, says="The rule's name.", example="abandoned_cart"),
+        Key(name="rule", shape=NAME, required=True, says="The rule's name.", example="abandoned_cart"),
         Key(
             name="description",
             shape=_SENTENCE,
@@ -250,8 +245,14 @@ RULE: Final = Record(
             example={"trait": "warranty_until", "before": "14d"},
         ),
         Key(
+            name="catalogue",
+            shape=CATALOGUE,
+            says="Decided when the shop changes the price or stock of a product, for all it interests.",
+            example={"of": "stock", "when": "listing.stock_before == 0 and listing.stock > 0"},
+        ),
+        Key(
             name="becomes",
-            shape=Named(Expression(), _NAME, "state: condition"),
+            shape=Named(Expression(), NAME, "state: condition"),
             says="Decided when the first state whose condition holds becomes another one.",
             example={"bought": 'person.stage == "bought"', "viewed": 'person.stage == "viewed"'},
         ),
@@ -290,7 +291,7 @@ RULE: Final = Record(
         ),
         Key(
             name="tags",
-            shape=Several(_LABEL, "tag", least=0),
+            shape=Several(LABEL, "tag", least=0),
             says="What caps and preferences can name.",
             example=["cart"],
         ),
@@ -339,6 +340,19 @@ RULE: Final = Record(
             says="What becomes of open episodes when another version of the rule is published: "
             "evaluated anew by that one, or finished by the version that opened them.",
             example="finish",
+        ),
+        Key(
+            name="value",
+            shape=Amount(),
+            says="What a message is expected to be worth; `arbitration.window` compares it with others.",
+            example="0.05 * cart.value",
+        ),
+        Key(
+            name="guarded",
+            shape=Switch(),
+            default=False,
+            says="It pauses while no `purchase` is heard of for longer than `guard.purchase_silence`.",
+            example=True,
         ),
         Key(
             name="steps",

@@ -11,14 +11,17 @@ from typing import Final, TypeAlias
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.syntax import Problem, source_of, tree_of
+from retarget.rules.tallies import KEPT
 
 Value: TypeAlias = float | str | bool
 # The low end, whether it is itself allowed, the high end, whether that is.
 _Range: TypeAlias = tuple[float, bool, float, bool]
 
 _ALL: Final[_Range] = (float("-inf"), True, float("inf"), True)
-_COUNTED: Final = frozenset({"cart.size", "person.purchases", "session.events", "order.number"})
-_COUNTING: Final = frozenset({"count", "since_opened", "days_with", "dwell"})
+_COUNTED: Final = frozenset({"cart.size", "carts.size", "person.purchases", "session.events", "order.number"})
+_COUNTING: Final = frozenset({"count", "since_opened", "days_with", "dwell", "distinct"})
+# Of these no more than so many events of a subject are known.
+_BOUNDED: Final = frozenset({"count", "days_with", "distinct"})
 _TURNED: Final = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 
@@ -94,8 +97,9 @@ def _comparisons(part: ast.expr) -> Iterator[tuple[str, ast.cmpop, float | froze
 
 def _first(name: str) -> _Range:
     """What a name can be at all: a count is never negative."""
-    counted = name in _COUNTED or name.partition("(")[0] in _COUNTING
-    return (0, True, float("inf"), True) if counted else _ALL
+    function = name.partition("(")[0]
+    most = float(KEPT) if function in _BOUNDED else float("inf")
+    return (0, True, most, True) if name in _COUNTED or function in _COUNTING else _ALL
 
 
 def _range(operator: ast.cmpop, value: float) -> _Range:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
-from retarget.rules.conditions import Condition
-from retarget.rules.model import ANYTHING, Becomes, Count, Date, Ending, Event, Quiet, Rule, Succession
+from retarget.rules.conditions import Condition, Formula
+from retarget.rules.model import (
+    ANYTHING,
+    Becomes,
+    Catalogue,
+    Count,
+    Date,
+    Ending,
+    Event,
+    Quiet,
+    Rule,
+    Succession,
+)
 from retarget.times import DAY
 from retarget.touchpoints import IMPERSONAL, NOT_CAUSED_BY_PERSON, TYPES, Touchpoint
 
@@ -17,28 +28,45 @@ CART_TYPES: Final = frozenset({"add", "remove", "cart", "purchase"})
 
 
 # Conditions with these look at a product however long ago it was seen.
-_OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.since_viewed"})
+_OF_PRODUCTS_SEEN: Final = frozenset({"product.price", "product.category", "product.since_viewed"})
 # At an event about the product it has just been seen, so its price is known without that.
-_KNOWN_AT_EVENTS: Final = frozenset({"product.price"})
+_KNOWN_AT_EVENTS: Final = frozenset({"product.price", "product.category"})
+_OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.margin"})
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
 FOR_EVER: Final = 36500 * DAY
 # Between a rule's name and the version that decides in shadow, under which it keeps its state.
 SHADOW_MARK: Final = "~"
+# What a shop is always heard of, unless events get lost.
+HEARTBEAT: Final = "purchase"
 # With these, dates may come that a rule waits for.
 TELLING_TRAITS: Final = ("identify", "profile")
+
+
+class Counted(NamedTuple):
+    """Events of `types` about subjects of a kind, counted under `name` as far back as `within` ms.
+
+    `distinct` is kept beside each; of a `category`, only those with a product of it.
+    """
+
+    name: str
+    types: tuple[str, ...]
+    kind: str
+    distinct: str | None
+    within: int
+    category: str | None = None
 
 
 class TallyPlan(NamedTuple):
     """Count events of a type under `name`, per subject; `keep` is the longest window that asks, in ms.
 
-    From `least` events on a count rule may be complete.
+    `pairs_of`: the subjects with what is kept beside each, where subjects alone are not enough. From `least`
+    events on a count rule may be complete.
     """
 
     name: str
     subjects_of: Callable[[Touchpoint], list[str]]
-    kind: str
-    distinct: str | None
+    pairs_of: Callable[[Touchpoint], list[tuple[str, str | float]]] | None
     keep: int
     least: int
 
@@ -50,16 +78,18 @@ Standing = Literal["live", "former", "shadow"]
 class Compiled:
     """A rule with what the lane looks up all the time, worked out once; `name` is that of its state.
 
-    `others`: the former versions, whose episodes it leaves to them.
+    `others`: the former versions, whose episodes it leaves to them; `in_force`: who opens what comes after.
     `opens_as`: the version that its episodes note; empty where the next version takes them over.
     """
 
     __slots__ = (
+        "catalogue",
         "conditional",
         "count",
         "date",
         "endings",
         "former",
+        "in_force",
         "name",
         "opens_as",
         "others",
@@ -70,13 +100,14 @@ class Compiled:
         "shadow",
         "subjects_of",
         "tally",
+        "yearly",
     )
 
     def __init__(self, rule: Rule, standing: Standing = "live", others: frozenset[str] = frozenset()) -> None:
         self.rule = rule
         self.former, self.shadow = standing == "former", standing == "shadow"
         self.name = f"{rule.name}{SHADOW_MARK}{rule.version}" if self.shadow else rule.name
-        self.others = others
+        self.others, self.in_force = others, self
         self.opens_as = rule.version if rule.on_change == "finish" and not self.shadow else ""
         self.subjects_of = subjects.OF[rule.subject]
         self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
@@ -84,6 +115,8 @@ class Compiled:
         self.count = rule.trigger if isinstance(rule.trigger, Count) and not self.former else None
         self.sequence = rule.trigger if isinstance(rule.trigger, Succession) and not self.former else None
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
+        self.catalogue = rule.trigger if isinstance(rule.trigger, Catalogue) else None
+        self.yearly = self.date is not None and self.date.every is not None
         self.endings = {ending.event: ending for ending in rule.unless if ending.event}
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
@@ -102,7 +135,8 @@ class Compiled:
         if self.count is None:
             return ""
         own = self.name if self.own_tally else None
-        return tallies.key(self.count.of, self.rule.subject, tallies.valued(self.count), own)
+        count = self.count
+        return tallies.key(count.of, self.rule.subject, tallies.valued(count), own, count.category)
 
 
 class Touch(NamedTuple):
@@ -114,9 +148,12 @@ class Touch(NamedTuple):
 
 
 class Plan:
-    """What an event of one type means to the rules; `acts`: more than that it may have to be counted."""
+    """What an event of one type means to the rules; `acts`: more than that it may have to be counted.
 
-    __slots__ = ("acts", "counts", "dates", "endings", "events", "sequences", "tallies", "touches")
+    `heard`: that such events come tells guarded rules that they may go on.
+    """
+
+    __slots__ = ("acts", "counts", "dates", "endings", "events", "heard", "sequences", "tallies", "touches")
 
     def __init__(self) -> None:
         self.tallies: list[TallyPlan] = []
@@ -127,6 +164,7 @@ class Plan:
         self.sequences: list[Compiled] = []
         self.dates: list[Compiled] = []
         self.acts = False
+        self.heard = False
 
 
 class Matcher:
@@ -141,19 +179,31 @@ class Matcher:
         found += [Compiled(rule, "shadow") for rule in shadows]
         # By the name of their state: rules in force, and beside them those in shadow.
         self.rules = {one.name: one for one in found}
+        for one in self._former.values():
+            one.in_force = self.rules[one.name]
         ordered = sorted(
             [*found, *self._former.values()], key=lambda c: (-c.rule.priority, c.name, c.rule.version)
         )
         self.becomes = [c for c in ordered if isinstance(c.rule.trigger, Becomes) and not c.former]
         self.conditional = [c for c in ordered if c.conditional]
+        self.catalogue = [c for c in ordered if c.catalogue is not None and not c.former]
+        # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
+        self.follows = any(c.catalogue is not None or _asks_offer(c.rule) for c in ordered)
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
         self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)
         self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
         for compiled in ordered:
             self._index(compiled)
+        self.guarded = any(one.rule.guarded for one in ordered)
+        if self.guarded:
+            self.listen()
         self._index_tallies(ordered)
         self.ending_types = self._ending_types(ordered)
+
+    def listen(self) -> None:
+        """Let guarded rules know of the purchases that are heard here."""
+        self.plans[HEARTBEAT].acts = self.plans[HEARTBEAT].heard = True
 
     def of(self, name: str, version: str) -> Compiled:
         """By which version an episode or a deferred message of this rule goes on that notes `version`."""
@@ -181,15 +231,16 @@ class Matcher:
             plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences or plan.dates)
 
     def _index_tallies(self, ordered: Sequence[Compiled]) -> None:
-        wanted: dict[str, tuple[tuple[str, ...], str, str | None]] = {}
+        wanted: dict[str, Counted] = {}
         for compiled in ordered:
-            for name, types, kind, distinct, within in _windows(compiled):
-                wanted[name] = (types, kind, distinct)
-                self.keeps[name] = max(within, self.keeps.get(name, 0))
-        for name, (types, kind, distinct) in sorted(wanted.items()):
+            for counted in _windows(compiled):
+                wanted[counted.name] = counted
+                self.keeps[counted.name] = max(counted.within, self.keeps.get(counted.name, 0))
+        for name, (_, types, kind, distinct, _, category) in sorted(wanted.items()):
             asked = [c.count.at_least for c in ordered if c.count and c.tally == name]
             least = min(asked, default=tallies.KEPT + 1)
-            plan = TallyPlan(name, subjects.OF[kind], kind, distinct, self.keeps[name], least)
+            pairs_of = subjects.counting(kind, distinct, category)
+            plan = TallyPlan(name, subjects.OF[kind], pairs_of, self.keeps[name], least)
             for event_type in types:
                 self.plans[event_type].tallies.append(plan)
 
@@ -213,9 +264,11 @@ def _among(event_type: str, types: tuple[str, ...]) -> bool:
     return event_type in types or (ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON)
 
 
-def _conditions(rule: Rule) -> list[Condition]:
+def _conditions(rule: Rule) -> list[Condition | Formula]:
+    """Everything that looks at the person's state."""
     trigger = rule.trigger
-    found = [rule.condition, *(step.condition for step in rule.steps), *(e.when for e in rule.unless)]
+    found: list[Condition | Formula | None] = [rule.condition, *(e.when for e in rule.unless), rule.value]
+    found += [said for step in rule.steps for said in (step.condition, step.value)]
     if isinstance(trigger, Quiet):
         found.append(trigger.when)
     if isinstance(trigger, Becomes):
@@ -231,11 +284,14 @@ def _product_reach(rule: Rule) -> int:
     trigger, last = rule.trigger, rule.steps[-1].after
     names = {name for condition in _conditions(rule) for name in condition.names}
     instant = isinstance(trigger, (Count, Event, Succession)) and not last
-    if names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN):
+    asked = names & (_OF_PRODUCTS_SEEN - _KNOWN_AT_EVENTS if instant else _OF_PRODUCTS_SEEN)
+    # News of the catalogue are for those alone who have seen the product of late.
+    if asked and (last or not isinstance(trigger, Catalogue)):
         return FOR_GOOD
     wait = trigger.after if isinstance(trigger, Quiet) else 0
-    wait = trigger.within if isinstance(trigger, (Count, Succession)) else wait
+    wait = trigger.within if isinstance(trigger, (Count, Succession, Catalogue)) else wait
     looked = prices.REACH if prices.NAME in names else 0
+    looked = max(looked, *(wait + last + step.products.within for step in rule.steps if step.products), 0)
     return max(wait + last, looked, stages.REACH if _asks_stage(rule) else 0) + DAY
 
 
@@ -243,23 +299,41 @@ def _asks_stage(rule: Rule) -> bool:
     return any(name.endswith(".stage") for c in _conditions(rule) for name in c.names)
 
 
-def _windows(compiled: Compiled) -> list[tuple[str, tuple[str, ...], str, str | None, int]]:
-    """Every tally a rule needs: (name, event types, subject kind, distinct, window)."""
-    rule = compiled.rule
-    found: list[tuple[str, tuple[str, ...], str, str | None, int]] = []
+def _asks_offer(rule: Rule) -> bool:
+    guarded = any(offer.least_margin is not None for step in rule.steps for offer in step.offers)
+    return guarded or any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
+
+
+def _windows(compiled: Compiled) -> list[Counted]:
+    """Every tally a rule needs."""
+    return [*_of_trigger(compiled), *_of_conditions(compiled.rule), *_of_steps(compiled.rule)]
+
+
+def _of_trigger(compiled: Compiled) -> Iterator[Counted]:
+    name, kind = compiled.tally, compiled.rule.subject
     if compiled.count:
         count = compiled.count
-        found.append((compiled.tally, count.of, rule.subject, tallies.valued(count), count.within))
+        yield Counted(name, count.of, kind, tallies.valued(count), count.within, count.category)
     if compiled.sequence is not None:
         sequence = compiled.sequence
         types = tuple({*sequence.first, *sequence.without})
-        found.append((compiled.tally, types, rule.subject, subjects.TYPE, sequence.within))
+        yield Counted(name, types, kind, subjects.TYPE, sequence.within)
     if compiled.date is not None and compiled.date.interval:
-        found.append((compiled.tally, compiled.date.interval, rule.subject, subjects.ORDER, FOR_EVER))
+        yield Counted(name, compiled.date.interval, kind, subjects.ORDER, FOR_EVER)
+
+
+def _of_conditions(rule: Rule) -> Iterator[Counted]:
     for condition in _conditions(rule):
         for window in condition.windows:
-            name = tallies.key(window.types, rule.subject, window.number)
-            found.append((name, tuple(window.types), rule.subject, window.number, window.within))
+            kind, number, category = window.about or rule.subject, window.number, window.category
+            name = tallies.key(window.types, kind, number, category=category)
+            yield Counted(name, window.types, kind, number, window.within, category)
     if _asks_stage(rule):
-        found.append((stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN))
-    return found
+        yield Counted(stages.VIEW_TALLY, ("view",), "product", None, stages.CONSIDERED_WITHIN)
+
+
+def _of_steps(rule: Rule) -> Iterator[Counted]:
+    for shown in (step.products for step in rule.steps):
+        if shown is not None:
+            name = tallies.shown_key(shown, rule.subject)
+            yield Counted(name, shown.of, rule.subject, "product", shown.within, shown.category)

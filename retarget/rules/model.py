@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 
 SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
@@ -17,6 +17,8 @@ Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "ons
 
 # `again: never`: one decision per subject for good.
 NEVER: Final = -1
+# `offer: same`: what an earlier step of the series has offered, once more.
+SAME: Final = "same"
 # Stands for every event that the person caused (spec 3.3, win_back).
 ANYTHING: Final = "anything"
 
@@ -24,13 +26,14 @@ ANYTHING: Final = "anything"
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
 
-    Days are those of UTC.
+    Days are those of UTC. `category`: only events with a product of it.
     """
 
     of: tuple[str, ...]
     at_least: int
     within: int
     distinct: Literal["product", "category", "day"] | None = None
+    category: str | None = None
 
 
 class Quiet(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,19 +70,35 @@ class Date(msgspec.Struct, frozen=True, kw_only=True):
     """Decided `shift` ms after a date, before it when negative: that of a trait, or an expected one.
 
     `interval` types are expected again after the median of at least two intervals between them, else after
-    what `otherwise` says for the product's category.
+    what `otherwise` says for the product's category. `every` year: on the day and month of the trait, from
+    its own year on; `shift` then moves the clocks on the wall.
     """
 
     trait: str | None = None
+    every: Literal["year"] | None = None
     interval: tuple[str, ...] = ()
     otherwise: Mapping[str, int] = {}
     shift: int = 0
+
+
+class Catalogue(msgspec.Struct, frozen=True, kw_only=True):
+    """Decided when the shop changes one of `of` of a product, in such a way that `when` holds.
+
+    For everybody who viewed, carted or wished for it within `within` ms.
+    """
+
+    of: tuple[str, ...]
+    within: int
+    when: Condition | None = None
 
 
 class Becomes(msgspec.Struct, frozen=True, kw_only=True):
     """Decided when the first state whose condition holds is a new one; `states` in order of precedence."""
 
     states: Mapping[str, Condition]
+
+
+Trigger: TypeAlias = Count | Quiet | Event | Succession | Date | Catalogue | Becomes
 
 
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +120,21 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
 
 
+class Offer(msgspec.Struct, frozen=True, kw_only=True):
+    """A discount of `percent`, or of `amount` in `currency`, by a code that is good for `expires` ms.
+
+    From a basket of `minimum_basket` on. Not given where the expected margin, less the discount, is below
+    `least_margin` or unknown.
+    """
+
+    percent: float | None = None
+    amount: float | None = None
+    currency: str | None = None
+    expires: int
+    minimum_basket: float | None = None
+    least_margin: float | None = None
+
+
 class Ceiling(msgspec.Struct, frozen=True):
     """At most `most` messages of a rule, to all people together, in each `within` ms counted from 1970."""
 
@@ -114,10 +148,27 @@ class Variant(msgspec.Struct, frozen=True, kw_only=True):
     weight: int = 1
     channels: tuple[Channel, ...] = ()
     template: str = ""
+    every: bool = False
+    offer: Offer | None = None
+
+
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What a message shows: the products of events of `of`, at most `most`, that of the latest first.
+
+    They lie in the `within` ms before the step is due; of a `category`, only its products.
+    """
+
+    of: tuple[str, ...]
+    within: int
+    category: str | None = None
+    most: int = 10
 
 
 class Step(msgspec.Struct, frozen=True, kw_only=True):
-    """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`."""
+    """One send, `after` ms from the decision of step 1, by the first reachable and allowed of `channels`.
+
+    With `every` by each of them that is.
+    """
 
     after: int = 0
     channels: tuple[Channel, ...] = ()
@@ -125,6 +176,16 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     audience: Audience | None = None
     condition: Condition | None = None
     variants: Mapping[str, Variant] = {}
+    value: Formula | None = None
+    products: Shown | None = None
+    every: bool = False
+    offer: Offer | Literal["same"] | None = None
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """Every offer of its own, in whichever variant."""
+        own = (self.offer, *(variant.offer for variant in self.variants.values()))
+        return tuple(offer for offer in own if isinstance(offer, Offer))
 
     @property
     def templates(self) -> frozenset[str]:
@@ -152,7 +213,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     version: str
     description: str
     subject: SubjectKind
-    trigger: Count | Quiet | Event | Succession | Date | Becomes
+    trigger: Trigger
     condition: Condition | None = None
     unless: tuple[Ending, ...] = ()
     again: int = 0
@@ -166,4 +227,17 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     hold_out: float = 0.0
     why: str = ""
     pauses: Pause | None = None
+    value: Formula | None = None
+    guarded: bool = False
     on_change: OnChange = "anew"
+
+    def value_of(self, step: Step) -> Formula | None:
+        """What a message of the step is expected to be worth: its own word, else the rule's."""
+        return step.value or self.value
+
+    def offering_step(self, number: int) -> int:
+        """The number of the step whose offer step `number` makes: its own, or the last before it."""
+        if self.steps[number - 1].offer != SAME:
+            return number
+        before = range(number - 1, 0, -1)
+        return next((earlier for earlier in before if self.steps[earlier - 1].offers), number)

@@ -105,6 +105,26 @@ class Short(msgspec.Struct, frozen=True):
         return next(key.shape for key in self.record.keys if key.name == self.key)
 
 
+class OrWord(msgspec.Struct, frozen=True):
+    """A record, or one word that stands for it."""
+
+    record: Record
+    word: str
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The word, or a Draft of the record."""
+        if value == self.word:
+            return value
+        if isinstance(value, str):
+            at.problem(f"found {described(value)}; known: {self.word}, or a mapping, {self.record.what}")
+            return BAD
+        return self.record.read(value, at)
+
+    def schema(self) -> Schema:
+        """Either form."""
+        return {"anyOf": [{"const": self.word}, self.record.schema()]}
+
+
 class Draft(msgspec.Struct, frozen=True):
     """What could be read of a record."""
 

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.conditions import Condition, parse_condition, parse_formula
 from retarget.rules.names import shown, unknown
 from retarget.rules.places import Place
 from retarget.times import DAY, format_duration, parse_duration
@@ -20,6 +20,9 @@ class _Bad(msgspec.Struct, frozen=True):
 
 BAD: Final = _Bad()
 Schema = dict[str, Any]
+
+# Before the elements of a list of which all are meant, not the first that will do.
+ALL: Final = "all"
 
 # Ten years: longer is a typing error, and everything stays far below what a clock can hold.
 _LONGEST: Final = 3650 * DAY
@@ -77,6 +80,28 @@ class Number(msgspec.Struct, frozen=True):
     def schema(self) -> Schema:
         """A number with its bounds."""
         return {"type": "integer" if self.whole else "number", "minimum": self.least, "maximum": self.most}
+
+
+class Above(msgspec.Struct, frozen=True):
+    """A number above 0, at most `most`."""
+
+    most: int
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The number as a float."""
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= self.most:
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        return float(value)
+
+    @property
+    def form(self) -> str:
+        """What may stand there, in words."""
+        return f"a number above 0, at most {self.most}"
+
+    def schema(self) -> Schema:
+        """A number with its bounds."""
+        return {"type": "number", "exclusiveMinimum": 0, "maximum": self.most}
 
 
 class Duration(msgspec.Struct, frozen=True):
@@ -203,6 +228,44 @@ class Several(msgspec.Struct, frozen=True):
         return {"anyOf": [item, array]} if self.single else array
 
 
+class OrAll(msgspec.Struct, frozen=True):
+    """`several` in order of choice, or all of them at once: `{all: [a, b]}`, or `all`, which is `every`."""
+
+    several: Several
+    every: tuple[str, ...]
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The elements, with ALL before them where all are meant."""
+        if value == ALL:
+            return (ALL, *self.every)
+        if isinstance(value, str):
+            at.problem(f"found {described(value)}; known: {self.form}")
+            return BAD
+        if not isinstance(value, Mapping):
+            return self.several.read(value, at)
+        if [*value] != [ALL]:
+            at.problem(f"found a mapping of {', '.join(map(shown, map(str, value)))}; known: {self.form}")
+            return BAD
+        read = self.several.read(value[ALL], at.child(ALL))
+        return BAD if read is BAD else (ALL, *read)
+
+    @property
+    def form(self) -> str:
+        """What may stand there, in words."""
+        return f"a list: one {self.several.what} or more; `all`, or `{{all: [...]}}`: each of them at once"
+
+    def schema(self) -> Schema:
+        """The three forms."""
+        listed = self.several.schema()
+        all_of = {
+            "type": "object",
+            "properties": {ALL: listed},
+            "required": [ALL],
+            "additionalProperties": False,
+        }
+        return {"anyOf": [listed, {"const": ALL}, all_of]}
+
+
 class Named(msgspec.Struct, frozen=True):
     """A mapping from names of the author's choice to `item`s; its order counts."""
 
@@ -250,6 +313,47 @@ class Expression(msgspec.Struct, frozen=True):
     def schema(self) -> Schema:
         """A string: the language itself is beyond JSON Schema."""
         return {"type": ["string", "boolean"], "minLength": 1}
+
+
+class Switch(msgspec.Struct, frozen=True):
+    """`true` or `false`."""
+
+    form: str = "`true` or `false`"
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The value as it is."""
+        if isinstance(value, bool):
+            return value
+        at.problem(f"found {described(value)}; known: true or false")
+        return BAD
+
+    def schema(self) -> Schema:
+        """A boolean."""
+        return {"type": "boolean"}
+
+
+class Amount(msgspec.Struct, frozen=True):
+    """A number, or an expression that gives one, about the rule's subject."""
+
+    form: str = "a number or an expression"
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The Formula."""
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = str(value)
+        if not isinstance(value, str):
+            at.problem(f"found {described(value)}; known: a number such as 0.1 * cart.value")
+            return BAD
+        formula = parse_formula(value, at.reading.vocabulary, at.reading.subject)
+        if not isinstance(formula, tuple):
+            return formula
+        for problem in formula:
+            at.problem(str(problem))
+        return BAD
+
+    def schema(self) -> Schema:
+        """A number or a string."""
+        return {"type": ["string", "number"], "minLength": 1}
 
 
 def described(value: object) -> str:

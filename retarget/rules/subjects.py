@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Final
+
+from msgspec.structs import replace
 
 from retarget.touchpoints import Item, Touchpoint
 
@@ -76,6 +79,25 @@ def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | 
         if value and about and item.product_id:
             found.append((about, value))
     return found
+
+
+def counting(
+    kind: str, distinct: str | None, category: str | None
+) -> Callable[[Touchpoint], list[tuple[str, str | float]]] | None:
+    """What gives the subjects of an event with what is kept beside each; None where the subjects are all."""
+    if category is None:
+        return partial(pairs, kind=kind, distinct=distinct) if distinct is not None else None
+
+    def of_category(event: Touchpoint) -> list[tuple[str, str | float]]:
+        items = [item for item in event.items if item.category == category and item.product_id]
+        if not items:
+            return []
+        narrowed = replace(event, items=items)
+        if distinct is None:
+            return [(subject, "") for subject in OF[kind](narrowed)]
+        return pairs(narrowed, kind, distinct)
+
+    return of_category
 
 
 # The mark of what keeps the types of its events beside them.

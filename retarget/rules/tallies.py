@@ -2,27 +2,47 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
 from typing import Final
 
 from retarget.journeys.model import Journey, Tally
-from retarget.rules.model import Count, Succession
+from retarget.rules.model import Count, Shown, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
 # Kept beyond the window, so that an event which comes late still sees its own window whole.
 GRACE: Final = DAY
+_BEHIND_KIND: Final = re.compile("[:=@]")
 # A robot that views one product all day must not fill the store; rules may ask for at most 64.
 KEPT: Final = 256
 
 
-def key(types: Iterable[str], kind: str, distinct: str | None = None, own: str | None = None) -> str:
-    """The name under which a tally is stored; `own` keeps that of a rule apart which may start it afresh."""
+def key(
+    types: Iterable[str], kind: str, distinct: str | None = None, own: str | None = None,
+    category: str | None = None,
+) -> str:  # fmt: skip
+    """The name under which a tally is stored; `own` keeps that of a rule apart which may start it afresh.
+
+    `category`: of all events only those with a product of it are in the tally.
+    """
     name = "+".join(sorted(types)) + "." + kind
     if distinct:
         name += ":" + distinct
+    if category is not None:
+        name += "=" + "".join(c if c.isalnum() else f"%{ord(c):x};" for c in category)
     return f"{name}@{own}" if own else name
+
+
+def shown_key(shown: Shown, kind: str) -> str:
+    """The name of the tally from which a message's products are taken."""
+    return key(shown.of, kind, "product", category=shown.category)
+
+
+def kind_of(name: str) -> str:
+    """The kind of subject of a tally of that name."""
+    return _BEHIND_KIND.split(name.partition(".")[2], maxsplit=1)[0]
 
 
 def width(name: str) -> int:
@@ -60,6 +80,8 @@ def _forget(tally: Tally, wide: int, horizon: int) -> None:
 
 def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
     """The events of the tally whose times lie in (at - within, at], from the first to before the last."""
+    if tally[-1] <= at and tally[wide - 1] > at - within:
+        return 0, len(tally) // wide  # all of it, which is most often so
     times = tally[wide - 1 :: wide]
     end = bisect_right(times, at)
     return bisect_right(times, at - within, 0, end), end
@@ -103,8 +125,13 @@ def valued(count: Count) -> str | None:
     return None if count.distinct == "day" else count.distinct
 
 
-def _days(times: Iterable[int]) -> int:
-    return len({time // DAY for time in times})
+def _days(times: list[int]) -> int:
+    """How many different days the times, in their order, lie on: from day to day, not from time to time."""
+    found = at = 0
+    while at < len(times):
+        found += 1
+        at = bisect_left(times, times[at] - times[at] % DAY + DAY, at)
+    return found
 
 
 def _of(journey: Journey, name: str, subject: str) -> Tally | None:
@@ -138,6 +165,24 @@ def total(journey: Journey, name: str, subject: str, within: int, at: int) -> fl
         return 0
     start, end = _span(tally, 3, within, at)
     return sum(tally[start * 3 : end * 3 : 3])
+
+
+def distinct(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
+    """How many different values the events in (at - within, at] have."""
+    tally = _of(journey, name, subject)
+    if not tally:
+        return 0
+    start, end = _span(tally, 3, within, at)
+    return len(set(tally[start * 3 : end * 3 : 3]))
+
+
+def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:
+    """The different values of the events in (at - within, at], that of the latest event first."""
+    tally = _of(journey, name, subject)
+    if not tally:
+        return []
+    start, end = _span(tally, 3, within, at)
+    return list(dict.fromkeys(reversed(tally[start * 3 : end * 3 : 3])))
 
 
 def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:

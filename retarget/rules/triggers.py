@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from retarget.rules import checks
-from retarget.rules.model import ANYTHING, Count, Date, Quiet, Succession
+from retarget.rules.conditions import Condition
+from retarget.rules.model import ANYTHING, Catalogue, Count, Date, Quiet, Succession
+from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Values
-from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.shapes import BAD, Duration, Expression, Named, Number, OneOf, Several, Text
 from retarget.touchpoints import IMPERSONAL, TYPES
 
+# What conditions are about that look at no person.
+LISTING: Final = "listing"
 # A count is kept as that many times at most, so that a person's state stays bounded.
 MOST_COUNTED: Final = 64
 
@@ -17,6 +21,12 @@ _IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no r
 TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
 _OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL)
 TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
+CATEGORY: Final = Key(
+    name="category",
+    shape=Text("a category"),
+    says="Only events with a product of this category, as the event itself says, and only such products.",
+    example="tv",
+)
 COUNT: Final = Record(
     what="a count",
     build=lambda v: Count(**v),
@@ -39,6 +49,7 @@ COUNT: Final = Record(
             says="Count different products, categories or days (UTC) instead of events.",
             example="product",
         ),
+        CATEGORY,
     ),
 )
 
@@ -105,7 +116,7 @@ SEQUENCE: Final = Record(
 
 
 def _date(values: Values) -> Date:
-    same = {key: values[key] for key in ("trait", "interval", "otherwise") if key in values}
+    same = {key: values[key] for key in ("trait", "every", "interval", "otherwise") if key in values}
     return Date(shift=values.get("after", 0) - values.get("before", 0), **same)
 
 
@@ -122,6 +133,12 @@ DATE: Final = Record(
             example="warranty_until",
         ),
         Key(
+            name="every",
+            shape=OneOf("word", ("year",)),
+            says="Every year on the day and month of the trait (`05-31` will do), where the person lives.",
+            example="year",
+        ),
+        Key(
             name="interval",
             shape=TYPE_LIST,
             says="Expected again after the median of at least two intervals; an order counts once.",
@@ -135,5 +152,54 @@ DATE: Final = Record(
         ),
         Key(name="before", shape=Duration(), says="How long before the date.", example="3d"),
         Key(name="after", shape=Duration(), says="How long after it.", example="1d"),
+    ),
+)
+
+
+class _OfListing(Expression, frozen=True):
+    """A condition about the listing alone: it is judged once, before anybody is looked at."""
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The Condition."""
+        reading = at.reading
+        subject, reading.subject = reading.subject, LISTING
+        try:
+            condition = super().read(value, at)
+        finally:
+            reading.subject = subject
+        if not isinstance(condition, Condition):
+            return condition
+        others = sorted(name for name in condition.names if not name.startswith(f"{LISTING}."))
+        if others or condition.windows:
+            found = others[0] if others else "a count over events"
+            at.problem(f"found {found}, and nobody is looked at here; known: names of {LISTING}; else use if")
+            return BAD
+        return condition
+
+
+CATALOGUE: Final = Record(
+    what="a change in the catalogue",
+    build=lambda v: Catalogue(**v),
+    keys=(
+        Key(
+            name="of",
+            shape=Several(OneOf("part of a listing", ("price", "stock", "margin")), "part", single=True),
+            required=True,
+            says="What the shop changes.",
+            example="price",
+        ),
+        Key(
+            name="when",
+            shape=_OfListing(),
+            says="Only such changes; judged on the listing, for everybody at once.",
+            example="listing.stock_before == 0 and listing.stock > 0",
+        ),
+        Key(
+            name="within",
+            shape=Duration(),
+            default="30d",
+            says="Who viewed, carted or wished for the product so short a time ago hears of it.",
+            example="30d",
+        ),
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import Rule
 
 _DIGITS: Final = 12
@@ -22,7 +22,7 @@ def version_of(rule: Rule) -> str:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a rule holds
     """Without fields at their default, so that a new one changes no version. Order in mappings counts."""
-    if isinstance(value, Condition):
+    if isinstance(value, Condition | Formula):
         return value.text
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)

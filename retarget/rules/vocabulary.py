@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeAlias, TypeVar
 
 from retarget.journeys import prices, sentiments, stages, traits
 from retarget.journeys.model import Journey, Product
-from retarget.rules import tallies
+from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
@@ -16,7 +16,9 @@ from retarget.touchpoints import IMPERSONAL, TYPES
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
+_LISTING: Final = frozenset({"listing"})
 _EPISODE: Final = "episode"
+_Told = TypeVar("_Told")
 
 
 def _of_event(field: str) -> Callable[[Scene], Any]:
@@ -29,6 +31,16 @@ def _cart_size(scene: Scene) -> int:
 
 def _cart_value(scene: Scene) -> float | None:
     lines = scene.journey.carts.get(scene.subject, {}).values()
+    prices = [line.price * line.quantity for line in lines if line.price is not None]
+    return sum(prices) if prices else None
+
+
+def _carts_size(scene: Scene) -> int:
+    return len({product for lines in scene.journey.carts.values() for product in lines})
+
+
+def _carts_value(scene: Scene) -> float | None:
+    lines = [line for held in scene.journey.carts.values() for line in held.values()]
     prices = [line.price * line.quantity for line in lines if line.price is not None]
     return sum(prices) if prices else None
 
@@ -55,6 +67,28 @@ def _price(scene: Scene) -> float | None:
     return product.price if product is not None else None
 
 
+def _offered(part: str) -> Callable[[Scene], float | None]:
+    def offered(scene: Scene) -> float | None:
+        product = _product(scene)
+        known = product.offer if product is not None else None
+        return None if known is None else getattr(known, part)
+
+    return offered
+
+
+def _listed(part: str, *, before: bool = False) -> Callable[[Scene], float | None]:
+    def listed(scene: Scene) -> float | None:
+        news = scene.news
+        return None if news is None else getattr(news.before if before else news.after, part)
+
+    return listed
+
+
+def _category(scene: Scene) -> str | None:
+    product = _product(scene)
+    return product.category if product is not None else None
+
+
 def _product_stage(scene: Scene) -> str | None:
     product = _product(scene)
     if product is None:
@@ -73,11 +107,23 @@ def _trait(key: str) -> Callable[[Scene], str | None]:
 
 
 def _word(key: str) -> Callable[[Scene], str | None]:
-    return lambda scene: traits.word(scene.journey, key)
+    return _fitting(key, traits.word)
 
 
 def _trait_number(key: str) -> Callable[[Scene], float | None]:
-    return lambda scene: traits.number(scene.journey, key)
+    return _fitting(key, traits.number)
+
+
+def _fitting(key: str, form: Callable[[Journey, str], _Told | None]) -> Callable[[Scene], _Told | None]:
+    """The trait in that form; one that is told and has another is noted, and unknown."""
+
+    def read(scene: Scene) -> _Told | None:
+        found = form(scene.journey, key)
+        if found is None and key in scene.journey.traits and traits.told(scene.journey, key):
+            scene.misfit()
+        return found
+
+    return read
 
 
 def _order_number(scene: Scene) -> int | None:
@@ -127,14 +173,52 @@ NAMES: Final[Mapping[str, Name]] = {
         type="bool", doc="it put something into a cart, took something out, or is a snapshot",
         read=lambda scene: scene.change.changes_cart, event_only=True
     ),
+    "event.products": Name(
+        type="list", doc="the products it is about",
+        read=lambda scene: subjects.product(scene.event), event_only=True
+    ),
+    "event.categories": Name(
+        type="list", doc="the categories of its products",
+        read=lambda scene: subjects.category(scene.event), event_only=True
+    ),
     "cart.size": Name(type="number", doc="different products in the cart", read=_cart_size, subjects=_CART),
     "cart.value": Name(
         type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART
+    ),
+    "carts.size": Name(
+        type="number", doc="different products in all of the person's carts", read=_carts_size
+    ),
+    "carts.value": Name(
+        type="number", doc="worth of all of them, where prices are known", read=_carts_value
+    ),
+    "product.category": Name(
+        type="text", doc="category when last seen", read=_category, subjects=_PRODUCT
     ),
     "product.in_cart": Name(
         type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
     ),
     "product.price": Name(type="number", doc="price when last seen", read=_price, subjects=_PRODUCT),
+    "product.price_now": Name(
+        type="number", doc="price in the catalogue now", read=_offered("price"), subjects=_PRODUCT
+    ),
+    "product.stock": Name(
+        type="number", doc="pieces in stock, by the catalogue", read=_offered("stock"), subjects=_PRODUCT
+    ),
+    "product.margin": Name(
+        type="number", doc="expected margin of one piece, by the catalogue", read=_offered("margin"),
+        subjects=_PRODUCT
+    ),
+    "listing.price": Name(type="number", doc="the new price", read=_listed("price"), subjects=_LISTING),
+    "listing.price_before": Name(
+        type="number", doc="the price before the change", read=_listed("price", before=True),
+        subjects=_LISTING
+    ),
+    "listing.stock": Name(type="number", doc="the new stock", read=_listed("stock"), subjects=_LISTING),
+    "listing.stock_before": Name(
+        type="number", doc="the stock before the change", read=_listed("stock", before=True),
+        subjects=_LISTING
+    ),
+    "listing.margin": Name(type="number", doc="the new margin", read=_listed("margin"), subjects=_LISTING),
     "product.since_bought": Name(
         type="duration", doc="time since the person last bought it; unknown if never",
         read=_since("bought"), subjects=_PRODUCT
@@ -187,42 +271,43 @@ NAMES: Final[Mapping[str, Name]] = {
 _Reckon: TypeAlias = Callable[[Journey, str, str, int, int], float]
 
 
-def _over(reckon: _Reckon, types: Iterable[str], within: int, number: str | None = None) -> Read:
-    known = sorted(types)
+class _Over:
+    """A function over a window: how its calls are read, and what they look back on.
 
-    def read(scene: Scene) -> float:
-        name = tallies.key(known, scene.kind, number)
-        return reckon(scene.journey, name, scene.subject, within, scene.at)
+    `number` is what is kept beside each event; `named`: the call says it first.
+    """
 
-    return read
+    def __init__(self, reckon: _Reckon, number: str | None = None, *, named: bool = False) -> None:
+        self._reckon, self._number, self._named = reckon, number, named
 
+    def build(self, *texts: str, within: int, category: str | None = None, about: str | None = None) -> Read:
+        """What reads the value of a call."""
+        window, reckon = self.window(*texts, within=within, category=category, about=about), self._reckon
+        names = {
+            kind: tallies.key(window.types, kind, window.number, category=category) for kind in subjects.OF
+        }
+        if about is not None:
+            of_person = names[about]
+            return lambda scene: reckon(scene.journey, of_person, scene.journey.person, within, scene.at)
+        return lambda scene: reckon(scene.journey, names[scene.kind], scene.subject, within, scene.at)
 
-def _count(*types: str, within: int) -> Read:
-    return _over(tallies.count, types, within)
-
-
-def _days_with(*types: str, within: int) -> Read:
-    return _over(tallies.days, types, within)
-
-
-def _sum(field: str, *types: str, within: int) -> Read:
-    return _over(tallies.total, types, within, field)
-
-
-def _dwell(*types: str, within: int) -> Read:
-    return _over(tallies.total, types, within, "dwell")
-
-
-def _window(*types: str, within: int) -> Window:
-    return Window(tuple(sorted(types)), within)
-
-
-def _window_of_sum(field: str, *types: str, within: int) -> Window:
-    return Window(tuple(sorted(types)), within, field)
+    def window(
+        self, *texts: str, within: int, category: str | None = None, about: str | None = None
+    ) -> Window:
+        """The events that a call looks back on."""
+        if category == "":
+            raise ValueError('category is empty; write a category, such as category="tv"')
+        number, types = (texts[0], texts[1:]) if self._named else (self._number, texts)
+        if number == "category" and category is not None:
+            raise ValueError(f"different categories of {category}, of which there is one; write no category")
+        return Window(tuple(sorted(types)), within, number, category, about)
 
 
-def _window_of_dwell(*types: str, within: int) -> Window:
-    return Window(tuple(sorted(types)), within, "dwell")
+_COUNT: Final = _Over(tallies.count)
+_DISTINCT: Final = _Over(tallies.distinct, named=True)
+_DAYS_WITH: Final = _Over(tallies.days)
+_SUM: Final = _Over(tallies.total, named=True)
+_DWELL: Final = _Over(tallies.total, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -233,39 +318,54 @@ def _since_opened(*types: str) -> Callable[[Scene], int | None]:
     return since_opened
 
 
+_VALUE: Final = Argument(name="value", type="text", choices=("category", "product"))
 _FIELD: Final = Argument(name="field", type="text", choices=("value",))
 _KEY: Final = Argument(name="key", type="text")
 _WITHIN: Final = Argument(name="within", type="duration", keyword=True)
 _TYPES: Final = Argument(name="types", type="text", many=True, choices=tuple(sorted(TYPES - IMPERSONAL)))
+# What every function over a window takes.
+_OVER: Final = (
+    _TYPES,
+    _WITHIN,
+    Argument(name="category", type="text", keyword=True, required=False),
+    Argument(name="about", type="text", keyword=True, required=False, choices=("person",)),
+)
 
 FUNCTIONS: Final[Mapping[str, Function]] = {
     "count": Function(
-        args=(_TYPES, _WITHIN),
+        args=_OVER,
         returns="number",
         doc="events of these types about the subject in the window that ends now",
-        build=_count,
-        window=_window,
+        build=_COUNT.build,
+        window=_COUNT.window,
+    ),
+    "distinct": Function(
+        args=(_VALUE, *_OVER),
+        returns="number",
+        doc='different products of such events, or with `"category"` their different categories',
+        build=_DISTINCT.build,
+        window=_DISTINCT.window,
     ),
     "days_with": Function(
-        args=(_TYPES, _WITHIN),
+        args=_OVER,
         returns="number",
         doc="different days (UTC) of such events in the window that ends now",
-        build=_days_with,
-        window=_window,
+        build=_DAYS_WITH.build,
+        window=_DAYS_WITH.window,
     ),
     "sum": Function(
-        args=(_FIELD, _TYPES, _WITHIN),
+        args=(_FIELD, *_OVER),
         returns="number",
         doc="values of such events added up, whatever their currency; 0 without any",
-        build=_sum,
-        window=_window_of_sum,
+        build=_SUM.build,
+        window=_SUM.window,
     ),
     "dwell": Function(
-        args=(_TYPES, _WITHIN),
+        args=_OVER,
         returns="duration",
         doc="time spent in such events",
-        build=_dwell,
-        window=_window_of_dwell,
+        build=_DWELL.build,
+        window=_DWELL.window,
     ),
     "since_opened": Function(
         args=(_TYPES,),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import (
     NEVER,
     Audience,
@@ -15,6 +15,7 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    Offer,
     OnChange,
     Quiet,
     Rule,
@@ -81,6 +82,8 @@ def on_change(word: OnChange) -> str:
 
 def channels(of: Step) -> str:
     """Where a step goes."""
+    if of.every:
+        return f"on each of {listed(of.channels)} that may be used"
     return f"on {', else '.join(of.channels)}" if of.channels else "on no channel"
 
 
@@ -93,12 +96,29 @@ def audience(of: Audience | None) -> str:
     return f"the audience {names}{until}"
 
 
+def offer(of: Offer | str | None) -> str:
+    """What a step offers."""
+    if of is None:
+        return "nothing"
+    if isinstance(of, str):
+        return "the same as before"
+    what = f"{of.percent:g} %" if of.percent is not None else f"{of.amount:g} {of.currency}"
+    basket = f" from {of.minimum_basket:g} {of.currency} on" if of.minimum_basket is not None else ""
+    left = (
+        f" while {of.least_margin:g} {of.currency} of the margin are left"
+        if of.least_margin is not None
+        else ""
+    )
+    return f"{what} off{basket} for {span(of.expires)}{left}"
+
+
 def step(of: Step) -> str:
     """A whole step: when and where it goes, and on what condition."""
     when = f"{span(of.after)} after step 1, " if of.after else ""
     into = f", into {audience(of.audience)}" if of.audience else ""
     only = f", only if {of.condition.text}" if of.condition else ""
-    return f"{when}{channels(of)}{into}{only}"
+    promised = f", offering {offer(of.offer)}" if of.offer is not None else ""
+    return f"{when}{channels(of)}{into}{promised}{only}"
 
 
 def quoted(text: str) -> str:
@@ -117,7 +137,7 @@ def generic(value: Any) -> str:  # noqa: ANN401 - whatever a rule holds
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a rule holds
-    if isinstance(value, Condition):
+    if isinstance(value, Condition | Formula):
         return value.text
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}

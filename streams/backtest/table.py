@@ -68,7 +68,7 @@ def _reasons(figures: Figures | None) -> Mapping[tuple[str, str], int]:
         return {}
     stopped = {(rule, why): n for (rule, outcome, why), n in figures.outcomes.items() if outcome != "sent"}
     capped = {(rule, f"cap {cap}"): n for (rule, cap), n in figures.caps.items()}
-    put_off = {(rule, "quiet_hours or cap, deferred"): n for rule, n in figures.deferred.items()}
+    put_off = {(rule, "put off"): n for rule, n in figures.deferred.items()}
     return {key: n for key, n in stopped.items() if key[1] != "cap"} | capped | put_off
 
 

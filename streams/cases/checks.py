@@ -26,8 +26,11 @@ def event(values: Values, at: Place) -> None:
     if "products" in values and "items" in values:
         at.child("items").problem("found items beside products; known: one of them")
     if values.get("type") in IMPERSONAL:
-        for key in values.keys() - {"at", "type", "id"}:
-            at.child(key).problem(f"found {key} in a {values['type']}, about nobody; known: at, type")
+        known = ("at", "id", "type") if values["type"] == "heartbeat" else ("at", "id", "items", "type")
+        for key in values.keys() - {*known}:
+            at.child(key).problem(
+                f"found {key} in a {values['type']}, about nobody; known: {', '.join(known)}"
+            )
     for key in _FREE:
         if isinstance(values.get(key), Mapping):
             _decoded(key, values[key], at.child(key))
@@ -41,8 +44,8 @@ def _decoded(key: str, value: object, at: Place) -> None:
 
 
 def expected(values: Values, at: Place) -> None:
-    """Only a message has a template and products; only what did not come needs a channel beside its kind."""
-    for key in ("template", "products"):
+    """Only a message has a template and the like; only what did not come needs a channel beside its kind."""
+    for key in ("template", "offer", "good_until", "products"):
         if key in values and "sent" not in values:
             at.child(key).problem(f"found {key} without sent; known: sent, of which it is a part")
     if "channel" in values and not {"suppressed", "deferred"} & values.keys():

@@ -66,6 +66,8 @@ def _wrong(prepared: Prepared, rule: str, one: Expected, got: Outcome) -> list[s
         ("step", one.step, got.step),
         ("channel", one.channel, got.channel),
         ("template", one.template, got.template),
+        ("offer", one.offer, got.offer),
+        ("good until", one.good_until and prepared.moment(one.good_until), got.good_until),
         ("products", None if one.products is None else tuple(sorted(one.products)), got.products),
         ("about", one.about, got.about),
     )

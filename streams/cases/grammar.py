@@ -10,7 +10,7 @@ from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Named, Number, OneOf, Several, Text
 from streams.cases import checks
 from streams.cases.events import ANY_CHANNEL, EVENT, ID, LABEL, PRODUCT, SENTENCE
-from streams.cases.model import Case, CaseFile, Expected, Kind, Waiting
+from streams.cases.model import NO_OFFER, Case, CaseFile, Expected, Kind, Waiting, worth
 from streams.cases.shapes import DATE, FLAG, MOMENT, ZONE, Given, fields
 
 # A Monday: nobody sleeps, and no clock is put forward or back in the weeks after it but one.
@@ -28,12 +28,16 @@ _GATE: Final = OneOf(
     {"quiet_hours": "quiet hours put off; write `deferred: MOMENT`, when they end"},
 )
 _STEP: Final = Number(1, 100)
+_OFFER: Final = Text("an offer such as 10 % or 5 EUR, or none", r"none|[0-9]+(\.[0-9]+)? (%|[A-Z]{3})", 20)
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 
 def _expected(values: Values) -> Expected:
     kind = next(kind for kind in KINDS if kind in values)
     same = {key: value for key, value in values.items() if key not in KINDS}
+    if same.get("offer", NO_OFFER) != NO_OFFER:
+        number, _, unit = same["offer"].partition(" ")
+        same["offer"] = worth(float(number), unit)
     if kind == "deferred":
         return Expected(kind=kind, until=values[kind], **same)
     return Expected(kind=kind, name=values[kind], **same)
@@ -59,7 +63,7 @@ EXPECTED: Final = Record(
         Key(
             name="deferred",
             shape=MOMENT,
-            says="A message is put off until the end of the quiet hours.",
+            says="A message is put off until then, when the night or the window ends or a cap has room.",
             example="+1d 08:00",
         ),
         Key(name="step", shape=_STEP, says="The number of the step, from 1.", example=2),
@@ -70,6 +74,8 @@ EXPECTED: Final = Record(
             example="email",
         ),
         Key(name="template", shape=LABEL, says="The message's template.", example="cart-reminder-2"),
+        Key(name="offer", shape=_OFFER, says="What the message offers; `none`: nothing.", example="10 %"),
+        Key(name="good_until", shape=MOMENT, says="When the offer's code ends.", example="+2d 10:40"),
         Key(
             name="products",
             shape=Several(ID, "product", least=0, single=True),

@@ -13,6 +13,8 @@ from retarget.touchpoints import Touchpoint
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
+# Of an expectation: nothing may be offered.
+NO_OFFER: Final = "none"
 Kind = Literal["sent", "recalled", "joined", "left", "suppressed", "deferred"]
 
 
@@ -49,7 +51,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 class Expected(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that must come: of what kind and when; None is left open.
 
-    `name` is the channel, the audience or the gate; `until` the end of a deferral.
+    `name` is the channel, the audience or the gate; `until` the end of a deferral, `good_until` of an offer.
     """
 
     kind: Kind
@@ -59,6 +61,8 @@ class Expected(msgspec.Struct, frozen=True, kw_only=True):
     step: int | None = None
     channel: str | None = None
     template: str | None = None
+    offer: str | None = None
+    good_until: When | None = None
     products: tuple[str, ...] | None = None
     about: str | None = None
     rule: str | None = None
@@ -126,3 +130,8 @@ def moment_of(local: datetime, zone: tzinfo) -> int:
 def local_of(moment: int, zone: tzinfo) -> datetime:
     """What the clocks of a zone show."""
     return (_EPOCH + timedelta(milliseconds=moment)).astimezone(zone)
+
+
+def worth(number: float, unit: str) -> str:
+    """An offer as an expectation says it: `10 %`, `5 EUR`."""
+    return f"{number:.15g} {unit}"

@@ -10,7 +10,7 @@ import msgspec
 from retarget.journeys import wire
 from retarget.times import parse_time
 from streams import topics
-from streams.cases.model import Kind
+from streams.cases.model import NO_OFFER, Kind, worth
 from streams.ports import Output
 
 _OF_MESSAGE: Final[Mapping[str, Kind]] = {
@@ -29,6 +29,8 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     step: int
     channel: str | None
     template: str | None = None
+    offer: str = NO_OFFER
+    good_until: int | None = None
     products: tuple[str, ...] = ()
     about: str
     rule: str
@@ -86,11 +88,21 @@ def _left(one: Mapping[str, Any], decision: Mapping[str, Any]) -> Outcome:
         step=one["step"],
         channel=one["channel"],
         template=one["template"],
+        offer=_worth(one["offer"]),
+        good_until=parse_time(one["offer"]["expires_at"]) if one["offer"] else None,
         products=tuple(sorted(product["product_id"] for product in one["products"])),
         about=one["subject"]["id"],
         rule=one["rule"],
         gates=decision.get("gates", ()),
     )
+
+
+def _worth(offer: Mapping[str, Any] | None) -> str:
+    """What an offer is worth, as an expectation says it."""
+    if not offer:
+        return NO_OFFER
+    unit = "%" if offer["kind"] == "percent" else offer["currency"]
+    return worth(offer[offer["kind"]], unit)
 
 
 def waits_of(stored: bytes | None) -> list[Wait]:

@@ -70,7 +70,8 @@ def _longest(rule: Rule) -> int:
     """How long after an event the rule may still do something, ms."""
     trigger = rule.trigger
     wait = trigger.after if isinstance(trigger, Quiet) else 0
-    wait = _A_YEAR if isinstance(trigger, Date) else wait
+    if isinstance(trigger, Date):
+        wait = _A_YEAR - _REST if trigger.every else _A_YEAR  # yearly dates wait for ever: one of them
     counted = trigger.within if isinstance(trigger, (Count, Succession)) else 0
     joined = max((s.audience.expires or 0 for s in rule.steps if s.audience is not None), default=0)
     return wait + counted + max(step.after for step in rule.steps) + joined

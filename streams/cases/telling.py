@@ -37,6 +37,10 @@ def _expected(one: Expected | Waiting, prepared: Prepared) -> str:
         about.append(f"channel {one.channel}")
     if one.template is not None:
         about.append(f"template {one.template}")
+    if one.offer is not None:
+        about.append(f"offer {one.offer}")
+    if one.good_until is not None:
+        about.append(f"good until {_moment(prepared.moment(one.good_until), prepared)}")
     if one.products is not None:
         about.append(_products(one.products))
     if one.rule is not None:
@@ -54,6 +58,10 @@ def _got(got: Outcome | Wait, prepared: Prepared, one: Expected | Waiting | None
         about.append(f"channel {got.channel}")
     if got.template is not None and isinstance(one, Expected) and one.template is not None:
         about.append(f"template {got.template}")
+    if isinstance(one, Expected) and one.offer is not None:
+        about.append(f"offer {got.offer}")
+    if isinstance(one, Expected) and one.good_until is not None and got.good_until is not None:
+        about.append(f"good until {_moment(got.good_until, prepared)}")
     if got.kind == "sent" and (one is None or (isinstance(one, Expected) and one.products is not None)):
         about.append(_products(got.products))
     if isinstance(one, Expected) and one.rule is not None:

@@ -7,13 +7,13 @@ import json
 import sys
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from streams.commands.numbers import whole
 from streams.commands.past import add_only, add_past, file_options, holding, overrides, remedy, wanted
 from streams.commands.screen import add_progress, bar
-from streams.commands.writing import opened, separate
+from streams.commands.writing import opened, separate, write
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         broken = budget.judge(report) if budget is not None else []
         if args.json != "-":
             print(table(report, prices), flush=True)
-        _write(figures, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
-        _write(charts, page(report, prices, broken))
+        write(figures, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
+        write(charts, page(report, prices, broken))
     print(_speed(report), file=sys.stderr)
     remedy(dict(report.outcome.rules.outcomes.items()))
     for line in broken:
@@ -123,8 +123,3 @@ def _speed(report: Report) -> str:
         f"read in {speed.reading_s:.1f} s, worked off in {speed.working_s:.1f} s by {speed.jobs} processes: "
         f"{speed.per_second_and_core:,.0f} events a second and process"
     )
-
-
-def _write(file: IO[bytes] | None, text: str) -> None:
-    if file is not None:
-        file.write(text.encode())

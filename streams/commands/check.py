@@ -58,6 +58,8 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     for name in settings.caps.limits:
         if name not in capped:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"
+    if settings.rules.dir and not settings.offers.secret and makes_offers(rules):
+        yield "offers.secret: not set, so whoever knows a person's events can work out their codes"
     lanes = settings.kafka.partitions
     for rule in rules:
         if rule.ceiling is not None and rule.ceiling.most < lanes:
@@ -68,6 +70,11 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     for name in settings.channels.external:
         if name not in CHANNELS:
             yield f"channels.external: no channel has the name {name}{nearest(name, CHANNELS)}"
+
+
+def makes_offers(rules: Iterable[Rule]) -> bool:
+    """Whether any of the rules does."""
+    return any(step.offers for rule in rules for step in rule.steps)
 
 
 def _counted(number: int, what: str) -> str:

@@ -16,7 +16,8 @@ _REMEDIES: Final[Mapping[str, str]] = {
     "unreachable": "nobody has an address: see channels.external, or send identify events with traits",
     "cap": "the caps let nothing out: see caps.total",
     "stale": "everything is due too long before `now`: see delivery.max_delay and clock.now",
-    "paused": "a kill switch is on: see `retarget resume`",
+    "paused": "a kill switch is on: see `retarget resume`; or nobody buys: see guard.purchase_silence",
+    "outbid": "all of it waits for the end of arbitration.window when the input ends",
     "quiet_hours": "all of it falls into the night: see quiet_hours.zone and quiet_hours.enabled",
 }
 

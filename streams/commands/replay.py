@@ -30,6 +30,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
     add_past(parser)
+    parser.add_argument(
+        "--catalogue",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="records of the catalogue as JSON lines: prices, stock; put in by their time",
+    )
     add_only(parser)
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
@@ -49,7 +56,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Replay and say what came out. Raises BadInput."""
     from retarget.rules.vocabulary import VOCABULARY
-    from streams.files import read_files, sorted_by_time
+    from streams.files import read_catalogue, read_files, sorted_by_time, with_catalogue
     from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
@@ -62,7 +69,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         raise BadInput(problems)
     bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
-    if not args.as_is:
+    if args.catalogue and args.as_is:
+        raise BadInput(["--catalogue: its records are put in by time; leave out --as-is"])
+    if args.catalogue:
+        listed = read_catalogue(args.catalogue, settings.input.max_bytes)
+        events = iter(with_catalogue(events, listed))
+    elif not args.as_is:
         events = iter(sorted_by_time(events))
     store = MemoryStore()
     with ExitStack() as stack:

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import logging
 from contextlib import AsyncExitStack
+from typing import Final
 
 from streams.settings import Settings
+
+log: Final = logging.getLogger("retarget.run")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,6 +35,7 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     Raises BadInput and Unreachable before anything has started.
     """
     from streams.collector import relieve
+    from streams.commands.check import makes_offers
     from streams.kafka.address import address_of
     from streams.kafka.creation import check_topics
     from streams.lanes.shelved import own_publication, shelved_bundles
@@ -48,6 +53,9 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
         configure_logs(settings.log.format, settings.log.level)
+        made = [compiled.rule for compiled in bundles.newest().matcher.rules.values()]
+        if not settings.offers.secret and makes_offers(made):
+            log.warning("offers.secret is not set: whoever knows a person's events can work out their codes")
         worker = Worker(settings, bundles, store, address, alone=alone)
         relieve()
         await worker.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
@@ -47,3 +47,18 @@ def opened(stack: ExitStack, name: str | None) -> IO[bytes] | None:
         return stack.enter_context(Path(name).open("wb"))
     except OSError as error:
         raise BadInput([f"{name}: cannot be written: {error.strerror}"]) from error
+
+
+def write(file: IO[bytes] | None, text: str) -> None:
+    """Write all of it now, if there is a file. Raises BadInput when there is no room for it."""
+    if file is None:
+        return
+    try:
+        file.write(text.encode())
+        file.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        with suppress(OSError):
+            file.close()  # it would be tried once more
+        raise BadInput([f"{file.name}: cannot be written: {error.strerror}"]) from error

@@ -123,6 +123,8 @@ def stopped(decision: Decision) -> str:
             return f"heard of it {span(parse_time(decision.due) - gate.value)} ago"
         case "quiet_hours":
             return f"quiet hours there, waits until {clock(parse_time(decision.release or decision.due))}"
+        case "outbid" if decision.outcome == "deferred":
+            return f"compared with others at {clock(parse_time(decision.release or decision.due))}"
         case "cap" if isinstance(gate.limit, dict):
             return _cap(gate.limit)
         case "no_consent":

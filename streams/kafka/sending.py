@@ -34,6 +34,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     key: bytes | None
     value: bytes
     headers: list[tuple[str, bytes]] | None = None
+    timestamp: int | None = None  # epoch ms; the moment of sending without one
 
 
 @asynccontextmanager
@@ -120,7 +121,7 @@ def _batches(
 
 
 def _append(batch: BatchBuilder, one: Outgoing) -> bool:
-    added = batch.append(timestamp=None, key=one.key, value=one.value, headers=one.headers)
+    added = batch.append(timestamp=one.timestamp, key=one.key, value=one.value, headers=one.headers)
     return added is not None
 
 

@@ -13,7 +13,7 @@ from retarget.dialects import decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
-from retarget.lane.intake import Decode, Intake
+from retarget.lane.intake import Decode, FromCatalogue, Intake
 from retarget.lane.lane import Lane
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
@@ -21,6 +21,7 @@ from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
 from streams.settings import Settings
+from streams.topics import FANNED
 
 
 class Bundle(NamedTuple):
@@ -33,6 +34,8 @@ class Bundle(NamedTuple):
     max_skew: int
     now_is_clock: bool
     decoders: Mapping[str, Decode]
+    catalogue: str
+    listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
 
     def lane(self, partition: int) -> Lane:
@@ -45,7 +48,7 @@ class Bundle(NamedTuple):
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        return Intake(partition, self.decoders, self.max_skew)
+        return Intake(partition, self.decoders, self.max_skew, self.listed)
 
 
 def bundle_of(
@@ -58,7 +61,8 @@ def bundle_of(
 ) -> Bundle:
     """Everything that decides, from the settings and the rules.
 
-    `lanes` share rates and ceilings: as many as there are partitions unless said; 0: there are none.
+    `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
+    unless said; 0: there are no rates, ceilings or guard.
     """
     by_topic = settings.input.dialect_by_topic
     decoders = {
@@ -74,6 +78,14 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=rollout.of_canary(rules),
+        catalogue=settings.kafka.catalogue_topic,
+        listed=FromCatalogue(
+            topic=FANNED,
+            origin=settings.kafka.catalogue_topic,
+            lanes=settings.kafka.partitions if lanes is None else lanes,
+            max_bytes=settings.input.max_bytes,
+            loops=not set(topics) & set(settings.kafka.input_topics),
+        ),
     )
 
 
@@ -115,6 +127,9 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         hold_out_salt=settings.hold_out.salt,
         pace=_pace(settings, lanes),
         lanes=lanes,
+        arbitration=settings.arbitration.window,
+        purchase_silence=settings.guard.purchase_silence if lanes else 0,
+        offer_secret=settings.offers.secret,
     )
 
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from heapq import merge
 from typing import Final
 
+from retarget.lane.batch import NEVER
 from retarget.lane.intake import Arrival, Intake
-from retarget.lane.lane import NEVER, Lane
+from retarget.lane.lane import Lane
 from streams.lanes.limits import Limits
 from streams.lanes.wall import Wall
 from streams.ports import Feed, Record

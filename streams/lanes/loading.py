@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
+from retarget import catalogue
 from retarget.journeys import wire
+from retarget.lane.intake import Arrival
 from retarget.lane.lane import Lane
+from retarget.lane.spreading import PORTION, Page
 from streams.lanes.limits import Limits, Reclaim
 from streams.lanes.patience import Insisting
 from streams.ports import JourneyStore
@@ -48,11 +51,47 @@ class Loading:
             if data is not None:
                 lane.admit(wire.decode(data))
 
+    async def catalogue(
+        self, lane: Lane, sequence: int, arrivals: Sequence[Arrival], target: int, *, whole: bool
+    ) -> set[str]:
+        """Load what the catalogue's records up to `target` need, and who hears of them: the persons.
+
+        Live, of as many records as reach no more people than a batch may; a replay takes the `whole`.
+        """
+        records = list(dict.fromkeys(lane.records(arrivals, target)))
+        await self._listings(lane, sequence, {*records, *lane.regarded(arrivals, target)})
+        lane.pages.clear()
+        asked = [(spread.news.product, spread.after) for spread in lane.spreads]
+        if lane.follows:
+            asked += [(product, "") for product in records]
+        persons: set[str] = set()
+        most = len(asked) if whole else max(self._limits.persons // PORTION, 1)
+        for first in range(0, len(asked), max(most, 1)):
+            persons |= await self._pages(lane, sequence, asked[first : first + most])
+            if len(persons) >= self._limits.persons and not whole:
+                break
+        return persons - lane.journeys.keys()
+
+    async def _listings(self, lane: Lane, sequence: int, products: set[str]) -> None:
+        wanted = sorted(products - lane.listings.keys())
+        if wanted:
+            read, found = await self._insisting.ask(lambda: self._store.listings(self._number, wanted))
+            self._require(read, sequence)
+            for product, data in zip(wanted, found, strict=True):
+                lane.listings[product] = None if data is None else catalogue.decode(data)
+
+    async def _pages(self, lane: Lane, sequence: int, asked: Sequence[tuple[str, str]]) -> set[str]:
+        read, found = await self._insisting.ask(lambda: self._store.followers(self._number, asked, PORTION))
+        self._require(read, sequence)
+        for place, people in zip(asked, found, strict=True):
+            lane.pages[place] = Page(people, whole=len(people) < PORTION)
+        return {person for people in found for person in people}
+
     def forget(self, lane: Lane) -> None:
-        """Keep the cache bounded; whoever was loaded first goes first."""
-        journeys = lane.journeys
-        for person in list(journeys)[: max(len(journeys) - self._limits.cached, 0)]:
-            del journeys[person]
+        """Keep the caches bounded; whoever was loaded first goes first."""
+        for cache in (lane.journeys, lane.listings):
+            for name in list(cache)[: max(len(cache) - self._limits.cached, 0)]:
+                del cache[name]
 
     def _require(self, read: int, sequence: int) -> None:
         if read != sequence:

@@ -39,5 +39,8 @@ class Observer:
     def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:
         """Where the lane stands now."""
 
+    def silent(self, *, guarded: bool) -> None:
+        """Whether guarded rules pause, for want of purchases."""
+
     def refused(self, why: str) -> None:
         """The lane stands still for good."""

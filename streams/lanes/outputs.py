@@ -10,14 +10,16 @@ from streams import topics
 from streams.ports import Output
 
 
-def outputs(results: Sequence[Result]) -> list[Output]:
-    """Each result for its topic, in the order in which it was decided."""
-    return [Output(_topic(result), result.person.encode(), result.value) for result in results]
+def outputs(results: Sequence[Result], catalogue: str = topics.CATALOGUE) -> list[Output]:
+    """Each result for its topic, in the order in which it was decided; `catalogue` takes its own records."""
+    return [Output(_topic(result, catalogue), result.person.encode(), result.value) for result in results]
 
 
-def _topic(result: Result) -> str:
+def _topic(result: Result, catalogue: str) -> str:
     if result.kind == "message":
         return topics.channel_topic(result.channel)
+    if result.kind == "catalogue":
+        return catalogue
     return topics.DECISIONS if result.kind == "decision" else topics.DEAD
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from retarget.errors import LaneRefused
+from retarget.lane.spreading import Spread
 
 VERSION: Final = 1
 
@@ -21,6 +22,10 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
     paced: dict[str, int] = {}  # channel -> the first moment its rate has not given away, epoch us
     risen: dict[str, tuple[int, int]] = {}  # rule with a ceiling -> its window and what it sent in it
+    fanned: dict[int, int] = {}  # partition of the catalogue -> the next of its records
+    has_listings: bool = False  # whether the catalogue has ever said anything
+    spreads: list[Spread] = []  # news of the catalogue, and up to whom they have come
+    heard: dict[str, int] = {}  # type of event -> the latest time of one, for the guard
     journal: int = 0  # the journal offset after this sequence's record
 
 

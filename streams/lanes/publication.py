@@ -13,7 +13,7 @@ from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
 from streams.lanes.rollout import Rollout
-from streams.settings import Settings, load_settings
+from streams.settings import SECRET, Settings, fingerprint, load_settings
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,20 +104,29 @@ def id_of(publication: Publication) -> str:
     return bundle_id(publication.build, publication.settings, rules, rollout)
 
 
-def bundle_from(bundle: str, publication: Publication, topics: Sequence[str], lanes: int) -> Bundle:
-    """The bundle, ready to run, for these input topics in one of so many lanes.
+def bundle_from(
+    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, secret: str = ""
+) -> Bundle:
+    """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
-    Raises BadInput when this build refuses settings, and what `understood` raises.
+    Raises BadInput when this build refuses settings, or makes offers by another secret than the one that
+    shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
-    settings = _settings(bundle, publication, topics)
     rollout = rollout_of(bundle, publication)
+    every = (*rules, *rollout.former, *rollout.canary)
+    said = publication.settings.get(SECRET, "")
+    if said != fingerprint(secret) and any(step.offers for rule in every for step in rule.steps):
+        raise BadInput(
+            [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
+        )
+    settings = _settings(bundle, publication, topics, secret)
     return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
 
 
-def _settings(bundle: str, publication: Publication, topics: Sequence[str]) -> Settings:
+def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:
     """The settings that decide, and the input topics; the others are of no account here."""
-    presets = {**publication.settings, "kafka.input_topics": ",".join(topics)}
+    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), SECRET: secret}
     try:
         return load_settings(presets=presets)
     except BadInput as error:

@@ -14,7 +14,9 @@ from streams.progress import Progress
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored", "shadow", "taken_over"}
+_OUTPUTS: Final = {
+    "message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed", "shadow", "taken_over",
+}  # fmt: skip
 
 
 class LaneReport(Observer):
@@ -24,7 +26,12 @@ class LaneReport(Observer):
         """`lag`: how many records are not yet read, asked once a batch."""
         self._lane, self._label = lane, str(lane)
         self._metrics, self._progress, self._lag = metrics, progress, lag
+        decided = metrics.decision
+        self._of_rules = {
+            "taken_over": decided.taken_over, "misfit": decided.misfits, "failed": decided.failed,
+        }  # fmt: skip
         self._waiting: set[str] = set()
+        self._silent = False
 
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
@@ -105,6 +112,7 @@ class LaneReport(Observer):
         metrics.input.applied.labels(self._label).inc(counts.get(("applied",), 0))
         metrics.input.late.labels(self._label).inc(counts.get(("late",), 0))
         metrics.input.duplicate.labels(self._label).inc(counts.get(("repeat",), 0))
+        metrics.input.listed.labels(self._label).inc(counts.get(("listed",), 0))
         for waited in lateness:
             metrics.decision.wait_lateness.observe(waited / 1000)
         for key, count in counts.items():
@@ -120,14 +128,14 @@ class LaneReport(Observer):
                 metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
             case ("shadow", rule, outcome, reason):
                 metrics.decision.shadow.labels(rule, outcome, reason).inc(count)
-            case ("taken_over", rule):
-                metrics.decision.taken_over.labels(rule).inc(count)
             case ("recall", rule, _, "regretted"):
                 metrics.decision.regretted.labels(rule).inc(count)
             case ("dead", reason):
                 metrics.input.dead_letters.labels(reason).inc(count)
             case ("dropped", kind):
                 metrics.batch.dropped.labels(kind).inc(count)
+            case ("taken_over" | "misfit" | "failed" as what, rule):
+                self._of_rules[what].labels(rule).inc(count)
             case ("ignored", part):
                 metrics.input.ignored.labels(part).inc(count)
 
@@ -141,6 +149,20 @@ class LaneReport(Observer):
         lane.waits.labels(self._label).set(waits)
         lane.progress.labels(self._label).set(now)
         self._progress.finished(self._lane, monotonic_ms(), lag=lag)
+
+    def silent(self, *, guarded: bool) -> None:
+        """Whether guarded rules pause."""
+        self._metrics.lane.silent.labels(self._label).set(int(guarded))
+        if guarded != self._silent:
+            self._silent = guarded
+            if guarded:
+                log.warning(
+                    "lane %d hears of no purchase: guarded rules pause",
+                    self._lane,
+                    extra={"lane": self._lane},
+                )
+            else:
+                log.info("lane %d hears of purchases again", self._lane, extra={"lane": self._lane})
 
     def refused(self, why: str) -> None:
         """The lane stands still for good."""

@@ -14,12 +14,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
+from msgspec.structs import replace
+
+from retarget import catalogue
+from retarget.engine import guard
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
+from retarget.lane.batch import NEVER, Batch
 from retarget.lane.hold import Held
 from retarget.lane.intake import Arrival
-from retarget.lane.lane import NEVER, Batch, Lane
+from retarget.lane.lane import Lane
 from streams.lanes import outputs as emitted
 from streams.lanes import positions as stored
 from streams.lanes.bundle import Bundle
@@ -144,6 +149,9 @@ class LaneRunner:
         self.lane = bundle.lane(self._number)
         self.lane.clock = self._positions.clock
         self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
+        self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
+        self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
+        self.lane.heard = dict(self._positions.heard)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -179,7 +187,7 @@ class LaneRunner:
         moment = self._moment(record.now, record.pauses)
         await self._load(arrivals, record.clock, whole=True)
         batch = self._step(arrivals, moment, advance_to=record.clock, limit=record.worked)
-        found = emitted.outputs(batch.results)
+        found = emitted.outputs(batch.results, self._bundle.catalogue)
         if (len(found), emitted.digest(found)) != (record.outputs, record.digest):
             self._positions.incarnation = record.incarnation + 1
             self._observer.mismatch(record.sequence)
@@ -203,11 +211,12 @@ class LaneRunner:
         if newest.id != self._bundle.id:
             await self._take_up(newest)
         started = perf_counter()
-        arrivals = await self._gathering.next()
+        spreading = bool(self.lane.spreads)
+        arrivals = [] if spreading else await self._gathering.next()
         advance_to = NEVER
-        if not arrivals and self._ticks:
+        if not arrivals and not spreading and self._ticks:
             advance_to = self._gathering.idle_advance(self.lane, self._bundle.lateness)
-        if not arrivals and advance_to == NEVER:
+        if not arrivals and advance_to == NEVER and not spreading:
             self._tell_state()
             return False
         self._observer.stage("gather", perf_counter() - started)
@@ -215,7 +224,7 @@ class LaneRunner:
         moment = self._moment(self._wall.now(), self._pauses())
         batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.worked)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
-        found = emitted.outputs(batch.results)
+        found = emitted.outputs(batch.results, self._bundle.catalogue)
         offset = await self._commit(batch, moment, advance_to, found)
         await self._checkpoint(batch, offset)
         self._tell(batch, batch.consumed)
@@ -232,7 +241,8 @@ class LaneRunner:
         target = lane.target(arrivals, advance_to)
         await self._loading.waits(lane, self._sequence, target, whole=whole)
         reached = min(target, max(lane.waits.horizon, lane.clock))
-        await self._loading.journeys(lane, self._sequence, lane.needs(arrivals, reached))
+        followers = await self._loading.catalogue(lane, self._sequence, arrivals, reached, whole=whole)
+        await self._loading.journeys(lane, self._sequence, lane.needs(arrivals, reached) | followers)
         self._observer.stage("load", perf_counter() - started)
 
     def _step(self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int) -> Batch:
@@ -270,6 +280,10 @@ class LaneRunner:
             held=self.lane.hold.ranges(),
             paced=dict(self.lane.paced),
             risen=dict(self.lane.risen),
+            fanned=dict(self.lane.fanned),
+            has_listings=self.lane.has_listings,
+            spreads=list(self.lane.spreads),
+            heard=dict(self.lane.heard),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(
@@ -279,6 +293,9 @@ class LaneRunner:
             forgotten=batch.forgotten,
             waits=[(person, due) for person, due in batch.waits.items() if due is not None],
             unwaited=[person for person, due in batch.waits.items() if due is None],
+            listings=[(product, catalogue.encode(listing)) for product, listing in batch.listed.items()],
+            following=_changed(batch, follows=True),
+            unfollowing=_changed(batch, follows=False),
         )
         sequence = await self._insisting.ask(lambda: self._store.checkpoint(self._number, checkpoint))
         self._require_next(sequence)
@@ -301,3 +318,14 @@ class LaneRunner:
     def _tell_state(self) -> None:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
+        silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
+        self._observer.silent(guarded=silent and lane.engine.guarded)
+
+
+def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:
+    return [
+        (product, person)
+        for product, persons in batch.following.items()
+        for person, has_come in persons.items()
+        if has_come is follows
+    ]

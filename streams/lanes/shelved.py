@@ -40,7 +40,7 @@ class ShelvedBundles:
     def __init__(self, shelf: Shelf, settings: Settings, newest: Bundle) -> None:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
-        self._lanes = settings.kafka.partitions
+        self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
         self._own: Mapping[str, str] = settings.deciding()
@@ -106,7 +106,8 @@ class ShelvedBundles:
             log.warning("bundle %s overrules a setting of this worker, %s", bundle, difference)
 
     def _make(self, bundle: str) -> Bundle:
-        return bundle_from(bundle, content_of(self._shelf, bundle), self._topics, self._lanes)
+        content = content_of(self._shelf, bundle)
+        return bundle_from(bundle, content, self._topics, self._lanes, self._secret)
 
 
 def content_of(shelf: Shelf, bundle: str) -> Publication:
@@ -143,7 +144,8 @@ async def shelved_bundles(
         if own is not None:
             await shelf.put(bundle, encode(own))
         content = content_of(shelf, bundle)
-        newest = bundle_from(bundle, content, settings.kafka.input_topics, settings.kafka.partitions)
+        topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
+        newest = bundle_from(bundle, content, topics, lanes, secret)
         yield ShelvedBundles(shelf, settings, newest)
 
 

@@ -18,7 +18,7 @@ from retarget.lane.intake import DeadLetter
 from retarget.messages import SCHEMA_VERSION, Decision, Message
 from retarget.rules.model import Channel, Purpose, SubjectKind
 from retarget.rules.schema import json_schema as rule_schema
-from retarget.touchpoints import IMPERSONAL, TYPES, Touchpoint
+from retarget.touchpoints import IMPERSONAL, LONGEST_ID, TYPES, Touchpoint
 from streams.cases.grammar import json_schema as cases_schema
 from streams.ports import JournalRecord
 
@@ -38,7 +38,7 @@ _INPUT_TIME: Final[Schema] = {
     ]
 }
 _STATES: Final = ("granted", "denied", "revoked")
-_AN_ID: Final[Schema] = {"type": "string", "minLength": 1}
+_AN_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
 # What the types leave as text because reading it in the hot loop must cost nothing.
 _NARROWER: Final[Mapping[str, Mapping[str, Schema]]] = {
     "Message": {

@@ -3,6 +3,8 @@
     {app:lanes:lane.xy}:m        hash         seq, meta
     {app:lanes:lane.xy}:j:PERSON string       the journey of a person
     {app:lanes:lane.xy}:w        sorted set   person -> due of the wait, epoch ms
+    {app:lanes:lane.xy}:p:PRODUCT string      the listing of a product
+    {app:lanes:lane.xy}:f        sorted set   product and person: who follows which, all with score 0
     app:pauses                   hash         rule or channel -> since, epoch ms
 
 The braces come first, so nothing that a person's id holds, not even braces, can move a key to another slot.
@@ -24,11 +26,13 @@ _LETTERS: Final = ascii_lowercase + digits
 
 
 class LaneKeys(NamedTuple):
-    """The keys of one lane; `journey` is the prefix that the person's id follows."""
+    """The keys of one lane; `journey` and `listing` are the prefixes that an id follows."""
 
     meta: bytes
     waits: bytes
     journey: bytes
+    listing: bytes
+    followers: bytes
 
 
 @cache
@@ -38,7 +42,7 @@ def lane_keys(app_id: str, lanes: int, lane: int) -> LaneKeys:
     Raises ValueError for an app id that cannot name keys.
     """
     tag = "{" + _lane_tag(app_id, lanes, lane) + "}"
-    return LaneKeys(f"{tag}:m".encode(), f"{tag}:w".encode(), f"{tag}:j:".encode())
+    return LaneKeys(*(f"{tag}:{part}".encode() for part in ("m", "w", "j:", "p:", "f")))
 
 
 def pauses_key(app_id: str) -> bytes:
@@ -54,6 +58,12 @@ def person_bytes(person: str) -> bytes:
 def person_text(stored: bytes) -> str:
     """The inverse of `person_bytes`."""
     return stored.decode("utf-8", "surrogatepass")
+
+
+def follower_prefix(product: str) -> bytes:
+    """What the entry of everybody who follows a product begins with; that of no other product does."""
+    stored = person_bytes(product)
+    return b"%d:%b" % (len(stored), stored)
 
 
 def slot(tag: str) -> int:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from streams.ports import Checkpoint, LaneImage
+from streams.stores.keys import person_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -36,6 +37,18 @@ class MemoryStore:
         """
         held = self._lanes[lane]
         return held.sequence, held.waits.page(after, until, limit)
+
+    async def listings(self, lane: int, products: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """As `load`, the listings of products."""
+        held = self._lanes[lane]
+        return held.sequence, list(map(held.listings.get, products))
+
+    async def followers(
+        self, lane: int, asked: Sequence[tuple[str, str]], limit: int
+    ) -> tuple[int, list[list[str]]]:
+        """For each (product, after) at most `limit` persons behind `after` who follow it, in order."""
+        held = self._lanes[lane]
+        return held.sequence, [held.followers_of(product, after, limit) for product, after in asked]
 
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """Store it if the stored sequence is `expected`; the sequence stored after the call either way."""
@@ -79,6 +92,8 @@ class _Lane:
         self.meta = b""
         self.journeys: dict[str, bytes] = {}
         self.waits = _Waits()
+        self.listings: dict[str, bytes] = {}
+        self.followers: defaultdict[str, list[str]] = defaultdict(list)
 
     def write(self, checkpoint: Checkpoint) -> None:
         self.journeys.update(checkpoint.journeys)
@@ -88,7 +103,28 @@ class _Lane:
             self.waits.put(person, due)
         for person in checkpoint.unwaited:
             self.waits.drop(person)
+        self.listings.update(checkpoint.listings)
+        for product, person in checkpoint.following:
+            self._follow(product, person)
+        for product, person in checkpoint.unfollowing:
+            self._unfollow(product, person)
         self.sequence, self.meta = checkpoint.expected + 1, checkpoint.meta
+
+    def followers_of(self, product: str, after: str, limit: int) -> list[str]:
+        persons = self.followers.get(product, [])
+        first = bisect_right(persons, person_bytes(after), key=person_bytes)
+        return persons[first : first + limit]
+
+    def _follow(self, product: str, person: str) -> None:
+        persons = self.followers[product]
+        at = bisect_left(persons, person_bytes(person), key=person_bytes)
+        if persons[at : at + 1] != [person]:
+            persons.insert(at, person)
+
+    def _unfollow(self, product: str, person: str) -> None:
+        persons = self.followers.get(product, [])
+        if person in persons:
+            persons.remove(person)
 
 
 class _Waits:

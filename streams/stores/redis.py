@@ -11,7 +11,14 @@ from redis.exceptions import NoPermissionError
 from retarget.errors import BadInput, Unreachable
 from streams.ports import Checkpoint, LaneImage, UnknownOutcome
 from streams.stores import scripts
-from streams.stores.keys import LaneKeys, lane_keys, pauses_key, person_bytes, person_text
+from streams.stores.keys import (
+    LaneKeys,
+    follower_prefix,
+    lane_keys,
+    pauses_key,
+    person_bytes,
+    person_text,
+)
 from streams.stores.link import SETTING, Argument, Link
 from streams.stores.routes import Routes
 
@@ -77,6 +84,29 @@ class RedisStore:
         dues = map(int, page[1::2])
         return sequence, list(zip(dues, map(person_text, page[::2]), strict=True))
 
+    async def listings(self, lane: int, products: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """As `load`, the listings of products. Raises UnknownOutcome."""
+        keys = self._keys(lane)
+        named = [keys.listing + person_bytes(product) for product in products]
+        found = await self._routes.run(lane, scripts.LOAD, [keys.meta, *named])
+        return found[0], found[1:]
+
+    async def followers(
+        self, lane: int, asked: Sequence[tuple[str, str]], limit: int
+    ) -> tuple[int, list[list[str]]]:
+        """For each (product, after) at most `limit` persons behind `after` who follow it, in order.
+
+        Raises UnknownOutcome.
+        """
+        keys = self._keys(lane)
+        prefixes = [follower_prefix(product) for product, _ in asked]
+        arguments: list[Argument] = [limit]
+        for prefix, (_, after) in zip(prefixes, asked, strict=True):
+            arguments += (prefix, person_bytes(after))
+        found = await self._routes.run(lane, scripts.FOLLOWERS, [keys.meta, keys.followers], arguments)
+        pages = zip(prefixes, found[1:], strict=True)
+        return found[0], [[person_text(one[len(prefix) :]) for one in page] for prefix, page in pages]
+
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
 
@@ -126,8 +156,9 @@ class RedisStore:
 
 def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
     prefix = keys.journey
-    named = [keys.meta, keys.waits]
+    named = [keys.meta, keys.waits, keys.followers]
     named += [prefix + person_bytes(person) for person, _ in checkpoint.journeys]
+    named += [keys.listing + person_bytes(product) for product, _ in checkpoint.listings]
     named += [prefix + person_bytes(person) for person in checkpoint.forgotten]
     return named
 
@@ -135,11 +166,18 @@ def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
 def _checkpoint_arguments(checkpoint: Checkpoint) -> list[Argument]:
     journeys, waits = checkpoint.journeys, checkpoint.waits
     expected = checkpoint.expected
-    arguments: list[Argument] = [expected, expected + 1, checkpoint.meta, len(journeys), len(waits)]
-    arguments += [journey for _, journey in journeys]
+    written = [value for _, value in (*journeys, *checkpoint.listings)]
+    arguments: list[Argument] = [expected, expected + 1, checkpoint.meta, len(written), len(waits)]
+    arguments += (len(checkpoint.unwaited), len(checkpoint.following))
+    arguments += written
     for person, due in waits:
         arguments += (due, person_bytes(person))
     arguments += map(person_bytes, checkpoint.unwaited)
+    for product, person in checkpoint.following:
+        arguments += (0, follower_prefix(product) + person_bytes(person))
+    arguments += [
+        follower_prefix(product) + person_bytes(person) for product, person in checkpoint.unfollowing
+    ]
     return arguments
 
 

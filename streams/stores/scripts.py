@@ -23,5 +23,6 @@ def script(name: str) -> Script:
 
 
 CHECKPOINT: Final = script("checkpoint")
+FOLLOWERS: Final = script("followers")
 LOAD: Final = script("load")
 WAITS: Final = script("waits")

@@ -18,14 +18,13 @@ from streams.cli import COMMANDS
 ROOT: Final = Path(__file__).resolve().parents[2]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
 BLOCK: Final = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-BLOCKS: Final = BLOCK.findall(README)
 PROMPT: Final = "$ "
 
 
-def sessions() -> list[tuple[str, str]]:
+def sessions(page: str) -> list[tuple[str, str]]:
     """Each command of the `console` blocks with the answer that is shown, empty when none is."""
     found: list[tuple[str, list[str]]] = []
-    for line in "".join(text for kind, _, text in BLOCKS if kind == "console").splitlines():
+    for line in "".join(text for kind, _, text in BLOCK.findall(page) if kind == "console").splitlines():
         if line.startswith(PROMPT):
             found.append((line.removeprefix(PROMPT), []))
         else:
@@ -46,14 +45,16 @@ def answer(command: str, folder: Path) -> str:
     return (done.stdout + done.stderr).rstrip("\n")
 
 
-def test_the_sessions_are_true(tmp_path: Path) -> None:
-    """A newcomer who copies the files and commands sees what the README shows."""
-    for _, name, text in BLOCKS:
+@pytest.mark.parametrize(("page", "least"), [("README.md", 3), ("docs/writing-rules.md", 1)])
+def test_the_sessions_are_true(page: str, least: int, tmp_path: Path) -> None:
+    """A newcomer who copies the files and commands sees what the page shows."""
+    written = (ROOT / page).read_text(encoding="utf-8")
+    for _, name, text in BLOCK.findall(written):
         if name:
             (tmp_path / name).write_text(text, encoding="utf-8")
-    assert len(sessions()) >= 3
+    assert len(sessions(written)) >= least
 
-    for command, shown in sessions():
+    for command, shown in sessions(written):
         said = answer(command, tmp_path)
         assert said
         if shown:

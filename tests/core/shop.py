@@ -14,14 +14,17 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from retarget.catalogue import Fanned, Listing, pack
 from retarget.decode import decode_canonical
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy, QuietHours
 from retarget.engine.split import SplitEngine
 from retarget.journeys import wire
-from retarget.lane.intake import Arrival, Intake
-from retarget.lane.lane import Batch, Lane
+from retarget.lane.batch import Batch
+from retarget.lane.intake import Arrival, FromCatalogue, Intake
+from retarget.lane.lane import Lane
+from retarget.lane.spreading import PORTION, Page
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
@@ -83,13 +86,17 @@ class Shop:
         self.lane = Lane(engine, self.policy, lateness, now_is_clock=now is None)
         self.lane.waits.horizon = FAR
         self.now = now
+        self.portion = PORTION
         self.pauses: Mapping[str, int] = {}
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self.between: Callable[[], None] = lambda: None
-        self._intake = Intake(0, {"t": decode_canonical}, 5 * MINUTE)
+        listed = FromCatalogue("c", "catalogue", lanes=1, max_bytes=10**6, loops=True)
+        self._intake = Intake(0, {"t": decode_canonical}, 5 * MINUTE, listed)
+        self.listings: dict[str, Listing] = {}
+        self.followers: set[tuple[str, str]] = set()
         self._read = 0
         self._latest = -1
 
@@ -108,7 +115,7 @@ class Shop:
         """Let the clock come to `time`."""
         while True:
             batch = self._batch([], advance_to=time, limit=limit)
-            if batch.worked < limit:
+            if batch.worked < limit and not self.lane.spreads:
                 return self
 
     def end(self, limit: int = ALL) -> Shop:
@@ -116,7 +123,10 @@ class Shop:
         return self.until(self._latest, limit) if self._latest >= 0 else self
 
     def _arrival(self, event: Event) -> Arrival:
-        arrival = self._intake.arrival("t", self._read, -1, json.dumps(event).encode())
+        topic, value = "t", json.dumps(event).encode()
+        if event.get("type") == "catalogue":
+            topic, value = "c", pack(Fanned(0, self._read, None, value))
+        arrival = self._intake.arrival(topic, self._read, -1, value)
         self._read += 1
         self._latest = max(self._latest, arrival.tells)
         return arrival
@@ -126,7 +136,9 @@ class Shop:
         moment.pauses = self.pauses
         if self.now is not None:
             moment.now = self.now
+        self._load(arrivals, advance_to)
         batch = self.lane.work(arrivals, moment, advance_to=advance_to, limit=limit)
+        self._keep(batch)
         self.counts.update(batch.counts)
         where = {"decision": self.decisions, "message": self.messages, "dead": self.dead}
         for result in batch.results:
@@ -134,10 +146,37 @@ class Shop:
         self.between()
         return batch
 
+    def with_margins(self, margins: Mapping[str, float]) -> Shop:
+        """The same, where the catalogue has told these margins before anybody came."""
+        self.listings = {product: Listing(margin=margin) for product, margin in margins.items()}
+        self.lane.has_listings = True
+        return self
+
+    def _load(self, arrivals: Sequence[Arrival], advance_to: int) -> None:
+        """What a lane loads of the catalogue before it works, a portion of those who follow each product."""
+        lane = self.lane
+        target = lane.target(arrivals, advance_to)
+        records = [*lane.records(arrivals, target)]
+        lane.listings = {p: self.listings.get(p) for p in (*records, *lane.regarded(arrivals, target))}
+        places = [(spread.news.product, spread.after) for spread in lane.spreads]
+        lane.pages = {place: self._page(*place) for place in (*places, *((p, "") for p in records))}
+
+    def _page(self, product: str, after: str) -> Page:
+        people = sorted(person for what, person in self.followers if what == product and person > after)
+        return Page(people[: self.portion], whole=len(people) < self.portion)
+
+    def _keep(self, batch: Batch) -> None:
+        self.listings.update(batch.listed)
+        for product, persons in batch.following.items():
+            for person, follows in persons.items():
+                (self.followers.add if follows else self.followers.discard)((product, person))
+
     def under(self, rules: Iterable[Rule], lateness: int = 0, rollout: Rollout = NOTHING) -> Shop:
         """The same people under other rules, as a lane that takes them up has them from the store."""
         other = Shop(rules, self.policy, lateness=lateness, now=self.now, rollout=rollout)
         other.lane.clock, other._read, other._latest = self.lane.clock, self._read, self._latest
+        other.listings, other.followers = self.listings, self.followers
+        other.lane.has_listings, other.lane.heard = self.lane.has_listings, self.lane.heard
         for held in self.lane.hold:
             other.lane.hold.add(held)
         for journey in self.lane.journeys.values():

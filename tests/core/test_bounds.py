@@ -12,6 +12,7 @@ from retarget.engine.reach import may_address
 from retarget.journeys import repeats, wire
 from retarget.journeys.model import Journey
 from retarget.times import MINUTE
+from retarget.touchpoints import LONGEST_ID
 from tests.core.shop import Shop, a_policy, a_rule, shipped
 from tests.factories import NOON, Event
 
@@ -47,7 +48,9 @@ KINDS: Final[dict[str, tuple[Make, int, int, str]]] = {
         10_000, USUAL, "consent",
     ),
     "items": (lambda n: event(n, "view", *(f"p{n}-{k}" for k in range(50))), 500, USUAL, "product"),
-    "ids of 1 KB": (lambda n: event(n, "view", f"p{n % 3}", id=f"{n}".rjust(KB, "x")), 10_000, HUGE, "id"),
+    "longest ids": (
+        lambda n: event(n, "view", f"p{n % 3}", id=f"{n}".rjust(LONGEST_ID, "x")), 10_000, HUGE, "id",
+    ),
     "texts of 1 KB": (
         lambda n: event(n, "view", items=[{"product_id": f"p{n % 700}", "name": "n" * KB, "url": "u" * 900}]),
         10_000, HUGE, "product",

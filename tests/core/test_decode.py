@@ -15,7 +15,7 @@ from retarget.decode import (
 )
 from retarget.errors import Rejected
 from retarget.times import LATEST
-from retarget.touchpoints import TYPES, Item, Touchpoint
+from retarget.touchpoints import LONGEST_ID, TYPES, Item, Touchpoint
 
 _TEXT = st.text(max_size=6)
 _NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
@@ -74,6 +74,39 @@ def _verdict(value: bytes) -> Touchpoint | str:
         return decode_canonical(value)
     except Rejected as rejected:
         return rejected.reason
+
+
+_IDS = (
+    "id",
+    "user_id",
+    "anonymous_id",
+    "session_id",
+    "cart_id",
+    "checkout_id",
+    "order_id",
+    "device_id",
+    "store_id",
+)
+
+
+@pytest.mark.parametrize("field", [*sorted(_IDS), "product_id", "variant_id", "category"])
+def test_an_id_has_a_longest_length(field: str) -> None:
+    """512 characters of any kind pass, on either path; one more is a dead letter that names the field."""
+    of_item = field in _ITEM_KEYS
+
+    def record(text: str) -> bytes:
+        said = {field: text}
+        return _record(**({"items": [{}, said]} if of_item else said))
+
+    for letter in ("x", "ü", "😀"):
+        value = record(letter * LONGEST_ID)
+        assert decode_fast(value) == decode_tolerant(value)
+        too_long = record(letter * (LONGEST_ID + 1))
+        assert decode_fast(too_long) is None
+        with pytest.raises(Rejected) as rejected:
+            decode_canonical(too_long)
+        name = f"items[1].{field}" if of_item else field
+        assert str(rejected.value) == f"bad_field: {name} has 513 characters; an id has at most 512"
 
 
 def _record(**fields: object) -> bytes:

@@ -55,12 +55,18 @@ def is_reachable(person: Person, channel: str) -> bool:
 
 
 def open_channels(
-    rule: Rule, person: Person, now: int, channels: tuple[str, ...] = (), *, assume: bool
+    rule: Rule,
+    person: Person,
+    now: int,
+    channels: tuple[str, ...] = (),
+    *,
+    assume: bool,
+    paused: bool = False,
 ) -> tuple[list[str], str]:
     """The allowed and reachable channels in their order and '', or the first channel and the reason."""
     channels = channels or rule.channels
     marketing = rule.purpose == "marketing"
-    if marketing and now < person.no_marketing_until:
+    if paused or (marketing and now < person.no_marketing_until):
         return [channels[0]], "paused"
     allowed = [name for name in channels if not marketing or has_consent(person, name, assume=assume)]
     if not allowed:
@@ -84,7 +90,7 @@ def is_expired(step: Step, now: int) -> bool:
 def room_from(rule: Rule, person: Person, channel: str, now: int) -> int | None:
     """The first moment from `now` on at which no cap is reached: tried one by one, as sends leave windows."""
     windows = {window for _, _, window in limits(rule, person, channel, now)}
-    moments = {now} | {send.time + window for send in person.sends for window in windows}
+    moments = {now} | {send.counts_at() + window for send in person.sends for window in windows}
     later = sorted(moment for moment in moments if moment >= now)
     return next((moment for moment in later if not is_capped(rule, person, channel, moment)), None)
 
@@ -101,7 +107,7 @@ def limits(rule: Rule, person: Person, channel: str, now: int) -> list[tuple[int
     marketing = [s for s in person.sends if s.step.rule.purpose == "marketing" and s.channel != "ads"]
 
     def count(window: int, wanted: Callable[[Send], bool]) -> int:
-        return len([s for s in marketing if wanted(s) and now - window < s.time <= now])
+        return len([s for s in marketing if wanted(s) and now - window < s.counts_at()])
 
     found = [(count(window, lambda _: True), most, window) for most, window in TOTAL]
     if channel == "direct_mail":

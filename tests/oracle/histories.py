@@ -68,7 +68,15 @@ TYPES = (
     "heartbeat",
 )
 SENTIMENTS = ("positive", "negative", "neutral", " Positive", "NEGATIVE", 0.5, -1, 0, "-0.5", "so so", None)
-DAYS = ("2024-03-05", "2024-03-20T12:00:00", "2024-05-01", "2024-09-01", "soon", "2024-03-02T20:00:00")
+DAYS = (
+    "2024-03-05",
+    "2024-03-20T12:00:00",
+    "2024-05-01",
+    "2024-09-01",
+    "soon",
+    "2024-03-02T20:00:00",
+    "1980-02-29",
+)
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 

@@ -17,14 +17,29 @@ class Journeys:
     """The people of a lane and everything that waits for them."""
 
     def __init__(
-        self, chosen: list[Rule], *, assume_consent: bool, quiet_hours: bool, readings: Readings
+        self,
+        chosen: list[Rule],
+        *,
+        assume_consent: bool,
+        quiet_hours: bool,
+        readings: Readings,
+        rates: dict[str, tuple[int, int]],
+        window: int = 0,
+        silence: int = 0,
     ) -> None:
         self.rules = sorted(chosen, key=lambda rule: (-rule.priority, rule.name))
         self.readings = readings
         self.people: dict[str, Person] = {}
         self.waits: list[Wait] = []
+        self.silence = silence
         self.delivery = Delivery(
-            assume=assume_consent, quiet_hours=quiet_hours, readings=readings, defer=self.waits.append
+            assume=assume_consent,
+            quiet_hours=quiet_hours,
+            readings=readings,
+            waits=self.waits,
+            rates=rates,
+            window=window,
+            is_silent=self.is_silent,
         )
 
     def publish(self, changed: dict[str, dict[str, Any]]) -> None:
@@ -49,6 +64,12 @@ class Journeys:
             self.set_dates(person, event)
             self.decide_completed(person, event, now)
 
+    def is_silent(self, now: int) -> bool:
+        """Whether the guard is on and the last purchase of anybody was longer ago than it allows."""
+        everything = [event for person in self.people.values() for event in person.events]
+        bought = [event["time"] for event in everything if event["type"] == "purchase"]
+        return bool(self.silence) and (not bought or now - max(bought) > self.silence)
+
     def end_episodes(self, person: Person, event: Event, effect: Effect) -> None:
         """End the episodes that the event ends."""
         for wait in list(self.waits):
@@ -72,7 +93,7 @@ class Journeys:
                     continue
                 episode = self.episode(rule, person, subject)
                 if episode is None:
-                    episode = Episode(rule, person.id, subject, touched=event["time"])
+                    episode = Episode(rule, person.id, subject, touched=event["time"], opened_by=event["id"])
                     self.waits.append(episode)
                 if episode.number == 1 and not rule.plain_delay:
                     episode.touched = max(episode.touched, event["time"])
@@ -81,6 +102,8 @@ class Journeys:
     def set_dates(self, person: Person, event: Event) -> None:
         """Let the rules by date wait for what the event has told, in place of what they waited for."""
         for rule in self.rules:
+            if rule.yearly:
+                self.set_turn(rule, person, event)
             for subject, date in rules.dates_of(rule.name, person, event).items():
                 waiting = self.episode(rule, person, subject)
                 version = waiting.rule if waiting is not None else rule
@@ -88,6 +111,22 @@ class Journeys:
                     self.forget(waiting)
                 if date is not None and date > event["time"]:
                     self.waits.append(Episode(version, person.id, subject, touched=event["time"], date=date))
+
+    def set_turn(self, rule: Rule, person: Person, event: Event) -> None:
+        """Let a yearly rule wait for its next turn, as the day or the zone just told have it."""
+        if not {"day", "timezone"} & set(event.get("traits") or {}):
+            return
+        waiting = self.episode(rule, person, person.id)
+        if waiting is not None:
+            self.forget(waiting)
+        self.wait_for_turn(rule, person, event["time"])
+
+    def wait_for_turn(self, rule: Rule, person: Person, after: int) -> None:
+        """Wait for the first turn after a moment."""
+        turn = rules.next_turn(person, after)
+        if turn is not None:
+            year, due = turn
+            self.waits.append(Episode(rule, person.id, person.id, touched=after, date=due, year=year))
 
     def comes_after_its_end(self, rule: Rule, subject: str, person: Person, touch: Event) -> bool:
         """Whether an event that was applied, of a later time than the touch, ends the episode by its type."""
@@ -133,9 +172,12 @@ class Journeys:
         if not condition_holds(wait, person):
             self.forget(wait)
             return
+        if wait.rule.yearly:
+            person.years_done.add(wait.year)
+            self.wait_for_turn(wait.rule, person, wait.due())
         step = wait.step()
         if self.is_closed(wait, person, known):
-            self.delivery.stop(step, "closed")
+            self.delivery.stop(step, person, "closed")
             self.advance(wait, now, over=self.readings.closed_ends_episode)
         elif not self.delivery.passes_again(step, person, now):
             self.forget(wait)

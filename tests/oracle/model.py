@@ -29,6 +29,20 @@ class Decision:
     channel: str
     operation: str
     audience: str = field(default="", compare=False)
+    not_before: int | None = field(default=None, compare=False)
+    experiment: tuple[str, str, float] | None = field(default=None, compare=False)
+    code: tuple[str, ...] = field(default=(), compare=False)
+    """What makes the offer's code another one, () without an offer; and until when the code is good."""
+    good_until: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One form of a rule's steps; without channels it has the rule's."""
+
+    name: str
+    weight: int
+    channels: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +62,15 @@ class Rule:
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
     expires: int = 0
+    ceiling: tuple[int, int] | None = None
+    variants: tuple[Variant, ...] = ()
+    value: str = ""
+    guarded: bool = False
+    yearly: bool = False
+    every: bool = False
+    """Each of the channels is meant, not the first that will do."""
+    offers: tuple[tuple[int, int, int], ...] = ()
+    """Steps that offer something, the step whose offer it is, and how long its code is good."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +82,7 @@ class Step:
     subject: str
     number: int
     due: int
+    episode: str = ""
 
 
 RULES = {
@@ -75,6 +99,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_checkout",
+            guarded=True,
             tags=("cart",),
             priority=90,
             kind="checkout",
@@ -84,6 +109,7 @@ RULES = {
         ),
         Rule(
             name="abandoned_cart",
+            guarded=True,
             tags=("cart",),
             priority=80,
             kind="cart",
@@ -117,6 +143,7 @@ RULES = {
             again=14 * DAY,
             channels=("email", "sms", "push"),
             wait=4 * HOUR,
+            offers=((1, 1, 48 * HOUR),),
         ),
         Rule(
             name="refill",
@@ -180,6 +207,7 @@ RULES = {
         ),
         Rule(
             name="browse_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=50,
             kind="person",
@@ -189,6 +217,7 @@ RULES = {
         ),
         Rule(
             name="search_abandonment",
+            guarded=True,
             tags=("browse",),
             priority=48,
             kind="query",
@@ -232,6 +261,19 @@ TRIED = {
     for rule in (
         Rule(name="chat_then_add", priority=50, kind="person", again=0, channels=("email",)),
         Rule(name="before_the_day", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="each_year", priority=50, kind="person", again=0, channels=("email",), yearly=True),
+        Rule(name="two_of_a_kind", priority=50, kind="person", again=DAY, channels=("email",), wait=HOUR),
+        Rule(
+            name="wish_offer",
+            priority=50,
+            kind="product",
+            again=2 * DAY,
+            channels=("push", "email", "sms"),
+            every=True,
+            wait=HOUR,
+            steps=(0, 24 * HOUR, 72 * HOUR),
+            offers=((1, 1, 80 * HOUR), (3, 1, 80 * HOUR)),
+        ),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )
 }

@@ -5,6 +5,9 @@ from typing import Any
 
 from .model import DAY, Event, Step, cart_of, order_of, products_of
 
+Rank = tuple[float, int, int, str, str, int]
+"""What a message competes with; the smaller one wins."""
+
 
 @dataclass
 class Send:
@@ -15,6 +18,12 @@ class Send:
     time: int
     audience: str = ""
     undone: bool = False
+    rank: Rank | None = None
+    leaves: int = 0
+
+    def counts_at(self) -> int:
+        """When the person gets it at the earliest: what a rate holds back has not left yet."""
+        return max(self.time, self.leaves)
 
 
 @dataclass(frozen=True)
@@ -45,6 +54,8 @@ class Person:
     less: list[str] = field(default_factory=list)
     most_per_week: int | None = None
     no_marketing_until: int = 0
+    years_done: set[int] = field(default_factory=set)
+    codes: dict[tuple[str, ...], int] = field(default_factory=dict)
 
     def has_applied(self, event: Event) -> bool:
         """Whether the event repeats one that was applied."""

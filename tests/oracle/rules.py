@@ -1,11 +1,14 @@
 """What touches, ends and completes each rule, one plain function per question."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
+from .gates import zone_of
 from .model import (
     DAY,
     HOUR,
     Event,
+    Rule,
     cart_of,
     categories_of,
     checkout_of,
@@ -43,17 +46,23 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [person.id]
     if rule == "search_abandonment" and kind == "search":
         subjects = queries_of(event)
-    if rule == "chat_follow_up" and kind == "chat":
+    if kind == "chat" and chat_opens(rule, person, event):
         subjects = [person.id]
     if rule == "store_follow_up" and kind == "store_visit":
         subjects = [person.id]
-    if rule == "wishlist_reminder" and kind == "wishlist":
+    if rule in ("wishlist_reminder", "wish_offer") and kind == "wishlist":
         subjects = products_of(event)
     if rule == "review_request" and effect.new_order:
         subjects = [order_of(event)]
     if rule == "win_back" and kind not in NOT_CAUSED_BY_THE_PERSON:
         subjects = [person.id]
     return subjects
+
+
+def chat_opens(rule: str, person: Person, event: Event) -> bool:
+    """Whether a chat starts the rule's wait."""
+    seen = seen_of_category(person, event["time"], "c1")
+    return rule == "chat_follow_up" or (rule == "two_of_a_kind" and seen >= 2)
 
 
 ENDED_BY_ANY = {
@@ -74,7 +83,7 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind == "purchase" or (own and (kind == "checkout" or effect.emptied_cart))
     if rule == "refill":
         return kind == "purchase" and subject in products_of(event)
-    if rule == "wishlist_reminder":
+    if rule in ("wishlist_reminder", "wish_offer"):
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
@@ -92,6 +101,23 @@ def dates_of(rule: str, person: Person, event: Event) -> dict[str, int | None]:
             return {person.id: None}
         return {person.id: int(day.timestamp() * 1000) - DAY}
     return {}
+
+
+def next_turn(person: Person, after: int) -> tuple[int, int] | None:
+    """The next year that has not had its turn, and its due: a day before the trait's, at midnight there."""
+    told = str(person.traits.get("day"))
+    try:
+        first = datetime.fromisoformat(told)
+    except ValueError:
+        return None
+    zone = ZoneInfo(zone_of(person.traits, person.events))
+    for year in range(first.year, 2100):
+        number = 28 if (first.month, first.day) == (2, 29) and year % 4 else first.day
+        eve = datetime(year, first.month, number, tzinfo=zone) - timedelta(days=1)
+        due = int(eve.timestamp() * 1000)
+        if due > after and year > max(person.years_done, default=0):
+            return year, due
+    return None
 
 
 def refill_of(person: Person, product: str) -> int | None:
@@ -154,6 +180,16 @@ def completed_by_purchase(rule: str, person: Person, event: Event) -> list[str]:
     wanted = {"first_purchase": (1,), "loyal_customer": (5, 10, 20)}.get(rule, ())
     order = order_of(event)
     return [order] if person.orders.index(order) + 1 in wanted else []
+
+
+def seen_of_category(person: Person, now: int, category: str) -> int:
+    """How many different products of a category the person viewed in the last two days."""
+    found = set()
+    for event in within(person, now, 2 * DAY):
+        for item in event.get("items") or []:
+            if event["type"] == "view" and item.get("product_id") and item.get("category") == category:
+                found.add(item["product_id"])
+    return len(found)
 
 
 def within(person: Person, end: int, window: int) -> list[Event]:
@@ -311,3 +347,14 @@ def stage_of(person: Person, now: int, readings: Readings) -> str:
     if (viewed | wished) & touched:
         return "viewed"
     return ""
+
+
+def value_of(rule: Rule, subject: str, person: Person) -> float:
+    """What a message of the rule is expected to be worth now; 0 where that is unknown or not said."""
+    if rule.value == "cart.size":
+        return len(person.carts.get(subject, {}))
+    if rule.value == "product.price":
+        return last_seen_price(person, subject) or 0
+    if rule.value == "person.purchases":
+        return len(person.orders)
+    return 0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from .model import Rule, Step
+from .person import Rank
 
 
 @dataclass
@@ -18,6 +19,8 @@ class Episode:
     first_due: int = 0
     delay: int = 0
     date: int | None = None
+    year: int = 0
+    opened_by: str = ""
 
     def due(self) -> int:
         """When the next step is decided."""
@@ -29,15 +32,17 @@ class Episode:
 
     def step(self) -> Step:
         """The next step."""
-        return Step(self.rule, self.person, self.subject, self.number, self.due())
+        return Step(self.rule, self.person, self.subject, self.number, self.due(), self.opened_by)
 
 
 @dataclass
 class Deferred:
-    """A message that waits for the end of the quiet hours, or for room in the caps."""
+    """A message that waits for the end of the quiet hours, for room in the caps, or for its rivals."""
 
     held_step: Step
     release: int
+    value: float = 0
+    rank: Rank | None = None
     ended: bool = False
 
     @property

@@ -17,6 +17,8 @@ class Image(NamedTuple):
     meta: bytes = b""
     journeys: Mapping[str, bytes] = {}
     waits: Mapping[str, int] = {}
+    listings: Mapping[str, bytes] = {}
+    followers: frozenset[tuple[str, str]] = frozenset()
 
     def after(self, checkpoint: Checkpoint) -> Image:
         """The image with a checkpoint written."""
@@ -28,12 +30,19 @@ class Image(NamedTuple):
             journeys.pop(person, None)
         for person in checkpoint.unwaited:
             waits.pop(person, None)
-        return Image(checkpoint.expected + 1, checkpoint.meta, journeys, waits)
+        listings = {**self.listings, **dict(checkpoint.listings)}
+        followers = (self.followers | {*checkpoint.following}) - {*checkpoint.unfollowing}
+        return Image(checkpoint.expected + 1, checkpoint.meta, journeys, waits, listings, followers)
 
     def content(self) -> object:
         """What must be the same in every image of this sequence: all but the place of the journal record."""
         held = positions.decode(self.meta)
-        return self.journeys, self.waits, held.clock, held.frontier, held.held, held.incarnation
+        catalogue = self.listings, self.followers, held.fanned, held.has_listings, held.spreads
+        return self.journeys, self.waits, held.clock, held.frontier, held.held, held.incarnation, catalogue
+
+    def followers_of(self, product: str, after: str, limit: int) -> list[str]:
+        """As JourneyStore.followers, of one product."""
+        return sorted(person for what, person in self.followers if what == product and person > after)[:limit]
 
     def page(self, after: int, until: int, limit: int) -> list[tuple[int, str]]:
         """As JourneyStore.waits."""
@@ -101,6 +110,25 @@ class ModelStore:
         del lane
         return await step(
             "waits", lambda: (self._images.now.sequence, self._images.now.page(after, until, limit))
+        )
+
+    async def listings(self, lane: int, products: Sequence[str]) -> tuple[int, list[bytes | None]]:
+        """See JourneyStore."""
+        del lane
+        return await step(
+            "listings",
+            lambda: (self._images.now.sequence, list(map(self._images.now.listings.get, products))),
+        )
+
+    async def followers(
+        self, lane: int, asked: Sequence[tuple[str, str]], limit: int
+    ) -> tuple[int, list[list[str]]]:
+        """See JourneyStore."""
+        del lane
+        now = self._images
+        return await step(
+            "followers",
+            lambda: (now.now.sequence, [now.now.followers_of(*one, limit) for one in asked]),
         )
 
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:

@@ -55,7 +55,7 @@ TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, p
 @cache
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
-    return bundle_of(_settings("rates.push=2/30m"), _rules(), shape.topics)
+    return bundle_of(_settings("rates.push=2/30m", "guard.purchase_silence=30m"), _rules(), shape.topics)
 
 
 @cache
@@ -71,8 +71,8 @@ def other_bundle(shape: Shape) -> Bundle:
     return bundle_of(_settings("clock.lateness=3s"), changed, shape.topics)
 
 
-def _settings(further: str) -> Settings:
-    given = ["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false", further]
+def _settings(*further: str) -> Settings:
+    given = ["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false", *further]
     return load_settings(overrides=given)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from prometheus_client import CollectorRegistry
 
+from streams.lanes.reporting import LaneReport
 from streams.metrics import Metrics, exposition
+from streams.progress import Progress
 
 
 def page(registry: CollectorRegistry) -> list[str]:
@@ -56,6 +58,19 @@ def test_a_lane_that_has_gone_is_not_shown_any_more() -> None:
 
     shown = [line for line in page(registry) if 'lane="3"' in line]
     assert shown == ['retarget_events_applied_total{lane="3"} 5.0']
+
+
+def test_a_lane_that_hears_of_no_purchases_is_shown_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Each batch tells; the log has a line for each change."""
+    registry = CollectorRegistry()
+    report = LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0)
+    shown = []
+    for guarded in (False, True, True, False):
+        report.silent(guarded=guarded)
+        shown += [line for line in page(registry) if line.startswith("retarget_lane_silent{")]
+
+    assert [line.rpartition(" ")[2] for line in shown] == ["0.0", "1.0", "1.0", "0.0"]
+    assert caplog.messages == ["lane 3 hears of no purchase: guarded rules pause"]
 
 
 def test_the_page_has_no_creation_times() -> None:

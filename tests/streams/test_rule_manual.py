@@ -9,15 +9,16 @@ from typing import Any, Final
 import pytest
 import yaml
 
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import RULE, SHOWN, STEP
 from retarget.rules.parse import Document, read_rules
+from retarget.rules.parts import AUDIENCE, ENDING
 from retarget.rules.records import Key, Record
 from retarget.rules.triggers import COUNT, QUIET
 from retarget.rules.vocabulary import FUNCTIONS, NAMES, VOCABULARY
 from streams.rule_manual import manual
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs/rules.md"
-RECORDS: Final = (RULE, COUNT, QUIET, ENDING, STEP, AUDIENCE)
+RECORDS: Final = (RULE, COUNT, QUIET, ENDING, STEP, SHOWN, AUDIENCE)
 KEYS: Final = [(record, key) for record in RECORDS for key in record.keys]
 
 

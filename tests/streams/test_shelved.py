@@ -150,6 +150,20 @@ def test_content_is_known_by_its_meaning() -> None:
         bundle_from("00000000000000aa", given, ["touchpoints"], 8)
 
 
+def test_a_secret_is_not_shelved_but_known_again() -> None:
+    """A fingerprint tells whether a worker works out the same codes; it matters where offers are made."""
+    shelved = content("offers.secret=correct horse")
+    assert b"correct horse" not in encode(shelved)
+    bundle = id_of(shelved)
+    assert bundle_from(bundle, shelved, ["touchpoints"], 8, "correct horse").policy.offer_secret
+    for other in ("", "battery staple"):
+        with pytest.raises(BadInput, match=r"its codes are by another offers\.secret"):
+            bundle_from(bundle, shelved, ["touchpoints"], 8, other)
+    without = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
+    harmless = msgspec.structs.replace(shelved, rules=without)
+    assert bundle_from(id_of(harmless), harmless, ["touchpoints"], 8).id == id_of(harmless)
+
+
 # -- parts --
 
 

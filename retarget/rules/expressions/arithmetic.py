@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from retarget.rules.expressions.terms import Complaint, Read, Term, Type, literal
+from retarget.rules.expressions.terms import Complaint, Read, Term, Type, literal, misfit
 
 
 def _scaled(duration: float, factor: float) -> int:
@@ -78,7 +78,10 @@ def _reader(operate: _Operate, left: Read, right: Read) -> Read:
             return None
         try:
             return operate(one, other)
-        except (ZeroDivisionError, OverflowError, ValueError, TypeError):
+        except TypeError:
+            misfit(scene)
+            return None
+        except (ZeroDivisionError, OverflowError, ValueError):
             return None
 
     return run

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from retarget.rules.expressions.terms import Complaint, Read, Term, Type
+from retarget.rules.expressions.terms import Complaint, Read, Term, Type, misfit
 from retarget.rules.names import unknown
 
 _Test = Callable[[Any, Any], bool]
@@ -76,6 +76,7 @@ def _reader(test: _Test, left: Term, right: Term) -> Read:
             try:
                 return value is not None and test(value, constant)
             except TypeError:  # not of the type that its name has: as good as unknown
+                misfit(scene)
                 return False
 
         return against_constant
@@ -85,6 +86,7 @@ def _reader(test: _Test, left: Term, right: Term) -> Read:
         try:
             return value is not None and limit is not None and test(value, limit)
         except TypeError:
+            misfit(scene)
             return False
 
     return run

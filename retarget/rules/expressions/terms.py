@@ -14,11 +14,17 @@ Read: TypeAlias = Callable[[Scene], Any]
 
 
 class Window(msgspec.Struct, frozen=True):
-    """The person's events of `types` are needed as far back as `within` ms, and the `number` in each."""
+    """The person's events of `types` are needed as far back as `within` ms, and the `number` in each.
+
+    Those about the subject, or about another kind of subject (`about`); of a `category`, only those with a
+    product of it.
+    """
 
     types: tuple[str, ...]
     within: int
     number: str | None = None
+    category: str | None = None
+    about: str | None = None
 
 
 class Name(msgspec.Struct, frozen=True):
@@ -93,6 +99,13 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
 
 # What was wrong, as a sentence; whoever asked knows where.
 Complaint: TypeAlias = str
+
+
+def misfit(scene: Scene) -> None:
+    """Tell the scene, if it wants to know, that a value was not of the type that its name has."""
+    note = getattr(scene, "misfit", None)
+    if note is not None:
+        note()
 
 
 def literal(text: str, kind: Type, value: object, of: Type | None = None) -> Term:

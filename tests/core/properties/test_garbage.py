@@ -8,12 +8,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retarget.rules.conditions import Condition, Name, Vocabulary, parse_condition
+from retarget.decode import KNOWN_KEYS
+from retarget.journeys.model import Journey
+from retarget.rules.conditions import (
+    Condition,
+    Formula,
+    Name,
+    Vocabulary,
+    parse_condition,
+    parse_formula,
+)
+from retarget.rules.scene import Scene
 from retarget.rules.vocabulary import NAMES, VOCABULARY
-from retarget.times import DAY, HOUR
+from retarget.times import DAY, HOUR, LATEST
 from retarget.touchpoints import IMPERSONAL, TYPES
 from tests.core.shop import Shop, a_policy, a_rule, shipped
-from tests.factories import NOON, Event
+from tests.factories import NOON, Event, a_profile, a_view
 
 WORDS: Final = (
     "email", "push_token", "push_tokens", "phone", "locale", "country", "gender", "persona", "title",
@@ -113,6 +123,33 @@ def test_no_rule_fails_on_garbage_in_free_fields(history: list[Event]) -> None:
     assert [letter for letter in shop.dead if letter["reason"] == "rule_failed"] == []
 
 
+_ANYTHING: Final = st.dictionaries(
+    st.sampled_from(sorted(KNOWN_KEYS)),
+    GARBAGE | st.lists(FIELDS, max_size=2) | st.text(min_size=500, max_size=520),
+    max_size=8,
+)
+_LIKELY: Final = st.fixed_dictionaries(
+    {}, optional={"type": st.sampled_from(_LEANING), "user_id": st.just("u1"), "time": st.just(NOON)}
+)
+
+
+@given(st.lists(st.builds(lambda any_, likely: any_ | likely, _ANYTHING, _LIKELY), min_size=1, max_size=8))
+@settings(max_examples=200)
+def test_any_value_in_any_field_is_applied_or_a_dead_letter(history: list[Event]) -> None:
+    """The rules that ship: never an exception, every event has an end, and what is stored can be read."""
+    shop = Shop([*shipped(), *TRYING], a_policy())
+    shop.between = shop.through_the_store
+    shop.read(*history, cuts=range(len(history))).until(LATEST + DAY)
+    dead = [letter["offset"] for letter in shop.dead]
+    assert len(dead) == len(set(dead))
+    assert "rule_failed" not in {letter["reason"] for letter in shop.dead}
+    impersonal = sum(
+        event.get("type") in IMPERSONAL for event in history if isinstance(event.get("type"), str)
+    )
+    assert len(shop.lane.hold) == 0
+    assert shop.counts["applied",] + len(dead) + impersonal >= len(history)
+
+
 def test_a_consent_whose_words_are_no_texts_can_be_stored() -> None:
     """What it rests on and what was shown may be anything; the journey is read back from the store."""
     said = {"state": "granted", "basis": {"law": 6}, "text_version": [2024]}
@@ -121,6 +158,7 @@ def test_a_consent_whose_words_are_no_texts_can_be_stored() -> None:
     shop.read({"id": "1", "type": "consent", "user_id": "u1", "time": NOON, "consent": said})
     word = shop.lane.journeys["u1"].consents["*|*"]
     assert (word.granted, word.basis, word.text_version) == (True, "{'law': 6}", "[2024]")
+    assert shop.counts["ignored", "consent"] == 2
 
 
 WRONG: Final[tuple[object, ...]] = ([], {}, [1], {"a": 1}, True, False)
@@ -144,6 +182,29 @@ def test_a_trait_of_the_wrong_type_is_unknown(condition: str, value: object) -> 
     shop.read({"id": "1", "type": "profile", "user_id": "u1", "time": NOON, "traits": {"country": value}},
               {"id": "2", "type": "view", "user_id": "u1", "time": NOON})  # fmt: skip
     assert (shop.decisions, shop.dead) == ([], [])
+    assert shop.counts["misfit", "r"] == int(value not in ([], {}))  # what is empty tells nothing
+
+
+@pytest.mark.parametrize(
+    ("value", "misfits"),
+    [("old", 1), ([3], 1), (True, 1), (None, 0), ("", 0), ("7", 0), (7, 0), ("1e999", 1)],
+)
+def test_a_text_where_a_number_is_asked_for_is_counted(value: object, misfits: int) -> None:
+    """The rule's name tells whose condition it was; what fits, or was never told, is not counted."""
+    rule = a_rule(rule="r", subject="person", event="view", **{"if": 'trait_number("age") > 99'},
+                  steps=[{"channels": ["push"], "template": "t"}])  # fmt: skip
+    shop = Shop([rule, *shipped()]).read(a_profile(age=value), a_view(), a_view())
+    assert (shop.final("r"), shop.dead) == ([], [])
+    counted = {key: n for key, n in shop.counts.items() if key[0] == "misfit"}
+    assert counted == ({("misfit", "r"): 2 * misfits} if misfits else {})
+
+
+def test_a_day_that_is_none_is_counted() -> None:
+    """A rule that waits for a date is told none."""
+    rule = a_rule(rule="r", subject="person", date={"trait": "birthday"},
+                  steps=[{"channels": ["push"], "template": "t"}])  # fmt: skip
+    shop = Shop([rule]).read(a_profile(birthday=[1]), a_profile(birthday="2024-05-01"), a_profile(other=1))
+    assert shop.counts["misfit", "r"] == 1
 
 
 def _reading(value: object) -> Vocabulary:
@@ -169,3 +230,33 @@ def test_a_value_that_is_not_of_its_type_is_no_exception(condition: str, value: 
     found = parse_condition(condition, _reading(value))
     assert isinstance(found, Condition)
     assert found.evaluate(None) in (True, False)
+    scene = Scene(Journey(person="u1"))
+    scene.about(
+        a_rule(rule="r", subject="person", event="view", steps=[{"channels": ["email"], "template": "t"}]),
+        "u1",
+    )
+    found.evaluate(scene)
+    assert set(scene.misfits) <= {"r"}
+
+
+def test_a_value_that_is_not_of_its_type_is_counted() -> None:
+    """A bug in the vocabulary shows in a metric."""
+    scene = Scene(Journey(person="u1"))
+    for text in ("bad.number > 3", "bad.number < bad.number + 1", "-bad.number < 0", 'bad.text in ["a"]'):
+        found = parse_condition(text, _reading([]))
+        assert isinstance(found, Condition)
+        assert found.evaluate(scene) is False
+    assert scene.misfits[""] == 4
+
+
+@pytest.mark.parametrize(
+    "value",
+    [[], {}, "text", object(), 10**400, b"\xff", float("nan"), None],
+    ids=["list", "object", "text", "thing", "huge", "bytes", "nan", "nothing"],
+)
+@pytest.mark.parametrize("formula", ["bad.number", "bad.number * 2", "-bad.number"])
+def test_a_number_that_is_none_is_unknown(formula: str, value: Any) -> None:  # noqa: ANN401
+    """Whatever a name of the vocabulary gives, an expected value is a number or unknown."""
+    found = parse_formula(formula, _reading(value))
+    assert isinstance(found, Formula)
+    assert found.evaluate(None) is None

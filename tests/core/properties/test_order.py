@@ -56,7 +56,9 @@ def gates(draw: st.DrawFn) -> tuple[tuple[Rule, ...], Policy]:
     over_cap: OverCap = draw(st.sampled_from(get_args(OverCap)))
     rules = tuple(replace(rule, over_cap=over_cap, expires=2 * DAY) for rule in shipped())
     caps = {"push": (Cap(1, 3 * HOUR),), "onsite": (Cap(1, DAY),)}
-    return rules, a_policy(quiet_hours=QuietHours(), caps_total=(Cap(2, 7 * HOUR),), caps=caps)
+    going = a_policy(quiet_hours=QuietHours(), caps_total=(Cap(2, 7 * HOUR),), caps=caps)
+    window = draw(st.sampled_from([0, 10 * MINUTE, 5 * HOUR]))
+    return rules, replace(going, arbitration=window, purchase_silence=draw(st.sampled_from([0, 8 * HOUR])))
 
 
 @given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]), gates())

@@ -39,6 +39,8 @@ VOCABULARY: Final = Vocabulary(
         "order.number": Name("number", "Which purchase it is.", lambda _: 1, frozenset({"order"})),
         "person.stage": Name("text", "How far they are.", lambda m: m.stage, choices=STAGES),
         "person.tags": Name("list", "Their tags.", lambda m: m.tags),
+        "listing.stock": Name("number", "Pieces.", lambda _: 1, frozenset({"listing"})),
+        "listing.stock_before": Name("number", "Pieces before.", lambda _: 0, frozenset({"listing"})),
         "person.known": Name("bool", "Whether they are known.", lambda m: m.known),
         "product.since_bought": Name("duration", "Since they bought it.", lambda m: m.since_bought),
         "event.type": Name("text", "The event's type.", lambda m: m.event, event_only=True),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from retarget.rules.conditions import Condition, Problem, Window, parse_condition
+from retarget.rules.conditions import Condition, Formula, Problem, Window, parse_condition, parse_formula
 from retarget.times import DAY, HOUR
 from tests.core.rules.shop import VOCABULARY, Moment
 
@@ -107,7 +107,7 @@ def test_the_unknown_compares_as_false(text: str, expected: bool) -> None:  # no
 
 
 ALL_NAMES: Final = (
-    "cart.size, cart.value, event.time, event.type, order.number, "
+    "cart.size, cart.value, event.time, event.type, listing.stock, listing.stock_before, order.number, "
     "person.known, person.stage, person.tags, product.since_bought"
 )
 ALL_STAGES: Final = "bought, carted, considering, viewed"
@@ -292,3 +292,29 @@ def test_conditions_are_equal_by_their_text() -> None:
     assert condition("cart.size > 0") != condition("cart.size > 1")
     assert condition("cart.size > 0") != "cart.size > 0"
     assert repr(condition("cart.size > 0")) == "Condition('cart.size > 0')"
+
+
+@given(st.text(max_size=60) | st.lists(st.sampled_from(SCRAPS), max_size=25).map(" ".join))
+@example("cart.size")
+@example("1%0")
+def test_any_text_is_a_number_or_has_problems(text: str) -> None:
+    """The same of expected values."""
+    found = parse_formula(text, VOCABULARY)
+
+    if isinstance(found, Formula):
+        assert isinstance(found.evaluate(FULL), float | None)
+        assert isinstance(found.evaluate(NOTHING_KNOWN), float | None)
+    else:
+        assert found
+        assert all(isinstance(problem, Problem) and "\n" not in str(problem) for problem in found)
+
+
+def test_expected_values_are_equal_by_their_text() -> None:
+    """Like conditions, which they never equal."""
+    one, other = parse_formula(" cart.size ", VOCABULARY), parse_formula("cart.size", VOCABULARY)
+    assert one == other
+    assert hash(one) == hash(other)
+    assert one != "cart.size"
+    assert repr(one) == "Formula('cart.size')"
+    assert isinstance(one, Formula)
+    assert one.names == {"cart.size"}

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.devices import by_device
 from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.sensitive import WORDS, sensitive
 from tests.core.rules.shop import VOCABULARY, Moment
@@ -104,3 +105,32 @@ def test_each_kind_has_its_words() -> None:
             found = sensitive(word.partition("(")[0])
             assert found is not None
             assert found[1] == kind
+
+
+@pytest.mark.parametrize(
+    ("text", "part"),
+    [
+        ('trait("device") == "x"', 'trait("device")'),
+        ('person.known and exists(trait("userAgent"))', 'trait("userAgent")'),
+        ('trait_number("os_version") > 3', 'trait_number("os_version")'),
+        ('event.source == "iPhone"', 'event.source == "iPhone"'),
+        ('not event.name in ["android_open", "web_open"]', 'event.name in ["android_open", "web_open"]'),
+        ('trait("last seen on") == "Mobile App"', 'trait("last seen on") == "Mobile App"'),
+    ],
+)
+def test_classes_of_devices_are_found(text: str, part: str) -> None:
+    """Traits that are one, and values that give one away, however they are spelled."""
+    assert by_device(text) == part
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'event.query == "tablet"', 'event.source == "newsletter"', 'trait("device_id") == "d1"',
+        'trait("boss") == "x"', 'trait("cosmos") == "mobility"', 'event.channel == "shop"',
+        'event.name == "macaroni" and count("view", within=days(1)) > 2', "cart.size >",
+    ],
+)  # fmt: skip
+def test_what_is_no_class_of_device_is_let_alone(text: str) -> None:
+    """A shop may sell tablets, and know its people by their devices' ids."""
+    assert by_device(text) is None

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retarget.errors import BadInput
 from retarget.rules.conditions import Condition
-from retarget.rules.grammar import AUDIENCE, ENDING, RULE, STEP
+from retarget.rules.grammar import RULE, STEP, VARIANT
 from retarget.rules.model import (
     NEVER,
     Audience,
@@ -17,22 +17,25 @@ from retarget.rules.model import (
     Count,
     Ending,
     Event,
+    Offer,
     Quiet,
     Rule,
     Step,
     SubjectKind,
 )
 from retarget.rules.parse import Document, parse_rules
+from retarget.rules.parts import AUDIENCE, ENDING
 from retarget.rules.places import Reading
 from retarget.rules.records import Record
 from retarget.rules.schema import json_schema
+from retarget.rules.sending import OFFER
 from retarget.rules.shapes import BAD
 from retarget.rules.triggers import COUNT, QUIET
 from retarget.times import DAY, HOUR, MINUTE
 from tests.core.rules.shop import VOCABULARY
 
 Plain = dict[str, Any]
-RECORDS: Final = (RULE, COUNT, QUIET, ENDING, AUDIENCE, STEP)
+RECORDS: Final = (RULE, COUNT, QUIET, ENDING, AUDIENCE, STEP, VARIANT, OFFER)
 HERE: Final = Path(__file__).parent
 DURATION: Final = "a duration such as 30m, 24h or 1d 12h, at most 3650d"
 
@@ -148,6 +151,44 @@ def test_states_keep_their_order() -> None:
     assert isinstance(trigger, Becomes)
     assert list(trigger.states) == ["bought", "rest"]
     assert text_of(trigger.states["rest"]) == "true"
+
+
+def test_offers_and_all_channels_are_read() -> None:
+    """Numbers and durations where the engine looks for them; `all` in its three forms."""
+    offer = {"amount": 5, "currency": "EUR", "expires": "96h", "minimum_basket": 50, "least_margin": 0}
+    rule = parsed(
+        cart_rule(
+            expires="48h",
+            steps=[
+                {"channels": "all", "template": "a", "offer": offer},
+                {"after": "24h", "channels": {"all": ["push", "email"]}, "template": "b", "offer": "same"},
+                {"after": "25h", "channels": ["push", "email"], "template": "c"},
+            ],
+        )
+    )
+
+    assert rule.steps[0].offer == Offer(
+        amount=5.0, currency="EUR", expires=96 * HOUR, minimum_basket=50.0, least_margin=0.0
+    )
+    assert rule.steps[1].offer == "same"
+    assert [rule.offering_step(number) for number in (1, 2, 3)] == [1, 1, 3]
+    assert [step.every for step in rule.steps] == [True, True, False]
+    assert [len(step.channels) for step in rule.steps] == [7, 2, 2]
+    assert "service" not in rule.steps[0].channels
+
+
+def test_a_variant_may_say_all_and_offer_more() -> None:
+    """Its channels and its offer are its own; a version knows the difference."""
+    offer = {"percent": 10, "expires": "1d"}
+    variants = {"one": {}, "all": {"channels": {"all": ["sms"]}, "offer": offer}}
+    step = {"channels": ["email"], "template": "a", "variants": variants}
+    plain = parsed(cart_rule(steps=[{**step, "variants": {"one": {}, "all": {"channels": ["sms"]}}}]))
+    rule = parsed(cart_rule(steps=[step]))
+
+    found = rule.steps[0].variants["all"]
+    assert (found.channels, found.every, found.offer) == (("sms",), True, Offer(percent=10.0, expires=DAY))
+    assert rule.steps[0].offers == (found.offer,)
+    assert rule.version != plain.version
 
 
 def test_never_and_every_time() -> None:
@@ -272,12 +313,23 @@ def _of(record: Record) -> st.SearchStrategy[Plain]:
     return st.dictionaries(st.sampled_from([key.name for key in record.keys]), _ANY, max_size=6)
 
 
+_PARTS: Final = st.fixed_dictionaries(
+    {},
+    optional={
+        "after": st.sampled_from(["0", "1h", "2d"]),
+        "audience": _of(AUDIENCE),
+        "channels": st.sampled_from([["push", "email"], "all", {"all": ["push"]}]),
+        "template": st.just("a"),
+        "offer": _of(OFFER) | st.just("same") | st.just({"percent": 10, "expires": "1h"}),
+        "variants": st.dictionaries(st.sampled_from(["a", "b"]), _of(VARIANT)),
+    },
+)
 _RULES: Final = st.fixed_dictionaries(
     {},
     optional={
         **{key.name: _ANY | st.just(key.example) for key in RULE.keys},
         "count": _of(COUNT), "quiet": _of(QUIET), "unless": st.lists(_of(ENDING) | _ANY, max_size=3),
-        "steps": st.lists(_of(STEP) | _ANY | st.fixed_dictionaries({"audience": _of(AUDIENCE)}), max_size=3),
+        "steps": st.lists(_of(STEP) | _ANY | _PARTS, max_size=3),
     },
 )  # fmt: skip
 

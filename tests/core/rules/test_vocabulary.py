@@ -8,6 +8,7 @@ import pytest
 
 from retarget.journeys import sentiments
 from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY, HOUR, MINUTE
 from tests.core.shop import Shop, a_rule
@@ -114,3 +115,132 @@ def test_what_a_trait_is_called_is_written_out() -> None:
     """A key that is no literal, or a field that cannot be added up, is refused."""
     for text in ("trait(person.stage) == 'x'", 'sum("price", "view", within=days(1)) > 1', "exists(1 + 1)"):
         assert not isinstance(parse_condition(text, VOCABULARY), Condition)
+
+
+def tv(product: str, at: int) -> Event:
+    """A view of a TV."""
+    return an_event("view", at=at, items=[{"product_id": product, "category": "tv"}])
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ('distinct("product", "view", within=days(1)) == 3', True),
+        ('distinct("product", "view", within=hours(2)) == 3', True),
+        ('distinct("product", "view", within=minutes(60)) == 0', True),
+        ('distinct("product", "view", category="tv", within=days(1)) == 2', True),
+        ('distinct("product", "view", "add", category="tv", within=days(1)) == 3', True),
+        ('distinct("product", "view", category="t", within=days(1)) == 0', True),
+        ('distinct("category", "view", within=days(1)) == 2', True),
+        ('count("view", category="tv", within=days(1)) == 3', True),
+        ('count("view", category="lamps: new", within=days(1)) == 1', True),
+        ('days_with("view", category="tv", within=days(2)) == 2', True),
+        ('dwell("view", category="tv", within=days(1)) == seconds(5)', True),
+        ('distinct("product", "view", about="person", within=days(1)) == 3', True),
+    ],
+)
+def test_different_values_and_categories_are_told_apart(condition: str, expected: object) -> None:
+    """A product seen twice is one; a category narrows to events, and products, of it."""
+    found = holds(
+        condition,
+        tv("tv1", NOON - 3 * HOUR),
+        tv("tv1", NOON - HOUR),
+        an_event("view", at=NOON - HOUR, dwell_ms=5_000, items=[
+            {"product_id": "tv2", "category": "tv"}, {"product_id": "lamp", "category": "lamps: new"},
+            {"category": "tv"},
+        ]),
+        an_event("add", at=NOON - MINUTE, items=[{"product_id": "tv3", "category": "tv"}]),
+        tv("tv4", NOON - DAY),
+        page(),
+    )  # fmt: skip
+    assert found is expected
+
+
+def test_a_rule_about_something_else_asks_about_the_person() -> None:
+    """What a person returned is about no cart, but a rule about carts can ask for it."""
+    condition = 'count("refund", about="person", within=days(30)) == 1 and carts.size == 2'
+    rule = a_rule(rule="asks", subject="cart", event="add", steps=STEPS, **{"if": condition})
+    events = [
+        an_event("refund", at=NOON - DAY, order_id="o1"),
+        an_event("add", at=NOON - HOUR, cart_id="k1", items=[{"product_id": "p1"}]),
+        an_event("add", at=NOON, cart_id="k2", items=[{"product_id": "p2"}, {"product_id": "p1"}]),
+    ]
+    assert [m["subject"]["id"] for m in Shop([rule]).read(*events).sent()] == ["k2"]
+
+
+@pytest.mark.parametrize(
+    ("subject", "condition", "problem"),
+    [
+        ("cart", 'count("view", within=days(1)) == 0', "never about a cart, so there is nothing to count"),
+        ("product", 'distinct("product", "view", within=days(1)) > 1', "the subject itself"),
+        ("person", 'distinct("product", "view", within=days(1)) > 256', "by which this can never hold"),
+        ("person", 'distinct("product", "view", within=days(1)) < 0', "by which this can never hold"),
+        ("person", 'count("view", category="pregnancy", within=days(1)) > 0', "a word about health"),
+        (
+            "person",
+            'distinct("product", "app_open", within=days(1)) > 1',
+            "app_open, which never names a product",
+        ),
+        ("person", 'count("consent", category="tv", within=days(1)) > 1', "which never names a product"),
+        (
+            "person",
+            'distinct("category", "view", category="tv", within=days(1)) > 1',
+            "of which there is one",
+        ),
+        ("person", 'count("view", category="", within=days(1)) > 0', "category is empty"),
+        ("person", 'count("view", about="cart", within=days(1)) > 0', "unknown about 'cart'; known: person"),
+        ("person", 'distinct("brand", "view", within=days(1)) > 0', "known: category, product"),
+        ("person", 'distinct("product", within=days(1)) > 0', "types is missing"),
+        ("person", 'distinct("product", "view") > 0', "within is missing"),
+        ("person", 'distinct("product", "view", within=days(1)) == "two"', "is a number"),
+    ],
+)
+def test_what_can_never_be_counted_is_refused(subject: str, condition: str, problem: str) -> None:
+    """One line that names the condition and what is wrong with it."""
+    document = Document("rule.yaml", {"rule": "asks", "subject": subject, "event": "add", "steps": STEPS,
+                                      "if": condition})  # fmt: skip
+    rules, problems = read_rules([document], VOCABULARY)
+    assert not rules
+    assert len(problems) == 1
+    assert problem in problems[0]
+    assert "$.if: " in problems[0]
+
+
+@pytest.mark.parametrize(
+    ("subject", "condition"),
+    [
+        ("person", 'event.type == "view" and event.dwell >= seconds(20) and event.medium != "paid"'),
+        ("person", '"tv" in event.categories and not "tv2" in event.products'),
+        ("product", 'product.category in ["tv", "lamp"] and product.stage in ["viewed", "considering"]'),
+        (
+            "product",
+            "product.price * 2 - 1 == 1997 and not product.in_cart and not exists(product.since_bought)",
+        ),
+        ("product", 'person.stage == "bought" and product.since_viewed < minutes(1)'),
+        ("cart", "cart.size == 1 and cart.value / 2 > 10 and carts.size == 1 and carts.value == 30"),
+        ("person", 'profile.country == "DE" and trait_number("points") + 1 > 10 and exists(trait("tier"))'),
+        ("person", "session.events >= 3 and session.length < hours(1) and person.known"),
+        ("person", 'sum("value", "purchase", within=days(30)) == 99 or person.purchases > 1'),
+        ("product", 'dwell("view", within=days(1)) >= seconds(20) and count("add", within=days(1)) == 0'),
+        (
+            "category",
+            'distinct("product", "view", within=hours(1)) == 1 and days_with("view", within=days(3)) == 1',
+        ),
+        ("cart", 'distinct("product", "view", category="tv", about="person", within=days(7)) == 1'),
+    ],
+)
+def test_what_the_contract_lists_can_be_said(subject: str, condition: str) -> None:
+    """Event, subject, cart, person, stage, profile and visit; counts, sums and time spent in windows."""
+    at = "add" if subject == "cart" else "view"
+    rule = a_rule(rule="says", subject=subject, event=at, steps=STEPS, **{"if": condition})
+    tv1 = [{"product_id": "tv1", "category": "tv", "price": 999}]
+    lamp = [{"product_id": "lamp", "category": "lamp", "price": 30}]
+    view = an_event("view", at=NOON, items=tv1, dwell_ms=20_000, medium="owned")
+    add = an_event("add", at=NOON - MINUTE, items=lamp)
+    events = [
+        an_event("profile", at=NOON - DAY, traits={"country": "DE", "points": "10", "tier": "gold"}),
+        a_purchase("p9", at=NOON - DAY, value=99),
+        an_event("page", at=NOON - 2 * MINUTE),
+        *([view | {"time": NOON - MINUTE}, add | {"time": NOON}] if at == "add" else [add, view]),
+    ]
+    assert len(Shop([rule]).read(*events).sent()) == 1

@@ -16,7 +16,7 @@ def test_the_rules_that_ship_have_no_problems(retarget: Retarget) -> None:
     """Without files the rules of the setting are looked at."""
     answer = retarget("check")
     assert answer.code == 0
-    assert re.fullmatch(r"19 rules, \d+ cases in \d+\.\d s: no problems\n", answer.out)
+    assert re.fullmatch(r"22 rules, \d+ cases in \d+\.\d s: no problems\n", answer.out)
     assert answer.err == ""
 
 
@@ -45,7 +45,7 @@ def broken(retarget: Retarget, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
     answer = retarget("check", *words)
     assert (answer.code, answer.out) == (1, "")
     *lines, last = answer.err.splitlines()
-    assert re.fullmatch(r"2 rules, 5 cases in \d+\.\d s: 77 problems", last)
+    assert re.fullmatch(r"2 rules, 5 cases in \d+\.\d s: 99 problems", last)
     return lines
 
 
@@ -115,6 +115,13 @@ def test_names_that_nothing_answers_to_are_warned_about(retarget: Retarget) -> N
         "warning: caps.emial: no channel, purpose or tag of a rule has this name; nearest: email",
         "warning: channels.external: no channel has the name emails; nearest: email",
     ]
+
+
+def test_offers_without_a_secret_are_warned_about(retarget: Retarget) -> None:
+    """Whoever has rules of their own is told, until there is one."""
+    own = f"rules.dir={default_rules_dir()}"
+    assert retarget("check", "--set", own).err.startswith("warning: offers.secret: not set, so whoever knows")
+    assert retarget("check", "--set", own, "--set", "offers.secret=x").err == ""
 
 
 def test_a_folder_that_is_not_there_is_a_problem(retarget: Retarget, tmp_path: Path) -> None:

@@ -109,12 +109,39 @@ rules: 1 new, 1 gone, 2 changed, 1 alike
 """
 
 
+WITH_OFFER: Final = """\
+rule: r
+subject: cart
+quiet: {after: 30m, opens: [add]}
+steps:
+  - {channels: {all: [push, email]}, template: t, offer: {percent: 10, expires: 72h}}
+  - after: 24h
+    channels: [push, email]
+    template: t
+    offer: {amount: 5, currency: EUR, minimum_basket: 50, least_margin: 2, expires: 48h}
+"""
+
+
 def folder(place: Path, files: dict[str, str]) -> Path:
     """A folder with these rule files."""
     place.mkdir()
     for name, text in files.items():
         (place / name).write_text(text)
     return place
+
+
+def test_offers_and_all_channels_have_words(retarget: Retarget, tmp_path: Path) -> None:
+    """What a new rule promises, and what another promise means."""
+    whole = retarget("diff", folder(tmp_path / "a", BEFORE), folder(tmp_path / "b", {"r.yaml": WITH_OFFER}))
+    assert "step 1: on each of push and email that may be used, offering 10 % off for 3 days\n" in whole.out
+    assert (
+        "step 2: 24 h after step 1, on push, else email, offering 5 EUR off from 50 EUR on for 2 days "
+        "while 2 EUR of the margin are left\n"
+    ) in whole.out
+    turned = WITH_OFFER.replace("{all: [push, email]}", "[push, email]").replace("percent: 10", "percent: 5")
+    change = retarget("diff", tmp_path / "b", folder(tmp_path / "c", {"r.yaml": turned}))
+    assert "step 1: offers 5 % off for 3 days instead of 10 % off for 3 days\n" in change.out
+    assert "step 1: goes to the first that will do instead of each of its channels\n" in change.out
 
 
 def test_each_change_has_its_words(retarget: Retarget, tmp_path: Path) -> None:

@@ -90,6 +90,12 @@ def test_one_rule_leaves_out_the_others() -> None:
         ("stale", 2 * HOUR, HOUR, "2h late, at most 1h"),
         ("quiet_hours", T, None, "day, seen at 2026-03-01T10:00:00.000Z"),
         ("cap", None, [{"scope": "sms", "count": 1, "within_ms": DAY}], "below 1 in 1d (sms)"),
+        (
+            "outbid",
+            {"rule": "a", "step": 2, "value": 7.5, "priority": 80},
+            {"value": 0.0, "priority": 50, "due": T, "within_ms": HOUR},
+            "value 0, priority 50; more has a step 2 with value 7.5, priority 80 within 1h",
+        ),
         ("control", ["global"], {"global": 0.1}, '["global"], limit {"global":0.1}'),
         ("a_new_gate", {"a": 1}, None, '{"a":1}'),
     ],

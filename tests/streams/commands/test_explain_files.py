@@ -247,3 +247,19 @@ def test_without_services_the_way_to_files_is_shown(retarget: Retarget) -> None:
     problem, remedy = answer.err.splitlines()
     assert (answer.code, "store.url" in problem) == (3, True)
     assert remedy.endswith("is read with --decisions FILE")
+
+
+def test_an_offer_is_explained(retarget: Retarget, tmp_path: Path) -> None:
+    """Whose code it is and until when; and the same in the message."""
+    source, decisions, messages = (tmp_path / name for name in ("in.jsonl", "d.jsonl", "m.jsonl"))
+    source.write_bytes(touchpoint("ann", "chat", NOON) + touchpoint("ann", "page", NOON + 5 * 3_600_000))
+    words = ("replay", "--only", "chat_follow_up", "--assume-consent", "--decisions", decisions)
+    for _ in range(2):
+        assert retarget(*words, "--messages", messages, source).code == 0
+        said = messages.read_bytes()
+    (message,) = map(json.loads, said.splitlines())
+    code, until = message["offer"]["code"], message["offer"]["expires_at"]
+    assert until == format_time(NOON + 52 * 3_600_000)
+    told = retarget("explain", "ann", "--decisions", decisions).out
+    assert f"offer        {code} until {until}\n" in told
+    assert f"offer 10 % of chat_follow_up: {code} until {until}\n" in told

@@ -295,6 +295,17 @@ def test_a_place_that_cannot_be_written_is_told_at_once(
     assert answer.err == f"{there}: cannot be written: No such file or directory\n"
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("option", ["--json", "--html"])
+def test_a_disk_that_is_full_is_told(
+    retarget: Retarget, history: Path, rules: tuple[Path, Path], option: str
+) -> None:
+    """The figures are printed all the same."""
+    answer = retarget(*words(history, rules), option, "/dev/full")
+    assert (answer.code, answer.err) == (1, "/dev/full: cannot be written: No space left on device\n")
+    assert answer.out.startswith(str(history))
+
+
 def test_one_gate_that_stops_everything_is_named(
     retarget: Retarget, history: Path, rules: tuple[Path, Path]
 ) -> None:

@@ -1,0 +1,54 @@
+"""A word of consent as a producer tells it: what can be read of it, and what becomes of the rest.
+
+Whatever is unclear never allows more: a grant whose extent cannot be read grants nothing, and a denial whose
+extent cannot be read denies everything in that direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+from retarget.journeys.model import Consent
+
+# Every purpose, every channel.
+EVERY: Final = "*"
+GRANTED: Final = "granted"
+STATES: Final = frozenset({GRANTED, "denied", "revoked"})
+
+
+class Heard(NamedTuple):
+    """A word for a purpose and a channel, None for an unclear grant; and how many parts were unclear."""
+
+    word: Consent | None
+    purpose: str
+    channel: str
+    ignored: int
+
+
+def heard(said: Mapping[str, object], at: int) -> Heard:
+    """What to keep of a word said at `at` (epoch ms)."""
+    state, purpose, channel = said.get("state"), _extent(said.get("purpose")), _extent(said.get("channel"))
+    granted = state == GRANTED
+    known = isinstance(state, str) and state in STATES
+    grounds = (said.get("basis"), said.get("text_version"))
+    ignored = (not known) + (purpose is None) + (channel is None) + sum(map(_is_odd, grounds))
+    word = Consent(granted, at, *map(_text, grounds))
+    unclear = granted and (purpose is None or channel is None)
+    return Heard(None if unclear else word, purpose or EVERY, channel or EVERY, ignored)
+
+
+def _extent(given: object) -> str | None:
+    """What it covers, EVERY where nothing is said; None when that cannot be read."""
+    if given is None or given == "":
+        return EVERY
+    return given if isinstance(given, str) else None
+
+
+def _is_odd(given: object) -> bool:
+    return given is not None and (isinstance(given, bool) or not isinstance(given, str | int | float))
+
+
+def _text(given: object) -> str | None:
+    """What is stored as another type could never be read again."""
+    return given if isinstance(given, str) else None if given is None else str(given)

@@ -1,0 +1,79 @@
+"""Parts of a rule, each a record of its own: endings, ad audiences, pauses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.rules import checks
+from retarget.rules.model import Audience, Ending, Pause
+from retarget.rules.records import Key, Record, Values
+from retarget.rules.shapes import Duration, Expression, Named, OneOf, Text
+from retarget.rules.triggers import TYPE
+
+NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
+LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
+
+
+def _ending(values: Values) -> Ending:
+    return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
+
+
+ENDING: Final = Record(
+    what="an ending",
+    build=_ending,
+    check=checks.ending,
+    exactly_one=("event", "when"),
+    keys=(
+        Key(name="event", shape=TYPE, says="An event of this type ends the episode.", example="purchase"),
+        Key(
+            name="same",
+            shape=OneOf("word", ("subject",)),
+            says="Only an event about the episode's own subject.",
+            example="subject",
+        ),
+        Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),
+    ),
+)
+
+AUDIENCE: Final = Record(
+    what="an ad audience",
+    build=lambda v: Audience(**v),
+    check=checks.audience,
+    exactly_one=("add", "by_state"),
+    keys=(
+        Key(name="add", shape=LABEL, says="The audience the person joins.", example="cart-left"),
+        Key(
+            name="by_state",
+            shape=Named(LABEL, NAME, "state: audience"),
+            says="The audience for each state of `becomes`; the person is in exactly one.",
+            example={"viewed": "stage-viewed", "bought": "stage-bought"},
+        ),
+        Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
+    ),
+)
+
+
+def _pause(values: Values) -> Pause:
+    return Pause(purpose=values["purpose"], lasts=values["for"])
+
+
+PAUSE: Final = Record(
+    what="a pause",
+    build=_pause,
+    keys=(
+        Key(
+            name="purpose",
+            shape=OneOf("purpose", ("marketing", "service")),
+            default="marketing",
+            says="What the person is spared.",
+            example="marketing",
+        ),
+        Key(
+            name="for",
+            shape=Duration(),
+            required=True,
+            says="How long after the decision of step 1, whether its message left or not.",
+            example="7d",
+        ),
+    ),
+)
