@@ -29,7 +29,7 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
         return
     for subject in compiled.subjects_of(event):
         at = _date(journey, compiled, date, subject)
-        if at is None and date.trait is not None and traits.told(journey, date.trait):
+        if at is None and not compiled.former and date.trait is not None and traits.told(journey, date.trait):
             moment.counts["misfit", compiled.name] += 1
         due = at + date.shift if at is not None else event.time
         episode = journey.episodes.get(compiled.name, {}).get(subject)

@@ -18,7 +18,7 @@ from streams.embedded import EmbeddedBroker
 from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
-from streams.lanes.publication import Publication, bundle_from, encode, id_of
+from streams.lanes.publication import Canary, Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
 from streams.settings import Settings, load_settings
 from streams.topics import RULES
@@ -162,6 +162,20 @@ def test_a_secret_is_not_shelved_but_known_again() -> None:
     without = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
     harmless = msgspec.structs.replace(shelved, rules=without)
     assert bundle_from(id_of(harmless), harmless, ["touchpoints"], 8).id == id_of(harmless)
+
+
+@pytest.mark.parametrize("place", ["former", "canary"])
+def test_the_secret_is_asked_for_by_versions_beside_the_rules(place: str) -> None:
+    """Codes may also be given by a former version that finishes its episodes, and in a canary."""
+    shelved = content("offers.secret=correct horse")
+    offering = [rule for rule in shelved.rules if rule["rule"] == "chat_follow_up"]
+    others = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
+    canary = Canary(share=0.1, rules=shelved.rules) if place == "canary" else None
+    former = offering if place == "former" else []
+    given = msgspec.structs.replace(shelved, rules=others, former=former, canary=canary)
+    assert bundle_from(id_of(given), given, ["touchpoints"], 8, "correct horse").policy.offer_secret
+    with pytest.raises(BadInput, match=r"its codes are by another offers\.secret"):
+        bundle_from(id_of(given), given, ["touchpoints"], 8)
 
 
 # -- parts --

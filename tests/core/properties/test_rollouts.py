@@ -60,18 +60,20 @@ def live(shop: Shop) -> list[dict[str, Any]]:
     return [decision for decision in shop.decisions if not decision["shadow"]]
 
 
-@given(inputs(), NAMES, st.booleans())
+@given(inputs(), NAMES, st.booleans(), st.sampled_from([0, HOUR]), st.sampled_from([0, 6 * HOUR]))
 @settings(max_examples=60)
 def test_a_shadow_changes_nothing(
     given_: tuple[list[Event], int],
     new: str,
     sleeps: bool,  # noqa: FBT001
+    window: int,
+    silence: int,
 ) -> None:
     """Who is outside gets what they would get without the canary, and the new version is on record."""
     events, lateness = given_
-    hours = QuietHours(enabled=sleeps)
-    alone = played(shipped(), events, lateness, quiet_hours=hours)
-    beside = played(shipped(), events, lateness, Rollout(canary=NEW[new], share=0.0), quiet_hours=hours)
+    said = {"quiet_hours": QuietHours(enabled=sleeps), "arbitration": window, "purchase_silence": silence}
+    alone = played(shipped(), events, lateness, **said)
+    beside = played(shipped(), events, lateness, Rollout(canary=NEW[new], share=0.0), **said)
     assert (live(beside), told(beside), beside.dead) == (alone.decisions, told(alone), [])
     assert all(decision["message_id"] is None for decision in beside.decisions if decision["shadow"])
 
