@@ -71,7 +71,11 @@ def test_a_shadow_changes_nothing(
 ) -> None:
     """Who is outside gets what they would get without the canary, and the new version is on record."""
     events, lateness = given_
-    said = {"quiet_hours": QuietHours(enabled=sleeps), "arbitration": window, "purchase_silence": silence}
+    said: dict[str, Any] = {
+        "quiet_hours": QuietHours(enabled=sleeps),
+        "arbitration": window,
+        "purchase_silence": silence,
+    }
     alone = played(shipped(), events, lateness, **said)
     beside = played(shipped(), events, lateness, Rollout(canary=NEW[new], share=0.0), **said)
     assert (live(beside), told(beside), beside.dead) == (alone.decisions, told(alone), [])
