@@ -70,6 +70,10 @@ class Lane:
         tells = max([arrival.tells for arrival in arrivals], default=NEVER)
         return max(self.clock, tells - self._lateness if tells >= 0 else NEVER, advance_to)
 
+    def has_news(self, arrivals: Sequence[Arrival]) -> bool:
+        """Whether the catalogue has anything to do with this lane; most know of none."""
+        return self.has_listings or any(one.event is not None and not one.person for one in arrivals)
+
     def records(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
         """The products of the catalogue's records to be worked off up to `target`, in order."""
         held = [held.event for held in self.hold.until(target) if not held.event.person]
@@ -79,7 +83,7 @@ class Lane:
 
     def regarded(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
         """The products that people look at up to `target`, where the catalogue may know them."""
-        if self.has_listings and self.engine.matcher.follows:
+        if self.engine.matcher.follows:
             events = [held.event for held in self.hold.until(target)]
             events += [arrival.event for arrival in arrivals if arrival.event is not None]
             for event in events:
@@ -172,6 +176,7 @@ class _Run:
             self._repeats += 1
             return True
         if event is not None:
+            lane.has_listings = True
             ahead = event.time > lane.clock != NEVER and not arrival.at_once
             if ahead and len(self._hold) < LISTINGS_HELD:
                 self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
