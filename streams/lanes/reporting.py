@@ -61,6 +61,13 @@ class LaneReport(Observer):
         self._progress.finished(self._lane, monotonic_ms(), lag=self._lag())
         log.info("lane %d is ours, %d batches replayed", self._lane, replayed, extra={"lane": self._lane})
 
+    def restored(self, sequence: int, source: str) -> None:
+        """The store had lost the lane."""
+        log.warning(
+            "lane %d: the store had lost it; it is back from %s, as it was at sequence %d",
+            self._lane, source, sequence, extra={"lane": self._lane},
+        )  # fmt: skip
+
     def mismatch(self, sequence: int) -> None:
         """A replayed batch came to other outputs."""
         self._metrics.lane.mismatches.inc()
