@@ -58,7 +58,7 @@ def decode(bundle: str, value: bytes) -> Publication:
     """A shelved publication. Raises BadInput for one that this build cannot read."""
     try:
         return _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(
             [f"bundle {bundle}: cannot be read ({error}); deploy the build that wrote it"]
         ) from error
