@@ -45,6 +45,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "the timeline of a person: what was decided and why, what is waiting",
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",
+    "snapshot": "copies of all lanes as files, from which a lost store comes back",
 }
 
 

@@ -29,6 +29,7 @@ from streams.settings_declared import (
     QuietHours,
     Rates,
     Rules,
+    Snapshot,
     Store,
     Web,
 )
@@ -61,6 +62,7 @@ class Settings:
     app: App = App()
     kafka: Kafka = Kafka()
     store: Store = Store()
+    snapshot: Snapshot = Snapshot()
     rules: Rules = Rules()
     clock: Clock = Clock()
     delivery: Delivery = Delivery()

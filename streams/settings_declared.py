@@ -100,6 +100,23 @@ class Store:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Copies of all lanes, from which they come back when the store is lost."""
+
+    folder: str = setting(
+        "",
+        "Folder of the snapshots, the same for `retarget snapshot` and all workers; empty: none.",
+        because="without one, a lost store comes back only while Kafka has all inputs from the beginning",
+    )
+    every: Duration = setting(
+        0,
+        "`retarget snapshot` goes on and makes one as often as this; 0: it makes one and ends.",
+        because="each begins at the former one, so it must be younger than what inputs are kept for",
+    )
+    keep: Count = setting(3, "Snapshots that are kept; when one is written, older ones are removed.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Rules:
     """Where the rules are."""
 
