@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -23,8 +24,12 @@ _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
 END: Final = START + 12 * HOUR
 
+_PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
+_PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
+EVENTS: Final = 100  # of a made-up story
+Told: TypeAlias = tuple[int, str, str, str]
 # (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
-_TOLD: Final = (
+_TOLD: Final[tuple[Told, ...]] = (
     (0, "add", "bob", "kettle"),
     (1 * SECOND, "view", "ann", "lamp"),
     (3 * SECOND, "view", "ann", "lamp"),
@@ -45,6 +50,7 @@ class Shape(NamedTuple):
     topics: tuple[str, ...]
     ticks: bool  # the wall clock moves the idle lane; else a heartbeat ends the input
     limits: Limits
+    story: int = 0  # the seed of a made-up one; 0: the one above
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
@@ -80,16 +86,33 @@ def _rules() -> tuple[Rule, ...]:
     return load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
 
 
-@cache
+def made_up(seed: int) -> list[Told]:
+    """A hundred events of seven people within half a day, some of them a little late, some at one time."""
+    chance, at = Random(seed), 5 * SECOND
+    found: list[Told] = []
+    for _ in range(EVENTS):
+        at += chance.choice((0, 0, SECOND, 3 * SECOND, 40 * SECOND, 10 * MINUTE, 33 * MINUTE))
+        kind = chance.choices(("view", "add", "remove", "purchase", "checkout"), (6, 4, 1, 1, 1))[0]
+        late = chance.choice((0, 0, 0, SECOND, 4 * SECOND))
+        found.append((at - late, kind, chance.choice(_PEOPLE), chance.choice(_PRODUCTS)))
+    return found
+
+
+@lru_cache(maxsize=64)
 def records(shape: Shape) -> tuple[Record, ...]:
     """The input in its order of arrival, dealt out to the topics in turn."""
     found: list[Record] = []
     arrived = START
-    told = [_touchpoint(*one) for one in _TOLD]
+    # No two of several topics have the same time: how they come then hangs on how they are fetched.
+    apart = 1 if shape.story and len(shape.topics) > 1 else 0
+    told = [
+        _touchpoint(after + number * apart, *one)
+        for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else _TOLD)
+    ]
     if not shape.ticks:
         told.append(Touchpoint(type="heartbeat", time=END))
     for number, event in enumerate(told):
-        arrived = max(arrived, event.time)
+        arrived = max(arrived + apart, event.time)
         topic = shape.topics[number % len(shape.topics)]
         found.append(Record(topic, number // len(shape.topics), arrived, b"", msgspec.json.encode(event)))
     return tuple(found)
@@ -97,7 +120,7 @@ def records(shape: Shape) -> tuple[Record, ...]:
 
 def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
     return Touchpoint(
-        id=f"{person}-{kind}-{after}",
+        id=f"{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
         user_id=person,
