@@ -1,6 +1,7 @@
 """Apache Kafka on this machine's Java, as child processes."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +24,14 @@ class KafkaOnJava:
         #: A second door, for whoever proves by SASL PLAIN to be USER.
         self.secured = f"{LOOPBACK}:{secured_port}"
         self._config = folder / "server.properties"
-        self._config.write_text(
-            _properties(folder / "data", port=port, secured_port=secured_port, controller_port=free_port())
-        )
+        doors = {
+            "PLAINTEXT": port,
+            "SASL_PLAINTEXT": secured_port,
+            **self.further_doors(),
+            "CONTROLLER": free_port(),
+        }
+        known = _properties(folder / "data", doors) | self.further_properties()
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
         self._server = ChildProcess(
             "Apache Kafka",
@@ -34,6 +40,18 @@ class KafkaOnJava:
             log=folder / "kafka.log",
         )
         self._format()
+
+    def further_properties(self) -> dict[str, str]:
+        """Beside those that every test broker has."""
+        return {}
+
+    def further_doors(self) -> dict[str, int]:
+        """The ports of further listeners, by their security protocols."""
+        return {}
+
+    def format_arguments(self) -> list[str]:
+        """What the storage holds from the beginning."""
+        return []
 
     @property
     def bootstrap(self) -> str:
@@ -57,23 +75,30 @@ class KafkaOnJava:
         self._server.kill()
 
     def _format(self) -> None:
-        arguments = ["format", "--standalone", "-t", _CLUSTER_ID, "-c", str(self._config)]
+        arguments = [
+            "format",
+            "--standalone",
+            "-t",
+            _CLUSTER_ID,
+            "-c",
+            str(self._config),
+            *self.format_arguments(),
+        ]
         command = [*self._java, "kafka.tools.StorageTool", *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
 
 
-def _properties(data: Path, *, port: int, secured_port: int, controller_port: int) -> str:
-    doors = {"PLAINTEXT": port, "SASL_PLAINTEXT": secured_port, "CONTROLLER": controller_port}
+def _properties(data: Path, doors: Mapping[str, int]) -> dict[str, str]:
     here = {
         "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in doors.items()),
         "listener.security.protocol.map": SINGLE_NODE["listener.security.protocol.map"]
-        + ",SASL_PLAINTEXT:SASL_PLAINTEXT",
+        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
             f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
         ),
-        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{doors['CONTROLLER']}",
         "log.dirs": str(data),
     }
-    return "".join(f"{key}={value}\n" for key, value in {**SINGLE_NODE, **here}.items())
+    return {**SINGLE_NODE, **here}
