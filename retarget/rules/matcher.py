@@ -154,7 +154,7 @@ class Matcher:
         self.conditional = [c for c in ordered if c.conditional]
         self.catalogue = [c for c in ordered if c.catalogue is not None]
         # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
-        self.follows = bool(self.catalogue) or any(map(_asks_offer, rules))
+        self.follows = bool(self.catalogue) or any(map(_asks_offer, rules)) or any(map(_shows_one, rules))
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(rule) for rule in rules)
         self.product_reach = max((_product_reach(rule) for rule in rules), default=0)
@@ -247,6 +247,11 @@ def _asks_stage(rule: Rule) -> bool:
 def _asks_offer(rule: Rule) -> bool:
     guarded = any(offer.least_margin is not None for step in rule.steps for offer in step.offers)
     return guarded or any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
+
+
+def _shows_one(rule: Rule) -> bool:
+    """Whether it writes about one product, which may be gone by then."""
+    return rule.subject == "product" and any(step.channels for step in rule.steps)
 
 
 def _windows(compiled: Compiled) -> list[Counted]:
