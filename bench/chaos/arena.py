@@ -79,7 +79,7 @@ class Arena:
         self._leaving.add(id(worker))
         worker.send(signal.SIGTERM)
         code = await worker.ended()
-        if code != 0:
+        if code not in (0, -signal.SIGTERM):  # the latter before it has begun to work
             self.noted.append(f"{worker.name} ended with code {code} when it was asked to stop")
 
     async def settled(self) -> None:

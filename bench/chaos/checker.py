@@ -14,6 +14,7 @@ from streams import topics
 from streams.files import FileEvent
 from streams.kafka import KafkaAddress, Reader
 from streams.ports import Output
+from streams.stores import open_store
 from tests.e2e.emitted import OUTPUT_TOPICS, Emitted, differences
 from tests.e2e.harness import LaneEnd, Stage
 
@@ -79,6 +80,14 @@ def _too_many(at: Sequence[int], count: int, window: int) -> bool:
     return any(later - earlier < window for earlier, later in zip(at, at[count:], strict=False))
 
 
+def state_differs(wanted: Mapping[str, bytes], found: Mapping[str, bytes | None]) -> list[str]:
+    """People whose journeys in the store are not what the replay has of them."""
+    wrong = sorted(person for person, journey in wanted.items() if found.get(person) != journey)
+    if not wrong:
+        return []
+    return [f"{len(wrong)} of {len(wanted)} journeys in the store are others, as {wrong[:_EXAMPLES]}"]
+
+
 async def open_transactions(bootstrap: str, partitions: int) -> list[str]:
     """Partitions in which a transaction is still open: read_committed ends before the end."""
     places = [
@@ -116,7 +125,25 @@ def as_sent(stage: Stage, events: Iterable[FileEvent]) -> dict[int, list[bytes]]
     return found
 
 
-async def verdict(stage: Stage, events: Sequence[FileEvent], wanted: Sequence[Output]) -> list[str]:
+async def stored(stage: Stage, persons: Iterable[str]) -> dict[str, bytes | None]:
+    """Their journeys in the store, each in its lane."""
+    by_lane: dict[int, list[str]] = defaultdict(list)
+    for person in persons:
+        by_lane[topics.partition_of(person.encode(), stage.partitions)].append(person)
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    found: dict[str, bytes | None] = {}
+    try:
+        for lane, there in by_lane.items():
+            _, journeys = await store.load(lane, there)
+            found.update(zip(there, journeys, strict=True))
+    finally:
+        await store.close()
+    return found
+
+
+async def verdict(
+    stage: Stage, events: Sequence[FileEvent], wanted: Sequence[Output], journeys: Mapping[str, bytes]
+) -> list[str]:
     """A line for everything that is not as it should be. All lanes must be at the end of their input."""
     async with stage.outlet() as outlet:
         found = await outlet.to_end()
@@ -133,4 +160,5 @@ async def verdict(stage: Stage, events: Sequence[FileEvent], wanted: Sequence[Ou
         *caps_exceeded(found, ((3, 24), (8, 7 * 24))),
         *await open_transactions(stage.bootstrap, stage.partitions),
         *apart(await stage.ends()),
+        *state_differs(journeys, await stored(stage, journeys)),
     ]

@@ -22,6 +22,8 @@ from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog
 from bench.chaos.schedule import Fault, schedule
 from bench.chaos.stores import Cluster, Pair
 from bench.chaos.watch import RECOVER_S, NotRecovered, Watch
+from streams.replaying import LANE
+from streams.stores.memory import MemoryStore
 from tests.e2e.harness import file_events, replayed
 from tests.oracle.histories import random_history
 from tests.support.kafka.jars import VERSION, classpath
@@ -112,13 +114,14 @@ async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
     finally:
         await watch.close()
     events = load.sent
-    wanted = await replayed(events, SETTINGS)
+    memory = MemoryStore()
+    wanted = await replayed(events, SETTINGS, store=memory)
     try:
         await arena.stage.close_input(events)
         await arena.stage.done(_END_S)
     except AssertionError as problem:
         wrong.append(str(problem))
-    wrong += await checker.verdict(arena.stage, events, wanted)
+    wrong += await checker.verdict(arena.stage, events, wanted, memory.journeys(LANE))
     lasted = round(time.monotonic() - begun, 1)
     return Ended(events=len(events), outputs=len(wanted), faults=faults, lasted_s=lasted, differences=wrong)
 

@@ -10,7 +10,7 @@ from streams.ports import Checkpoint, LaneImage
 from streams.stores.keys import person_bytes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 
 class MemoryStore:
@@ -24,6 +24,10 @@ class MemoryStore:
         """The stored sequence and meta of a lane."""
         held = self._lanes[lane]
         return LaneImage(held.sequence, held.meta)
+
+    def journeys(self, lane: int) -> Mapping[str, bytes]:
+        """Everybody's journey."""
+        return self._lanes[lane].journeys
 
     async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
         """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at."""

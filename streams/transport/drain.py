@@ -27,7 +27,8 @@ class FetchFailed(Exception):
 class Cut:
     """Finds logs that end before our position: cut, or replaced.
 
-    Not every broker calls it an error to fetch from there. One that was killed may say so for a moment while it starts, of a log that is whole.
+    Not every broker calls it an error to fetch from there. One that was killed may say so of a whole log for
+    a moment, while it starts.
     """
 
     def __init__(self, patience_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.chaos.checker import apart, caps_exceeded, input_differs, outputs_differ
+from bench.chaos.checker import apart, caps_exceeded, input_differs, outputs_differ, state_differs
 from streams import topics
 from streams.kafka import Stamp
 from streams.ports import Output
@@ -90,6 +90,13 @@ def test_store_and_journal_apart_are_found() -> None:
     assert apart([LaneEnd(4, 4), LaneEnd(0, 0)]) == []
     (line,) = apart([LaneEnd(4, 4), LaneEnd(3, 4)])
     assert line == "lane 1: the store is at sequence 3, the journal at 4"
+
+
+def test_a_journey_that_is_another_one_is_found() -> None:
+    """Missing ones as well."""
+    assert state_differs({"ann": b"1"}, {"ann": b"1"}) == []
+    (line,) = state_differs({"ann": b"1", "bob": b"2", "eve": b"3"}, {"ann": b"1", "bob": b"3", "eve": None})
+    assert line.startswith("2 of 3 journeys")
 
 
 def test_a_load_that_did_not_arrive_as_sent_is_found() -> None:

@@ -38,6 +38,7 @@ from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
 from streams.stores import open_store
+from streams.stores.memory import MemoryStore
 from tests.e2e.emitted import Emitted, Outlet, differences
 
 # Other work may share the machine; whoever waits so long waits for something that will not come.
@@ -264,12 +265,14 @@ class Stage:
         return found
 
 
-async def replayed(events: Sequence[FileEvent], settings: Sequence[str]) -> list[Output]:
-    """What one lane in one process makes of the events."""
+async def replayed(
+    events: Sequence[FileEvent], settings: Sequence[str], *, store: MemoryStore | None = None
+) -> list[Output]:
+    """What one lane in one process makes of the events; an empty `store` holds at the end what it keeps."""
     rules = load_rules([default_rules_dir()], VOCABULARY)
     found: list[Output] = []
     bundle = bundle_of(load_settings(None, {}, settings), rules, [TOPIC])
-    await replay(events, bundle, found.append)
+    await replay(events, bundle, found.append, store=store)
     return found
 
 
