@@ -19,6 +19,10 @@ BEGIN: Final = "<!-- measured: python -m bench.chaos.report -->"
 END: Final = "<!-- end of the measured part -->"
 
 
+# Session timeout and 2 s; a clean stop.
+MOST_S: Final = {"worker_kill": 17.0, "worker_stop": 3.0}
+
+
 class Run(NamedTuple):
     """One log. `ended` is None when the run broke off."""
 
@@ -64,6 +68,8 @@ def measured(found: Sequence[Run]) -> list[str]:
         "",
         *_kinds(faults),
         "",
+        *_criteria(faults),
+        "",
         *_runs(found),
     ]
 
@@ -77,6 +83,18 @@ def _kinds(faults: Sequence[Happened]) -> list[str]:
         f"| `{kind}` | {_meaning(kind)} | {len(took)} | {median(took):.1f} | {max(took):.1f} |"
         for kind, took in sorted(by_kind.items())
     ]
+
+
+def _criteria(faults: Sequence[Happened]) -> list[str]:
+    """What is required of the time to recover, and what it was."""
+    lines = []
+    for kind, most_s in MOST_S.items():
+        took = [fault.recovered_s for fault in faults if fault.kind == kind]
+        kept = "kept" if max(took, default=0.0) <= most_s else "**exceeded**"
+        lines.append(
+            f"- `{kind}` at most {most_s:g} s: {kept} ({max(took, default=0.0):.1f} s, {len(took)} times)"
+        )
+    return lines
 
 
 def _meaning(kind: str) -> str:
@@ -93,7 +111,7 @@ def _runs(found: Sequence[Run]) -> list[str]:
 
 
 def _row(run: Run) -> str:
-    by_themselves = sum(len(fault.noted) for fault in run.faults)
+    by_themselves = sum("by itself" in note for fault in run.faults for note in fault.noted)
     cells = [
         f"`{run.name}`",
         run.began.layout,

@@ -46,7 +46,7 @@ class StoreServer(ChildProcess):
         """The answer to a command that tells in text, as the server wrote it: clients parse it by version."""
         connection = self.client.connection_pool.get_connection()
         try:
-            connection.send_command(*command)
+            connection.send_command(*command)  # type: ignore[no-untyped-call]
             return bytes(connection.read_response()).decode()
         finally:
             self.client.connection_pool.release(connection)
