@@ -72,7 +72,7 @@ async def test_people_go_to_other_lanes_with_all_that_is_theirs(
         assert f"kafka.partitions={_MORE}" in told
         assert command(stage, *to).count(" people, ") == _MORE, "once more is no harm"
 
-        stage.partitions = _MORE
+        stage.partitions, stage.raised = _MORE, 1
         stage.given = tuple(
             f"kafka.partitions={_MORE}" if each.startswith("kafka.partitions") else each
             for each in stage.given
