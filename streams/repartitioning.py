@@ -137,7 +137,7 @@ class Repartition:
     async def _begin_journals(self, old: Sequence[OldLane]) -> list[LaneImage]:
         """Write into each journal that a lane begins here; the images of the new lanes."""
         incarnation = 1 + max(lane.positions.incarnation for lane in old)
-        common = _common(old, self._lanes, incarnation)
+        common = common_positions(old, self._lanes, incarnation)
         images: list[LaneImage] = []
         for number in range(self._lanes):
             before = old[number] if number < self._before else OldLane(number, LaneImage(0, b""), Positions())
@@ -210,7 +210,7 @@ class Repartition:
         return found
 
 
-def _common(old: Sequence[OldLane], lanes: int, incarnation: int) -> Positions:
+def common_positions(old: Sequence[OldLane], lanes: int, incarnation: int) -> Positions:
     """What all new lanes begin with: nothing that was decided is decided again, no bound is exceeded."""
     ran = [lane.positions for lane in old if lane.positions.clock >= 0]
     return Positions(

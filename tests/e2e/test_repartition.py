@@ -6,6 +6,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import redis
 
 from streams import topics
@@ -33,6 +34,7 @@ async def nobody_at_work(stage: Stage) -> None:
     await until(gone, "an empty group", stage.logs)
 
 
+@pytest.mark.timeout(300)
 async def test_people_go_to_other_lanes_with_all_that_is_theirs(
     real_kafka: RealKafka,
     store: EmbeddedStore,
