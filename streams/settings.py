@@ -130,6 +130,7 @@ DECIDING: Final = frozenset(
         "offers",
     }
 )
+_TOKEN: Final = 16
 SECRET: Final = "offers.secret"  # noqa: S105 - its name
 
 
@@ -202,6 +203,10 @@ def _contradictions(settings: Settings) -> list[str]:
         "quiet_hours.end": (
             quiet.enabled and quiet.start == quiet.end,
             "found the same time as quiet_hours.start; to have none set quiet_hours.enabled to false",
+        ),
+        "web.token": (
+            0 < len(settings.web.token) < _TOKEN,
+            f"found {len(settings.web.token)} characters, which can be guessed; expected at least {_TOKEN}",
         ),
         "store.url": (
             not settings.store.url.startswith(("redis://", "rediss://", "unix://")),

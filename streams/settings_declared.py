@@ -27,7 +27,8 @@ from streams.settings_kinds import (
 from streams.settings_source import open_settings, setting
 
 Dialect = Literal["auto", "canonical", "segment"]
-_IN_URL: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]*(?=@)|(?<=[?&]password=)[^&]*")
+# Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
+_IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|(?<=password=)[^&]*", re.DOTALL)
 
 
 def _masked(text: str) -> str:
@@ -310,7 +311,15 @@ class Web:
     """The worker's own pages: /metrics, /health, /ready."""
 
     host: Named = setting(
-        "127.0.0.1", "Address to listen on.", because="open it on purpose: 0.0.0.0 in a container"
+        "127.0.0.1",
+        "Address to listen on; any other than this machine's own needs web.token.",
+        because="open it on purpose: 0.0.0.0 in a container",
+    )
+    token: str = setting(
+        "",
+        "What /metrics, and the details of the other pages, ask for as `Authorization: Bearer TOKEN`.",
+        because="lags and rule names are nobody else's business; empty: nothing is asked for",
+        mask=_masked,
     )
     port: Port = setting(9464, "Port to listen on, one per worker; 0: any free one.")
     stalled_after: Duration = setting(

@@ -94,7 +94,12 @@ class Worker:
             handed_on=self._metrics.input.handed_on.inc,
         )
         self.web = WebServer(
-            self.registry, self.progress, host=settings.web.host, port=settings.web.port, now=monotonic_ms
+            self.registry,
+            self.progress,
+            host=settings.web.host,
+            port=settings.web.port,
+            token=settings.web.token,
+            now=monotonic_ms,
         )
 
     def _build_shell(self, *, alone: bool) -> Shell:

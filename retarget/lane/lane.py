@@ -42,7 +42,7 @@ class Lane:
         self._now_is_clock = now_is_clock
         self.partition = partition
         self.clock = NEVER
-        self.hold = Hold(engine.matcher.ending_types)
+        self.hold = Hold(engine.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
         # What each channel's rate has given away; stored with the positions.
@@ -62,7 +62,7 @@ class Lane:
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
         if journey.episodes or journey.deferred:
-            fit(journey, self.engine.matcher.rules)
+            fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
@@ -83,7 +83,7 @@ class Lane:
 
     def regarded(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
         """The products that people look at up to `target`, where the catalogue may know them."""
-        if self.engine.matcher.follows:
+        if self.engine.follows:
             events = [held.event for held in self.hold.until(target)]
             events += [arrival.event for arrival in arrivals if arrival.event is not None]
             for event in events:
@@ -92,7 +92,7 @@ class Lane:
     @property
     def follows(self) -> bool:
         """Whether anybody is to hear of the catalogue's news."""
-        return self.engine.matcher.follows
+        return self.engine.follows
 
     def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """The persons whose journeys must be loaded before `work`."""
@@ -302,7 +302,7 @@ class _Run:
         """Let journeys go whose time is over; who comes back begins anew."""
         journeys, batch = self._lane.journeys, self._batch
         for person in self._moment.forgotten:
-            rest = remnant(journeys.pop(person), self._engine.matcher)
+            rest = remnant(journeys.pop(person), self._engine.of(person).matcher)
             del batch.changed[person]
             batch.forgotten.append(person)
             if rest is not None:

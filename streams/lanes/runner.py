@@ -363,7 +363,7 @@ class LaneRunner:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
         silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
-        self._observer.silent(guarded=silent and self._bundle.matcher.guarded)
+        self._observer.silent(guarded=silent and lane.engine.guarded)
 
 
 def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:

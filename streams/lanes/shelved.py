@@ -122,7 +122,12 @@ def own_publication(settings: Settings) -> Publication | None:
     """The rules of the folder; None when a worker follows what is published. Raises BadInput."""
     if settings.rules.source == "topic":
         return None
-    documents, _ = load_documents([rules_dir(settings)], VOCABULARY)
+    documents, rules = load_documents([rules_dir(settings)], VOCABULARY)
+    for name in [rule.name for rule in rules if rule.on_change == "finish"]:
+        log.warning(
+            "rule %s: on_change: finish has no effect on rules from a folder, which has no former versions; "
+            "publish them, with rules.source=topic", name,
+        )  # fmt: skip
     return publication_of(settings, documents)
 
 
