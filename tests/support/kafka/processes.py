@@ -18,19 +18,25 @@ PASSWORD: Final = "open-sesame"  # noqa: S105 - of a broker that lives as long a
 class KafkaOnJava:
     """A single KRaft node in `folder`; it keeps its ports and its data over a restart."""
 
-    def __init__(self, folder: Path, classpath: str) -> None:
-        """Write its settings and format its storage; nothing runs yet."""
-        port, secured_port = free_port(), free_port()
+    def __init__(self, folder: Path, classpath: str, *, told: int = 0) -> None:
+        """Write its settings and format its storage; nothing runs yet.
+
+        `told`: what clients of the third door are told to be its port, as that of a proxy before it.
+        """
+        port, secured_port, inner_port = free_port(), free_port(), free_port()
+        #: The port of the third door.
+        self.inner_port = inner_port
         #: A second door, for whoever proves by SASL PLAIN to be USER.
         self.secured = f"{LOOPBACK}:{secured_port}"
         self._config = folder / "server.properties"
         doors = {
             "PLAINTEXT": port,
             "SASL_PLAINTEXT": secured_port,
+            "INNER": inner_port,
             **self.further_doors(),
             "CONTROLLER": free_port(),
         }
-        known = _properties(folder / "data", doors) | self.further_properties()
+        known = _properties(folder / "data", doors, told=told or inner_port) | self.further_properties()
         self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
         self._server = ChildProcess(
@@ -88,11 +94,13 @@ class KafkaOnJava:
         subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
 
 
-def _properties(data: Path, doors: Mapping[str, int]) -> dict[str, str]:
+def _properties(data: Path, doors: Mapping[str, int], *, told: int) -> dict[str, str]:
+    open_to_clients = {name: port for name, port in doors.items() if name != "CONTROLLER"}
     here = {
-        "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in doors.items()),
+        "listeners": _addresses(doors),
+        "advertised.listeners": _addresses(open_to_clients | {"INNER": told}),
         "listener.security.protocol.map": SINGLE_NODE["listener.security.protocol.map"]
-        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL",
+        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,INNER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
@@ -102,3 +110,7 @@ def _properties(data: Path, doors: Mapping[str, int]) -> dict[str, str]:
         "log.dirs": str(data),
     }
     return {**SINGLE_NODE, **here}
+
+
+def _addresses(doors: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in doors.items())
