@@ -10,6 +10,7 @@ import msgspec
 from retarget.journeys import stages
 from retarget.journeys.model import Given, Journey
 from retarget.journeys.repeats import remembered
+from retarget.rules.matcher import SHADOW_MARK
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
@@ -63,7 +64,7 @@ def rules_in(journey: Journey | None, decisions: Iterable[Said]) -> set[str]:
     found = {str(said["rule"]) for said in decisions}
     if journey is not None:
         found |= {*journey.episodes, *journey.marks, *(send.rule for send in journey.sends)}
-    return found
+    return {name.partition(SHADOW_MARK)[0] for name in found}
 
 
 def summary(journey: Journey) -> list[str]:
@@ -151,9 +152,13 @@ def _memberships(journey: Journey) -> Iterator[Entry]:
 def _episodes(journey: Journey) -> Iterator[Entry]:
     for rule, by_subject in journey.episodes.items():
         for subject, episode in by_subject.items():
-            text = f"{rule} step {episode.step}{_about(subject, journey)}, open since {_time(episode.opened)}"
+            name, _, trial = rule.partition(SHADOW_MARK)
+            version = trial or episode.version
+            under = f", {'in shadow ' if trial else ''}under version {version}" if version else ""
+            about = f"{_about(subject, journey)}, open since {_time(episode.opened)}"
             evidence = ", ".join(episode.evidence)
-            yield Entry(episode.due, "episode", text, rule, (f"evidence {evidence}",) if evidence else ())
+            details = (f"evidence {evidence}",) if evidence else ()
+            yield Entry(episode.due, "episode", f"{name} step {episode.step}{about}{under}", name, details)
 
 
 def _deferred(journey: Journey) -> Iterator[Entry]:
@@ -178,7 +183,8 @@ def _decided(decisions: Iterable[Said]) -> Iterator[Entry]:
         about = (
             "" if subject["id"] == said["person"] else f", {subject['kind']} {subject['id'] or '(default)'}"
         )
-        text = f"{operation} {outcome}{channel}  {said['rule']} step {said['step']}{about}"
+        shadow = " in shadow" if said.get("shadow") else ""
+        text = f"{operation} {outcome}{channel}{shadow}  {said['rule']} step {said['step']}{about}"
         yield Entry(parse_time(said["decided_at"]), "decision", text, said["rule"], tuple(_details(said)))
 
 

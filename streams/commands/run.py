@@ -40,10 +40,13 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.kafka.creation import check_topics
     from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.logs import configure_logs
+    from streams.secrecy import hiding
     from streams.stores import open_store
     from streams.topics import topic_specs
+    from streams.web import require_token
     from streams.worker import Worker
 
+    require_token(settings.web.host, settings.web.token)
     kafka, address = settings.kafka, address_of(settings)
     own = own_publication(settings)
     await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
@@ -52,7 +55,7 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
         store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
-        configure_logs(settings.log.format, settings.log.level)
+        configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         made = [compiled.rule for compiled in bundles.newest().matcher.rules.values()]
         if not settings.offers.secret and makes_offers(made):
             log.warning("offers.secret is not set: whoever knows a person's events can work out their codes")

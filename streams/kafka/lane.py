@@ -1,4 +1,4 @@
-"""What both logs of a lane have in common: one producer at a time, the journal's partition, reads."""
+"""What all logs of a lane have in common: one producer at a time, the journal's partition, reads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -68,8 +68,9 @@ class LaneOnKafka:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def _arbitrate(self, offset: int) -> journal.Arbiter:
-        end = await self._reader.end(self._journal, self._lane)
+    async def _arbitrate(self, offset: int, until: int | None = None) -> journal.Arbiter:
+        """What counts from `offset` on, up to `until`, else to the end."""
+        end = until if until is not None else await self._reader.end(self._journal, self._lane)
         if offset > end:
             raise LaneRefused(
                 f"{self._journal}[{self._lane}] ends at offset {end}, and the store has applied it up to "

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.embedded import EmbeddedStore
-from streams.ports import Checkpoint, LaneImage
+from streams.ports import Checkpoint, LaneImage, Portion
 from streams.stores import Store, open_store
 
 LANES = 8
@@ -422,3 +422,56 @@ async def _answers(url: str, app_id: str, calls: list[tuple[Any, ...]]) -> list[
                 await store.followers(lane, [(product, "") for product in LIKE_EACH_OTHER], 99),
             ]
     return answers
+
+
+async def test_a_lane_at_rest_is_given_as_a_whole(url: str) -> None:
+    """In portions, nobody's else, whatever the ids are; something may come twice."""
+    products = [*ODD, "1:a", "12:b"]
+    async with opened(url) as store, opened(url, "retarget*") as other:
+        for one, lane in ((store, 0), (store, 1), (other, 1)):
+            written = [(name, b"%d %b" % (lane, name.encode("utf-8", "surrogatepass"))) for name in ODD]
+            await one.checkpoint(
+                lane,
+                checkpoint(
+                    0,
+                    journeys=written,
+                    waits=[(name, lane + n) for n, name in enumerate(ODD)],
+                    listings=written[1:],
+                    following=[(product, name) for product in products for name in ODD[:3]],
+                ),
+            )
+        parts = [portion async for portion in store.portions(1, 3)]
+        assert {one for part in parts for one in part.journeys} == {
+            (name, b"1 " + name.encode("utf-8", "surrogatepass")) for name in ODD
+        }
+        assert {one for part in parts for one in part.waits} == {(name, 1 + n) for n, name in enumerate(ODD)}
+        assert {name for part in parts for name, _ in part.listings} == {*ODD[1:]}
+        assert {one for part in parts for one in part.following} == {
+            (product, name) for product in products for name in ODD[:3]
+        }
+        assert [portion async for portion in store.portions(5)] == []
+
+
+async def test_a_lane_may_be_emptied_and_numbered_anew(url: str) -> None:
+    """A checkpoint may take everything out, and name the sequence that comes after it, below 0 as well."""
+    async with opened(url) as store:
+        await store.checkpoint(
+            1,
+            checkpoint(
+                0,
+                journeys=[("ann", b"a")],
+                waits=[("ann", 5)],
+                listings=[("p", b"l"), ("ann", b"q")],
+                following=[("p", "ann")],
+            ),
+        )
+        emptied = checkpoint(
+            1, then=-(2**52), forgotten=["ann"], unwaited=["ann"], unlisted=["p"], unfollowing=[("p", "ann")]
+        )
+        assert await store.checkpoint(1, emptied) == -(2**52)
+        assert await store.checkpoint(1, emptied) == -(2**52)
+        parts = [portion async for portion in store.portions(1)]
+        assert parts == [Portion(listings=[("ann", b"q")])]
+        assert await store.load(1, ["ann"]) == (-(2**52), [None])
+        assert await store.checkpoint(1, checkpoint(-(2**52), then=77)) == 77
+        assert (await store.image(1)).sequence == 77

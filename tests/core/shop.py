@@ -20,16 +20,17 @@ from retarget.decode import decode_canonical
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy, QuietHours
+from retarget.engine.split import SplitEngine
 from retarget.journeys import wire
 from retarget.lane.batch import Batch
 from retarget.lane.intake import TIMELESS, Arrival, FromCatalogue, Intake
 from retarget.lane.lane import Lane
 from retarget.lane.spreading import PORTION, Page, Spread
-from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import MINUTE, parse_time
+from streams.lanes.rollout import NOTHING, Rollout
 from streams.rulebook import load_rules
 from tests.factories import Event
 
@@ -66,15 +67,23 @@ def a_policy(**changes: object) -> Policy:
     return replace(Policy(zone_of=zone_of, consent_assumed=True, quiet_hours=AWAKE), **changes)
 
 
+def engine_of(rules: Sequence[Rule], rollout: Rollout, policy: Policy) -> Engine:
+    """These rules, ready to run, with what there is beside them."""
+    engine, canary = Engine(rollout.matcher(rules)), rollout.of_canary(rules)
+    return (
+        engine if canary is None else SplitEngine(engine, Engine(canary[0]), canary[1], policy.hold_out_salt)
+    )
+
+
 class Shop:
     """A lane, what it has decided and sent, and the wall clock beside it (None: `now` is the clock)."""
 
     def __init__(
         self, rules: Iterable[Rule] | None = None, policy: Policy | None = None, *, lateness: int = 0,
-        now: int | None = None,
+        now: int | None = None, rollout: Rollout = NOTHING,
     ) -> None:  # fmt: skip
-        engine = Engine(Matcher(shipped() if rules is None else tuple(rules)))
         self.policy = policy or a_policy()
+        engine = engine_of(shipped() if rules is None else tuple(rules), rollout, self.policy)
         self.lane = Lane(engine, self.policy, lateness, now_is_clock=now is None)
         self.lane.waits.horizon = FAR
         self.now = now
@@ -178,12 +187,12 @@ class Shop:
             for person, follows in persons.items():
                 (self.followers.add if follows else self.followers.discard)((product, person))
 
-    def under(self, rules: Iterable[Rule], lateness: int = 0) -> Shop:
+    def under(self, rules: Iterable[Rule], lateness: int = 0, rollout: Rollout = NOTHING) -> Shop:
         """The same people under other rules, as a lane that takes them up has them from the store."""
-        other = Shop(rules, self.policy, lateness=lateness, now=self.now)
+        other = Shop(rules, self.policy, lateness=lateness, now=self.now, rollout=rollout)
         other.lane.clock, other._read, other._latest = self.lane.clock, self._read, self._latest
         other.listings, other.followers = self.listings, self.followers
-        other.lane.has_listings = self.lane.has_listings
+        other.lane.has_listings, other.lane.heard = self.lane.has_listings, self.lane.heard
         for held in self.lane.hold:
             other.lane.hold.add(held)
         for journey in self.lane.journeys.values():

@@ -14,9 +14,10 @@ from msgspec.structs import replace
 
 from retarget.engine.policy import QuietHours
 from retarget.rules.conditions import Formula, parse_formula
-from retarget.rules.model import Ceiling, OverCap, Rule, Variant
+from retarget.rules.model import Ceiling, OverCap, Quiet, Rule, Variant
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
+from streams.lanes.rollout import Rollout
 from tests.core.shop import Key, Shop, a_policy, a_rule, key, shipped
 from tests.factories import Event
 from tests.oracle import Decision, decide
@@ -170,6 +171,55 @@ def test_caps_and_nights_are_decided_alike(
         assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
         put_off += sum(d["outcome"] == "deferred" and d["reason"] == "cap" for d in shop.decisions)
     assert (put_off > 0) == (over_cap == "defer")
+
+
+def slower(rule: Rule, times: int) -> Rule:
+    """Waits longer, finishes what it opened, and the cart's has other steps."""
+    trigger = rule.trigger
+    if isinstance(trigger, Quiet):
+        trigger = replace(trigger, after=times * trigger.after)
+    steps = rule.steps
+    if rule.name == "abandoned_cart" and times > 1:
+        steps = (steps[0], replace(steps[1], after=times * 10 * HOUR))[: 4 - times]
+    return replace(rule, trigger=trigger, steps=steps, on_change="finish", version=f"times {times}")
+
+
+def slower_by_oracle(times: int) -> dict[str, dict[str, Any]]:
+    """The same for the oracle, from the rules that ship."""
+    fields: dict[str, dict[str, Any]] = {
+        rule.name: {"wait": times * rule.trigger.after}
+        for rule in shipped()
+        if isinstance(rule.trigger, Quiet)
+    }
+    return fields | {
+        "abandoned_cart": fields["abandoned_cart"] | {"steps": (0, times * 10 * HOUR)[: 4 - times]}
+    }
+
+
+@pytest.mark.parametrize(("displaced", "lateness"), ORDERS)
+@pytest.mark.parametrize("sleeps", [True, False])
+def test_what_is_finished_as_it_began_is_decided_alike(
+    *, displaced: int, lateness: int, sleeps: bool
+) -> None:
+    """Two other versions of each rule in mid-stream; what is open goes on as it was."""
+    versions = [[slower(rule, times) for rule in shipped()] for times in (1, 2, 3)]
+    policy = a_policy(quiet_hours=QuietHours(enabled=sleeps, spread=0))
+    by_version: Counter[str] = Counter()
+    for seed in range(10):
+        events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0)
+        parts = {0: events[:70], 1: events[70:140], 2: events[140:]}
+        shop, decisions = Shop(versions[0], policy, lateness=lateness).read(*parts[0]), []
+        for number in (1, 2):
+            decisions += shop.final()
+            former = Rollout(former=(*versions[0], *versions[1])[: number * len(versions[0])])
+            shop = shop.under(versions[number], lateness, former).read(*parts[number])
+        decisions += shop.end().final()
+        published = {70: slower_by_oracle(2), 140: slower_by_oracle(3)}
+        wanted = decide(events, lateness_ms=lateness, quiet_hours=sleeps, published=published)
+        ours, theirs = counted([key(decision) for decision in decisions]), counted(keys_of(wanted))
+        assert ours == theirs, f"seed {seed}: {ours - theirs}, {theirs - ours}"
+        by_version.update(d["rule_version"] for d in shop.decisions)
+    assert min(by_version[f"times {times}"] for times in (1, 2, 3)) > 0
 
 
 def _told(decision: dict[str, Any]) -> tuple[str, str, float] | None:

@@ -1,5 +1,8 @@
 """What an applied event does to the open episodes, and what happens when a wait falls due."""
 
+from dataclasses import replace
+from typing import Any
+
 from . import catalogue, gates, rules
 from .catalogue import Catalogue, News
 from .delivery import Delivery
@@ -41,6 +44,10 @@ class Journeys:
             is_silent=self.is_silent,
             is_untrue=self.is_untrue,
         )
+
+    def publish(self, changed: dict[str, dict[str, Any]]) -> None:
+        """Take other versions of rules for what opens from now on."""
+        self.rules = [replace(rule, **changed.get(rule.name, {})) for rule in self.rules]
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -134,10 +141,11 @@ class Journeys:
                 self.set_turn(rule, person, event)
             for subject, date in rules.dates_of(rule.name, person, event).items():
                 waiting = self.episode(rule, person, subject)
+                version = waiting.rule if waiting is not None else rule
                 if waiting is not None:
                     self.forget(waiting)
                 if date is not None and date > event["time"]:
-                    self.waits.append(Episode(rule, person.id, subject, touched=event["time"], date=date))
+                    self.waits.append(Episode(version, person.id, subject, touched=event["time"], date=date))
 
     def set_turn(self, rule: Rule, person: Person, event: Event) -> None:
         """Let a yearly rule wait for its next turn, as the day or the zone just told have it."""
@@ -181,7 +189,7 @@ class Journeys:
             return
         person.stage = stage
         for send in person.sends:
-            if send.step.rule is rule and not send.undone:
+            if send.step.rule.name == rule.name and not send.undone:
                 self.delivery.undo(send, event["time"])
         step = Step(rule, person.id, person.id, 1, event["time"])
         self.delivery.offer_audience(step, person, now, stage)

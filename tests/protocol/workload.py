@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
@@ -27,8 +28,12 @@ _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
 END: Final = START + 12 * HOUR
 
+_PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
+_PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
+EVENTS: Final = 100  # of a made-up story
+Told: TypeAlias = tuple[int, str, str, str]
 # (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
-_TOLD: Final = (
+_TOLD: Final[tuple[Told, ...]] = (
     (0, "add", "bob", "kettle"),
     (1 * SECOND, "view", "ann", "lamp"),
     (3 * SECOND, "view", "ann", "lamp"),
@@ -49,6 +54,7 @@ class Shape(NamedTuple):
     topics: tuple[str, ...]
     ticks: bool  # the wall clock moves the idle lane; else a heartbeat ends the input
     limits: Limits
+    story: int = 0  # the seed of a made-up one; 0: the one above
     listed: bool = False  # the last topic has the catalogue
 
 
@@ -118,17 +124,32 @@ def _asked(shape: Shape) -> tuple[str, ...]:
     return shape.topics[:-1] if shape.listed else shape.topics
 
 
-@cache
+def made_up(seed: int) -> list[Told]:
+    """A hundred events of seven people within half a day, some of them a little late, some at one time."""
+    chance, at = Random(seed), 5 * SECOND
+    found: list[Told] = []
+    for _ in range(EVENTS):
+        at += chance.choice((0, 0, SECOND, 3 * SECOND, 40 * SECOND, 10 * MINUTE, 33 * MINUTE))
+        kind = chance.choices(("view", "add", "remove", "purchase", "checkout"), (6, 4, 1, 1, 1))[0]
+        late = chance.choice((0, 0, 0, SECOND, 4 * SECOND))
+        found.append((at - late, kind, chance.choice(_PEOPLE), chance.choice(_PRODUCTS)))
+    return found
+
+
+@lru_cache(maxsize=64)
 def records(shape: Shape) -> tuple[Record, ...]:
     """The input in its order of arrival, dealt out to the topics in turn."""
     found: list[Record] = []
     arrived = START
-    told = [_touchpoint(*one) for one in (_LOOKS + _TOLD[:6] if shape.listed else _TOLD)]
+    # No two of several topics have the same time: how they come then hangs on how they are fetched.
+    apart = 1 if shape.story and len(shape.topics) > 1 else 0
+    story = made_up(shape.story) if shape.story else [*_LOOKS, *_TOLD[:6]] if shape.listed else _TOLD
+    told = [_touchpoint(after + number * apart, *one) for number, (after, *one) in enumerate(story)]
     if not shape.ticks:
         told.append(Touchpoint(type="heartbeat", time=END))
+    asked = _asked(shape)
     for number, event in enumerate(told):
-        arrived = max(arrived, event.time)
-        asked = _asked(shape)
+        arrived = max(arrived + apart, event.time)
         topic = asked[number % len(asked)]
         found.append(Record(topic, number // len(asked), arrived, b"", msgspec.json.encode(event)))
     return _mixed(found, _listed()) if shape.listed else tuple(found)
@@ -155,7 +176,7 @@ def _mixed(told: list[Record], listed: Iterator[Record]) -> tuple[Record, ...]:
 
 def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
     return Touchpoint(
-        id=f"{person}-{kind}-{after}",
+        id=f"{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
         user_id=person,
