@@ -46,6 +46,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",
     "snapshot": "copies of all lanes as files, from which a lost store comes back",
+    "repartition": "more partitions, while no worker runs",
 }
 
 

@@ -152,6 +152,7 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     incarnation: int = 0
     frontier: dict[str, int] = {}  # topic -> next offset to read after this batch
     first: dict[str, int] = {}  # topic -> where the lane began to read it, in the first batch that knows it
+    lanes: int = 0  # not 0: no batch, but the beginning of a lane out of so many; its people came from others
     worked: int = 0  # events applied and waits decided in this batch
     clock: int = 0
     now: int = 0

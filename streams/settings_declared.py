@@ -68,7 +68,7 @@ class Kafka:
     partitions: Count = setting(
         8,
         "Partitions of every input topic, thus the number of lanes.",
-        because="it cannot change later: a person's lane, and all state there, follows from it",
+        because="a person's lane, and all state there, follows from it; `retarget repartition` changes it",
     )
     replication: Annotated[int, whole(-1)] = setting(
         -1, "Copies of every topic that is created; -1: 3, or as many as there are brokers."

@@ -128,7 +128,7 @@ async def snapshot_by_journal(
     await reader.start()
     try:
         ends = [await reader.end(JOURNAL, lane) for lane in lanes]
-        with _Writing(settings, folder) as writing:
+        with Writing(settings, settings.kafka.partitions, folder) as writing:
             for lane in lanes:
                 past = PastLog(address, reader, lane, app_id=settings.app.id, end=ends[lane])
                 recounted = RecountedLane(lane, past, bundles, topics, folder)
@@ -145,7 +145,7 @@ async def snapshot_of_store(settings: Settings, store: Store, folder: Folder, do
     Raises BadInput when somebody does, or the folder is wrong, UnknownOutcome.
     """
     pauses = await store.pauses()
-    with _Writing(settings, folder) as writing:
+    with Writing(settings, settings.kafka.partitions, folder) as writing:
         for lane in range(settings.kafka.partitions):
             image = await store.image(lane)
             entry = await writing.lane(lane, image, pauses, store.portions(lane))
@@ -155,11 +155,11 @@ async def snapshot_of_store(settings: Settings, store: Store, folder: Folder, do
     return writing.whole
 
 
-class _Writing:
+class Writing:
     """A snapshot on its way into its folder; whole when the block ends without an error."""
 
-    def __init__(self, settings: Settings, folder: Folder) -> None:
-        self._settings, self._at = settings, now_ms()
+    def __init__(self, settings: Settings, lanes: int, folder: Folder) -> None:
+        self._settings, self._lanes, self._at = settings, lanes, now_ms()
         self._making = folder.new(self._at)
         self._entries: list[LaneEntry] = []
         self.whole = folder.named(self._at)
@@ -179,8 +179,15 @@ class _Writing:
         self, lane: int, image: LaneImage, pauses: Mapping[str, int], portions: AsyncIterator[Portion]
     ) -> LaneEntry:
         """Write one lane."""
-        name = f"lane-{lane:04}.part"
-        part = await parts.write(self._folder / name, portions)
+        part = await parts.write(self.file(lane), portions)
+        return self.add(lane, image, pauses, part)
+
+    def file(self, lane: int) -> Path:
+        """Where the part of a lane goes."""
+        return self._folder / f"lane-{lane:04}.part"
+
+    def add(self, lane: int, image: LaneImage, pauses: Mapping[str, int], part: parts.Written) -> LaneEntry:
+        """A lane whose part is written."""
         entry = LaneEntry(
             lane=lane,
             sequence=image.sequence,
@@ -189,7 +196,7 @@ class _Writing:
             pauses=dict(pauses),
             people=part.people,
             waits=part.waits,
-            file=name,
+            file=self.file(lane).name,
             size=part.size,
             digest=part.digest,
         )
@@ -199,7 +206,7 @@ class _Writing:
     def _manifest(self) -> Manifest:
         return Manifest(
             app=self._settings.app.id,
-            partitions=self._settings.kafka.partitions,
+            partitions=self._lanes,
             at=format_time(self._at),
             lanes=self._entries,
             retarget=version("retarget"),

@@ -188,8 +188,9 @@ class Matcher:
         self.conditional = [c for c in ordered if c.conditional]
         self.catalogue = [c for c in ordered if c.catalogue is not None and not c.former]
         # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
-        asks = (c.catalogue is not None or _asks_offer(c.rule) or _shows_one(c.rule) for c in ordered)
-        self.follows = any(asks)
+        self.follows = any(
+            c.catalogue is not None or _asks_offer(c.rule) or _shows_one(c.rule) for c in ordered
+        )
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
         self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)

@@ -69,7 +69,7 @@ async def _by_journal(settings: Settings, folder: Folder) -> Path:
     exact = replace(settings, rules=replace(settings.rules, unknown="refuse"))
     address = address_of(settings)
     async with shelved_bundles(exact, address, own_publication(exact), shelve=False) as bundles:
-        return await snapshot_by_journal(exact, address, bundles, folder, _tell)
+        return await snapshot_by_journal(exact, address, bundles, folder, tell)
 
 
 async def _of_store(settings: Settings, folder: Folder) -> Path:
@@ -79,10 +79,11 @@ async def _of_store(settings: Settings, folder: Folder) -> Path:
     async with AsyncExitStack() as stack:
         store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
         stack.push_async_callback(store.close)
-        return await snapshot_of_store(settings, store, folder, _tell)
+        return await snapshot_of_store(settings, store, folder, tell)
 
 
-def _tell(entry: LaneEntry) -> None:
+def tell(entry: LaneEntry) -> None:
+    """Say what was written of a lane."""
     print(
         f"lane {entry.lane}: sequence {entry.sequence:,}, {entry.people:,} people, {entry.waits:,} waits, "
         f"{entry.size:,} bytes",

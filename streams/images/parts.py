@@ -7,13 +7,15 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from streams.ports import Portion
 
 _LENGTH: Final = 4
+# People, waits or listings: one call to the store takes so many well.
+_PORTION: Final = 1_000
 _DIGEST: Final = 16
 _CHUNK: Final = 1 << 20
 # Journeys shrink to a third; the next levels cost twice the time for a tenth of that.
@@ -31,20 +33,49 @@ class Written(NamedTuple):
     digest: str
 
 
+class Writer:
+    """Writes one part. What is added twice counts twice."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._people = self._waits = 0
+        self._waiting: dict[str, list[Any]] = {name: [] for name in Portion.__struct_fields__}
+        self._raw = path.open("wb")
+        self._packed = gzip.GzipFile(fileobj=self._raw, mode="wb", compresslevel=_LEVEL, mtime=0, filename="")
+
+    def add(self, portion: Portion) -> None:
+        """Some of the lane; small ones are put together."""
+        self._people += len(portion.journeys)
+        self._waits += len(portion.waits)
+        for name, waiting in self._waiting.items():
+            waiting.extend(getattr(portion, name))
+            if len(waiting) >= _PORTION:
+                self._put({name: waiting})
+                self._waiting[name] = []
+
+    def close(self) -> Written:
+        """That was all; it is safe from a power cut when this returns."""
+        for name, waiting in self._waiting.items():
+            if waiting:
+                self._put({name: waiting})
+        self._packed.close()
+        self._raw.flush()
+        os.fsync(self._raw.fileno())
+        self._raw.close()
+        return Written(self._people, self._waits, self._path.stat().st_size, digest(self._path))
+
+    def _put(self, fields: dict[str, list[Any]]) -> None:
+        data = _encoder.encode(Portion(**fields))
+        self._packed.write(len(data).to_bytes(_LENGTH))
+        self._packed.write(data)
+
+
 async def write(path: Path, portions: AsyncIterator[Portion]) -> Written:
-    """Write a part, safe from a power cut when this returns; what comes twice is counted twice."""
-    people = waits = 0
-    with open(path, "wb") as raw:  # noqa: ASYNC230, PTH123 - a program of its own, with nothing beside it
-        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=_LEVEL, mtime=0, filename="") as packed:
-            async for portion in portions:
-                people += len(portion.journeys)
-                waits += len(portion.waits)
-                data = _encoder.encode(portion)
-                packed.write(len(data).to_bytes(_LENGTH))
-                packed.write(data)
-        raw.flush()
-        os.fsync(raw.fileno())
-    return Written(people, waits, os.stat(path).st_size, digest(path))  # noqa: PTH116
+    """Write a part of all these."""
+    writer = Writer(path)
+    async for portion in portions:
+        writer.add(portion)
+    return writer.close()
 
 
 def read(path: Path) -> Iterator[Portion]:

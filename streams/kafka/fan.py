@@ -23,6 +23,7 @@ from streams.kafka.connection import (
     KafkaAddress,
     discard,
 )
+from streams.kafka.refusals import is_refusal, refusal
 from streams.kafka.sending import Outgoing, send
 from streams.topics import FANNED
 
@@ -58,7 +59,7 @@ class Fan:
             try:
                 await self._work()
             except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-                _log.warning("the catalogue waits: %s", error or type(error).__name__)
+                _log.warning("the catalogue waits: %s", _said(error))
             await asyncio.sleep(_PAUSE_S)
 
     async def _work(self) -> None:
@@ -105,3 +106,9 @@ class Fan:
         key = None if record.key is None else record.key[:_LONGEST_KEY]
         value = pack(Fanned(record.partition, record.offset, key, (record.value or b"")[:_LONGEST], time=-1))
         return [Outgoing(FANNED, lane, key, value, timestamp=record.timestamp) for lane in range(self._lanes)]
+
+
+def _said(error: Exception) -> str:
+    if is_refusal(error):
+        return refusal(error, "Write" if FANNED in str(error) else "Read")
+    return str(error) or type(error).__name__

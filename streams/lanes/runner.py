@@ -218,6 +218,12 @@ class LaneRunner:
                 f"lane {self._number}: the store is at sequence {self._sequence} and the journal goes on "
                 f"with {record.sequence}; batches between them are lost. Restore a newer image of the store"
             )
+        if record.lanes:
+            raise LaneRefused(
+                f"lane {self._number}: its journal begins anew at offset {offset} with sequence "
+                f"{record.sequence}, when it became one of {record.lanes} lanes; only the snapshot that "
+                f"`retarget repartition` made then, or a later one, knows its people"
+            )
         self._begin_reading(record)
         if record.bundle != self._bundle.id:
             bundle = await self._bundles.named(record.bundle)

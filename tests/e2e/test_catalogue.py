@@ -49,7 +49,8 @@ def changes() -> list[Event]:
 def listed() -> list[FileEvent]:
     """Records of the catalogue of times to come: prices that fall, stock that goes and comes."""
     records = [
-        {"id": f"r{turn}-{product}", "product_id": product, "time": _READ + (turn * 60 + n + 1) * SECOND} | told
+        {"id": f"r{turn}-{product}", "product_id": product, "time": _READ + (turn * 60 + n + 1) * SECOND}
+        | told
         for turn, told in enumerate(({"stock": 0}, {"stock": 5, "price": 80}, {"price": 40}, {"stock": 1}))
         for n, product in enumerate(_PRODUCTS)
     ]

@@ -140,6 +140,7 @@ async def refused(worker: WorkerProcess, times: int) -> str:
     return worker.said
 
 
+@pytest.mark.timeout(300)
 async def test_inputs_that_are_gone(
     real_kafka: RealKafka,
     store: EmbeddedStore,

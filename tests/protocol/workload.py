@@ -143,11 +143,14 @@ def records(shape: Shape) -> tuple[Record, ...]:
     arrived = START
     # No two of several topics have the same time: how they come then hangs on how they are fetched.
     apart = 1 if shape.story and len(shape.topics) > 1 else 0
-    story = made_up(shape.story) if shape.story else [*_LOOKS, *_TOLD[:6]] if shape.listed else _TOLD
-    told = [_touchpoint(after + number * apart, *one) for number, (after, *one) in enumerate(story)]
+    story = _LOOKS + _TOLD[:6] if shape.listed else _TOLD
+    told = [
+        _touchpoint(after + number * apart, *one)
+        for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else story)
+    ]
+    asked = _asked(shape)
     if not shape.ticks:
         told.append(Touchpoint(type="heartbeat", time=END))
-    asked = _asked(shape)
     for number, event in enumerate(told):
         arrived = max(arrived + apart, event.time)
         topic = asked[number % len(asked)]

@@ -289,6 +289,19 @@ def _without_first(record: JournalRecord) -> JournalRecord:
     return replace(record, first={})
 
 
+async def test_a_journal_that_begins_anew_is_no_history_of_these_people(bundle: Bundle) -> None:
+    """After `repartition` only a snapshot of then, or a later one, brings a lane back."""
+    life = await lived(bundle)
+    marks = len(life.log.journal)
+    life.log.journal.append(JournalRecord(sequence=marks + 1, lanes=3))
+    with pytest.raises(LaneRefused, match=r"lane 0: .* begins anew .* one of 3 lanes; only the snap"):
+        await life.runner(MemoryStore(), None).claim()
+    known = MemoryCopy(LaneImage(marks + 1, positions.encode(positions.Positions(journal=marks + 1))), [], {})
+    store = MemoryStore()
+    await life.runner(store, known).claim()
+    assert (await store.image(LANE)).sequence == marks + 1
+
+
 async def test_a_recount_is_what_the_store_holds(bundle: Bundle) -> None:
     """From the beginning and from each copy, in portions; the kill switches are those of the end."""
     life = await lived(bundle)
