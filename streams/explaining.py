@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Given, Journey
+from retarget.journeys.model import Given, Journey, Offer
 from retarget.journeys.repeats import remembered
 from retarget.rules.matcher import SHADOW_MARK
 from retarget.rules.model import NEVER
@@ -17,6 +17,10 @@ from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
 _RANKS: Final = {"event": 0, "consent": 1, "decision": 2}
+
+
+# Products of the catalogue that are told of.
+_OFFERED: Final = 5
 
 
 class Entry(NamedTuple):
@@ -83,7 +87,24 @@ def summary(journey: Journey) -> list[str]:
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
         *map(_held, journey.offers),
+        *_offered(journey),
     ]
+
+
+def _offered(journey: Journey) -> Iterator[str]:
+    """What the catalogue says of the products they saw last, where it says anything."""
+    known = [(name, one) for name, one in journey.products.items() if one.offer not in (None, Offer())]
+    for name, one in sorted(known, key=lambda pair: -pair[1].seen)[:_OFFERED]:
+        offer, seen = one.offer or Offer(), one.price
+        said = [f"product {name} costs {_short(offer.price)} now, stock {_short(offer.stock)}"]
+        said += [f"margin {offer.margin:g}"] if offer.margin is not None else []
+        said += [f"seen at {seen:g}"] if seen is not None and seen != offer.price else []
+        said += [f"for sale until {_time(offer.expires)}"] if offer.expires else []
+        yield ", ".join(said)
+
+
+def _short(number: float | None) -> str:
+    return "-" if number is None else f"{number:g}"
 
 
 def _held(given: Given) -> str:

@@ -186,7 +186,7 @@ TARGETS: Final[dict[str, Target]] = {
     },
     "topic: catalogue": Target(seeds.listed, lambda value: catalogue.read_record(value, b"p", _MOST), 8),
     "topic: lane, all dialects": Target(
-        lambda: [*seeds.canonical(), *seeds.segment(), *seeds.listed(), *seeds.fanned()], run_lane, 3
+        lambda: [*seeds.canonical(), *seeds.segment(), *seeds.listed(), *seeds.fanned()], run_lane, 0.5
     ),
     "stored: catalogue on its way": Target(seeds.fanned, catalogue.unpack, 4),
     "stored: journal": Target(
@@ -195,7 +195,7 @@ TARGETS: Final[dict[str, Target]] = {
     "stored: positions": Target(lambda: _stored()[1], positions.decode, 4),
     "stored: journey": Target(lambda: _stored()[0], wire.decode, 4),
     "stored: listing": Target(seeds.listings, catalogue.decode, 3),
-    "stored: bundle": Target(seeds.publications, _publication, 0.6),
+    "stored: bundle": Target(seeds.publications, _publication, 0.3),
     "stored: pointer to a bundle": Target(lambda: seeds.POINTERS, pointer_of, 2),
     "stored: headers": Target(lambda: [b"0", b"12345"], _headers, 1),
     "file: kept journeys": Target(_kept_lines, _kept, 2),
@@ -205,8 +205,8 @@ TARGETS: Final[dict[str, Target]] = {
     "file: gzip": Target(lambda: [gzip.compress(seeds.ROWS["canonical"])], _gzip, 1),
     "file: mapping": Target(lambda: seeds.MAPPING, _mapping, 1),
     "file: catalogue": Target(seeds.listed, _listed_file, 1.5),
-    "file: rule": Target(seeds.rules, _rules, 2.5),
-    "file: cases": Target(seeds.cases, _cases, 1.5),
+    "file: rule": Target(seeds.rules, _rules, 0.5),
+    "file: cases": Target(seeds.cases, _cases, 0.3),
     "file: budget": Target(lambda: seeds.BUDGET, _budget, 1),
     "file: settings": Target(lambda: seeds.CONFIG, _config, 2),
     "settings: environment": Target(lambda: _ENVIRONMENT, _environment, 1),

@@ -255,14 +255,15 @@ class Engine:
         What a rule cannot stand is over. Raises RulesFailed then, when all else is decided.
         """
         journey.alarm = 0
-        scene, decided = self._scene, 0
+        scene, rules, decided = self._scene, self.matcher.rules, 0
         scene.of_wait(journey, max(due, moment.clock))
         for _, _, rule, subject, release in self._due(journey, due):
             try:
                 if release:
                     self._release(journey, rule, subject, due, moment)
                 elif subject in journey.episodes.get(rule, ()):
-                    compiled = self._version(journey.episodes[rule][subject], rule, moment)
+                    episode = journey.episodes[rule][subject]
+                    compiled = self._version(episode, rule, moment) if episode.version else rules[rule]
                     episodes.come_due(journey, compiled, subject, scene, moment)
             except Exception as error:  # noqa: BLE001 - it would not stand it the next time; the others go on
                 moment.fail(rule, error)
@@ -310,13 +311,12 @@ class Engine:
         ready = [d for d in journey.deferred if d.rule == rule and d.subject == subject and d.release <= due]
         for deferred in ready[:1]:
             journey.deferred.remove(deferred)
-            compiled = self.matcher.of(rule, deferred.version)
-            deciding.release(journey, deferred, compiled, self._scene, moment)
+            deciding.release(journey, deferred, self.matcher.of(rule, deferred.version), self._scene, moment)
 
     def _version(self, episode: Episode, rule: str, moment: Moment) -> Compiled:
-        """By which version an episode goes on: its own, or that in force where the bundle has not got it."""
+        """By which version an episode that notes one goes on: its own, or else the one in force."""
         compiled = self.matcher.of(rule, episode.version)
-        if episode.version and compiled.opens_as != episode.version:
+        if compiled.opens_as != episode.version:
             moment.counts["taken_over", rule] += 1
             episode.version = compiled.opens_as
         return compiled

@@ -21,7 +21,7 @@ from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
 from retarget.lane.fitting import fit
-from retarget.lane.hold import Held, Hold
+from retarget.lane.hold import CATALOGUE, PEOPLE, Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.telling import Telling
@@ -160,7 +160,7 @@ class _Run:
                 if lane.spreads:
                     return index + 1
             elif event.time > clock:
-                hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+                hold.add(Held(event.time, PEOPLE, arrival.topic, arrival.offset, event))
             elif batch.worked >= limit:
                 return index
             else:
@@ -178,8 +178,8 @@ class _Run:
         if event is not None:
             lane.has_listings = True
             ahead = event.time > lane.clock != NEVER and not arrival.at_once
-            if ahead and len(self._hold) < LISTINGS_HELD:
-                self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+            if ahead and self._hold.listings < LISTINGS_HELD:
+                self._hold.add(Held(event.time, CATALOGUE, arrival.topic, arrival.offset, event))
             elif self._telling.is_ready(event):
                 self._telling.relist(event)
             else:

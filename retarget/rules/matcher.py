@@ -188,7 +188,9 @@ class Matcher:
         self.conditional = [c for c in ordered if c.conditional]
         self.catalogue = [c for c in ordered if c.catalogue is not None and not c.former]
         # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
-        self.follows = any(c.catalogue is not None or _asks_offer(c.rule) for c in ordered)
+        self.follows = any(
+            c.catalogue is not None or _asks_offer(c.rule) or _shows_one(c.rule) for c in ordered
+        )
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
         self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)
@@ -302,6 +304,11 @@ def _asks_stage(rule: Rule) -> bool:
 def _asks_offer(rule: Rule) -> bool:
     guarded = any(offer.least_margin is not None for step in rule.steps for offer in step.offers)
     return guarded or any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
+
+
+def _shows_one(rule: Rule) -> bool:
+    """Whether it writes about one product, which may be gone by then."""
+    return rule.subject == "product" and any(step.channels for step in rule.steps)
 
 
 def _windows(compiled: Compiled) -> list[Counted]:

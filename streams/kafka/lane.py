@@ -19,6 +19,7 @@ from streams import topics
 from streams.kafka import journal
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.reader import Reader
+from streams.kafka.refusals import refusal
 from streams.kafka.sending import Outgoing
 from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
 
@@ -115,7 +116,7 @@ class LaneOnKafka:
                     f"max.message.bytes of {self._journal} and the output topics to {TOPIC_RECORD_BYTES}"
                 ) from error
             if isinstance(error, _KAFKA_FAILED):
-                raise UnknownOutcome(f"lane {self._lane}: {error!r}") from error
+                raise UnknownOutcome(f"lane {self._lane}: {refusal(error, 'Write')}") from error
             raise
 
     def _void(self) -> None:

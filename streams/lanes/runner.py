@@ -22,7 +22,7 @@ from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
 from retarget.lane.batch import NEVER, Batch
-from retarget.lane.hold import Held
+from retarget.lane.hold import CATALOGUE, PEOPLE, Held
 from retarget.lane.intake import Arrival
 from retarget.lane.lane import Lane
 from streams.lanes import outputs as emitted
@@ -204,7 +204,10 @@ class LaneRunner:
             for start, end in ranges:
                 for arrival in self._gathering.arrivals_of([await self._log.read(topic, start, end)]):
                     if arrival.event is not None:
-                        self.lane.hold.add(Held(arrival.event.time, topic, arrival.offset, arrival.event))
+                        rank = PEOPLE if arrival.person else CATALOGUE
+                        self.lane.hold.add(
+                            Held(arrival.event.time, rank, topic, arrival.offset, arrival.event)
+                        )
 
     async def _replay(self, offset: int, record: JournalRecord, *, emit: bool) -> None:
         """Do a journaled batch again, from the same input, and bring the store up to it; emit nothing new."""

@@ -11,7 +11,7 @@ from streams.stores.keys import person_bytes
 from streams.stores.portions import PORTION, batched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 
 class MemoryStore:
@@ -25,6 +25,10 @@ class MemoryStore:
         """The stored sequence and meta of a lane."""
         held = self._lanes[lane]
         return LaneImage(held.sequence, held.meta)
+
+    def journeys(self, lane: int) -> Mapping[str, bytes]:
+        """Everybody's journey."""
+        return self._lanes[lane].journeys
 
     async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
         """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at."""

@@ -13,6 +13,8 @@ from streams.transport.settings import ReadSettings
 
 # Chunks between the consumer and the agent; each may hold thousands of records.
 _CHUNKS_UNDER_WAY = 4
+# The others hear at their next heartbeat that a worker has left, and stand in for it only then.
+_HEARTBEAT_S = 1.0
 
 
 def app_options(read: ReadSettings) -> dict[str, Any]:
@@ -20,7 +22,7 @@ def app_options(read: ReadSettings) -> dict[str, Any]:
     session_s = read.session_timeout_ms / 1000
     return {
         "broker_session_timeout": session_s,
-        "broker_heartbeat_interval": min(3.0, session_s / 4),
+        "broker_heartbeat_interval": min(_HEARTBEAT_S, session_s / 4),
         "broker_rebalance_timeout": max(30.0, session_s),
         "broker_max_poll_interval": 300.0,
         "consumer_group_instance_id": read.worker_id,

@@ -41,6 +41,13 @@ class ChunkConsumer(Consumer):
         return self._thread
 
     async def _drain_messages(self, fetcher: ServiceT) -> None:
+        try:
+            await self._drain(fetcher)
+        except asyncio.CancelledError:
+            if not self.transport.app.should_stop:  # mode would log the end of a stopping one as a crash
+                raise
+
+    async def _drain(self, fetcher: ServiceT) -> None:
         while not (self.should_stop or fetcher.should_stop):
             if not self.flow_active:
                 await self.wait(self.can_resume_flow)  # type: ignore[arg-type] # mode means its own Event

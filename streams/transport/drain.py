@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from itertools import islice
 
 from aiokafka.consumer.fetcher import Fetcher, FetchError, FetchResult, PartitionRecords
@@ -22,7 +24,32 @@ class FetchFailed(Exception):
         self.partition, self.error = Partition(*partition), error
 
 
-def drain(fetcher: Fetcher, *, seeks: dict[TopicPartition, int], generation: int, limit: int) -> list[Chunk]:
+class Cut:
+    """Finds logs that end before our position: cut, or replaced.
+
+    Not every broker calls it an error to fetch from there. One that was killed may say so of a whole log for
+    a moment, while it starts.
+    """
+
+    def __init__(self, patience_s: float = 5.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._patience_s, self._clock = patience_s, clock
+        self._since: dict[TopicPartition, tuple[float, int | None]] = {}
+
+    def look(self, assignment: Assignment) -> None:
+        """Raises FetchFailed for a partition of which nothing else was answered for the patience."""
+        for partition in assignment.tps:
+            state = assignment.state_value(partition)
+            if state.paused or state.highwater is None or state.highwater >= state.position:
+                self._since.pop(partition, None)
+                continue
+            since, answered = self._since.setdefault(partition, (self._clock(), state.timestamp))
+            if self._clock() - since >= self._patience_s and state.timestamp != answered:
+                raise FetchFailed(partition, OffsetOutOfRangeError({partition: state.position}))
+
+
+def drain(
+    fetcher: Fetcher, *, seeks: dict[TopicPartition, int], generation: int, limit: int, cut: Cut
+) -> list[Chunk]:
     """One chunk of at most `limit` records for every partition that has fetched data and is not paused.
 
     What is paused stays with the fetcher. Raises FetchFailed, as long as it has nothing else to return.
@@ -44,16 +71,8 @@ def drain(fetcher: Fetcher, *, seeks: dict[TopicPartition, int], generation: int
             if chunk is not None:
                 chunks.append(chunk)
     if not chunks:
-        _refuse_beyond_end(assignment)
+        cut.look(assignment)
     return chunks
-
-
-def _refuse_beyond_end(assignment: Assignment) -> None:
-    """Beyond its end a log was cut or replaced; not every broker calls it an error to fetch from there."""
-    for partition in assignment.tps:
-        state = assignment.state_value(partition)
-        if not state.paused and state.highwater is not None and state.highwater < state.position:
-            raise FetchFailed(partition, OffsetOutOfRangeError({partition: state.position}))
 
 
 def _take(

@@ -11,7 +11,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, cast
 
 import aiokafka
-from aiokafka.errors import ConsumerStoppedError, IllegalStateError
+from aiokafka.client import ConnectionGroup
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.errors import ConsumerStoppedError, IllegalStateError, KafkaError
+from aiokafka.protocol.group import LeaveGroupRequest
 from aiokafka.structs import TopicPartition
 from faust.transport.drivers.aiokafka import (
     AIOKafkaConsumerThread,
@@ -24,7 +27,7 @@ from mode.threads import WorkerThread
 
 from streams.transport.assignor import NumberAssignor
 from streams.transport.chunks import Chunk, Partition, Tail
-from streams.transport.drain import drain
+from streams.transport.drain import Cut, drain
 from streams.transport.settings import ReadSettings
 
 if TYPE_CHECKING:
@@ -57,6 +60,7 @@ class ChunkThread(AIOKafkaConsumerThread):
         """Faust's hook at the end of construction."""
         super().__post_init__()
         self._seeks = {}
+        self._cut = Cut()
 
     # -- the consumer --
 
@@ -128,9 +132,25 @@ class ChunkThread(AIOKafkaConsumerThread):
         # that it cancels: their CancelledError would end this thread before it has told that it stops.
         with suppress(asyncio.CancelledError, TimeoutError):
             async with asyncio.timeout(_GOODBYE_S):
-                await super().on_thread_stop()
+                await asyncio.gather(super().on_thread_stop(), self._leave_while_joining())
         if self._consumer is not None:
             await self._consumer._client.close()  # noqa: SLF001 - harmless when it is closed already
+
+    async def _leave_while_joining(self) -> None:
+        """Leave a group that is just sharing out: aiokafka would first wait for its share, maybe for long.
+
+        The broker keeps the connection of that request waiting too, so the goodbye takes another one.
+        """
+        coordinator = self._consumer and self._consumer._coordinator  # noqa: SLF001
+        if not self.leaves or not isinstance(coordinator, GroupCoordinator):
+            return
+        node, member = coordinator.coordinator_id, coordinator.member_id
+        if node is None or not member or not coordinator.need_rejoin(coordinator._subscription.subscription):  # noqa: SLF001
+            return
+        goodbye = LeaveGroupRequest(coordinator.group_id, member)
+        await asyncio.wait([coordinator._closing])  # noqa: SLF001 - else it would come back at once
+        with suppress(KafkaError):
+            await coordinator._client.send(node, goodbye, group=ConnectionGroup.DEFAULT)  # noqa: SLF001
 
     def close(self) -> None:
         """Do nothing: `on_thread_stop` closes the consumer, in the loop that it belongs to."""
@@ -243,6 +263,7 @@ class ChunkThread(AIOKafkaConsumerThread):
             seeks=self._seeks,
             generation=_generation(consumer),
             limit=_settings(self.transport).chunk_records,
+            cut=self._cut,
         )
 
     def _check(self, consumer: aiokafka.AIOKafkaConsumer) -> None:

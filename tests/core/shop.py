@@ -12,9 +12,10 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
-from retarget.catalogue import Fanned, Listing, pack
+from retarget.catalogue import Fanned, Listing, listing, pack
 from retarget.decode import decode_canonical
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
@@ -22,9 +23,9 @@ from retarget.engine.policy import Policy, QuietHours
 from retarget.engine.split import SplitEngine
 from retarget.journeys import wire
 from retarget.lane.batch import Batch
-from retarget.lane.intake import Arrival, FromCatalogue, Intake
+from retarget.lane.intake import TIMELESS, Arrival, FromCatalogue, Intake
 from retarget.lane.lane import Lane
-from retarget.lane.spreading import PORTION, Page
+from retarget.lane.spreading import PORTION, Page, Spread
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
@@ -120,12 +121,27 @@ class Shop:
 
     def end(self, limit: int = ALL) -> Shop:
         """Come to the end of the input, as `replay` does: the clock goes to the latest time seen."""
-        return self.until(self._latest, limit) if self._latest >= 0 else self
+        if self._latest >= 0:
+            self.until(self._latest, limit)
+        return self._what_is_behind(limit)
+
+    def _what_is_behind(self, limit: int) -> Shop:
+        """Records of the catalogue of times to which no event has led."""
+        while len(self.lane.hold):
+            held = self.lane.hold.pop()
+            self._read += 1
+            place = (0, self._read)
+            last = Arrival(held.topic, self._read, held.event, TIMELESS, source=place, at_once=True)
+            while not self._batch([last], limit=limit).consumed:
+                pass
+            while self.lane.spreads:
+                self._batch([], limit=limit)
+        return self
 
     def _arrival(self, event: Event) -> Arrival:
         topic, value = "t", json.dumps(event).encode()
         if event.get("type") == "catalogue":
-            topic, value = "c", pack(Fanned(0, self._read, None, value))
+            topic, value = "c", pack(Fanned(0, event.get("place", self._read), None, value))
         arrival = self._intake.arrival(topic, self._read, -1, value)
         self._read += 1
         self._latest = max(self._latest, arrival.tells)
@@ -186,10 +202,15 @@ class Shop:
         return other
 
     def through_the_store(self) -> None:
-        """Take every journey through its stored form; set it as `between` to do so after every batch."""
+        """Take all that is kept through its stored form; set it as `between` to do so after every batch."""
         journeys = self.lane.journeys
         for person in journeys:
             journeys[person] = wire.decode(wire.encode(journeys[person]))
+        self.listings = {
+            product: listing.decode(listing.encode(kept)) for product, kept in self.listings.items()
+        }
+        told = msgspec.msgpack.encode(self.lane.spreads)
+        self.lane.spreads = msgspec.msgpack.decode(told, type=list[Spread])
 
     def final(self, rule: str | None = None) -> list[dict[str, Any]]:
         """The decisions that are not deferrals."""

@@ -11,11 +11,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, Protocol
 
 import aiohttp
 import msgspec
@@ -24,7 +24,6 @@ from retarget.decode import decode_canonical
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.touchpoints import Touchpoint
 from streams import topics
-from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK, ChildProcess, free_port, tail
 from streams.files import FileEvent, sorted_by_time
 from streams.kafka import KafkaAddress, Reader, create_or_check, journal
@@ -39,6 +38,7 @@ from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
 from streams.stores import open_store
+from streams.stores.memory import MemoryStore
 from tests.e2e.emitted import Emitted, Outlet, differences
 
 # Other work may share the machine; whoever waits so long waits for something that will not come.
@@ -108,6 +108,14 @@ class LaneEnd(NamedTuple):
     journaled: int
 
 
+class HasUrl(Protocol):
+    """A store, as far as workers see it."""
+
+    @property
+    def url(self) -> str:
+        """For `store.url`."""
+
+
 class Stage:
     """One test's engine. Its topics are empty when it is made by `on_stage`."""
 
@@ -115,7 +123,7 @@ class Stage:
         self,
         *,
         bootstrap: str,
-        store: EmbeddedStore,
+        store: HasUrl,
         folder: Path,
         app_id: str,
         emit: str,
@@ -123,6 +131,10 @@ class Stage:
         settings: Sequence[str],
     ) -> None:
         self.bootstrap, self.store, self.folder = bootstrap, store, folder
+        #: Where the workers find the broker, and what they are; others may be put here before they start.
+        self.door = bootstrap
+        self.program: Sequence[str] = ("streams", "run")
+        self.environ: Mapping[str, str] = {}
         self.app_id, self.emit, self.partitions = app_id, emit, partitions
         self.given = (*settings, f"kafka.emit={emit}", f"kafka.partitions={partitions}", f"app.id={app_id}")
         self.settings: Settings = load_settings(None, {}, self.given)
@@ -135,13 +147,12 @@ class Stage:
     def worker(self, name: str, *, alone: bool = False) -> WorkerProcess:
         """Start a worker; it joins when it is ready. `alone`: without a group, the only one."""
         port = free_port()
-        own = (f"kafka.bootstrap={self.bootstrap}", f"store.url={self.store.url}", f"web.port={port}")
-        argv = [sys.executable, "-m", *(["tests.e2e.lone_worker"] if alone else ["streams", "run"])]
+        own = (f"kafka.bootstrap={self.door}", f"store.url={self.store.url}", f"web.port={port}")
+        argv = [sys.executable, "-m", *(["tests.e2e.lone_worker"] if alone else self.program)]
         for setting in (*self.given, *own, f"app.worker_id={name}"):
             argv += ["--set", setting]
-        worker = WorkerProcess(
-            name, argv, port=port, log=self.folder / f"{name}.log", env={"PYTHONPATH": str(ROOT)}
-        )
+        env = {"PYTHONPATH": str(ROOT), **self.environ}
+        worker = WorkerProcess(name, argv, port=port, log=self.folder / f"{name}.log", env=env)
         worker.start(ready=lambda: True)
         self.workers.append(worker)
         return worker
@@ -166,9 +177,14 @@ class Stage:
         times = [each.found.time for each in events if isinstance(each.found, Touchpoint)]
         self.latest = max([self.latest, *times])
         async with producing(KafkaAddress(bootstrap=self.bootstrap)) as producer:
-            await send_all(producer, self._outgoing(events))
+            await send_all(producer, self.outgoing(events))
         if end:
             await self.move_clocks(self.latest)
+
+    async def close_input(self, events: Sequence[FileEvent]) -> None:
+        """Move every lane's clock to the last of these events, which somebody else has sent."""
+        times = [each.found.time for each in events if isinstance(each.found, Touchpoint)]
+        await self.move_clocks(max(times, default=-1))
 
     async def move_clocks(self, time: int) -> None:
         """Send a heartbeat to every partition that moves its clock to `time`, epoch ms."""
@@ -177,7 +193,8 @@ class Stage:
         async with producing(KafkaAddress(bootstrap=self.bootstrap)) as producer:
             await send_all(producer, heartbeats(beat, topics.TOUCHPOINTS, self.partitions))
 
-    def _outgoing(self, events: Iterable[FileEvent]) -> Iterator[Outgoing]:
+    def outgoing(self, events: Iterable[FileEvent]) -> Iterator[Outgoing]:
+        """The records of these events, each with its partition."""
         for each in events:
             yield from outgoing(each.found, each.raw, topics.TOUCHPOINTS, self.partitions)
 
@@ -249,12 +266,14 @@ class Stage:
         return found
 
 
-async def replayed(events: Sequence[FileEvent], settings: Sequence[str]) -> list[Output]:
-    """What one lane in one process makes of the events."""
+async def replayed(
+    events: Sequence[FileEvent], settings: Sequence[str], *, store: MemoryStore | None = None
+) -> list[Output]:
+    """What one lane in one process makes of the events; an empty `store` holds at the end what it keeps."""
     rules = load_rules([default_rules_dir()], VOCABULARY)
     found: list[Output] = []
     bundle = bundle_of(load_settings(None, {}, settings), rules, [TOPIC])
-    await replay(events, bundle, found.append)
+    await replay(events, bundle, found.append, store=store)
     return found
 
 

@@ -20,7 +20,7 @@ from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.files import FileEvent
 from streams.ports import Output
 from tests.e2e.emitted import Outlet
-from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.e2e.harness import OLD_FILES, HasUrl, Stage, WorkerProcess, file_events, on_stage, replayed, until
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
 
@@ -217,8 +217,9 @@ async def test_without_transactions_a_killed_worker_repeats_and_the_headers_tell
 
 
 @contextmanager
-def frozen(store: EmbeddedStore) -> Iterator[None]:
+def frozen(store: HasUrl) -> Iterator[None]:
     """The store does not answer inside the block, and holds all it held afterwards."""
+    assert isinstance(store, EmbeddedStore)
     assert store.process.pid is not None
     os.kill(store.process.pid, signal.SIGSTOP)
     try:

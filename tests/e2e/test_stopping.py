@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 
 from streams.embedded import EmbeddedStore
 from streams.watchdog import STALLED
@@ -44,7 +46,7 @@ async def asked_to_stop(worker: WorkerProcess) -> float:
     begun = time.monotonic()
     worker.send(signal.SIGTERM)
     assert await worker.ended() == 0, worker.said
-    assert "Traceback" not in worker.said
+    assert "Traceback" not in worker.said, worker.said
     return time.monotonic() - begun
 
 
@@ -68,6 +70,46 @@ async def test_a_stop_is_quick_and_says_goodbye(
         await comes_to(second, "/ready", 503, "waiting for the broker")
         assert await asked_to_stop(second) < _SOON_S
         own_kafka.start()
+
+
+async def test_a_stop_while_the_group_is_sharing_out_says_goodbye(
+    real_kafka: RealKafka, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str]
+) -> None:
+    """Who waits for a share, because somebody else is silent, is out of the group when it is stopped."""
+    stage = stage_on(real_kafka, store, tmp_path, unique_name)
+    async with on_stage(stage):
+        first, second = stage.worker("one"), stage.worker("two")
+        await stage.shared_out()
+        second.send(signal.SIGSTOP)
+        stage.worker("three")
+
+        async def waits_for_a_share() -> bool:
+            return not await first.lanes()
+
+        await until(waits_for_a_share, "the first one waiting for a share", stage.logs)
+        assert (await group_of(stage)).state == "PreparingRebalance"
+        assert await asked_to_stop(first) < _SOON_S
+        left = (await group_of(stage)).members
+        assert not [member for member in left if member.startswith("one-")], left
+
+
+class Group(NamedTuple):
+    """The workers' group as the broker describes it: its state and the ids of its members."""
+
+    state: str
+    members: list[str]
+
+
+async def group_of(stage: Stage) -> Group:
+    """How the group stands now."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=stage.bootstrap)
+    await admin.start()
+    try:
+        (answer,) = await admin.describe_consumer_groups([stage.app_id])
+        ((_, _, state, _, _, members, *_),) = answer.groups
+        return Group(state, [member[0] for member in members])
+    finally:
+        await admin.close()
 
 
 @asynccontextmanager

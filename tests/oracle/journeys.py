@@ -3,7 +3,8 @@
 from dataclasses import replace
 from typing import Any
 
-from . import gates, rules
+from . import catalogue, gates, rules
+from .catalogue import Catalogue, News
 from .delivery import Delivery
 from .model import DAY, Event, Rule, Step, person_of
 from .person import Effect, Person, change
@@ -32,6 +33,7 @@ class Journeys:
         self.people: dict[str, Person] = {}
         self.waits: list[Wait] = []
         self.silence = silence
+        self.catalogue: Catalogue = {}
         self.delivery = Delivery(
             assume=assume_consent,
             quiet_hours=quiet_hours,
@@ -40,6 +42,7 @@ class Journeys:
             rates=rates,
             window=window,
             is_silent=self.is_silent,
+            is_untrue=self.is_untrue,
         )
 
     def publish(self, changed: dict[str, dict[str, Any]]) -> None:
@@ -56,13 +59,45 @@ class Journeys:
         person = self.people.setdefault(name, Person(name))
         if person.has_applied(event):
             return
-        effect = change(person, event)
+        effect = change(person, catalogue.shown(self.catalogue, event))
         self.end_episodes(person, event, effect)
         self.take_back_sends(person, event, effect, now)
         if event["time"] >= now - MAX_AGE:
             self.touch_episodes(person, event, effect)
             self.set_dates(person, event)
             self.decide_completed(person, event, now)
+
+    def hear(self, record: Event, now: int) -> None:
+        """Take in a record of the catalogue: everybody it concerns hears of it, person by person."""
+        for news in catalogue.learn(self.catalogue, record):
+            for name in sorted(self.people):
+                self.decide_news(news, self.people[name], now)
+
+    def decide_news(self, news: News, person: Person, now: int) -> None:
+        """Decide the rules about the catalogue for one person."""
+        if not catalogue.is_interested(person, news.product, news.time):
+            return
+        for rule in self.rules:
+            if not rule.of_catalogue or not catalogue.completes(rule.name, news):
+                continue
+            step = Step(rule, person.id, news.product, 1, news.time)
+            if self.is_meant(step, person) and self.delivery.passes_again(step, person, now):
+                self.delivery.offer(step, person, now)
+
+    def is_meant(self, step: Step, person: Person) -> bool:
+        """Whether what a rule about the catalogue says is true now, and news to the person."""
+        seen = rules.last_seen_price(person, step.subject)
+        listed = self.catalogue[step.subject]
+        bought = catalogue.has_bought(person, step.subject, step.due)
+        return not bought and catalogue.holds(step.rule.name, listed, seen)
+
+    def is_untrue(self, step: Step, person: Person, now: int) -> bool:
+        """Whether a message about a product would say what is not so: it is gone, or has changed since."""
+        if step.rule.kind != "product":
+            return False
+        if catalogue.is_gone(self.catalogue, step.subject, now):
+            return True
+        return step.rule.of_catalogue and not self.is_meant(step, person)
 
     def is_silent(self, now: int) -> bool:
         """Whether the guard is on and the last purchase of anybody was longer ago than it allows."""

@@ -9,7 +9,9 @@ from typing import Any, Final
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.consumer.subscription_state import SubscriptionState
 from aiokafka.errors import OffsetOutOfRangeError
+from aiokafka.structs import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,6 +22,7 @@ from streams.shell import Shell, create_shell
 from streams.transport import Chunk, FetchFailed, ReadSettings, share_out
 from streams.transport.assignor import Claim
 from streams.transport.chunks import Partition
+from streams.transport.drain import Cut
 from streams.transport.positions import Admission, Positions
 from tests.support.kafka.real_kafka import RealKafka, create_topic
 
@@ -446,3 +449,38 @@ async def test_aborted_records_stay_out_and_markers_are_passed(
         await producer.commit_transaction()
         await worker.until(lambda: worker.chunks[-1].next == 10)
     assert worker.values(topic, 0) == [b"commit"] * 3 + [b"open"]
+
+
+class _Clock:
+    """A clock that the test puts forward."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_log_that_ends_too_early_is_believed_when_it_stays_so() -> None:
+    """A broker that starts after a crash may tell an old end for a moment; it is asked again."""
+    place, clock = TopicPartition("touchpoints", 0), _Clock()
+    known = SubscriptionState()
+    known.assign_from_user([place])
+    assignment = known.subscription.assignment
+    state = assignment.state_value(place)
+    state.seek(10)
+    cut = Cut(patience_s=5.0, clock=clock)
+
+    state.highwater, state.timestamp = 7, 1
+    cut.look(assignment)
+    clock.now = 60.0
+    cut.look(assignment)  # nothing was answered since
+    state.highwater, state.timestamp = 12, 2
+    cut.look(assignment)
+    state.highwater, state.timestamp = 7, 3
+    cut.look(assignment)
+    clock.now, state.timestamp = 64.0, 4
+    cut.look(assignment)
+    clock.now = 65.0
+    with pytest.raises(FetchFailed, match="OffsetOutOfRange"):
+        cut.look(assignment)

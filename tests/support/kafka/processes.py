@@ -1,6 +1,7 @@
 """Apache Kafka on this machine's Java, as child processes."""
 
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -17,15 +18,26 @@ PASSWORD: Final = "open-sesame"  # noqa: S105 - of a broker that lives as long a
 class KafkaOnJava:
     """A single KRaft node in `folder`; it keeps its ports and its data over a restart."""
 
-    def __init__(self, folder: Path, classpath: str) -> None:
-        """Write its settings and format its storage; nothing runs yet."""
-        port, secured_port = free_port(), free_port()
+    def __init__(self, folder: Path, classpath: str, *, told: int = 0) -> None:
+        """Write its settings and format its storage; nothing runs yet.
+
+        `told`: what clients of the third door are told to be its port, as that of a proxy before it.
+        """
+        port, secured_port, inner_port = free_port(), free_port(), free_port()
+        #: The port of the third door.
+        self.inner_port = inner_port
         #: A second door, for whoever proves by SASL PLAIN to be USER.
         self.secured = f"{LOOPBACK}:{secured_port}"
         self._config = folder / "server.properties"
-        self._config.write_text(
-            _properties(folder / "data", port=port, secured_port=secured_port, controller_port=free_port())
-        )
+        doors = {
+            "PLAINTEXT": port,
+            "SASL_PLAINTEXT": secured_port,
+            "INNER": inner_port,
+            **self.further_doors(),
+            "CONTROLLER": free_port(),
+        }
+        known = _properties(folder / "data", doors, told=told or inner_port) | self.further_properties()
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
         self._server = ChildProcess(
             "Apache Kafka",
@@ -34,6 +46,18 @@ class KafkaOnJava:
             log=folder / "kafka.log",
         )
         self._format()
+
+    def further_properties(self) -> dict[str, str]:
+        """Beside those that every test broker has."""
+        return {}
+
+    def further_doors(self) -> dict[str, int]:
+        """The ports of further listeners, by their security protocols."""
+        return {}
+
+    def format_arguments(self) -> list[str]:
+        """What the storage holds from the beginning."""
+        return []
 
     @property
     def bootstrap(self) -> str:
@@ -57,23 +81,36 @@ class KafkaOnJava:
         self._server.kill()
 
     def _format(self) -> None:
-        arguments = ["format", "--standalone", "-t", _CLUSTER_ID, "-c", str(self._config)]
+        arguments = [
+            "format",
+            "--standalone",
+            "-t",
+            _CLUSTER_ID,
+            "-c",
+            str(self._config),
+            *self.format_arguments(),
+        ]
         command = [*self._java, "kafka.tools.StorageTool", *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
 
 
-def _properties(data: Path, *, port: int, secured_port: int, controller_port: int) -> str:
-    doors = {"PLAINTEXT": port, "SASL_PLAINTEXT": secured_port, "CONTROLLER": controller_port}
+def _properties(data: Path, doors: Mapping[str, int], *, told: int) -> dict[str, str]:
+    open_to_clients = {name: port for name, port in doors.items() if name != "CONTROLLER"}
     here = {
-        "listeners": ",".join(f"{name}://{LOOPBACK}:{number}" for name, number in doors.items()),
+        "listeners": _addresses(doors),
+        "advertised.listeners": _addresses(open_to_clients | {"INNER": told}),
         "listener.security.protocol.map": SINGLE_NODE["listener.security.protocol.map"]
-        + ",SASL_PLAINTEXT:SASL_PLAINTEXT",
+        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,INNER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
             f'org.apache.kafka.common.security.plain.PlainLoginModule required user_{USER}="{PASSWORD}";'
         ),
-        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{controller_port}",
+        "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{doors['CONTROLLER']}",
         "log.dirs": str(data),
     }
-    return "".join(f"{key}={value}\n" for key, value in {**SINGLE_NODE, **here}.items())
+    return {**SINGLE_NODE, **here}
+
+
+def _addresses(doors: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in doors.items())

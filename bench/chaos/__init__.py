@@ -1,0 +1,1 @@
+"""Chaos on real parts: broker, stores and workers as processes, and seeded faults under load."""

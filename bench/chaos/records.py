@@ -1,0 +1,68 @@
+"""What a run leaves behind: one JSON line for the run's parts, one for each fault, one for the verdict."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+RESULTS: Final = Path(__file__).resolve().parents[1] / "results" / "chaos"
+
+
+class Began(msgspec.Struct, kw_only=True, tag="began"):
+    """The circumstances. `layout`: pair or cluster; `rate` in events a second."""
+
+    seed: int
+    minutes: float
+    layout: str
+    rate: float
+    date: str
+    commit: str
+    versions: dict[str, str]
+
+
+class Happened(msgspec.Struct, kw_only=True, tag="fault"):
+    """One fault: `at_s` s into the run, over `took_s` later; each lane was back `lanes_s` after that."""
+
+    number: int
+    kind: str
+    hit: str
+    at_s: float
+    took_s: float
+    recovered_s: float
+    lanes_s: list[float]
+    noted: list[str]
+
+
+class Ended(msgspec.Struct, kw_only=True, tag="verdict"):
+    """The end: what was compared, and every difference; none is the wanted verdict."""
+
+    events: int
+    outputs: int
+    faults: int
+    lasted_s: float
+    differences: list[str]
+
+
+Line = Began | Happened | Ended
+
+
+class RunLog:
+    """A file that takes the lines as they come."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        path.write_bytes(b"")
+
+    def add(self, line: Line) -> None:
+        """One more line."""
+        with self.path.open("ab") as file:
+            file.write(msgspec.json.encode(line) + b"\n")
+
+
+def read(path: Path) -> list[Line]:
+    """The lines of one run. Raises msgspec.ValidationError."""
+    decoder = msgspec.json.Decoder(Line)
+    return [decoder.decode(line) for line in path.read_bytes().splitlines()]

@@ -1,0 +1,170 @@
+"""One run: parts up, load on, one fault after the other, load off, verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import version
+from itertools import islice
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.chaos import checker, store_faults
+from bench.chaos.arena import PARTITIONS, SETTINGS, Arena
+from bench.chaos.faults import KINDS
+from bench.chaos.load import Load
+from bench.chaos.proxy import Proxy
+from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog
+from bench.chaos.schedule import Fault, schedule
+from bench.chaos.stores import Cluster, Pair
+from bench.chaos.watch import RECOVER_S, NotRecovered, Watch
+from streams.replaying import LANE
+from streams.stores.memory import MemoryStore
+from tests.e2e.harness import file_events, replayed
+from tests.oracle.histories import random_history
+from tests.support.kafka.jars import VERSION, classpath
+from tests.support.kafka.processes import KafkaOnJava
+
+assert store_faults.__name__  # its faults are in KINDS once it is imported
+# Beyond the planned time: the last fault's recovery.
+_SPARE_S: Final = RECOVER_S + 60
+_END_S: Final = 180.0
+
+
+class Plan(NamedTuple):
+    """What to play. `most`: faults at most; `keep`: leave a log among the results."""
+
+    seed: int
+    minutes: float
+    layout: str
+    rate: float
+    kinds: tuple[str, ...]
+    most: int | None
+    keep: bool
+
+
+async def play(plan: Plan, folder: Path) -> int:
+    """Play it with the files of servers in `folder`; 0 when all is well, else 1. Raises KafkaMissing."""
+    log = RunLog((RESULTS if plan.keep else folder) / f"{plan.layout}-{plan.seed}.jsonl")
+    with arena_of(plan.layout, folder) as arena:
+        began = Began(
+            seed=plan.seed,
+            minutes=plan.minutes,
+            layout=plan.layout,
+            rate=plan.rate,
+            date=datetime.now(UTC).date().isoformat(),
+            commit=_commit(),
+            versions=_versions(arena),
+        )
+        log.add(began)
+        print(
+            f"chaos: seed {plan.seed}, {plan.minutes:g} min, store: {plan.layout}, {began.versions}",
+            flush=True,
+        )
+        async with arena.open():
+            ended = await _under_fire(plan, arena, log)
+        log.add(ended)
+    for line in ended.differences:
+        print(f"  DIFFERENT: {line}")
+    verdict = "exactly as undisturbed" if not ended.differences else f"{len(ended.differences)} differences"
+    print(
+        f"verdict of seed {plan.seed}: {verdict}; {ended.faults} faults, {ended.events} events, "
+        f"{ended.outputs} outputs in {ended.lasted_s:.0f} s; {log.path.name}",
+        flush=True,
+    )
+    return 1 if ended.differences else 0
+
+
+@contextmanager
+def arena_of(layout: str, folder: Path) -> Iterator[Arena]:
+    """Broker, door and stores, started; all gone behind the block. Raises KafkaMissing."""
+    with Proxy(0) as door:
+        broker = KafkaOnJava(folder, classpath(), told=door.port)
+        door.lead_to(broker.inner_port)
+        try:
+            broker.start()
+            with Cluster(folder) if layout == "cluster" else Pair(folder) as stores:
+                yield Arena(folder, broker, door, stores)
+        finally:
+            broker.close()
+
+
+async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
+    begun = time.monotonic()
+    most = int(plan.rate * (plan.minutes * 60 + _SPARE_S))
+    load = Load(arena.broker.bootstrap, PARTITIONS, file_events(random_history(plan.seed, most)), plan.rate)
+    watch = Watch(arena.broker.bootstrap, arena.stores.url, arena.stage.app_id, PARTITIONS)
+    await watch.start()
+    wrong: list[str] = []
+    faults = 0
+    try:
+        async with load.flowing():
+            await watch.recovered(begun)
+            for fault in islice(schedule(plan.seed, plan.kinds), plan.most):
+                if time.monotonic() - begun > plan.minutes * 60:
+                    break
+                faults += 1
+                await _strike(arena, fault, watch, log, begun)
+    except (NotRecovered, AssertionError, TimeoutError) as problem:
+        wrong.append(f"{type(problem).__name__}: {problem}")
+    finally:
+        await watch.close()
+    events = load.sent
+    memory = MemoryStore()
+    wanted = await replayed(events, SETTINGS, store=memory)
+    try:
+        await arena.stage.close_input(events)
+        await arena.stage.done(_END_S)
+    except AssertionError as problem:
+        wrong.append(str(problem))
+    wrong += await checker.verdict(arena.stage, events, wanted, memory.journeys(LANE))
+    lasted = round(time.monotonic() - begun, 1)
+    return Ended(events=len(events), outputs=len(wanted), faults=faults, lasted_s=lasted, differences=wrong)
+
+
+async def _strike(arena: Arena, fault: Fault, watch: Watch, log: RunLog, begun: float) -> None:
+    await asyncio.sleep(fault.after_s)
+    started = time.monotonic()
+    async with KINDS[fault.kind](arena, fault) as hit:
+        over = time.monotonic()
+        lanes = await watch.recovered(over)
+    noted, arena.noted = arena.noted, []
+    happened = Happened(
+        number=fault.number,
+        kind=fault.kind,
+        hit=hit,
+        at_s=round(started - begun, 1),
+        took_s=round(over - started, 1),
+        recovered_s=max(lanes),
+        lanes_s=list(lanes),
+        noted=noted,
+    )
+    log.add(happened)
+    print(
+        f"{happened.at_s:7.1f} s  {fault.kind:22} {hit:24} took {happened.took_s:5.1f} s, "
+        f"recovered {happened.recovered_s:5.1f} s later" + "".join(f"; {note}" for note in noted),
+        flush=True,
+    )
+
+
+def _versions(arena: Arena) -> dict[str, str]:
+    said = arena.stores.primaries[0].client.info("server")
+    store = (
+        f"Valkey {said['valkey_version']}" if "valkey_version" in said else f"Redis {said['redis_version']}"
+    )
+    return {"kafka": VERSION, "store": store, "retarget": version("retarget")}
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=RESULTS.parents[2],
+    )
+    return done.stdout.strip() or "unknown"

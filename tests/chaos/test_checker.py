@@ -1,0 +1,106 @@
+"""The checker of a chaos run finds what it is there for: every plant in otherwise right topics."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from bench.chaos.checker import apart, caps_exceeded, input_differs, outputs_differ, state_differs
+from streams import topics
+from streams.kafka import Stamp
+from streams.ports import Output
+from tests.e2e.emitted import Emitted
+from tests.e2e.harness import OLD_FILES, LaneEnd, file_events, replayed
+from tests.oracle.histories import random_history
+
+CAPS = ((3, 24), (8, 7 * 24))
+
+
+@pytest.fixture(scope="module")
+def wanted() -> list[Output]:
+    """What one undisturbed process makes of a small history."""
+    return asyncio.run(replayed(file_events(random_history(3, 2_000)), OLD_FILES))
+
+
+def emitted(outputs: Sequence[Output]) -> list[Emitted]:
+    """The same as records of topics."""
+    stamp = Stamp(0, 0, 1, 0)
+    return [Emitted(one.topic, 0, offset, one.key, one.value, stamp) for offset, one in enumerate(outputs)]
+
+
+def test_the_right_topics_are_right(wanted: list[Output]) -> None:
+    """No difference, and nobody got too much."""
+    assert outputs_differ(wanted, emitted(wanted)) == []
+    assert caps_exceeded(emitted(wanted), CAPS) == []
+
+
+def test_a_missing_record_is_found(wanted: list[Output]) -> None:
+    """Whichever it is."""
+    for place in (0, len(wanted) // 2, -1):
+        found = emitted(wanted)
+        del found[place]
+        assert any("missing" in line for line in outputs_differ(wanted, found))
+
+
+def test_a_repeated_record_is_found(wanted: list[Output]) -> None:
+    """Told as too many, and as more than once."""
+    found = emitted(wanted)
+    lines = outputs_differ(wanted, [*found, found[7]])
+    assert any("too many" in line for line in lines)
+    assert any("more than once" in line for line in lines)
+
+
+def test_two_records_of_a_person_that_changed_places_are_found(wanted: list[Output]) -> None:
+    """The multiset is the same, the order is not."""
+    found = emitted(wanted)
+    place = {(each.topic, each.key): number for number, each in enumerate(found)}
+    first = next(
+        number
+        for number, each in enumerate(found)
+        if each.topic == topics.DECISIONS and place[each.topic, each.key] > number
+    )
+    last = place[found[first].topic, found[first].key]
+    found[first], found[last] = found[last], found[first]
+    (line,) = outputs_differ(wanted, found)
+    assert line.startswith("order of")
+
+
+def test_another_content_under_the_same_identity_is_found(wanted: list[Output]) -> None:
+    """A byte is enough."""
+    found = emitted(wanted)
+    found[3] = found[3]._replace(value=found[3].value.replace(b'"schema":1', b'"schema":2'))
+    assert any("another content" in line for line in outputs_differ(wanted, found))
+
+
+def test_more_than_a_cap_allows_is_found(wanted: list[Output]) -> None:
+    """The same message four times within a day."""
+    email = topics.channel_topic("email")
+    marketing = next(
+        each for each in emitted(wanted) if each.topic == email and b'"purpose":"marketing"' in each.value
+    )
+    assert caps_exceeded([marketing] * 3, CAPS) == []
+    (line,) = caps_exceeded([marketing] * 4, CAPS)
+    assert "more than 3 in 24 h" in line
+
+
+def test_store_and_journal_apart_are_found() -> None:
+    """By lane."""
+    assert apart([LaneEnd(4, 4), LaneEnd(0, 0)]) == []
+    (line,) = apart([LaneEnd(4, 4), LaneEnd(3, 4)])
+    assert line == "lane 1: the store is at sequence 3, the journal at 4"
+
+
+def test_a_journey_that_is_another_one_is_found() -> None:
+    """Missing ones as well."""
+    assert state_differs({"ann": b"1"}, {"ann": b"1"}) == []
+    (line,) = state_differs({"ann": b"1", "bob": b"2", "eve": b"3"}, {"ann": b"1", "bob": b"3", "eve": None})
+    assert line.startswith("2 of 3 journeys")
+
+
+def test_a_load_that_did_not_arrive_as_sent_is_found() -> None:
+    """Else a broken load would be taken for a broken engine."""
+    assert input_differs({0: [b"a", b"b"]}, {0: [b"a", b"b"], 1: []}) == []
+    assert len(input_differs({0: [b"a", b"b"]}, {0: [b"b", b"a"]})) == 1
+    assert len(input_differs({0: [b"a"], 1: [b"c"]}, {0: [b"a", b"a"]})) == 2
