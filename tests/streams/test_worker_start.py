@@ -94,6 +94,7 @@ async def test_a_port_in_use(own_broker: EmbeddedBroker, store: EmbeddedStore) -
             "kafka.input_topics=visits",
             f"store.url={store.url}",
             f"web.port={port}",
+            "offers.secret=of-this-test",
         )
 
     assert code == 1
