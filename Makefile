@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
+FUZZ_ARGS ?= --examples 1000000 --write docs/fuzzing.md
 SEED ?= 1
 MINUTES ?= 5
 CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow chaos demo lint format types contracts check clean
+.PHONY: help setup test test-slow fuzz chaos demo lint format types contracts check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -28,6 +29,9 @@ test: setup ## all tests; those whose servers are missing are skipped with the r
 
 test-slow: setup ## the long ones: chaos on real parts, every pair of faults, all public data sets (an hour)
 	$(BIN)/python -m pytest -m slow $(PYTEST_ARGS)
+
+fuzz: setup ## a million broken inputs (FUZZ_ARGS="--examples 20000"); the result is docs/fuzzing.md
+	$(BIN)/python -m bench.fuzz $(FUZZ_ARGS)
 
 chaos: setup ## faults under load on a real broker and stores (SEED=n MINUTES=m CHAOS_ARGS="--store cluster")
 	$(BIN)/python -m bench.chaos --seed $(SEED) --minutes $(MINUTES) $(CHAOS_ARGS)

@@ -5,6 +5,7 @@ RetargetError
 ├── BadInput        a user's file, rule or setting: nothing starts, exit 1, every problem listed
 ├── Unreachable     a broker or store that does not answer: exit 3 at start, wait and retry later
 └── LaneRefused     a lane whose journal and store contradict each other: it stops and says what to do
+    └── Damaged     what was read back is not what was written
 """
 
 from __future__ import annotations
@@ -56,3 +57,13 @@ class Unreachable(RetargetError):
 
 class LaneRefused(RetargetError):
     """Journal and store of a lane contradict each other; going on could lose or repeat messages."""
+
+
+class Damaged(LaneRefused):
+    """Bytes that were read back from the store or from a topic of the engine are not what it wrote."""
+
+    def __init__(self, what: str, error: object) -> None:
+        super().__init__(
+            f"{what} is damaged or was written by something else ({error}); only workers may write there. "
+            f"Restore the store, or the topic, from before"
+        )

@@ -86,6 +86,7 @@ class Decision(msgspec.Struct, kw_only=True):
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION
+    shadow: bool = False
 
 
 class Message(msgspec.Struct, kw_only=True):

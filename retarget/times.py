@@ -20,21 +20,23 @@ _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 # Written out once: a decision writes half a dozen times.
 _SECONDS: Final = tuple(f"{second:02}." for second in range(60))
 _THOUSANDTHS: Final = tuple(f"{thousandth:03}Z" for thousandth in range(1000))
+_LONGEST: Final = 100
 # The last moment that RFC 3339's four-digit years can name.
 LATEST: Final = 253_402_300_799_999
 
 
 def parse_duration(text: str) -> int:
     """Milliseconds of `text` such as `30m`, `250ms` or `1d 12h`. Raises ValueError that shows the form."""
-    rest = _DURATION.sub("", text).strip()
-    parts = _DURATION.findall(text)
-    if rest or not parts:
-        if text.strip() == "0":
-            return 0
-        raise ValueError(
-            f"{text!r} is not a duration; write a number and a unit, such as 30m, 2s, 250ms, 1d 12h"
-        )
-    return round(sum(float(number) * _UNITS[unit] for number, unit in parts))
+    given = text[: _LONGEST + 1]  # the pattern takes the square of its length
+    rest = _DURATION.sub("", given).strip()
+    parts = _DURATION.findall(given)
+    if given.strip() == "0":
+        return 0
+    found = sum(float(number) * _UNITS[unit] for number, unit in parts)
+    if rest or not parts or len(given) > _LONGEST or found > LATEST:
+        form = "write a number and a unit, such as 30m, 2s, 250ms, 1d 12h"
+        raise ValueError(f"{given!r} is not a duration; {form}")
+    return round(found)
 
 
 def format_duration(ms: int) -> str:

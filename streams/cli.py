@@ -9,12 +9,14 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Final
 
 from retarget.errors import RetargetError, Unreachable
@@ -43,6 +45,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "explain": "the timeline of a person: what was decided and why, what is waiting",
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",
+    "snapshot": "copies of all lanes as files, from which a lost store comes back",
+    "repartition": "more partitions, while no worker runs",
 }
 
 
@@ -54,8 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # argparse: help, or wrong usage
         return end.code if isinstance(end.code, int) else FINE
     except (RetargetError, UnknownOutcome) as error:
-        print(error, *getattr(error, "__notes__", ()), sep="\n", file=sys.stderr)
-        return UNREACHABLE if isinstance(error, (Unreachable, UnknownOutcome)) else BAD_INPUT
+        return _refused(error)
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:  # `retarget tail … | head`: the reader has had enough
@@ -67,14 +70,33 @@ def _run(given: Sequence[str]) -> int:
     module, args = _parsed(given)
     # What a client logs about a lost server is said again, and better, by the error that ends the command.
     logging.getLogger("aiokafka").addHandler(_SILENT)
+    from streams.secrecy import hiding
     from streams.settings import load_settings
 
     overrides = [*args.set, *(module.overrides(args) if hasattr(module, "overrides") else ())]
     presets: Mapping[str, str] = getattr(module, "PRESETS", {})
     settings = load_settings(args.config, os.environ, overrides, presets=presets)
-    code: int = module.run(settings, args)
+    hide = hiding(settings)
+    sys.excepthook = partial(_told, hide)
+    try:
+        code: int = module.run(settings, args)
+    except (RetargetError, UnknownOutcome) as error:
+        return _refused(error, hide)
     sys.stdout.flush()
     return code
+
+
+def _refused(error: Exception, hide: Callable[[str], str] = str) -> int:
+    """Say what was wrong; the exit code."""
+    print(hide("\n".join([str(error), *getattr(error, "__notes__", ())])), file=sys.stderr)
+    return UNREACHABLE if isinstance(error, (Unreachable, UnknownOutcome)) else BAD_INPUT
+
+
+def _told(
+    hide: Callable[[str], str], kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    """Whatever nobody expected, with its traceback, without secrets."""
+    sys.stderr.write(hide("".join(traceback.format_exception(kind, error, trace))))
 
 
 def _parsed(given: Sequence[str]) -> tuple[ModuleType, argparse.Namespace]:

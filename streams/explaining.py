@@ -8,14 +8,19 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Given, Journey
+from retarget.journeys.model import Given, Journey, Offer
 from retarget.journeys.repeats import remembered
+from retarget.rules.matcher import SHADOW_MARK
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
 
 Said = Mapping[str, Any]  # a decision as it stands in its topic
 _RANKS: Final = {"event": 0, "consent": 1, "decision": 2}
+
+
+# Products of the catalogue that are told of.
+_OFFERED: Final = 5
 
 
 class Entry(NamedTuple):
@@ -63,7 +68,7 @@ def rules_in(journey: Journey | None, decisions: Iterable[Said]) -> set[str]:
     found = {str(said["rule"]) for said in decisions}
     if journey is not None:
         found |= {*journey.episodes, *journey.marks, *(send.rule for send in journey.sends)}
-    return found
+    return {name.partition(SHADOW_MARK)[0] for name in found}
 
 
 def summary(journey: Journey) -> list[str]:
@@ -82,7 +87,24 @@ def summary(journey: Journey) -> list[str]:
         *([f"bounced: {', '.join(journey.bounced)}"] if journey.bounced else []),
         *(f"experiment {name}: {arm}" for name, arm in journey.arms.items()),
         *map(_held, journey.offers),
+        *_offered(journey),
     ]
+
+
+def _offered(journey: Journey) -> Iterator[str]:
+    """What the catalogue says of the products they saw last, where it says anything."""
+    known = [(name, one) for name, one in journey.products.items() if one.offer not in (None, Offer())]
+    for name, one in sorted(known, key=lambda pair: -pair[1].seen)[:_OFFERED]:
+        offer, seen = one.offer or Offer(), one.price
+        said = [f"product {name} costs {_short(offer.price)} now, stock {_short(offer.stock)}"]
+        said += [f"margin {offer.margin:g}"] if offer.margin is not None else []
+        said += [f"seen at {seen:g}"] if seen is not None and seen != offer.price else []
+        said += [f"for sale until {_time(offer.expires)}"] if offer.expires else []
+        yield ", ".join(said)
+
+
+def _short(number: float | None) -> str:
+    return "-" if number is None else f"{number:g}"
 
 
 def _held(given: Given) -> str:
@@ -151,9 +173,13 @@ def _memberships(journey: Journey) -> Iterator[Entry]:
 def _episodes(journey: Journey) -> Iterator[Entry]:
     for rule, by_subject in journey.episodes.items():
         for subject, episode in by_subject.items():
-            text = f"{rule} step {episode.step}{_about(subject, journey)}, open since {_time(episode.opened)}"
+            name, _, trial = rule.partition(SHADOW_MARK)
+            version = trial or episode.version
+            under = f", {'in shadow ' if trial else ''}under version {version}" if version else ""
+            about = f"{_about(subject, journey)}, open since {_time(episode.opened)}"
             evidence = ", ".join(episode.evidence)
-            yield Entry(episode.due, "episode", text, rule, (f"evidence {evidence}",) if evidence else ())
+            details = (f"evidence {evidence}",) if evidence else ()
+            yield Entry(episode.due, "episode", f"{name} step {episode.step}{about}{under}", name, details)
 
 
 def _deferred(journey: Journey) -> Iterator[Entry]:
@@ -178,7 +204,8 @@ def _decided(decisions: Iterable[Said]) -> Iterator[Entry]:
         about = (
             "" if subject["id"] == said["person"] else f", {subject['kind']} {subject['id'] or '(default)'}"
         )
-        text = f"{operation} {outcome}{channel}  {said['rule']} step {said['step']}{about}"
+        shadow = " in shadow" if said.get("shadow") else ""
+        text = f"{operation} {outcome}{channel}{shadow}  {said['rule']} step {said['step']}{about}"
         yield Entry(parse_time(said["decided_at"]), "decision", text, said["rule"], tuple(_details(said)))
 
 

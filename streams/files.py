@@ -62,8 +62,11 @@ def read_files(
     return _read_rows(names, rows, shared)
 
 
-def read_catalogue(paths: Sequence[str | Path], max_bytes: int) -> Iterator[FileEvent]:
-    """Every record of files of the catalogue, JSON lines, in their order. Raises BadInput as `read_files`."""
+def read_catalogue(paths: Sequence[str | Path], max_bytes: int, *, timed: bool = True) -> Iterator[FileEvent]:
+    """Every record of files of the catalogue, JSON lines, in their order. Raises BadInput as `read_files`.
+
+    `timed`: a record without a time cannot be used.
+    """
     names = [str(path) for path in paths]
     problems = list(_problems_of_names(names))
     if problems:
@@ -75,7 +78,7 @@ def read_catalogue(paths: Sequence[str | Path], max_bytes: int) -> Iterator[File
         for number, raw in _lines(path):
             if raw.strip():
                 found = _decoded(lambda raw: read_record(raw, None, max_bytes), raw)
-                if isinstance(found, Touchpoint) and found.time < 0:
+                if timed and isinstance(found, Touchpoint) and found.time < 0:
                     found = Rejected("bad_time", "the record has no time, and a file tells none")
                 yield FileEvent(file, number, found, raw, listed=True)
 

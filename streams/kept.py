@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from retarget.errors import BadInput, LaneRefused
+from retarget.errors import BadInput, Damaged, LaneRefused
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.times import format_time, parse_time
@@ -59,7 +59,7 @@ def find_kept(lines: Iterable[tuple[str, bytes]], person: str) -> Kept | None:
             found = _decoder.decode(line)
             if found.person == person:
                 return Kept(wire.decode(found.journey), parse_time(found.wait) if found.wait else None)
-        except (msgspec.MsgspecError, ValueError, IndexError) as error:
+        except (ValueError, RecursionError, Damaged) as error:
             problem = f"{place}: is no journey; expected what `retarget replay --journeys` writes"
             raise BadInput([problem]) from error
         except LaneRefused as error:

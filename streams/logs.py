@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Literal, TextIO
 
 from retarget.times import format_time
@@ -30,11 +30,15 @@ def configure_logs(
     form: Literal["text", "json"],
     level: Literal["debug", "info", "warning", "error"],
     stream: TextIO | None = None,
+    hidden: Callable[[str], str] = str,
 ) -> None:
-    """Send everything to `stream` (standard error) in this form; a second call replaces the first."""
+    """Send everything to `stream` (standard error) in this form; a second call replaces the first.
+
+    Every line goes through `hidden`, whoever writes it, with its traceback.
+    """
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.addFilter(Sparse())
-    handler.setFormatter(JsonLines() if form == "json" else TextLines())
+    handler.setFormatter(JsonLines(hidden) if form == "json" else TextLines(hidden))
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
@@ -80,10 +84,24 @@ def _time(record: logging.LogRecord) -> str:
     return format_time(round(record.created * 1000))
 
 
-class JsonLines(logging.Formatter):
-    """One JSON object a line: time, level, logger, event, the fields, and the traceback as one text."""
+class _Lines(logging.Formatter):
+    def __init__(self, hidden: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self._hidden = hidden
 
     def format(self, record: logging.LogRecord) -> str:
+        """What is shown of a record."""
+        return self._hidden(self.line(record))
+
+    def line(self, record: logging.LogRecord) -> str:
+        """The same with everything."""
+        raise NotImplementedError
+
+
+class JsonLines(_Lines):
+    """One JSON object a line: time, level, logger, event, the fields, and the traceback as one text."""
+
+    def line(self, record: logging.LogRecord) -> str:
         """A line; whatever is no JSON value is written as text."""
         line: dict[str, object] = {
             "time": _time(record),
@@ -97,10 +115,10 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=False)
 
 
-class TextLines(logging.Formatter):
+class TextLines(_Lines):
     """Time, level, logger, event and `field=value`; tracebacks follow on their own lines."""
 
-    def format(self, record: logging.LogRecord) -> str:
+    def line(self, record: logging.LogRecord) -> str:
         """A line, or several with a traceback."""
         fields = "".join(f" {name}={_shown(value)}" for name, value in fields_of(record).items())
         line = f"{_time(record)} {record.levelname:<7} {record.name}: {record.getMessage()}{fields}"

@@ -128,6 +128,18 @@ class DecisionMetrics:
         self.messages = make.counter(
             "retarget_messages", "Messages by rule, channel and operation.", "rule", "channel", "operation"
         )
+        self.shadow = make.counter(
+            "retarget_shadow_decisions",
+            "What new versions of rules decided in shadow, without effect, by outcome and gate.",
+            "rule",
+            "outcome",
+            "reason",
+        )
+        self.taken_over = make.counter(
+            "retarget_episodes_taken_over",
+            "Open episodes evaluated anew because no bundle carries the version that was to finish them.",
+            "rule",
+        )
         self.regretted = make.counter(
             "retarget_regretted_messages",
             "Messages sent although the person had just ended the episode.",

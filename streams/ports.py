@@ -7,7 +7,7 @@ external operation.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import msgspec
@@ -32,7 +32,10 @@ class Output(msgspec.Struct, frozen=True, gc=False):
 
 
 class LaneImage(NamedTuple):
-    """What the store holds of a lane besides journeys and waits; sequence 0, no meta: nothing yet."""
+    """What the store holds of a lane besides journeys and waits; sequence 0, no meta: nothing yet.
+
+    A sequence below 0: somebody has begun to bring a copy of the lane back, and not come to its end.
+    """
 
     sequence: int
     meta: bytes
@@ -43,6 +46,7 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
     expected: int  # the sequence that must be stored now; expected + 1 is stored afterwards
     meta: bytes
+    then: int | None = None  # the sequence to be stored instead, while a lane is brought back or moved
     journeys: Sequence[tuple[str, bytes]] = ()
     forgotten: Sequence[str] = ()  # persons whose journey is removed
     waits: Sequence[tuple[str, int]] = ()  # person -> due, epoch ms; replaces the person's wait
@@ -50,6 +54,51 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     listings: Sequence[tuple[str, bytes]] = ()  # product -> its listing
     following: Sequence[tuple[str, str]] = ()  # (product, person) to put into the index of products
     unfollowing: Sequence[tuple[str, str]] = ()  # those to take out of it
+    unlisted: Sequence[str] = ()  # products whose listing is removed
+
+    @property
+    def after(self) -> int:
+        """The sequence that is stored afterwards."""
+        return self.expected + 1 if self.then is None else self.then
+
+
+class Portion(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A part of all that a lane's image holds; the fields are those of a checkpoint."""
+
+    journeys: Sequence[tuple[str, bytes]] = ()
+    waits: Sequence[tuple[str, int]] = ()
+    listings: Sequence[tuple[str, bytes]] = ()
+    following: Sequence[tuple[str, str]] = ()
+
+
+class LaneCopy(Protocol):
+    """The image of a lane as it was at one sequence, kept outside of the store."""
+
+    @property
+    def image(self) -> LaneImage:
+        """Its sequence and meta."""
+
+    @property
+    def pauses(self) -> Mapping[str, int]:
+        """The kill switches that were in force then."""
+
+    @property
+    def source(self) -> str:
+        """Where it lies, for people."""
+
+    def portions(self) -> AsyncIterator[Portion]:
+        """All of it, in portions that one checkpoint carries well."""
+
+
+class Copies(Protocol):
+    """Where copies of lanes are kept."""
+
+    @property
+    def place(self) -> str:
+        """Where that is, for people."""
+
+    async def newest(self, lane: int) -> LaneCopy | None:
+        """The newest whole copy of a lane; None without one. Raises LaneRefused for one of a newer build."""
 
 
 class UnknownOutcome(Exception):
@@ -86,10 +135,13 @@ class JourneyStore(Protocol):
         With the sequence they were read at.
         """
 
+    def portions(self, lane: int) -> AsyncIterator[Portion]:
+        """All that is held of a lane that nobody writes to meanwhile; something may come twice."""
+
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
 
-        The caller is done when that is expected + 1, whoever wrote it. Raises UnknownOutcome.
+        The caller is done when that is `after`, whoever wrote it. Raises UnknownOutcome.
         """
 
 
@@ -99,6 +151,8 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     sequence: int
     incarnation: int = 0
     frontier: dict[str, int] = {}  # topic -> next offset to read after this batch
+    first: dict[str, int] = {}  # topic -> where the lane began to read it, in the first batch that knows it
+    lanes: int = 0  # not 0: no batch, but the beginning of a lane out of so many; its people came from others
     worked: int = 0  # events applied and waits decided in this batch
     clock: int = 0
     now: int = 0

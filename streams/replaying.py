@@ -6,7 +6,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
-from retarget.catalogue import Fanned, pack
+from msgspec.structs import replace
+
+from retarget.catalogue import Fanned, pack, unpack
 from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
 from streams.files import FileEvent
@@ -17,9 +19,10 @@ from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
-from streams.topics import FANNED
 
 TOPIC: Final = "replay"
+# Before TOPIC: of what is held to the same time, the catalogue comes first.
+LISTED: Final = "catalogue"
 LANE: Final = 0
 # The end of time, for a wall that never holds a lane back.
 _LATEST: Final = 1 << 62
@@ -135,13 +138,18 @@ class _Told:
         for offset, event in told:
             time = -1 if isinstance(event.found, Rejected) else event.found.time
             place = f"{event.file}:{event.line}"
-            yield Record(
-                FANNED, offset, -1, None, pack(Fanned(0, offset, None, event.raw, place, time, at_once))
-            )
+            fanned = pack(Fanned(0, 0, None, event.raw, place, time))
+            yield listed_of_file(fanned, offset, at_once=at_once)
 
     def end(self, lateness: int) -> int:
         """At its end the clock is set to the last event's time."""
         return self.latest + lateness if self.latest >= 0 else -1
+
+
+def listed_of_file(fanned: bytes, offset: int, *, at_once: bool) -> Record:
+    """A record of a catalogue's file at its place; `at_once`: no event moves the clock there."""
+    value = pack(replace(unpack(fanned), offset=offset, at_once=at_once))
+    return Record(LISTED, offset, -1, None, value)
 
 
 class ReplayWall:
@@ -203,8 +211,8 @@ async def work_through(
     tally = Tally()
     runner = LaneRunner(
         LANE,
-        (TOPIC, FANNED),
-        OneBundle(bundle),
+        (TOPIC, LISTED),
+        OneBundle(bundle._replace(listed=bundle.listed._replace(topic=LISTED))),
         store=store or MemoryStore(),
         log=ReplayLog(sink),
         feed=feed,

@@ -29,6 +29,7 @@ from streams.settings_declared import (
     QuietHours,
     Rates,
     Rules,
+    Snapshot,
     Store,
     Web,
 )
@@ -61,6 +62,7 @@ class Settings:
     app: App = App()
     kafka: Kafka = Kafka()
     store: Store = Store()
+    snapshot: Snapshot = Snapshot()
     rules: Rules = Rules()
     clock: Clock = Clock()
     delivery: Delivery = Delivery()
@@ -128,6 +130,7 @@ DECIDING: Final = frozenset(
         "offers",
     }
 )
+_TOKEN: Final = 16
 SECRET: Final = "offers.secret"  # noqa: S105 - its name
 
 
@@ -200,6 +203,10 @@ def _contradictions(settings: Settings) -> list[str]:
         "quiet_hours.end": (
             quiet.enabled and quiet.start == quiet.end,
             "found the same time as quiet_hours.start; to have none set quiet_hours.enabled to false",
+        ),
+        "web.token": (
+            0 < len(settings.web.token) < _TOKEN,
+            f"found {len(settings.web.token)} characters, which can be guessed; expected at least {_TOKEN}",
         ),
         "store.url": (
             not settings.store.url.startswith(("redis://", "rediss://", "unix://")),

@@ -27,7 +27,8 @@ from streams.settings_kinds import (
 from streams.settings_source import open_settings, setting
 
 Dialect = Literal["auto", "canonical", "segment"]
-_IN_URL: Final = re.compile(r"(?<=://)([^/@]*:)[^/@]*(?=@)|(?<=[?&]password=)[^&]*")
+# Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
+_IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|(?<=password=)[^&]*", re.DOTALL)
 
 
 def _masked(text: str) -> str:
@@ -67,7 +68,7 @@ class Kafka:
     partitions: Count = setting(
         8,
         "Partitions of every input topic, thus the number of lanes.",
-        because="it cannot change later: a person's lane, and all state there, follows from it",
+        because="a person's lane, and all state there, follows from it; `retarget repartition` changes it",
     )
     replication: Annotated[int, whole(-1)] = setting(
         -1, "Copies of every topic that is created; -1: 3, or as many as there are brokers."
@@ -96,6 +97,23 @@ class Store:
     url: Named = setting(
         "redis://localhost:6379/0", "Address of the store, `redis://` or `rediss://`.", mask=_masked_url
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Snapshot:
+    """Copies of all lanes, from which they come back when the store is lost."""
+
+    folder: str = setting(
+        "",
+        "Folder of the snapshots, the same for `retarget snapshot` and all workers; empty: none.",
+        because="without one, a lost store comes back only while Kafka has all inputs from the beginning",
+    )
+    every: Duration = setting(
+        0,
+        "`retarget snapshot` goes on and makes one as often as this; 0: it makes one and ends.",
+        because="each begins at the former one, so it must be younger than what inputs are kept for",
+    )
+    keep: Count = setting(3, "Snapshots that are kept; when one is written, older ones are removed.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -293,7 +311,15 @@ class Web:
     """The worker's own pages: /metrics, /health, /ready."""
 
     host: Named = setting(
-        "127.0.0.1", "Address to listen on.", because="open it on purpose: 0.0.0.0 in a container"
+        "127.0.0.1",
+        "Address to listen on; any other than this machine's own needs web.token.",
+        because="open it on purpose: 0.0.0.0 in a container",
+    )
+    token: str = setting(
+        "",
+        "What /metrics, and the details of the other pages, ask for as `Authorization: Bearer TOKEN`.",
+        because="lags and rule names are nobody else's business; empty: nothing is asked for",
+        mask=_masked,
     )
     port: Port = setting(9464, "Port to listen on, one per worker; 0: any free one.")
     stalled_after: Duration = setting(

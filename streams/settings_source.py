@@ -17,6 +17,8 @@ from streams.settings_kinds import Kind, kind_of
 PREFIX: Final = "RETARGET_"
 T = TypeVar("T")
 CONFIG: Final = "RETARGET_CONFIG"
+# Behind the variable of a secret: the file that holds it, as container platforms mount it.
+_IN_FILE: Final = "_FILE"
 DEFAULT: Final = "default"
 NO_VALUE: Final = object()
 _OPEN_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
@@ -118,7 +120,7 @@ def of_file(path: Path) -> list[Found]:
     """What a TOML file sets. Raises BadInput when it cannot be read."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as unread:
+    except (OSError, ValueError, RecursionError) as unread:
         detail = unread.strerror if isinstance(unread, OSError) else unread
         raise BadInput([f"{path}: cannot be read as TOML: {detail}"]) from unread
     return [
@@ -140,11 +142,31 @@ def of_environment(environ: Mapping[str, str], known: Mapping[str, Declared]) ->
     """What variables set; an empty one counts as not set, since compose files pass them on like that."""
     names = {declared.environment: key for key, declared in known.items() if not declared.open}
     opened = {environment_name(key[:-1]): key[:-1] for key, declared in known.items() if declared.open}
+    files = {f"{declared.environment}{_IN_FILE}": key for key, declared in known.items() if declared.mask}
+    given = {name: value for name, value in environ.items() if name.startswith(PREFIX) and value}
     return [
-        Found(_key_of(name, names, opened), value, f"environment {name}", f"environment {name}")
-        for name, value in sorted(environ.items())
-        if name.startswith(PREFIX) and value and not _is_other(name)
+        _secret_in(name, value, files[name], given)
+        if name in files
+        else Found(_key_of(name, names, opened), value, f"environment {name}", f"environment {name}")
+        for name, value in sorted(given.items())
+        if not _is_other(name)
     ]
+
+
+def _secret_in(name: str, path: str, key: str, given: Mapping[str, str]) -> Found:
+    """What the file holds that a variable such as RETARGET_KAFKA_SASL_PASSWORD_FILE names."""
+    place = f"environment {name}"
+    if name.removesuffix(_IN_FILE) in given:
+        raise BadInput([f"{place}: {name.removesuffix(_IN_FILE)} is set too; unset one of them"])
+    try:
+        secret = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as unread:
+        # Not chained, and not quoted: an error of decoding holds bytes of the secret.
+        detail = unread.strerror if isinstance(unread, OSError) else "it is not text in UTF-8"
+        raise BadInput([f"{place}: {path}: cannot be read: {detail}"]) from None
+    if not secret:
+        raise BadInput([f"{place}: {path}: is empty; expected the secret and nothing else"])
+    return Found(key, secret, place, place)
 
 
 def _is_other(name: str) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from hmac import compare_digest
+from ipaddress import ip_address
 from types import TracebackType
 from typing import Self
 
@@ -26,11 +28,13 @@ class WebServer:
         *,
         host: str,
         port: int,
+        token: str = "",
         now: Callable[[], int] = monotonic_ms,
     ) -> None:
-        """Port 0 takes any free one; `port` tells which."""
+        """Port 0 takes any free one; `port` tells which. With a `token` only who sends it is told details."""
         self._registry, self._progress, self._now = registry, progress, now
         self._host, self._wanted = host, port
+        self._token = token.encode()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -42,7 +46,8 @@ class WebServer:
         return port
 
     async def start(self) -> None:
-        """Open the port. Raises BadInput, one line that names the setting, when it cannot be had."""
+        """Open the port. Raises BadInput, a line that names the setting, when it cannot or must not be."""
+        require_token(self._host, self._token.decode())
         app = web.Application()
         app.add_routes(
             [
@@ -85,20 +90,50 @@ class WebServer:
             return f"web.port: {self._wanted} needs rights this process has not; set one of 1024 or more"
         return f"web.host: cannot listen on {self._host}: {refused.strerror or refused}"
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    def _admits(self, request: web.Request) -> bool:
+        """Whether the request brings the token; the time it takes to see that tells nothing of it."""
+        if not self._token:
+            return True
+        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+        said = given.strip().encode(errors="surrogateescape")
+        return compare_digest(said, self._token) and scheme.lower() == "bearer"
+
+    async def _metrics(self, request: web.Request) -> web.Response:
+        if not self._admits(request):
+            return web.Response(
+                status=401, text="send web.token as a bearer token\n", headers={"WWW-Authenticate": "Bearer"}
+            )
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE})
 
-    async def _health(self, _: web.Request) -> web.Response:
-        return self._answer(self._progress.stalled(self._now()))
+    async def _health(self, request: web.Request) -> web.Response:
+        return self._answer(request, self._progress.stalled(self._now()))
 
-    async def _ready(self, _: web.Request) -> web.Response:
-        return self._answer(self._progress.unready(self._now()))
+    async def _ready(self, request: web.Request) -> web.Response:
+        return self._answer(request, self._progress.unready(self._now()))
 
-    def _answer(self, problems: tuple[str, ...]) -> web.Response:
+    def _answer(self, request: web.Request, problems: tuple[str, ...]) -> web.Response:
+        status = 503 if problems else 200
+        if not self._admits(request):  # probes bring no token, and need the status only
+            return web.json_response({"ok": not problems}, status=status)
         now = self._now()
         lanes = {
             str(lane): {"lag": known.lag, "claimed": known.claimed, "idle_ms": now - known.at}
             for lane, known in sorted(self._progress.lanes.items())
         }
         body = {"ok": not problems, "problems": problems, "lanes": lanes}
-        return web.json_response(body, status=503 if problems else 200)
+        return web.json_response(body, status=status)
+
+
+def require_token(host: str, token: str) -> None:
+    """Raise BadInput when others than this machine could ask and nothing is asked of them."""
+    if not token and not _is_loopback(host):
+        remedy = "set it (RETARGET_WEB_TOKEN, or RETARGET_WEB_TOKEN_FILE with a path), or listen on 127.0.0.1"
+        problem = f"web.host: {host} can be reached from other machines, and web.token is not set"
+        raise BadInput([f"{problem}; {remedy}"])
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"

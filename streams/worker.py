@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
 from streams.clocks import monotonic_ms, now_ms
+from streams.images import copies_of
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.kafka.fan import Fan
 from streams.lanes.bundles import Bundles
@@ -21,6 +22,7 @@ from streams.lanes.feed import ShellFeed
 from streams.lanes.limits import limits_of
 from streams.lanes.observer import Cause
 from streams.lanes.reporting import LaneReport
+from streams.lanes.returning import Returning
 from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
 from streams.metrics import Metrics
@@ -79,6 +81,8 @@ class Worker:
         self._lanes: dict[int, _OwnedLane] = {}
         self._joined = False
         self._pauses: Mapping[str, int] = {}
+        self._reading_switches = asyncio.Lock()
+        self._returning = Returning(copies_of(settings), self._regained)
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
         self._shell = self._build_shell(alone=alone)
@@ -90,7 +94,12 @@ class Worker:
             handed_on=self._metrics.input.handed_on.inc,
         )
         self.web = WebServer(
-            self.registry, self.progress, host=settings.web.host, port=settings.web.port, now=monotonic_ms
+            self.registry,
+            self.progress,
+            host=settings.web.host,
+            port=settings.web.port,
+            token=settings.web.token,
+            now=monotonic_ms,
         )
 
     def _build_shell(self, *, alone: bool) -> Shell:
@@ -186,6 +195,7 @@ class Worker:
             ticks=settings.clock.idle == "wall",
             pauses=lambda: self._pauses,
             observer=report,
+            returning=self._returning,
         )
         task = asyncio.create_task(self._run(number, runner, report, kafka_log, cause))
         return _OwnedLane(feed, runner, report, task)
@@ -240,13 +250,24 @@ class Worker:
 
     async def _read_switches(self) -> None:
         try:
-            pauses = await self._store.pauses()
+            async with self._reading_switches:
+                pauses = await self._store.pauses()
         except UnknownOutcome:
             return
         if pauses != self._pauses:
             log.info("kill switches: %s", ", ".join(sorted(pauses)) or "none")
         self._pauses = pauses
         self._metrics.decision.paused.set(len(pauses))
+
+    async def _regained(self, pauses: Mapping[str, int]) -> None:
+        """Throw the kill switches again that the store lost together with a lane. Raises UnknownOutcome."""
+        async with self._reading_switches:
+            known = await self._store.pauses()
+            for name, since in pauses.items():
+                if name not in known:
+                    log.warning("the store had lost the kill switch of %s, it is thrown again", name)
+                    await self._store.set_pause(name, since)
+            self._pauses = {**pauses, **known}
 
     async def _mind_switches(self) -> None:
         while True:

@@ -221,6 +221,22 @@ def _output(board: dashboard.Dashboard) -> dashboard.Dashboard:
         )
         .with_panel(
             _chart(
+                "Decided in shadow",
+                "What new versions of rules would do, without effect.",
+                "ops",
+                outcome=_rate("retarget_shadow_decisions_total", "outcome"),
+            )
+        )
+        .with_panel(
+            _chart(
+                "Episodes evaluated anew",
+                "The version that was to finish them is no longer carried.",
+                "ops",
+                rule=_rate("retarget_episodes_taken_over_total", "rule"),
+            )
+        )
+        .with_panel(
+            _chart(
                 "Lateness of waits",
                 "From the end of a wait to its decision.",
                 "s",

@@ -12,7 +12,7 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from retarget.errors import LaneRefused
+from retarget.errors import Damaged, LaneRefused
 from retarget.touchpoints import Item
 
 _LOOKS: Final = ("name", "category", "brand", "url", "image_url")
@@ -35,6 +35,7 @@ class Listing(msgspec.Struct, frozen=True, array_like=True, gc=False):
 
 UNLISTED: Final = Listing()
 VERSION: Final = 1
+_WHAT: Final = "a stored listing"
 _PREFIX: Final = bytes([VERSION])
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Listing)
@@ -46,13 +47,18 @@ def encode(listing: Listing) -> bytes:
 
 
 def decode(data: bytes) -> Listing:
-    """The inverse of `encode`. Raises LaneRefused when a build with another version wrote them."""
+    """The inverse of `encode`. Raises LaneRefused when another build wrote them, or they are damaged."""
+    if not data:
+        raise Damaged(_WHAT, "it is empty")
     if data[0] != VERSION:
         raise LaneRefused(
             f"a stored listing has version {data[0]} but this build reads version {VERSION}; "
             "deploy the build that wrote it"
         )
-    return _decoder.decode(memoryview(data)[1:])
+    try:
+        return _decoder.decode(memoryview(data)[1:])
+    except (ValueError, RecursionError) as error:
+        raise Damaged(_WHAT, error) from error
 
 
 class News(msgspec.Struct, frozen=True, array_like=True, gc=False):

@@ -47,8 +47,12 @@ def pack(fanned: Fanned) -> bytes:
 
 
 def unpack(value: bytes) -> Fanned:
-    """The inverse of `pack`."""
-    return _decoder.decode(value)
+    """The inverse of `pack`. Raises Rejected: whoever may write to the topic, a lane goes on."""
+    try:
+        return _decoder.decode(value)
+    except (ValueError, RecursionError) as error:
+        said = f"only workers may write to this topic; it is no record of theirs ({error})"
+        raise Rejected("bad_field", said) from None
 
 
 def read_record(value: bytes, key: bytes | None, max_bytes: int) -> Touchpoint:

@@ -42,7 +42,7 @@ def rows_of_mapping(text: str, file: str) -> Rows:
     """How to read the rows that the mapping file describes. Raises BadInput with every problem in it."""
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput([f"{file}: not TOML: {error}"]) from None
     problems = [f"{file}: {problem}" for problem in _problems(table)]
     if problems:

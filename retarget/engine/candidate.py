@@ -35,6 +35,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     bid: Bid | None = None  # once it competes with others
     only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels
     offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
+    shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
 
     @property
@@ -58,7 +59,8 @@ class Candidate(msgspec.Struct, kw_only=True):
         """The id of this candidate's decision: the same when deferred and when final."""
         if not self.known_id:
             only = (self.only,) if self.only else ()
-            what = (*self._identity(person), self.operation, self.audience_name, *only)
+            shadow = ("shadow", self.rule.version) if self.shadow else ()
+            what = (*self._identity(person), self.operation, self.audience_name, *only, *shadow)
             self.known_id = stable_id("decision", *what)
         return self.known_id
 

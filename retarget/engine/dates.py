@@ -29,11 +29,13 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
         return
     for subject in compiled.subjects_of(event):
         at = _date(journey, compiled, date, subject)
-        if at is None and date.trait is not None and traits.told(journey, date.trait):
+        if at is None and not compiled.former and date.trait is not None and traits.told(journey, date.trait):
             moment.counts["misfit", compiled.name] += 1
         due = at + date.shift if at is not None else event.time
         episode = journey.episodes.get(compiled.name, {}).get(subject)
-        if episode is not None and episode.step > 1:
+        if episode is not None and (episode.step > 1 or not compiled.governs(episode.version)):
+            continue
+        if episode is None and compiled.former:
             continue
         if due > event.time:
             _wait(journey, event, compiled, subject, due)
@@ -46,7 +48,9 @@ def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str,
     by_subject = journey.episodes.setdefault(compiled.name, {})
     episode = by_subject.get(subject)
     if episode is None:
-        episode = by_subject[subject] = Episode(event.id or "", event.time, event.time, due)
+        episode = by_subject[subject] = Episode(
+            event.id or "", event.time, event.time, due, version=compiled.opens_as
+        )
     episode.due, episode.touched = due, max(episode.touched, event.time)
     episode.trace = event.trace or episode.trace
     episodes.remember(episode, event)

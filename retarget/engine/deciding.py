@@ -49,18 +49,35 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     value = _worth(rule, occasion, scene)
     closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    candidates = _candidates(journey, occasion, moment, closed=closed, barred=barred, value=value)
+    seen, act = (_as_seen(journey, rule), _record_shadow) if compiled.shadow else (journey, _settle)
+    candidates = _candidates(seen, occasion, moment, closed=closed, barred=barred, value=value)
     before = Before(journey, moment)
     try:
         for candidate in candidates:
-            _settle(journey, candidate, moment)
+            act(seen, candidate, moment)
     except Exception:
         before.put_back()
         raise
     if occasion.number == 1 and not closed and barred is None:
-        _note_passed(journey, rule, occasion.subject, at)
+        _note_passed(journey, compiled, occasion.subject, at)
     behind = moment.now - occasion.due
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
+
+
+def _as_seen(journey: Journey, rule: Rule) -> Journey:
+    """A journey for a decision in shadow: without what the version in force has sent; only to be read."""
+    return replace(
+        journey,
+        sends=[send for send in journey.sends if send.rule != rule.name],
+        arms=dict(journey.arms),
+        deferred=[deferred for deferred in journey.deferred if deferred.rule != rule.name],
+    )
+
+
+def _record_shadow(journey: Journey, candidate: Candidate, moment: Moment) -> None:
+    """What would be decided: nothing is sent, and what would be deferred is not looked at again."""
+    verdict = Judgement(candidate, journey, moment).verdict()
+    moment.emit_decision(_record(journey, candidate, verdict, None, moment))
 
 
 def _worth(rule: Rule, occasion: Occasion, scene: Scene) -> float | None:
@@ -69,11 +86,12 @@ def _worth(rule: Rule, occasion: Occasion, scene: Scene) -> float | None:
     return formula.evaluate(scene) if formula is not None else None
 
 
-def _note_passed(journey: Journey, rule: Rule, subject: str, at: int) -> None:
+def _note_passed(journey: Journey, compiled: Compiled, subject: str, at: int) -> None:
     """What a decision that `again` let pass leaves behind, whatever becomes of its message."""
+    rule = compiled.rule
     if rule.again:
-        journey.marks.setdefault(rule.name, {})[subject] = at
-    if rule.pauses is not None:
+        journey.marks.setdefault(compiled.name, {})[subject] = at
+    if rule.pauses is not None and not compiled.shadow:
         until = max(journey.pauses.get(rule.pauses.purpose, 0), at + rule.pauses.lasts)
         journey.pauses[rule.pauses.purpose] = until
 
@@ -103,7 +121,7 @@ def _candidates(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
-        value=value,
+        value=value, shadow=occasion.compiled.shadow,
     )  # fmt: skip
     found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
@@ -194,6 +212,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             value=candidate.value,
             bid=candidate.bid,
             channel=candidate.only,
+            version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
         )
     )
     moment.arm(journey, release_at)
@@ -221,4 +240,5 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         offer=candidate.offer,
         gates=verdict.gates,
         evidence=candidate.evidence,
+        shadow=candidate.shadow,
     )

@@ -24,9 +24,9 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Journey, Product
+from retarget.journeys.model import Episode, Journey, Product
 from retarget.rules import subjects, tallies
-from retarget.rules.matcher import Compiled, Matcher, Plan
+from retarget.rules.matcher import SHADOW_MARK, Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
 from retarget.rules.scene import Scene
 from retarget.times import DAY
@@ -45,11 +45,17 @@ class Engine:
 
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
+        self.ending_types, self.follows = matcher.ending_types, matcher.follows
+        self.guarded = matcher.guarded
         self._scene = Scene(Journey(person=""))
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
-        self._asks_stage, self._follows = matcher.asks_stage, matcher.follows
+        self._asks_stage = matcher.asks_stage
         self._always = bool(matcher.conditional or matcher.becomes)
+
+    def of(self, person: str) -> Engine:  # noqa: ARG002 - see SplitEngine
+        """The engine that decides for this person."""
+        return self
 
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901, PLR0912 - hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
@@ -72,7 +78,7 @@ class Engine:
         if change.ignored:
             moment.counts["ignored", _IGNORED.get(event.type, "preference")] += change.ignored
             change.ignored = 0
-        if self._follows and event.items:
+        if self.follows and event.items:
             listings.follow(journey, event, moment)
         if plan is None:
             return True
@@ -115,7 +121,8 @@ class Engine:
         for deferred in [d for d in journey.deferred if d.rule in rules]:
             deferred.closed = True
             try:
-                deciding.release(journey, deferred, rules[deferred.rule], self._scene, moment)
+                compiled = self.matcher.of(deferred.rule, deferred.version)
+                deciding.release(journey, deferred, compiled, self._scene, moment)
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(deferred.rule, error)
 
@@ -248,14 +255,15 @@ class Engine:
         What a rule cannot stand is over. Raises RulesFailed then, when all else is decided.
         """
         journey.alarm = 0
-        scene, decided = self._scene, 0
+        scene, rules, decided = self._scene, self.matcher.rules, 0
         scene.of_wait(journey, max(due, moment.clock))
         for _, _, rule, subject, release in self._due(journey, due):
-            compiled = self.matcher.rules[rule]
             try:
                 if release:
                     self._release(journey, rule, subject, due, moment)
                 elif subject in journey.episodes.get(rule, ()):
+                    episode = journey.episodes[rule][subject]
+                    compiled = self._version(episode, rule, moment) if episode.version else rules[rule]
                     episodes.come_due(journey, compiled, subject, scene, moment)
             except Exception as error:  # noqa: BLE001 - it would not stand it the next time; the others go on
                 moment.fail(rule, error)
@@ -303,7 +311,15 @@ class Engine:
         ready = [d for d in journey.deferred if d.rule == rule and d.subject == subject and d.release <= due]
         for deferred in ready[:1]:
             journey.deferred.remove(deferred)
-            deciding.release(journey, deferred, self.matcher.rules[rule], self._scene, moment)
+            deciding.release(journey, deferred, self.matcher.of(rule, deferred.version), self._scene, moment)
+
+    def _version(self, episode: Episode, rule: str, moment: Moment) -> Compiled:
+        """By which version an episode that notes one goes on: its own, or else the one in force."""
+        compiled = self.matcher.of(rule, episode.version)
+        if compiled.opens_as != episode.version:
+            moment.counts["taken_over", rule] += 1
+            episode.version = compiled.opens_as
+        return compiled
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
@@ -313,7 +329,8 @@ class Engine:
             for rule, by_subject in journey.episodes.items()
             if rule in rules
             for episode in by_subject.values()
-            if episode.due <= end or not (episode.step == 1 and rules[rule].yearly)  # which never ends
+            # A wait for a yearly date never ends.
+            if episode.due <= end or not (episode.step == 1 and self.matcher.of(rule, episode.version).yearly)
         ]
         dues += [d.release for d in journey.deferred if d.rule in rules]
         if dues or end > moment.clock:
@@ -338,7 +355,7 @@ def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
     marks = {
         rule: by_subject
         for rule, by_subject in journey.marks.items()
-        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER
+        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER and SHADOW_MARK not in rule
     }
     if not (marks or journey.consents or journey.erased):
         return None
@@ -355,6 +372,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
         journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
+    for rule in [rule for rule in journey.states if SHADOW_MARK in rule and rule not in matcher.rules]:
+        del journey.states[rule]
     if journey.offers:
         offers.tidy(journey, at)
     if journey.pauses:

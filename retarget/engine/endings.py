@@ -84,7 +84,8 @@ def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
 def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
     """Close the episode of one subject and undo what was sent for it."""
     rule = compiled.name
-    _close(journey, compiled, subject, event.time, moment)
+    if not _close(journey, compiled, subject, event.time, moment):
+        return
     undoing = Undoing(compiled.rule, event.time, event.id or "")
     at = max(event.time, moment.clock)
     for send in journey.sends:
@@ -95,18 +96,31 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
             recalls.leave(journey, membership, undoing, moment)
 
 
-def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> None:
+def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> bool:
+    """Close what is open; whether it was this version's to close."""
     rule = compiled.name
+    if compiled.own_tally:
+        journey.tallies.get(compiled.tally, {}).pop(subject, None)
+    if (compiled.former or compiled.others) and not compiled.governs(_version(journey, rule, subject)):
+        return False
     episodes = journey.episodes.get(rule)
     if compiled.yearly:
         yearly.ended(journey, compiled, at, moment)
     elif episodes is not None and episodes.pop(subject, None) is not None and not episodes:
         del journey.episodes[rule]
-    if compiled.own_tally:
-        journey.tallies.get(compiled.tally, {}).pop(subject, None)
     for deferred in journey.deferred:
         if deferred.rule == rule and deferred.subject == subject:
             deferred.closed = True
+    return True
+
+
+def _version(journey: Journey, rule: str, subject: str) -> str:
+    """What the open episode of a subject notes, else what waits for the morning."""
+    episode = journey.episodes.get(rule, {}).get(subject)
+    if episode is not None:
+        return episode.version
+    waiting = (d.version for d in journey.deferred if d.rule == rule and d.subject == subject)
+    return next(waiting, "")
 
 
 def _is_member(expires: int, at: int) -> bool:

@@ -30,8 +30,10 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
             scene.about(rule, subject)
             if not quiet.when.evaluate(scene):
                 continue
-        episode = journey.episodes.get(rule.name, {}).get(subject)
+        episode = journey.episodes.get(compiled.name, {}).get(subject)
         if episode is not None:
+            if (episode.version or compiled.former) and not compiled.governs(episode.version):
+                continue
             _touch_open(episode, event, compiled, restarts=touch.touches)
         elif touch.opens:
             _open(journey, compiled, subject, event, moment)
@@ -42,7 +44,7 @@ def _open(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint,
     due = event.time + compiled.quiet.after
     opened = Episode(
         event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""],
-        trace=event.trace, products=carried(compiled.rule.subject, event),
+        trace=event.trace, products=carried(compiled.rule.subject, event), version=compiled.opens_as,
     )  # fmt: skip
     journey.episodes.setdefault(compiled.name, {})[subject] = opened
     moment.arm(journey, due)
@@ -95,7 +97,7 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
     steps = compiled.rule.steps
     if not goes_on or episode.step >= len(steps):
         close(journey, compiled.name, subject)
-        if compiled.yearly:
+        if compiled.in_force.yearly:
             yearly.go_on(journey, compiled, episode, episode.due, moment)
         return
     # `decided` carries the delays of stale steps, so that the later ones keep their distance.
@@ -117,7 +119,7 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
                moment: Moment) -> None:  # fmt: skip
     """Decide step 1 at an event; later steps wait as an episode of their own."""
     rule, subject = compiled.rule, occasion.subject
-    if subject in journey.episodes.get(rule.name, ()):
+    if subject in journey.episodes.get(compiled.name, ()):
         return
     step = rule.steps[0]
     if step.condition is not None and not step.condition.evaluate(scene):
@@ -125,6 +127,7 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
     decided = decide(journey, occasion, scene, moment)
     if decided.goes_on and len(rule.steps) > 1:
         episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence,
-                          trace=event.trace, products=occasion.products)  # fmt: skip
-        journey.episodes.setdefault(rule.name, {})[subject] = episode
+                          trace=event.trace, products=occasion.products,
+                          version=compiled.opens_as)  # fmt: skip
+        journey.episodes.setdefault(compiled.name, {})[subject] = episode
         _move_on(journey, compiled, subject, episode, moment, goes_on=True, shift=decided.shift)

@@ -27,8 +27,13 @@ class Arm(NamedTuple):
 
 
 def draw(policy: Policy, experiment: str, person: str) -> float:
+    """The number by which a person is in an arm."""
+    return number(policy.hold_out_salt, experiment, person)
+
+
+def number(salt: str, experiment: str, person: str) -> float:
     """A number in [0, 1) that depends on the salt, the experiment and the person only."""
-    text = f"{policy.hold_out_salt}|{experiment}|{person}"
+    text = f"{salt}|{experiment}|{person}"
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / 2**64
 
 

@@ -93,4 +93,5 @@ class Moment:
     def emit_decision(self, decision: Decision) -> None:
         """Record a decision with this batch."""
         self.results.append(Result("decision", "", decision.person, encode(decision)))
-        self.counts["decision", decision.rule, decision.outcome, decision.reason or ""] += 1
+        kind = "shadow" if decision.shadow else "decision"
+        self.counts[kind, decision.rule, decision.outcome, decision.reason or ""] += 1

@@ -40,4 +40,5 @@ def _counted_as(result: Result) -> tuple[str, ...]:
     said = msgspec.json.decode(result.value)
     if result.kind == "message":
         return ("message", said["rule"], said["channel"], said["operation"])
-    return ("decision", said["rule"], said["outcome"], said["reason"] or "")
+    kind = "shadow" if said["shadow"] else "decision"
+    return (kind, said["rule"], said["outcome"], said["reason"] or "")

@@ -21,19 +21,26 @@ _TELLING: Final = "timezone"
 
 
 def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment) -> None:
-    """Wait for the day that an event tells, or for the same one on the clocks of another zone."""
+    """Wait for the day that an event tells, or for the same one on the clocks of another zone.
+
+    A former version moves the turn that it waits for, and opens none.
+    """
     said = event.traits or {}
     assert compiled.date is not None  # only such rules are yearly
     if compiled.date.trait not in said and _TELLING not in said:
         return
     waiting = journey.episodes.get(compiled.name, {}).get(journey.person)
-    if waiting is None or waiting.step == 1:
+    opens = waiting is None and not compiled.former
+    if opens or (waiting is not None and waiting.step == 1 and compiled.governs(waiting.version)):
         _wait(journey, compiled, event.time, moment, [event.id or ""])
 
 
 def go_on(journey: Journey, compiled: Compiled, over: Episode, after: int, moment: Moment) -> None:
-    """Wait for the next year's turn once this year's is over."""
-    _wait(journey, compiled, after, moment, over.evidence)
+    """Wait for the next year's turn once this year's is over, under the version in force."""
+    if compiled.in_force.yearly:
+        _wait(journey, compiled.in_force, after, moment, over.evidence)
+    else:
+        _forget(journey, compiled.name, journey.person)
 
 
 def ended(journey: Journey, compiled: Compiled, at: int, moment: Moment) -> None:
@@ -62,18 +69,27 @@ def begins(journey: Journey, compiled: Compiled, episode: Episode, moment: Momen
 
 def _wait(journey: Journey, compiled: Compiled, after: int, moment: Moment, evidence: list[str]) -> None:
     """Put the wait for the next turn in place of what waits now; nothing where no day is known."""
-    assert compiled.date is not None  # only such rules are yearly
-    by_subject = journey.episodes.setdefault(compiled.name, {})
     turn = _next(journey, compiled, after, zone_of(journey, moment.policy))
-    if turn is not None:
-        year, due = turn
-        # The year names the episode, so that a year has one decision however often the day is told.
-        by_subject[journey.person] = Episode(str(year), after, after, due, evidence=evidence, year=year)
-        moment.arm(journey, due)
+    waiting = journey.episodes.get(compiled.name, {}).get(journey.person)
+    if compiled.former and waiting is not None and (turn is None or turn[0] != waiting.year):
+        go_on(journey, compiled, waiting, after, moment)
         return
-    by_subject.pop(journey.person, None)
+    if turn is None:
+        _forget(journey, compiled.name, journey.person)
+        return
+    year, due = turn
+    # The year names the episode, so that a year has one decision however often the day is told.
+    journey.episodes.setdefault(compiled.name, {})[journey.person] = Episode(
+        str(year), after, after, due, evidence=evidence, year=year, version=compiled.opens_as
+    )
+    moment.arm(journey, due)
+
+
+def _forget(journey: Journey, rule: str, person: str) -> None:
+    by_subject = journey.episodes.get(rule, {})
+    by_subject.pop(person, None)
     if not by_subject:
-        del journey.episodes[compiled.name]
+        journey.episodes.pop(rule, None)
 
 
 def _next(journey: Journey, compiled: Compiled, after: int, zone: tzinfo) -> tuple[int, int] | None:

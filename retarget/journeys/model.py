@@ -66,6 +66,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     trace: str | None = None  # of the latest touch that had one
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
     year: int = 0  # whose turn it is, of a yearly date
+    version: str = ""  # of the rule that opened it, where that is to finish it
 
 
 class Bid(NamedTuple):
@@ -92,6 +93,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     value: float | None = None  # what it was expected to be worth when its rule decided
     bid: Bid | None = None  # it competes, since it passed the gates before
     channel: str = ""  # the only one, of a step that goes to all of its channels
+    version: str = ""  # as in the episode
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from retarget.journeys.model import Journey
-from retarget.rules.matcher import Compiled
+from retarget.rules.matcher import Matcher
 
 
-def fit(journey: Journey, rules: Mapping[str, Compiled]) -> None:
+def fit(journey: Journey, matcher: Matcher) -> None:
     """End what waits for a rule that is gone, or for a step that its rule no longer has.
 
     A yearly date goes on with the next year.
     """
-    steps = {name: len(rules[name].rule.steps) if name in rules else 0 for name in journey.episodes}
     for rule, by_subject in list(journey.episodes.items()):
-        for subject in [subject for subject, episode in by_subject.items() if episode.step > steps[rule]]:
-            if rule in rules and rules[rule].yearly:
+        gone = [s for s, one in by_subject.items() if one.step > _steps(matcher, rule, one.version)]
+        for subject in gone:
+            if rule in matcher.rules and matcher.rules[rule].yearly:
                 by_subject[subject].step, by_subject[subject].year = 1, 0
             else:
                 del by_subject[subject]
         if not by_subject:
             del journey.episodes[rule]
-    journey.deferred = [
-        deferred
-        for deferred in journey.deferred
-        if deferred.rule in rules and deferred.step <= len(rules[deferred.rule].rule.steps)
-    ]
+    journey.deferred = [d for d in journey.deferred if d.step <= _steps(matcher, d.rule, d.version)]
+
+
+def _steps(matcher: Matcher, rule: str, version: str) -> int:
+    """How many steps there are under the version that goes on with it; none of a rule that is gone."""
+    return len(matcher.of(rule, version).rule.steps) if rule in matcher.rules else 0

@@ -8,6 +8,9 @@ from typing import Final, NamedTuple
 
 from retarget.touchpoints import Touchpoint
 
+# At one moment the catalogue comes before people, whatever the topics are called.
+CATALOGUE: Final = 0
+PEOPLE: Final = 1
 # After every time there is.
 NOTHING: Final = 2**63
 _NONE: Final[list[Touchpoint]] = []
@@ -16,9 +19,10 @@ _SPARE: Final = 4096
 
 
 class Held(NamedTuple):
-    """One held event; the order is by time, then by place in the input."""
+    """One held event; the order is by time, the catalogue first, then by place in the input."""
 
     time: int
+    rank: int  # CATALOGUE or PEOPLE
     topic: str
     offset: int
     event: Touchpoint
@@ -29,6 +33,7 @@ class Hold:
 
     def __init__(self, ending_types: frozenset[str]) -> None:
         self.first = NOTHING  # the time of the first held event
+        self.listings = 0  # how many of them are the catalogue's
         self._entries: list[Held] = []
         self._head = 0
         self._ending_types = ending_types
@@ -48,7 +53,9 @@ class Hold:
         else:
             insort(entries, held, lo=self._head)
         self.first = min(self.first, held.time)
-        if held.event.type in self._ending_types:
+        if held.rank == CATALOGUE:
+            self.listings += 1
+        elif held.event.type in self._ending_types:
             self._endings.setdefault(held.event.person, []).append(held.event)
 
     def pop(self) -> Held:
@@ -60,7 +67,9 @@ class Hold:
         if self._head >= _SPARE:
             del entries[: self._head]
             self._head = 0
-        if held.event.type in self._ending_types:
+        if held.rank == CATALOGUE:
+            self.listings -= 1
+        elif held.event.type in self._ending_types:
             self._released(held.event)
         return held
 

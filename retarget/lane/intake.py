@@ -12,7 +12,7 @@ import msgspec
 from retarget import catalogue
 from retarget.engine.moment import RulesFailed
 from retarget.errors import Rejected, RejectReason
-from retarget.times import format_time
+from retarget.times import LATEST, format_time
 from retarget.touchpoints import IMPERSONAL, Touchpoint
 
 Decode = Callable[[bytes], Touchpoint]
@@ -73,6 +73,7 @@ class Intake:
         self._partition, self._decode, self._max_skew = partition, decode, max_skew
         self._listed = listed
         self._fanned = listed.topic if listed is not None else ""
+        self._live = listed is not None and not listed.loops
 
     def arrival(self, topic: str, offset: int, timestamp: int, value: bytes | None) -> Arrival:
         """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one."""
@@ -98,7 +99,12 @@ class Intake:
         if timestamp < 0:
             if event.time < 0:
                 raise Rejected("bad_time", "neither the event nor its record has a time")
+            if self._live:
+                # One such event from the year 9999 would take the lane's clock there, for good.
+                raise Rejected("bad_time", "its record has no timestamp, so nothing bounds the time it tells")
             return event.time
+        if event.time < 0 and timestamp > LATEST:
+            raise Rejected("bad_time", f"the event has no time, and its record's is {timestamp}")
         if event.time < 0 or event.time > timestamp + self._max_skew:
             event.time = timestamp
         return min(event.time, timestamp)
@@ -113,7 +119,11 @@ class Intake:
     def _of_catalogue(self, offset: int, timestamp: int, value: bytes) -> Arrival:
         listed = self._listed
         assert listed is not None  # there is no such topic without it
-        fanned = catalogue.unpack(value)
+        try:
+            fanned = catalogue.unpack(value)
+        except Rejected as problem:
+            foreign = self._dead(listed.topic, (self._partition, offset), timestamp, value, problem)
+            return Arrival(listed.topic, offset, None, TIMELESS, "", foreign, problem.reason)
         source = fanned.partition, fanned.offset
         try:
             event = catalogue.read_record(fanned.value, fanned.key, listed.max_bytes)
@@ -129,7 +139,7 @@ class Intake:
     def _dead(
         self, topic: str, place: tuple[int, int], timestamp: int, raw: bytes, problem: Rejected
     ) -> bytes:
-        time = format_time(timestamp) if timestamp >= 0 else None
+        time = format_time(timestamp) if 0 <= timestamp <= LATEST else None
         text = base64.b64encode(raw[:RAW_KEPT]).decode()
         cut = f"; the first {RAW_KEPT:,} of {len(raw):,} bytes" if len(raw) > RAW_KEPT else ""
         letter = DeadLetter(problem.reason, problem.detail + cut, topic, *place, time, text)

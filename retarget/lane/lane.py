@@ -21,7 +21,7 @@ from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
 from retarget.lane.fitting import fit
-from retarget.lane.hold import Held, Hold
+from retarget.lane.hold import CATALOGUE, PEOPLE, Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.telling import Telling
@@ -42,7 +42,7 @@ class Lane:
         self._now_is_clock = now_is_clock
         self.partition = partition
         self.clock = NEVER
-        self.hold = Hold(engine.matcher.ending_types)
+        self.hold = Hold(engine.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
         # What each channel's rate has given away; stored with the positions.
@@ -62,13 +62,17 @@ class Lane:
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
         if journey.episodes or journey.deferred:
-            fit(journey, self.engine.matcher.rules)
+            fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
         tells = max([arrival.tells for arrival in arrivals], default=NEVER)
         return max(self.clock, tells - self._lateness if tells >= 0 else NEVER, advance_to)
+
+    def has_news(self, arrivals: Sequence[Arrival]) -> bool:
+        """Whether the catalogue has anything to do with this lane; most know of none."""
+        return self.has_listings or any(one.event is not None and not one.person for one in arrivals)
 
     def records(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
         """The products of the catalogue's records to be worked off up to `target`, in order."""
@@ -79,7 +83,7 @@ class Lane:
 
     def regarded(self, arrivals: Sequence[Arrival], target: int) -> Iterator[str]:
         """The products that people look at up to `target`, where the catalogue may know them."""
-        if self.has_listings and self.engine.matcher.follows:
+        if self.engine.follows:
             events = [held.event for held in self.hold.until(target)]
             events += [arrival.event for arrival in arrivals if arrival.event is not None]
             for event in events:
@@ -88,7 +92,7 @@ class Lane:
     @property
     def follows(self) -> bool:
         """Whether anybody is to hear of the catalogue's news."""
-        return self.engine.matcher.follows
+        return self.engine.follows
 
     def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """The persons whose journeys must be loaded before `work`."""
@@ -156,7 +160,7 @@ class _Run:
                 if lane.spreads:
                     return index + 1
             elif event.time > clock:
-                hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+                hold.add(Held(event.time, PEOPLE, arrival.topic, arrival.offset, event))
             elif batch.worked >= limit:
                 return index
             else:
@@ -172,9 +176,10 @@ class _Run:
             self._repeats += 1
             return True
         if event is not None:
+            lane.has_listings = True
             ahead = event.time > lane.clock != NEVER and not arrival.at_once
-            if ahead and len(self._hold) < LISTINGS_HELD:
-                self._hold.add(Held(event.time, arrival.topic, arrival.offset, event))
+            if ahead and self._hold.listings < LISTINGS_HELD:
+                self._hold.add(Held(event.time, CATALOGUE, arrival.topic, arrival.offset, event))
             elif self._telling.is_ready(event):
                 self._telling.relist(event)
             else:
@@ -297,7 +302,7 @@ class _Run:
         """Let journeys go whose time is over; who comes back begins anew."""
         journeys, batch = self._lane.journeys, self._batch
         for person in self._moment.forgotten:
-            rest = remnant(journeys.pop(person), self._engine.matcher)
+            rest = remnant(journeys.pop(person), self._engine.of(person).matcher)
             del batch.changed[person]
             batch.forgotten.append(person)
             if rest is not None:

@@ -25,7 +25,6 @@ class _Lane(Protocol):
     listings: dict[str, Listing | None]
     pages: Pages
     spreads: list[Spread]
-    has_listings: bool
 
     @property
     def follows(self) -> bool: ...
@@ -67,7 +66,6 @@ class Telling:
             after = catalogue.relist(before, item, event.traits or {}, event.time)
             if after is not before:
                 lane.listings[product] = self._batch.listed[product] = after
-                lane.has_listings = True
                 self._announce(News(product, event.id or "", event.time, before, after, event.trace))
         self.spread()
 

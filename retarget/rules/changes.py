@@ -40,6 +40,8 @@ def _change(name: str, before: Rule | None, after: Rule | None) -> Change | None
         says = _whole(after) if after is not None else ()
     elif before.version != after.version:
         kind, says = "changed", tuple(_differences(before, after)) or ("changed in the order of its parts",)
+        if before.on_change == "finish":
+            says = (*says, "open episodes are finished by the version that opened them")
     else:
         return None
     versions = before.version if before else None, after.version if after else None
@@ -178,6 +180,7 @@ _RULE: Final[Mapping[str, Says]] = {
     "expires": _instead("messages expire {}", _or_never),
     "hold_out": _instead("{} of the people are held out", lambda share: f"{share * 100:g} %"),
     "why": _instead("the person is told {}", wording.quoted),
+    "on_change": _instead("open episodes, at the next change: {}", wording.on_change),
 }
 _STEP: Final[Mapping[str, Says]] = {
     "after": _instead("comes {} after step 1", wording.span),

@@ -5,20 +5,20 @@ Every check looks at values of which some may be missing or BAD: their problems 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, Final, get_args
+from collections.abc import Iterator
+from typing import Final, get_args
 
 from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import ANYTHING, Channel
 from retarget.rules.names import shown
 from retarget.rules.places import Place
+from retarget.rules.records import Values, within
 from retarget.rules.shapes import ALL, BAD
 from retarget.times import DAY, format_duration
 
 A_YEAR: Final = 365 * DAY
 TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "catalogue", "becomes")
-_Values = Mapping[str, Any]
 # The keys of each trigger that name touchpoint types about the subject.
 _TYPES_IN: Final = (
     ("count", ("of",)), ("quiet", ("opens", "touches")), ("sequence", ("first", "then", "without")),
@@ -26,7 +26,7 @@ _TYPES_IN: Final = (
 )  # fmt: skip
 
 
-def count(values: _Values, at: Place) -> None:
+def count(values: Values, at: Place) -> None:
     """A window touches only so many days, and a category is one."""
     least, within = values.get("at_least"), values.get("within")
     if values.get("distinct") == "category" and "category" in values:
@@ -43,7 +43,7 @@ def count(values: _Values, at: Place) -> None:
         )
 
 
-def quiet(values: _Values, at: Place) -> None:
+def quiet(values: Values, at: Place) -> None:
     """`anything` stands alone."""
     for key in ("opens", "touches"):
         types = several(values, key)
@@ -53,7 +53,7 @@ def quiet(values: _Values, at: Place) -> None:
             )
 
 
-def sequence(values: _Values, at: Place) -> None:
+def sequence(values: Values, at: Place) -> None:
     """A type has one part in it."""
     parts = ("first", "then", "without")
     for index, part in enumerate(parts):
@@ -65,7 +65,7 @@ def sequence(values: _Values, at: Place) -> None:
                     )
 
 
-def date(values: _Values, at: Place) -> None:
+def date(values: Values, at: Place) -> None:
     """One side of the date, and an interval that others may stand in for."""
     if "before" in values and "after" in values:
         at.child("after").problem("found after beside before; known: one of them")
@@ -81,13 +81,13 @@ def date(values: _Values, at: Place) -> None:
             at.child(side).problem(f"found {format_duration(moved)}; known: less than 365d, with every: year")
 
 
-def ending(values: _Values, at: Place) -> None:
+def ending(values: Values, at: Place) -> None:
     """`same` narrows an event."""
     if "same" in values and "event" not in values:
         at.child("same").problem("found same without event; known: {event: purchase, same: subject}")
 
 
-def audience(values: _Values, at: Place) -> None:
+def audience(values: Values, at: Place) -> None:
     """States replace each other; they do not expire."""
     if "by_state" in values and "expires" in values:
         at.child("expires").problem(
@@ -95,7 +95,7 @@ def audience(values: _Values, at: Place) -> None:
         )
 
 
-def step(values: _Values, at: Place) -> None:
+def step(values: Values, at: Place) -> None:
     """A step does something, and a channel knows what to send."""
     if "channels" not in values and "audience" not in values:
         at.problem("found a step that does nothing; known: channels with template, audience, or both")
@@ -107,7 +107,7 @@ def step(values: _Values, at: Place) -> None:
             at.child(key).problem(f"found {key} without channels; known: channels: [push, email]")
 
 
-def _variants(values: _Values, at: Place) -> None:
+def _variants(values: Values, at: Place) -> None:
     """There are several, of a message, and each knows what to send."""
     found = values.get("variants")
     if not isinstance(found, dict):
@@ -122,7 +122,7 @@ def _variants(values: _Values, at: Place) -> None:
             here.child(name).child("template").problem("missing; known: a template here or in the step")
 
 
-def rule(values: _Values, at: Place) -> None:
+def rule(values: Values, at: Place) -> None:
     """Everything between the parts of a rule."""
     _name_of_channel(values, at)
     _step_times(values, at)
@@ -138,14 +138,14 @@ def rule(values: _Values, at: Place) -> None:
     _over_cap(values, at)
 
 
-def _name_of_channel(values: _Values, at: Place) -> None:
+def _name_of_channel(values: Values, at: Place) -> None:
     if values.get("rule") in get_args(Channel):
         at.child("rule").problem(
             f"found {values['rule']}, a channel; known: a name that `pause` cannot mistake"
         )
 
 
-def _step_times(values: _Values, at: Place) -> None:
+def _step_times(values: Values, at: Place) -> None:
     before = -1
     for place, _, found in drafts(values, "steps", at):
         after = found.get("after")
@@ -163,7 +163,7 @@ def _step_times(values: _Values, at: Place) -> None:
         before = max(before, after)
 
 
-def _nothing_to_expire(values: _Values, at: Place) -> None:
+def _nothing_to_expire(values: Values, at: Place) -> None:
     steps = list(drafts(values, "steps", at))
     if "expires" in values and steps and not any("channels" in found for _, _, found in steps):
         at.child("expires").problem(
@@ -171,7 +171,7 @@ def _nothing_to_expire(values: _Values, at: Place) -> None:
         )
 
 
-def _over_cap(values: _Values, at: Place) -> None:
+def _over_cap(values: Values, at: Place) -> None:
     """What waits for room must end some time, and another channel must be there."""
     chosen, here = values.get("over_cap"), at.child("over_cap")
     if chosen in ("defer", "next_channel") and values.get("purpose") in ("service", "transactional"):
@@ -187,7 +187,7 @@ def _over_cap(values: _Values, at: Place) -> None:
         here.problem("found next_channel, but no step has a second one; known: channels: [push, email]")
 
 
-def _states(values: _Values, at: Place) -> None:
+def _states(values: Values, at: Place) -> None:
     states = values.get("becomes")
     for place, _, found in drafts(values, "steps", at):
         chosen = found.get("audience")
@@ -202,7 +202,7 @@ def _states(values: _Values, at: Place) -> None:
             here.problem(f"found by_state for the subject {values['subject']}; known: person")
 
 
-def _cover(states: _Values, audiences: _Values, here: Place) -> None:
+def _cover(states: Values, audiences: Values, here: Place) -> None:
     known = ", ".join(map(shown, states))
     for state in states:
         if state not in audiences:
@@ -212,7 +212,7 @@ def _cover(states: _Values, audiences: _Values, here: Place) -> None:
             here.child(state).problem(f"found {shown(state)}, no state of becomes; known: {known}")
 
 
-def _unless(values: _Values, at: Place) -> None:
+def _unless(values: Values, at: Place) -> None:
     instant = [trigger for trigger in ("event", "becomes") if trigger in values]
     if "unless" in values and instant:
         at.child("unless").problem(
@@ -228,7 +228,7 @@ def _unless(values: _Values, at: Place) -> None:
             seen.add(event)
 
 
-def _never_about_subject(values: _Values, at: Place) -> None:
+def _never_about_subject(values: Values, at: Place) -> None:
     """Events that never name such a subject can neither open, touch, count for nor end its episodes."""
     subject = values.get("subject")
     cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
@@ -237,24 +237,24 @@ def _never_about_subject(values: _Values, at: Place) -> None:
             place.problem(f"found {event}, which is never about a {subject}; known: types that carry one")
 
 
-def _subject_events(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
+def _subject_events(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, _, found in drafts(values, "unless", at):
         if found.get("same") == "subject" and isinstance(found.get("event"), str):
             yield place, found["event"]
     for place, _, found in drafts(values, "steps", at):
-        for event in several(getattr(found.get("products"), "values", {}), "of"):
+        for event in several(within(found, "products"), "of"):
             yield place.child("products").child("of"), event
     for event in several(values, "event"):
         yield at.child("event"), event
     for trigger, keys in _TYPES_IN:
-        inner = getattr(values.get(trigger), "values", {})
+        inner = within(values, trigger)
         for key in keys:
             for event in several(inner, key):
                 yield at.child(trigger).child(key), event
 
 
-def _distinct_subject(values: _Values, at: Place) -> None:
-    counted = getattr(values.get("count"), "values", {})
+def _distinct_subject(values: Values, at: Place) -> None:
+    counted = within(values, "count")
     least = counted.get("at_least")
     subject = values.get("subject")
     if counted.get("distinct") == subject != BAD and isinstance(least, int) and least > 1:
@@ -263,7 +263,7 @@ def _distinct_subject(values: _Values, at: Place) -> None:
         )
 
 
-def _shown_subject(values: _Values, at: Place) -> None:
+def _shown_subject(values: Values, at: Place) -> None:
     for place, _, found in drafts(values, "steps", at):
         if "products" in found and values.get("subject") == "product":
             place.child("products").problem(
@@ -272,8 +272,8 @@ def _shown_subject(values: _Values, at: Place) -> None:
             )
 
 
-def _date_subject(values: _Values, at: Place) -> None:
-    found, subject = getattr(values.get("date"), "values", {}), values.get("subject")
+def _date_subject(values: Values, at: Place) -> None:
+    found, subject = within(values, "date"), values.get("subject")
     for key, subjects in (("trait", ("person",)), ("otherwise", ("product", "category"))):
         if key in found and isinstance(subject, str) and subject not in subjects:
             at.child("date").child(key).problem(
@@ -281,13 +281,13 @@ def _date_subject(values: _Values, at: Place) -> None:
             )
 
 
-def _catalogue_subject(values: _Values, at: Place) -> None:
+def _catalogue_subject(values: Values, at: Place) -> None:
     subject = values.get("subject")
     if "catalogue" in values and isinstance(subject, str) and subject != "product":
         at.child("subject").problem(f"found {subject}, but the catalogue is about products; known: product")
 
 
-def _event_gone(values: _Values, at: Place) -> None:
+def _event_gone(values: Values, at: Place) -> None:
     """After a wait there is no event: what only an event can tell would be unknown for ever."""
     steps = [(place.child("if"), found.get("if")) for place, _, found in drafts(values, "steps", at)]
     waits = bool({"quiet", "date"} & values.keys())
@@ -304,13 +304,13 @@ def _event_gone(values: _Values, at: Place) -> None:
                 )
 
 
-def several(values: _Values, key: str) -> list[str]:
+def several(values: Values, key: str) -> list[str]:
     """The texts of a key that may hold several, as far as they could be read."""
     found = values.get(key)
     return [one for one in found if isinstance(one, str)] if isinstance(found, tuple) else []
 
 
-def drafts(values: _Values, key: str, at: Place) -> Iterator[tuple[Place, int, _Values]]:
+def drafts(values: Values, key: str, at: Place) -> Iterator[tuple[Place, int, Values]]:
     """Where each record of a list stands, its number and what could be read of it."""
     found = values.get(key)
     for index, draft in enumerate(found if isinstance(found, tuple) else ()):

@@ -6,7 +6,6 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from retarget.rules import checks, promises
 from retarget.rules.carriers import CANNOT_CARRY
@@ -17,13 +16,12 @@ from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.model import NEVER
 from retarget.rules.names import shown
 from retarget.rules.places import Place
+from retarget.rules.records import Values, within
 from retarget.rules.sensitive import sensitive
 from retarget.times import format_duration
 
-_Values = Mapping[str, Any]
 
-
-def rule(values: _Values, at: Place) -> None:
+def rule(values: Values, at: Place) -> None:
     """Everything that is wrong between the parts of a rule."""
     checks.rule(values, at)
     _worthless(values, at)
@@ -37,7 +35,7 @@ def rule(values: _Values, at: Place) -> None:
     promises.of_rule(values, at)
 
 
-def _worthless(values: _Values, at: Place) -> None:
+def _worthless(values: Values, at: Place) -> None:
     """What a rule says is worthless after a while; a step that comes later than that would be."""
     expires = values.get("expires")
     for place, _, found in drafts(values, "steps", at):
@@ -49,9 +47,9 @@ def _worthless(values: _Values, at: Place) -> None:
             )
 
 
-def _overtakes_itself(values: _Values, at: Place) -> None:
+def _overtakes_itself(values: Values, at: Place) -> None:
     """A year's last step comes before the next year's turn, which `again` lets come."""
-    yearly = "every" in getattr(values.get("date"), "values", {})
+    yearly = "every" in within(values, "date")
     if yearly and values.get("again") == NEVER:
         at.child("again").problem("found never in a rule of every year; known: a duration, such as 300d")
     for place, _, found in drafts(values, "steps", at) if yearly else ():
@@ -62,8 +60,8 @@ def _overtakes_itself(values: _Values, at: Place) -> None:
             )
 
 
-def _counts_its_ending(values: _Values, at: Place) -> None:
-    counted = several(getattr(values.get("count"), "values", {}), "of")
+def _counts_its_ending(values: Values, at: Place) -> None:
+    counted = several(within(values, "count"), "of")
     for place, _, found in drafts(values, "unless", at):
         if found.get("event") in counted:
             place.problem(
@@ -72,9 +70,9 @@ def _counts_its_ending(values: _Values, at: Place) -> None:
             )
 
 
-def _pauses_itself(values: _Values, at: Place) -> None:
+def _pauses_itself(values: Values, at: Place) -> None:
     """A rule that spares people its own purpose would stop its own steps, and itself the next time."""
-    paused = getattr(values.get("pauses"), "values", {}).get("purpose")
+    paused = within(values, "pauses").get("purpose")
     if isinstance(paused, str) and paused == values.get("purpose"):
         at.child("pauses").child("purpose").problem(
             f"found {paused}, the rule's own purpose; "
@@ -82,7 +80,7 @@ def _pauses_itself(values: _Values, at: Place) -> None:
         )
 
 
-def _impossible(values: _Values, at: Place) -> None:
+def _impossible(values: Values, at: Place) -> None:
     """Conditions that can never hold, as far as that is certain."""
     for place, condition in _conditions(values, at):
         part = never_holds(condition.text)
@@ -92,7 +90,7 @@ def _impossible(values: _Values, at: Place) -> None:
             place.problem("found true, which ends every episode at once; known: a condition")
 
 
-def _looks_at_nothing(values: _Values, at: Place) -> None:
+def _looks_at_nothing(values: Values, at: Place) -> None:
     """Counts of what is never about the subject, or of the subject itself."""
     subject = values.get("subject")
     cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
@@ -112,32 +110,32 @@ def _looks_at_nothing(values: _Values, at: Place) -> None:
             )
 
 
-def _of_products(values: _Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
+def _of_products(values: Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
     """The types of which only the products, or their categories, count."""
-    counted = getattr(values.get("count"), "values", {})
+    counted = within(values, "count")
     if counted.get("distinct") in ("product", "category") or "category" in counted:
         yield at.child("count").child("of"), several(counted, "of")
     for place, _, found in drafts(values, "steps", at):
         if "products" in found:
-            shown = getattr(found["products"], "values", {})
+            shown = within(found, "products")
             yield place.child("products").child("of"), several(shown, "of")
     for place, window in _windows(values, at):
         if window.category is not None or window.number in ("product", "category"):
             yield place, window.types
 
 
-def _windows(values: _Values, at: Place) -> Iterator[tuple[Place, Window]]:
+def _windows(values: Values, at: Place) -> Iterator[tuple[Place, Window]]:
     """Everything that conditions look back on, and where."""
     for place, condition in _conditions(values, at):
         for window in condition.windows:
             yield place, window
 
 
-def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]:
+def _conditions(values: Values, at: Place) -> Iterator[tuple[Place, Condition]]:
     """Every condition of a rule."""
-    quiet = getattr(values.get("quiet"), "values", {})
+    quiet = within(values, "quiet")
     found = [(at.child("if"), values.get("if")), (at.child("quiet").child("when"), quiet.get("when"))]
-    listed = getattr(values.get("catalogue"), "values", {})
+    listed = within(values, "catalogue")
     found.append((at.child("catalogue").child("when"), listed.get("when")))
     found += [(place.child("when"), one.get("when")) for place, _, one in drafts(values, "unless", at)]
     found += [(place.child("if"), one.get("if")) for place, _, one in drafts(values, "steps", at)]
@@ -149,7 +147,7 @@ def _conditions(values: _Values, at: Place) -> Iterator[tuple[Place, Condition]]
             yield place, condition
 
 
-def _worths(values: _Values, at: Place) -> Iterator[tuple[Place, Formula]]:
+def _worths(values: Values, at: Place) -> Iterator[tuple[Place, Formula]]:
     """Every expected value of a rule."""
     found = [(at.child("value"), values.get("value"))]
     found += [(place.child("value"), one.get("value")) for place, _, one in drafts(values, "steps", at)]
@@ -158,7 +156,7 @@ def _worths(values: _Values, at: Place) -> Iterator[tuple[Place, Formula]]:
             yield place, value
 
 
-def _sensitive(values: _Values, at: Place) -> None:
+def _sensitive(values: Values, at: Place) -> None:
     """Nobody is sorted by their health, belief, origin, politics or sexual life."""
     for place, text in _telling(values, at):
         found = sensitive(text)
@@ -168,7 +166,7 @@ def _sensitive(values: _Values, at: Place) -> None:
             )
 
 
-def _by_device(values: _Values, at: Place) -> None:
+def _by_device(values: Values, at: Place) -> None:
     """Nobody gets another price, offer or message by the class of their device."""
     for place, condition in _conditions(values, at):
         part = by_device(condition.text)
@@ -176,7 +174,7 @@ def _by_device(values: _Values, at: Place) -> None:
             place.problem(f"found {part}, the class of a device; known: nobody is sorted by that")
 
 
-def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
+def _telling(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
     """The author's own words that say whom a rule is about."""
     if isinstance(values.get("rule"), str):
         yield at.child("rule"), values["rule"]
@@ -192,7 +190,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
         yield place, value.text
     for place, _, found in drafts(values, "steps", at):
         yield from _word(found, "products", "category", place)
-        chosen = getattr(found.get("audience"), "values", {})
+        chosen = within(found, "audience")
         if isinstance(chosen.get("add"), str):
             yield place.child("audience").child("add"), chosen["add"]
         by_state = chosen.get("by_state")
@@ -201,7 +199,7 @@ def _telling(values: _Values, at: Place) -> Iterator[tuple[Place, str]]:
                 yield place.child("audience").child("by_state").child(state), name
 
 
-def _word(values: _Values, key: str, inner: str, at: Place) -> Iterator[tuple[Place, str]]:
-    word = getattr(values.get(key), "values", {}).get(inner)
+def _word(values: Values, key: str, inner: str, at: Place) -> Iterator[tuple[Place, str]]:
+    word = within(values, key).get(inner)
     if isinstance(word, str):
         yield at.child(key).child(inner), word

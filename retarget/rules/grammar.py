@@ -14,6 +14,7 @@ from retarget.rules.model import (
     Count,
     Date,
     Event,
+    OnChange,
     OverCap,
     Purpose,
     Quiet,
@@ -184,7 +185,7 @@ def _trigger(values: Values) -> Trigger:
 
 _ASNAMED: Final = ("description", "subject", "unless", "again", "priority", "purpose", "tags", "expires",
                     "over_cap", "ceiling", "hold_out", "why", "steps", "pauses", "value",
-                    "guarded")  # fmt: skip
+                    "guarded", "on_change")  # fmt: skip
 
 
 def _rule(values: Values) -> Rule:
@@ -331,6 +332,14 @@ RULE: Final = Record(
             shape=PAUSE,
             says="What the person is spared from then on, by all rules.",
             example={"purpose": "marketing", "for": "7d"},
+        ),
+        Key(
+            name="on_change",
+            shape=OneOf("word", get_args(OnChange)),
+            default="anew",
+            says="What becomes of open episodes when another version of the rule is published: "
+            "evaluated anew by that one, or finished by the version that opened them.",
+            example="finish",
         ),
         Key(
             name="value",

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Final, Literal, NamedTuple
 
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
@@ -35,6 +35,8 @@ _OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.ma
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
 FOR_EVER: Final = 36500 * DAY
+# Between a rule's name and the version that decides in shadow, under which it keeps its state.
+SHADOW_MARK: Final = "~"
 # What a shop is always heard of, unless events get lost.
 HEARTBEAT: Final = "purchase"
 # With these, dates may come that a rule waits for.
@@ -69,8 +71,16 @@ class TallyPlan(NamedTuple):
     least: int
 
 
+# How a version is in force: for all, for the episodes that it opened, or without any effect.
+Standing = Literal["live", "former", "shadow"]
+
+
 class Compiled:
-    """A rule with what the lane looks up all the time, worked out once."""
+    """A rule with what the lane looks up all the time, worked out once; `name` is that of its state.
+
+    `others`: the former versions, whose episodes it leaves to them; `in_force`: who opens what comes after.
+    `opens_as`: the version that its episodes note; empty where the next version takes them over.
+    """
 
     __slots__ = (
         "catalogue",
@@ -78,23 +88,32 @@ class Compiled:
         "count",
         "date",
         "endings",
+        "former",
+        "in_force",
         "name",
+        "opens_as",
+        "others",
         "own_tally",
         "quiet",
         "rule",
         "sequence",
+        "shadow",
         "subjects_of",
         "tally",
         "yearly",
     )
 
-    def __init__(self, rule: Rule) -> None:
+    def __init__(self, rule: Rule, standing: Standing = "live", others: frozenset[str] = frozenset()) -> None:
         self.rule = rule
-        self.name = rule.name
+        self.former, self.shadow = standing == "former", standing == "shadow"
+        self.name = f"{rule.name}{SHADOW_MARK}{rule.version}" if self.shadow else rule.name
+        self.others, self.in_force = others, self
+        self.opens_as = rule.version if rule.on_change == "finish" and not self.shadow else ""
         self.subjects_of = subjects.OF[rule.subject]
         self.quiet = rule.trigger if isinstance(rule.trigger, Quiet) else None
-        self.count = rule.trigger if isinstance(rule.trigger, Count) else None
-        self.sequence = rule.trigger if isinstance(rule.trigger, Succession) else None
+        # A former version counts and completes nothing any more.
+        self.count = rule.trigger if isinstance(rule.trigger, Count) and not self.former else None
+        self.sequence = rule.trigger if isinstance(rule.trigger, Succession) and not self.former else None
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
         self.catalogue = rule.trigger if isinstance(rule.trigger, Catalogue) else None
         self.yearly = self.date is not None and self.date.every is not None
@@ -102,6 +121,10 @@ class Compiled:
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
         self.tally = self._tally_name()
+
+    def governs(self, version: str) -> bool:
+        """Whether an episode that notes this version is this one's to touch, decide and end."""
+        return version == self.rule.version if self.former else version not in self.others
 
     def _tally_name(self) -> str:
         if self.sequence is not None:
@@ -147,25 +170,46 @@ class Plan:
 class Matcher:
     """All rules of one bundle, indexed by event type."""
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self.rules = {rule.name: Compiled(rule) for rule in rules}
-        ordered = sorted(self.rules.values(), key=lambda c: (-c.rule.priority, c.name))
-        self.becomes = [c for c in ordered if isinstance(c.rule.trigger, Becomes)]
+    def __init__(
+        self, rules: Sequence[Rule], former: Iterable[Rule] = (), shadows: Iterable[Rule] = ()
+    ) -> None:
+        """`former`: versions that finish what they opened; `shadows`: versions that decide without effect."""
+        self._former = _former(rules, former)
+        found = [Compiled(rule, others=_others(rule, self._former)) for rule in rules]
+        found += [Compiled(rule, "shadow") for rule in shadows]
+        # By the name of their state: rules in force, and beside them those in shadow.
+        self.rules = {one.name: one for one in found}
+        for one in self._former.values():
+            one.in_force = self.rules[one.name]
+        ordered = sorted(
+            [*found, *self._former.values()], key=lambda c: (-c.rule.priority, c.name, c.rule.version)
+        )
+        self.becomes = [c for c in ordered if isinstance(c.rule.trigger, Becomes) and not c.former]
         self.conditional = [c for c in ordered if c.conditional]
-        self.catalogue = [c for c in ordered if c.catalogue is not None]
+        self.catalogue = [c for c in ordered if c.catalogue is not None and not c.former]
         # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
-        self.follows = bool(self.catalogue) or any(map(_asks_offer, rules))
+        self.follows = any(
+            c.catalogue is not None or _asks_offer(c.rule) or _shows_one(c.rule) for c in ordered
+        )
         self.keeps: dict[str, int] = {}
-        self.asks_stage = any(_asks_stage(rule) for rule in rules)
-        self.product_reach = max((_product_reach(rule) for rule in rules), default=0)
+        self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
+        self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)
         self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
         for compiled in ordered:
             self._index(compiled)
-        self.guarded = any(rule.guarded for rule in rules)
+        self.guarded = any(one.rule.guarded for one in ordered)
         if self.guarded:
-            self.plans[HEARTBEAT].acts = self.plans[HEARTBEAT].heard = True
+            self.listen()
         self._index_tallies(ordered)
-        self.ending_types = self._ending_types()
+        self.ending_types = self._ending_types(ordered)
+
+    def listen(self) -> None:
+        """Let guarded rules know of the purchases that are heard here."""
+        self.plans[HEARTBEAT].acts = self.plans[HEARTBEAT].heard = True
+
+    def of(self, name: str, version: str) -> Compiled:
+        """By which version an episode or a deferred message of this rule goes on that notes `version`."""
+        return (self._former.get((name, version)) if version else None) or self.rules[name]
 
     def _index(self, compiled: Compiled) -> None:
         trigger = compiled.rule.trigger
@@ -173,9 +217,11 @@ class Matcher:
             if name in compiled.endings:
                 plan.endings.append((compiled, compiled.endings[name]))
             if isinstance(trigger, Quiet):
-                touch = Touch(compiled, _among(name, trigger.opens), _among(name, trigger.touches))
-                if touch.opens or touch.touches:
-                    plan.touches.append(touch)
+                opens, touches = _among(name, trigger.opens), _among(name, trigger.touches)
+                if opens or touches:
+                    plan.touches.append(Touch(compiled, opens and not compiled.former, touches))
+            elif compiled.former and not isinstance(trigger, Date):
+                pass
             elif isinstance(trigger, Count) and name in trigger.of:
                 plan.counts.append(compiled)
             elif isinstance(trigger, Event) and name in trigger.of:
@@ -200,9 +246,20 @@ class Matcher:
             for event_type in types:
                 self.plans[event_type].tallies.append(plan)
 
-    def _ending_types(self) -> frozenset[str]:
-        named = {name for compiled in self.rules.values() for name in compiled.endings}
+    def _ending_types(self, ordered: Sequence[Compiled]) -> frozenset[str]:
+        named = {name for compiled in ordered for name in compiled.endings}
         return frozenset(named | CART_TYPES if self.conditional else named)
+
+
+def _former(rules: Sequence[Rule], former: Iterable[Rule]) -> dict[tuple[str, str], Compiled]:
+    """What finishes its own episodes beside these rules; what is gone, or in force, does not."""
+    names, live = {rule.name for rule in rules}, {(rule.name, rule.version) for rule in rules}
+    kept = (one for one in former if one.name in names and (one.name, one.version) not in live)
+    return {(one.name, one.version): Compiled(one, "former") for one in kept}
+
+
+def _others(rule: Rule, former: Iterable[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(version for name, version in former if name == rule.name)
 
 
 def _among(event_type: str, types: tuple[str, ...]) -> bool:
@@ -247,6 +304,11 @@ def _asks_stage(rule: Rule) -> bool:
 def _asks_offer(rule: Rule) -> bool:
     guarded = any(offer.least_margin is not None for step in rule.steps for offer in step.offers)
     return guarded or any(name in _OF_OFFERS for condition in _conditions(rule) for name in condition.names)
+
+
+def _shows_one(rule: Rule) -> bool:
+    """Whether it writes about one product, which may be gone by then."""
+    return rule.subject == "product" and any(step.channels for step in rule.steps)
 
 
 def _windows(compiled: Compiled) -> list[Counted]:

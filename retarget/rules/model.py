@@ -12,6 +12,7 @@ from retarget.rules.conditions import Condition, Formula
 SubjectKind = Literal["person", "product", "category", "cart", "checkout", "order", "session", "query"]
 Purpose = Literal["marketing", "service", "transactional"]
 OverCap = Literal["drop", "defer", "next_channel"]
+OnChange = Literal["anew", "finish"]
 Channel = Literal["email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service"]
 
 # `again: never`: one decision per subject for good.
@@ -228,6 +229,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     pauses: Pause | None = None
     value: Formula | None = None
     guarded: bool = False
+    on_change: OnChange = "anew"
 
     def value_of(self, step: Step) -> Formula | None:
         """What a message of the step is expected to be worth: its own word, else the rule's."""

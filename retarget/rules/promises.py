@@ -11,15 +11,14 @@ from typing import Any, Final
 from retarget.rules.checks import drafts, several
 from retarget.rules.model import SAME
 from retarget.rules.places import Place
-from retarget.rules.records import Draft
+from retarget.rules.records import Draft, Values
 from retarget.times import format_duration
 
-_Values = Mapping[str, Any]
 _ADVICE: Final = "advice"
 _IN_MONEY: Final = ("amount", "minimum_basket", "least_margin")
 
 
-def offer(values: _Values, at: Place) -> None:
+def offer(values: Values, at: Place) -> None:
     """Money has a currency."""
     for key in _IN_MONEY:
         if key in values and "currency" not in values:
@@ -30,7 +29,7 @@ def offer(values: _Values, at: Place) -> None:
         at.child("currency").problem(f"found currency without an amount; known: beside one of {known}")
 
 
-def of_rule(values: _Values, at: Place) -> None:
+def of_rule(values: Values, at: Place) -> None:
     """Offers go with a message, never with advice, and last as long as what says them."""
     for place, _, step in drafts(values, "steps", at):
         for here, _ in _offers(place, step):
@@ -44,7 +43,7 @@ def of_rule(values: _Values, at: Place) -> None:
     _expiries(values, at)
 
 
-def _offers(place: Place, step: _Values) -> Iterator[tuple[Place, Any]]:
+def _offers(place: Place, step: Values) -> Iterator[tuple[Place, Any]]:
     """Every offer of a step, those of its variants too, and where it stands."""
     if "offer" in step:
         yield place.child("offer"), step["offer"]
@@ -57,7 +56,7 @@ def _offers(place: Place, step: _Values) -> Iterator[tuple[Place, Any]]:
 class _Series:
     """The offers of one step, and the last step that says them once more."""
 
-    def __init__(self, place: Place, step: _Values) -> None:
+    def __init__(self, place: Place, step: Values) -> None:
         found = [
             (here, one.values.get("expires")) for here, one in _offers(place, step) if isinstance(one, Draft)
         ]
@@ -66,7 +65,7 @@ class _Series:
         self.begins = self.ends = _after(step)
         self.last = place
 
-    def goes_on(self, place: Place, step: _Values) -> None:
+    def goes_on(self, place: Place, step: Values) -> None:
         """Another step says them."""
         self.ends, self.last = max(self.ends, _after(step)), place
 
@@ -81,7 +80,7 @@ class _Series:
                 )
 
 
-def _expiries(values: _Values, at: Place) -> None:
+def _expiries(values: Values, at: Place) -> None:
     """A code outlives the message that says it, and every later one that says it once more."""
     said, series = values.get("expires"), None
     found: list[_Series] = []
@@ -101,7 +100,7 @@ def _expiries(values: _Values, at: Place) -> None:
         one.judge(said if isinstance(said, int) else 0)
 
 
-def _after(step: _Values) -> int:
+def _after(step: Values) -> int:
     after = step.get("after")
     return after if isinstance(after, int) else 0
 

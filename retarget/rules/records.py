@@ -132,6 +132,12 @@ class Draft(msgspec.Struct, frozen=True):
     values: Values
 
 
+def within(values: Values, key: str) -> Values:
+    """What could be read of the record under `key`; nothing where there is none."""
+    draft = values.get(key)
+    return draft.values if isinstance(draft, Draft) else {}
+
+
 def built(value: Any) -> Any:  # noqa: ANN401 - from drafts to the model, whatever it holds
     """`value` with every draft in it built, innermost first. Only for documents without a problem."""
     if isinstance(value, Draft):

@@ -16,6 +16,7 @@ from retarget.rules.model import (
     Ending,
     Event,
     Offer,
+    OnChange,
     Quiet,
     Rule,
     Step,
@@ -72,6 +73,11 @@ def trigger(of: Rule) -> str:
             return f"when the state turns to {listed(states, 'or')}"
         case other:
             return generic(other)
+
+
+def on_change(word: OnChange) -> str:
+    """What becomes of open episodes when a rule changes."""
+    return {"finish": "finished as they began", "anew": "evaluated anew"}[word]
 
 
 def channels(of: Step) -> str:

@@ -8,25 +8,30 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from retarget.lane.intake import Intake
+from msgspec.structs import replace
+
+from retarget import catalogue
+from retarget.lane.intake import Arrival, Intake
+from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.splitting import NEVER, Part, Splitting
 from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
-from streams.kafka.inventory import partitions_of_topic
+from streams.kafka.inventory import existing_topics, partitions_of_topic
 from streams.kafka.looking import Span, spans
 from streams.lanes.bundle import bundle_of
 from streams.ports import Record
 from streams.settings import Settings
+from streams.topics import FANNED
 
 # So many offsets of a partition are asked for at once.
 _CHUNK: Final = 20_000
 
 
 class History:
-    """The committed records of topics up to their ends at the time of `look`."""
+    """The committed records of topics, and of the catalogue, up to their ends at the time of `look`."""
 
     def __init__(self, address: KafkaAddress, topics: Sequence[str]) -> None:
         self._address, self._topics = address, sorted(set(topics))
@@ -35,7 +40,7 @@ class History:
     @property
     def lanes(self) -> int:
         """How many lanes the topics have."""
-        return max(map(len, self._held.values()))
+        return max(len(self._held[topic]) for topic in self._topics)
 
     @property
     def offsets(self) -> int:
@@ -47,6 +52,10 @@ class History:
         for topic in self._topics:
             partitions = await partitions_of_topic(self._address, topic)
             self._held[topic] = await spans(self._address, topic, range(partitions))
+        existing = await existing_topics(self._address)
+        if FANNED in existing:
+            lanes = min(self.lanes, existing[FANNED])
+            self._held[FANNED] = await spans(self._address, FANNED, range(lanes))
 
     async def told(self, intake: Callable[[int], Intake], only: int | None = None) -> AsyncIterator[Told]:
         """Every record, lane after lane, or of `only` one; its topics merged by their records' timestamps.
@@ -58,9 +67,8 @@ class History:
         try:
             for lane in range(self.lanes) if only is None else (only,):
                 decode = intake(lane).arrival
-                async for one in _merged([self._chunks(reader, topic, lane) for topic in self._topics]):
-                    arrival = decode(one.topic, one.offset, one.timestamp, one.value)
-                    yield Told(lane, arrival.tells, arrival.event, one.timestamp, arrival.reason)
+                async for one in _merged([self._chunks(reader, topic, lane) for topic in sorted(self._held)]):
+                    yield told_of(lane, one, decode(one.topic, one.offset, one.timestamp, one.value))
         finally:
             await reader.close()
 
@@ -70,6 +78,22 @@ class History:
             until = min(start + _CHUNK, end)
             yield await reader.read(topic, lane, start, until)
             start = until
+
+
+def told_of(lane: int, record: Record, arrival: Arrival) -> Told:
+    """What one record of a topic tells its lane."""
+    if record.topic != FANNED:
+        return Told(lane, arrival.tells, _as_told(arrival.event), record.timestamp, arrival.reason)
+    # One lane of all writes the dead letter of a bad record.
+    reason = arrival.reason if arrival.dead is not None else ""
+    return Told(lane, NO_TIME, arrival.event, record.timestamp, reason, listed=record.value)
+
+
+def _as_told(event: Touchpoint | None) -> Touchpoint | None:
+    """A change of price or stock that no worker has sent on, as it came."""
+    if event is None or event.type != catalogue.TYPE:
+        return event
+    return replace(event, type="stock_change" if event.items[0].price is None else "price_change")
 
 
 class Past(NamedTuple):
@@ -124,7 +148,7 @@ class Topics:
         with bar("records read", past.history.offsets) as done:
             async for told in past.told():
                 splitting.add(told)
-                if splitting.records % TOLD_EVERY == 0:
+                if splitting.read % TOLD_EVERY == 0:
                     done(TOLD_EVERY)
         return splitting.close(ahead=0, at_least=past.until), splitting
 

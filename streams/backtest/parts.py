@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from heapq import merge
 from pathlib import Path
 
 import msgspec
@@ -12,10 +13,10 @@ import msgspec
 from streams.backtest.figures import Comparison, Figures
 from streams.backtest.sends import Sends, Sent, read_sent
 from streams.backtest.spill import Sorted
-from streams.backtest.splitting import Part, unpacked
+from streams.backtest.splitting import Part, time_of, unpacked
 from streams.lanes.bundle import Bundle
 from streams.ports import Record
-from streams.replaying import TOPIC, RecordFeed, Sink, work_through
+from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, listed_of_file, work_through
 
 Progress = Callable[[int], None]
 
@@ -38,14 +39,37 @@ class Outcome(msgspec.Struct, kw_only=True):
 
 def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Counter[tuple[str, ...]]:
     """Work one part through; what happened, by kind. `bundle` decodes TOPIC as canonical records."""
-    feed = RecordFeed(_records(part), lambda: part.caught_up_at, progress)
-    return asyncio.run(work_through(feed, bundle, sink))
+    told = _Told(part, bundle)
+    feed = RecordFeed(told.records(), lambda: part.caught_up_at, progress)
+    return asyncio.run(work_through(feed, bundle, sink, at_end=lambda: feed.go_on(told.rest())))
 
 
-def _records(part: Part) -> Iterator[Record]:
-    for offset, (_, value) in enumerate(part.events.read()):
-        timestamp, event = unpacked(value)
-        yield Record(TOPIC, offset, timestamp, None, event)
+class _Told:
+    """The records of a part and, where rules follow the catalogue, what all parts of its lane are told."""
+
+    def __init__(self, part: Part, bundle: Bundle) -> None:
+        self._part, self._end = part, part.caught_up_at - bundle.lateness
+        self._follows = bundle.matcher.follows
+        # Records of the catalogue that no event moves the clock to.
+        self._behind: list[tuple[int, bytes]] = []
+
+    def records(self) -> Iterator[Record]:
+        """All but what is behind the end."""
+        shared = self._part.shared.read() if self._follows else iter(())
+        for offset, (key, value) in enumerate(merge(self._part.events.read(), shared)):
+            timestamp, listed, event = unpacked(value)
+            if not listed:
+                yield Record(TOPIC, offset, timestamp, None, event)
+            elif timestamp >= 0:
+                yield Record(LISTED, offset, timestamp, None, event)
+            elif time_of(key) <= self._end:
+                yield listed_of_file(event, offset, at_once=False)
+            else:
+                self._behind.append((offset, event))
+
+    def rest(self) -> Iterator[Record]:
+        """What is behind the end."""
+        return (listed_of_file(event, offset, at_once=True) for offset, event in self._behind)
 
 
 def outcome_of(

@@ -1,7 +1,9 @@
 """Splitting: the input in parts by person, each of which can be worked through without the others.
 
 What one person gets depends on other people by the clock of their lane alone. So a part is told the time of
-the rest where that makes a difference: before an event that lies behind it, and at the end.
+the rest where that makes a difference: before an event that lies behind it, and at the end. What is about
+nobody, the catalogue and changes of price and stock, is written once for all parts of a lane, with the time
+at which the lane was told it.
 """
 
 from __future__ import annotations
@@ -18,7 +20,7 @@ from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.spill import Sorted, Spill
 
 _PLACE: Final = struct.Struct(">QQ")
-_STAMP: Final = struct.Struct(">q")
+_STAMP: Final = struct.Struct(">q?")
 # Longer than any topic goes without a record.
 NEVER: Final = 1 << 62
 # So many bytes are in memory before they are written, over all parts.
@@ -30,11 +32,24 @@ _ENTRY: Final = 200
 class Part(NamedTuple):
     """The events of some people of one lane; `caught_up_at`: where its clock ends, plus the lateness.
 
-    -1: the end of the input moves it no further.
+    -1: the end of the input moves it no further. `shared`: what all parts of the lane are told.
     """
 
     events: Sorted
     caught_up_at: int
+    shared: Sorted
+
+    def entries(self, *, follows: bool) -> int:
+        """How many there are to be worked off; `follows`: rules follow the catalogue, and are told of it."""
+        return self.events.entries + (self.shared.entries if follows else 0)
+
+
+class Entry(NamedTuple):
+    """What was put in: a record's timestamp, and a canonical event or a record of the catalogue."""
+
+    timestamp: int
+    listed: bool
+    value: bytes
 
 
 class Splitting:
@@ -49,26 +64,29 @@ class Splitting:
         what the timestamp of its next record says.
         """
         self._by_time, self._parts, self._lanes = by_time, parts, lanes
-        self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * parts)]
+        # The parts of all lanes; then, for each lane, what all its parts are told.
+        self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * (parts + 1))]
         self._clock = [NO_TIME] * lanes
         self._idle_after, self._arrived = idle_after, [NO_TIME] * lanes
         self._known = [NO_TIME] * len(self._spills)
         self._number = self._kept = 0
-        self.records = 0
+        self.records = self.read = 0
         self.unusable: Counter[str] = Counter()
 
     def add(self, told: Told) -> None:
         """Sort one record into its part."""
-        self.records += 1
+        self.read += 1
+        # Every lane has the whole catalogue.
+        self.records += told.listed is None or not told.lane
         if told.reason:
             self.unusable[told.reason] += 1
         if told.timestamp >= 0:
             self._note_arrival(told.lane, told.timestamp)
         if told.event is not None:
-            number = told.lane * self._parts + self._part_of(told.event)
+            number = self._spill_of(told.lane, told.event)
             if not self._by_time:
                 self._tell(number, told)
-            self._put(number, told.event, told.timestamp)
+            self._put(number, told.event, told.timestamp, told.listed)
         self._clock[told.lane] = max(self._clock[told.lane], told.tells)
 
     def _note_arrival(self, lane: int, timestamp: int) -> None:
@@ -77,8 +95,10 @@ class Splitting:
             self._clock[lane] = max(self._clock[lane], timestamp)
         self._arrived[lane] = max(before, timestamp)
 
-    def _part_of(self, event: Touchpoint) -> int:
-        return crc32(event.person.encode()) % self._parts
+    def _spill_of(self, lane: int, event: Touchpoint) -> int:
+        if not event.person:
+            return self._lanes * self._parts + lane
+        return lane * self._parts + crc32(event.person.encode()) % self._parts
 
     def _tell(self, number: int, told: Told) -> None:
         """Bring the part's clock to where the whole lane's is, when this event does not do so itself."""
@@ -87,8 +107,9 @@ class Splitting:
             self._put(number, Touchpoint(type="heartbeat", time=clock), NO_TIME)
         self._known[number] = max(self._known[number], clock, told.tells)
 
-    def _put(self, number: int, event: Touchpoint, timestamp: int) -> None:
-        value = _STAMP.pack(timestamp) + encode_touchpoint(event)
+    def _put(self, number: int, event: Touchpoint, timestamp: int, listed: bytes | None = None) -> None:
+        value = encode_touchpoint(event) if listed is None else listed
+        value = _STAMP.pack(timestamp, listed is not None) + value
         self._spills[number].add(_PLACE.pack(event.time if self._by_time else 0, self._number), value)
         self._number += 1
         self._kept += len(value) + _ENTRY
@@ -100,9 +121,20 @@ class Splitting:
     def close(self, *, ahead: int, at_least: int = NO_TIME) -> list[Part]:
         """The parts. A lane's clock ends `ahead` of its last event or at `at_least`, less the lateness."""
         ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
-        return [Part(spill.close(), ends[number // self._parts]) for number, spill in enumerate(self._spills)]
+        closed = [spill.close() for spill in self._spills]
+        shared = closed[self._lanes * self._parts :]
+        return [
+            Part(events, ends[number // self._parts], shared[number // self._parts])
+            for number, events in enumerate(closed[: self._lanes * self._parts])
+        ]
 
 
-def unpacked(value: bytes) -> tuple[int, bytes]:
-    """The record timestamp and the canonical event of one entry."""
-    return _STAMP.unpack_from(value)[0], value[_STAMP.size :]
+def unpacked(value: bytes) -> Entry:
+    """What was put in."""
+    timestamp, listed = _STAMP.unpack_from(value)
+    return Entry(timestamp, listed, value[_STAMP.size :])
+
+
+def time_of(key: bytes) -> int:
+    """The time by which an entry is sorted; 0 where it is not."""
+    return int(_PLACE.unpack(key)[0])

@@ -46,7 +46,7 @@ class Files:
         with bar("records read", None) as done:
             for told in of_files(self._events):
                 splitting.add(told)
-                if splitting.records % TOLD_EVERY == 0:
+                if splitting.read % TOLD_EVERY == 0:
                     done(TOLD_EVERY)
         # At the end of the input the clock is set to the last event.
         return splitting.close(ahead=self._lateness, at_least=NO_TIME), splitting
@@ -58,7 +58,7 @@ def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Repo
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
         parts, splitting = source.split(Path(name), PARTS, bar)
-        records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
+        records = on_trial.entries(parts)
         read = time.monotonic()
         with bar("records worked off", records) as done:
             outcome = backtest(on_trial, parts, Path(name), jobs=jobs, progress=done)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from retarget import catalogue
 from retarget.decode import from_mapping
 from retarget.errors import Rejected
 from retarget.rules.checks import drafts
@@ -17,6 +18,8 @@ from retarget.rules.records import Values
 from retarget.rules.shapes import BAD
 from retarget.touchpoints import IMPERSONAL
 
+# What a record of the catalogue has.
+_LISTED: Final = ("product", "price", "stock", "margin", "expires")
 # What the decoder is to look at; everything else has a shape of its own.
 _FREE: Final = ("campaign", "geo", "traits")
 
@@ -31,9 +34,25 @@ def event(values: Values, at: Place) -> None:
             at.child(key).problem(
                 f"found {key} in a {values['type']}, about nobody; known: {', '.join(known)}"
             )
+    if values.get("type") == catalogue.TYPE:
+        _listed(values, at)
+    else:
+        for key in values.keys() & {*_LISTED}:
+            at.child(key).problem(f"found {key} in a touchpoint; known: type: {catalogue.TYPE}, or items")
     for key in _FREE:
         if isinstance(values.get(key), Mapping):
             _decoded(key, values[key], at.child(key))
+
+
+def _listed(values: Values, at: Place) -> None:
+    """A record of the catalogue names one product and says something of it, and nothing of anybody."""
+    known = ("at", "id", "type", *_LISTED)
+    for key in values.keys() - {*known}:
+        at.child(key).problem(f"found {key} in a record of the catalogue; known: {', '.join(known)}")
+    if "product" not in values:
+        at.child("product").problem("missing; known: the product that the record is about")
+    if not values.keys() & {*_LISTED[1:]}:
+        at.problem(f"found nothing that the catalogue says; known: {', '.join(_LISTED[1:])}")
 
 
 def _decoded(key: str, value: object, at: Place) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final, get_args
 
+from retarget import catalogue
 from retarget.rules.model import Channel
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Number, OneOf, Several, Text
@@ -17,6 +18,7 @@ LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0
 ID: Final = Text("an id, as text", longest=256)
 ANY_CHANNEL: Final = OneOf("channel", get_args(Channel))
 _AMOUNT: Final = Number(-1_000_000_000, 1_000_000_000, whole=False)
+_FROM_ZERO: Final = Number(0, 1_000_000_000, whole=False)
 _PRODUCTS: Final = Several(ID, "product", single=True)
 
 _LOOKS: Final = (
@@ -59,6 +61,16 @@ CONSENT: Final = Record(
 )
 
 
+# What the catalogue says of a product: a record of it is an event that is about nobody.
+_LISTED: Final = (
+    Key(name="product", shape=ID, says="In a record of the catalogue: the product.", example="tent"),
+    Key(name="price", shape=_FROM_ZERO, says="There: its price from now on.", example=80),
+    Key(name="stock", shape=_FROM_ZERO, says="There: how many there are.", example=3),
+    Key(name="margin", shape=_AMOUNT, says="There: what the shop expects to earn by one.", example=1.5),
+    Key(name="expires", shape=MOMENT, says="There: from when on it cannot be bought.", example="+2d"),
+)
+
+
 def _happening(values: Values) -> Happening:
     fields = {key: value for key, value in values.items() if key not in ("at", "products")}
     if "items" in fields:
@@ -74,9 +86,9 @@ EVENT: Final = Record(
         Key(name="at", shape=MOMENT, required=True, says="When it happens.", example="+10m"),
         Key(
             name="type",
-            shape=OneOf("touchpoint type", tuple(sorted(TYPES))),
+            shape=OneOf("touchpoint type", (*sorted(TYPES), catalogue.TYPE)),
             required=True,
-            says="Its touchpoint type.",
+            says="Its touchpoint type, or `catalogue`: a record of the catalogue.",
             example="add",
         ),
         Key(
@@ -91,6 +103,7 @@ EVENT: Final = Record(
             says="The same in full, where quantities or other prices matter.",
             example=[{"product_id": "tent", "quantity": 2}],
         ),
+        *_LISTED,
         Key(name="id", shape=ID, says="Its id; else `e1`, `e2` and so on.", example="e7"),
         Key(name="cart_id", shape=ID, says="Its cart, if there are several.", example="cart-1"),
         Key(name="checkout_id", shape=ID, says="Its checkout.", example="checkout-1"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
+from retarget import catalogue
 from retarget.decode import from_mapping
 from retarget.errors import BadInput, Rejected
 from retarget.rules.model import Rule
@@ -12,7 +14,7 @@ from retarget.rules.names import unknown
 from retarget.rules.places import Document, Place, Reading
 from retarget.rules.records import built
 from retarget.rules.vocabulary import VOCABULARY
-from retarget.touchpoints import IMPERSONAL, Touchpoint
+from retarget.touchpoints import IMPERSONAL, Item, Touchpoint
 from streams.cases.grammar import CASES
 from streams.cases.model import Case, CaseFile, Expected, Happening, Prepared, Waiting, moment_of
 from streams.lanes.zones import zone_of
@@ -119,7 +121,9 @@ class _Fitting:
             return None
         start = case.start or self.file.start
         events = [
-            self._event(one, case, f"e{index + 1}", at.child("events").child(index))
+            _record(one, f"e{index + 1}", start, zone)
+            if one.fields["type"] == catalogue.TYPE
+            else self._event(one, case, f"e{index + 1}", at.child("events").child(index))
             for index, one in enumerate(case.events)
         ]
         for one, event in zip(case.events, events, strict=True):
@@ -145,6 +149,21 @@ class _Fitting:
         except Rejected as refused:
             at.problem(refused.detail)
             return Touchpoint()  # stands where the problem is noted; the case does not run
+
+
+def _record(one: Happening, event_id: str, start: datetime, zone: tzinfo) -> Touchpoint:
+    """What the catalogue says of a product, as it stands within."""
+    said = one.fields
+    more = {"margin": said.get("margin")}
+    if "expires" in said:
+        more["expires"] = said["expires"].moment(start, zone)
+    item = Item(product_id=said["product"], price=said.get("price"), quantity=said.get("stock"))
+    return Touchpoint(
+        id=said.get("id", event_id),
+        type=catalogue.TYPE,
+        items=[item],
+        traits={name: value for name, value in more.items() if value is not None},
+    )
 
 
 def _presets(

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
+import msgspec
+
+from retarget import catalogue
 from retarget.rules.model import Count, Date, Quiet, Rule, Succession
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -41,7 +44,7 @@ class Stage:
         """Play the events, move the clock to where the case ends, and look at what there is."""
         outputs: list[Output] = []
         store = MemoryStore()
-        events = (FileEvent("case", 0, touchpoint, b"") for touchpoint in _with_end(prepared, rules))
+        events = (_as_read(touchpoint) for touchpoint in _with_end(prepared, rules))
         paused = dict.fromkeys(prepared.case.paused, 0)
         await replay(
             events, self._bundle(prepared.presets, rules), outputs.append, pauses=paused, store=store
@@ -56,6 +59,17 @@ class Stage:
         if key not in self._bundles:
             self._bundles[key] = bundle_of(load_settings(presets=presets), rules, [TOPIC], lanes=1)
         return self._bundles[key]
+
+
+def _as_read(touchpoint: Touchpoint) -> FileEvent:
+    """An event as if it had stood in a file; a record of the catalogue with its bytes."""
+    if touchpoint.type != catalogue.TYPE:
+        return FileEvent("case", 0, touchpoint, b"")
+    (item,) = touchpoint.items
+    said = {"product_id": item.product_id, "price": item.price, "stock": item.quantity}
+    said |= {"id": touchpoint.id, **(touchpoint.traits or {})}
+    raw = msgspec.json.encode({name: value for name, value in said.items() if value is not None})
+    return FileEvent(touchpoint.id or "", 0, touchpoint, raw, listed=True)
 
 
 def _with_end(prepared: Prepared, rules: Sequence[Rule]) -> list[Touchpoint]:

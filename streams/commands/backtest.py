@@ -11,7 +11,18 @@ from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from streams.commands.numbers import whole
-from streams.commands.past import add_only, add_past, file_options, holding, overrides, remedy, wanted
+from streams.commands.past import (
+    add_catalogue,
+    add_only,
+    add_past,
+    file_options,
+    holding,
+    overrides,
+    remedy,
+    require_sorted,
+    told_by_files,
+    wanted,
+)
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate, write
 from streams.settings import Settings
@@ -35,6 +46,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="instead of files what a topic holds (without a name: all of kafka.input_topics)",
     )  # fmt: skip
     add_past(parser)
+    add_catalogue(parser)
     add_only(parser)
     parser.add_argument("--against", metavar="DIR", help="folder or file with the rules to compare them with")
     parser.add_argument("--budget", metavar="FILE", help="limits; exit code 1 when one is exceeded")
@@ -56,7 +68,9 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.backtest.trial import run_trial
 
     _require_one_input(args)
-    separate(args, ("json", "html"), (*args.files, args.mapping, args.rules, args.against, args.budget))
+    require_sorted(args)
+    inputs = (*args.files, *args.catalogue, args.mapping, args.rules, args.against, args.budget)
+    separate(args, ("json", "html"), inputs)
     budget = read_budget(Path(args.budget)) if args.budget else None
     if budget is not None:
         budget.require(compared=bool(args.against))
@@ -107,9 +121,8 @@ def _source(settings: Settings, args: argparse.Namespace) -> Source:
 
         return Topics(settings, [args.topic] if args.topic else settings.kafka.input_topics)
     from streams.backtest.trial import Files
-    from streams.files import read_files
 
-    events = read_files(args.files, args.dialect or "auto", args.mapping)
+    events = told_by_files(settings, args, args.files)
     return Files(", ".join(args.files), events, settings.clock.lateness, as_is=args.as_is)
 
 

@@ -16,6 +16,7 @@ from retarget.errors import BadInput
 from retarget.rules.changes import Change, changes
 from retarget.rules.model import Rule
 from retarget.rules.vocabulary import VOCABULARY
+from streams.lanes.rollout import NOTHING, Rollout
 from streams.rulebook import load_rules
 from streams.settings import Settings
 
@@ -30,6 +31,7 @@ class Side(NamedTuple):
 
     rules: tuple[Rule, ...]
     settings: Mapping[str, str] | None
+    rollout: Rollout = NOTHING
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -46,14 +48,29 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     before, after = asyncio.run(_sides(settings, args.before, args.after))
     found = changes(before.rules, after.rules)
     decides = _settings(settings, before, after)
-    print(as_json(found, decides) if args.json else "\n".join(as_lines(found, decides, len(after.rules))))
+    if args.json:
+        print(as_json(found, decides, after))
+        return 0
+    canary = canary_lines(after.rules, after.rollout, ended=bool(before.rollout.canary))
+    print(*canary, *as_lines(found, decides, len(after.rules)), sep="\n")
     return 0
 
 
-def as_json(found: Sequence[Change], settings: Sequence[str]) -> str:
-    """One object with all changes."""
-    said = msgspec.json.encode({"rules": found, "settings": settings})
+def as_json(found: Sequence[Change], settings: Sequence[str], after: Side) -> str:
+    """One object with all changes; those of a canary apart."""
+    tried, share = changes(after.rules, after.rollout.canary), after.rollout.share
+    canary = {"share": share, "rules": tried} if after.rollout.canary else None
+    said = msgspec.json.encode({"rules": found, "settings": settings, "canary": canary})
     return msgspec.json.format(said, indent=1).decode()
+
+
+def canary_lines(rules: Sequence[Rule], rollout: Rollout, *, ended: bool) -> list[str]:
+    """What some people get instead of these rules; `ended`: the side before had a canary."""
+    if not rollout.canary:
+        return ["canary: ended, everybody gets the same rules"] if ended else []
+    *told, _ = as_lines(changes(rules, rollout.canary), [], 0)
+    share = f"{rollout.share * 100:g} %"
+    return [f"canary: for {share} of the people, in shadow for all others", *(f"  {line}" for line in told)]
 
 
 def as_lines(found: Sequence[Change], settings: Sequence[str], rules: int) -> list[str]:
@@ -96,7 +113,7 @@ def _is_published(name: str) -> bool:
 
 def _side(name: str, shelf: Shelf | None) -> Side:
     from streams.commands.rules import found_id, looks_like_id
-    from streams.lanes.publication import rules_of
+    from streams.lanes.publication import rollout_of, rules_of
     from streams.lanes.shelved import content_of
 
     if shelf is None or not (_is_published(name) or looks_like_id(name)):
@@ -108,4 +125,4 @@ def _side(name: str, shelf: Shelf | None) -> Side:
     else:
         raise BadInput(["no rules are published; `retarget rules publish` does it"])
     content = content_of(shelf, bundle)
-    return Side(rules_of(bundle, content), content.settings)
+    return Side(rules_of(bundle, content), content.settings, rollout_of(bundle, content))

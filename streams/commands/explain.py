@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from retarget.errors import BadInput, Unreachable
 from retarget.journeys.model import Journey
@@ -24,8 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["add", "overrides", "run"]
 
-# Journey, wait and decisions of a person.
-_Known = tuple[Journey | None, int | None, Sequence[Said]]
+
+class _Known(NamedTuple):
+    """What is known of a person."""
+
+    journey: Journey | None
+    wait: int | None
+    decisions: Sequence[Said]
+    side: str = ""  # of the canary under way, in words
+
+
 _FILES: Final = "what `retarget replay --decisions FILE` wrote is read with --decisions FILE"
 
 
@@ -56,7 +64,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     what_if.require(args)
     if args.what_if:
         return what_if.run(settings, args, _recorded(args) if args.decisions else None)
-    journey, wait, decisions = _known(settings, args)
+    known = _known(settings, args)
+    journey, decisions = known.journey, known.decisions
     where, remedy = args.decisions or args.journeys, ""
     if not where:
         where = f"the store and the decisions of app.id {settings.app.id}"
@@ -66,7 +75,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     seen = rules_in(journey, decisions)
     if args.rule and args.rule not in seen:
         raise BadInput([unknown(f"rule for {args.person}:", args.rule, seen)])
-    _print(args, journey, wait, decisions)
+    _print(args, known)
     return 0
 
 
@@ -89,21 +98,21 @@ def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
     return lambda: of_person(_written(args), {args.person})
 
 
-def _print(
-    args: argparse.Namespace, journey: Journey | None, wait: int | None, decisions: Sequence[Said]
-) -> None:
+def _print(args: argparse.Namespace, known: _Known) -> None:
+    journey, wait, decisions, side = known
+    about = [*(summary(journey) if journey else ()), *([side] if side else ())]
     happened, waiting = timeline(journey, wait, decisions, args.rule)
     told = args.journeys or not args.decisions
     if args.json:
         print(json.dumps({
             "person": args.person,
-            "known": summary(journey) if journey else [],
+            "known": about,
             "happened": [plain(entry) for entry in happened],
             "waiting": [plain(entry) for entry in waiting] if told else None,
             "decisions": [said for said in decisions if args.rule in (None, said["rule"])],
         }, ensure_ascii=False, indent=1))  # fmt: skip
         return
-    print(args.person, *(f"  {line}" for line in (summary(journey) if journey else ())), sep="\n")
+    print(args.person, *(f"  {line}" for line in about), sep="\n")
     _section("what happened", happened)
     if not told:
         print(
@@ -126,7 +135,8 @@ def _filed(args: argparse.Namespace) -> _Known:
     """What the files of a replay tell of the person."""
     kept = find_kept(_lines(args.journeys), args.person) if args.journeys else None
     names = {args.person, *(_names(kept.journey) if kept else ())}
-    return (*(kept or (None, None)), of_person(_written(args), names))
+    journey, wait = kept or (None, None)
+    return _Known(journey, wait, of_person(_written(args), names))
 
 
 def _written(args: argparse.Namespace) -> Iterator[Said]:
@@ -189,7 +199,31 @@ async def _stored(settings: Settings, person: str) -> _Known:
     journey = wire.decode(data) if data else None
     names = {person, *(_names(journey) if journey else ())}
     decisions = await _decisions(address_of(settings), names)
-    return journey, wait, decisions
+    return _Known(journey, wait, decisions, await _side(settings, person))
+
+
+async def _side(settings: Settings, person: str) -> str:
+    """On which side of a canary the person is, in words; empty without one, or where nothing is published."""
+    from streams.commands.rules import shelf_of
+    from streams.lanes.publication import rollout_of, rules_of
+    from streams.lanes.rollout import part
+    from streams.lanes.shelved import content_of
+
+    try:
+        async with shelf_of(settings) as shelf:
+            if shelf.published is None:
+                return ""
+            bundle = shelf.published.bundle
+            content = content_of(shelf, bundle)
+            rules, rollout = rules_of(bundle, content), rollout_of(bundle, content)
+    except BadInput:
+        return ""
+    if not rollout.canary:
+        return ""
+    drawn = part(rules, rollout.canary, rollout.share)
+    inside = drawn.has(person, content.settings["hold_out.salt"])
+    said = "inside: the new rules decide" if inside else "outside: they are in shadow"
+    return f"{drawn.name}, {drawn.share * 100:g} % of the people: {said}"
 
 
 async def _decisions(address: KafkaAddress, names: set[str]) -> Sequence[Said]:

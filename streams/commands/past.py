@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Final
+from itertools import chain
+from typing import TYPE_CHECKING, Final
 
+from retarget.errors import BadInput
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.files import FileEvent
 
 # What to do when every candidate of a run was stopped by the same gate.
 _REMEDIES: Final[Mapping[str, str]] = {
@@ -32,6 +37,35 @@ def add_past(group: argparse._ActionsContainer) -> None:
     group.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
 
 
+def add_catalogue(group: argparse._ActionsContainer) -> None:
+    """The option `--catalogue`."""
+    group.add_argument(
+        "--catalogue",
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="records of the catalogue as JSON lines: prices, stock; put in by their time",
+    )
+
+
+def require_sorted(args: argparse.Namespace) -> None:
+    """Raises BadInput when records of the catalogue are to be put in where nothing is in order of time."""
+    if args.catalogue and args.as_is:
+        raise BadInput(["--catalogue: its records are put in by time; leave out --as-is"])
+
+
+def told_by_files(settings: Settings, args: argparse.Namespace, files: Sequence[str]) -> Iterator[FileEvent]:
+    """The records of the catalogue and then those of the files: what is sorted by time keeps that order.
+
+    Raises BadInput, also while they are read.
+    """
+    from streams.files import read_catalogue, read_files
+
+    events = read_files(files, args.dialect or "auto", args.mapping)
+    listed = read_catalogue(args.catalogue, settings.input.max_bytes) if args.catalogue else ()
+    return chain(listed, events)
+
+
 def add_only(parser: argparse.ArgumentParser) -> None:
     """The option `--only`; `wanted` gives its names."""
     parser.add_argument("--only", metavar="RULE,…", help="only these rules")
@@ -44,7 +78,10 @@ def wanted(args: argparse.Namespace) -> tuple[str, ...]:
 
 def file_options(args: argparse.Namespace) -> list[str]:
     """The options given that are about files."""
-    given = {"--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is}
+    given = {
+        "--dialect": args.dialect, "--mapping": args.mapping, "--as-is": args.as_is,
+        "--catalogue": args.catalogue,
+    }  # fmt: skip
     return [name for name, value in given.items() if value]
 
 

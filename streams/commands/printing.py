@@ -55,7 +55,8 @@ def decision(said: Mapping[str, Any]) -> str:
     """`sent email  abandoned_cart step 1  ann  cart c7  due …`."""
     outcome = said["outcome"] + (f" ({said['reason']})" if said.get("reason") else "")
     return _joined(
-        outcome, said.get("operation"), said.get("channel"), f"{said['rule']} step {said['step']}",
+        outcome, "in shadow" if said.get("shadow") else "", said.get("operation"), said.get("channel"),
+        f"{said['rule']} step {said['step']}",
         said["person"], _subject(said), f"due {said['due']}",
     )  # fmt: skip
 

@@ -1,25 +1,28 @@
-"""`retarget produce`: touchpoints of files into Kafka."""
+"""`retarget produce`: touchpoints of files into Kafka, or records of the catalogue."""
 
 from __future__ import annotations
 
 import argparse
 import asyncio
 import re
+import sys
 import time
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
-from retarget.errors import Rejected
+from retarget.errors import BadInput, Rejected
 from retarget.times import parse_duration
 from retarget.touchpoints import Touchpoint
 from streams.clocks import now_ms
 from streams.commands.screen import add_progress, bar
-from streams.files import STANDARD_INPUT, FileEvent, read_files, sorted_by_time
+from streams.files import STANDARD_INPUT, FileEvent, read_catalogue, read_files, sorted_by_time
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.kafka.sending import Outgoing
 
+# The exit code when rows were left out.
+LEFT_OUT: Final = 1
 _RATE: Final = re.compile(r"(\d+(?:\.\d+)?)(?:/(\d*)\s*(ms|s|m|h|d))?")
 
 
@@ -37,7 +40,11 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dialect", default="auto", help="the form of the files (default: recognised JSON)")
     parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
     parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
-    parser.add_argument("--topic", help="where to (default: the first of kafka.input_topics)")
+    parser.add_argument(
+        "--topic",
+        help="where to (default: the first of kafka.input_topics); "
+        "to kafka.catalogue_topic go records of the catalogue: prices, stock",
+    )
     parser.add_argument("--rate", type=rate, metavar="N/s", help="at most so many a second (default: all)")
     parser.add_argument(
         "--end-heartbeats",
@@ -49,7 +56,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Send them and say how many. Raises BadInput, Unreachable."""
+    """Send them and say how many; 1 when rows of a catalogue were left out. Raises BadInput, Unreachable."""
+    if args.topic == settings.kafka.catalogue_topic:
+        return asyncio.run(_list(settings, args))
     events: Iterable[FileEvent] = read_files(args.files, args.dialect, args.mapping)
     if not args.as_is:
         events = sorted_by_time(events)
@@ -96,6 +105,47 @@ async def _produce(settings: Settings, args: argparse.Namespace, events: Iterabl
     beats = f", {partitions} heartbeats" if args.end_heartbeats else ""
     print(f"{told.touchpoints:,} touchpoints{aside}{beats} to {topic} ({partitions} partitions)", end=" ")
     print(f"in {took:.1f} s, {done / max(took, 0.001):,.0f}/s")
+
+
+async def _list(settings: Settings, args: argparse.Namespace) -> int:
+    """Send the catalogue's records, by product; a row that no lane could use is told and left out."""
+    from streams.kafka.address import address_of
+    from streams.kafka.inventory import partitions_of_topic
+    from streams.kafka.sending import producing
+    from streams.producing import send_all
+
+    given = {
+        "--dialect": args.dialect != "auto",
+        "--mapping": args.mapping,
+        "--as-is": args.as_is,
+        "--end-heartbeats": args.end_heartbeats,
+    }
+    if wrong := [f"{name}: is for touchpoints, not for the catalogue" for name, has in given.items() if has]:
+        raise BadInput(wrong)
+    address, topic, started = address_of(settings), args.topic, time.monotonic()
+    partitions = await partitions_of_topic(address, topic)
+    events = read_catalogue(args.files, settings.input.max_bytes, timed=False)
+    records = _listed(events, wrong, topic, partitions)
+    with bar("records", None, wanted=args.progress) as sent:
+        async with producing(address) as producer:
+            total = await send_all(producer, records, rate=args.rate, sent=sent)
+    print(*wrong, sep="\n", end="\n" if wrong else "", file=sys.stderr)
+    took = time.monotonic() - started
+    left_out = f", {len(wrong):,} left out" if wrong else ""
+    print(f"{total:,} records of the catalogue{left_out} to {topic} ({partitions} partitions)", end=" ")
+    print(f"in {took:.1f} s, {total / max(took, 0.001):,.0f}/s")
+    return LEFT_OUT if wrong else 0
+
+
+def _listed(events: Iterable[FileEvent], wrong: list[str], topic: str, partitions: int) -> Iterator[Outgoing]:
+    from streams.producing import keyed
+
+    for event in events:
+        if isinstance(event.found, Rejected):
+            wrong.append(f"{event.file}:{event.line}: {event.found.detail}")
+        else:
+            product = event.found.items[0].product_id or ""
+            yield keyed(product.encode(), event.raw, topic, partitions)
 
 
 def _records(events: Iterable[FileEvent], told: Told, topic: str, partitions: int) -> Iterator[Outgoing]:

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
-from streams.commands.past import add_only, add_past, overrides, remedy, wanted
+from streams.commands.past import add_catalogue, add_only, add_past, overrides, remedy, require_sorted, wanted
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate
 from streams.settings import Settings
@@ -30,13 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     """Which files, which rules, where the results go."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
     add_past(parser)
-    parser.add_argument(
-        "--catalogue",
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="records of the catalogue as JSON lines: prices, stock; put in by their time",
-    )
+    add_catalogue(parser)
     add_only(parser)
     parser.add_argument("--decisions", metavar="FILE", help="decisions as JSON lines; - is standard output")
     parser.add_argument(
@@ -69,8 +63,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         raise BadInput(problems)
     bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
-    if args.catalogue and args.as_is:
-        raise BadInput(["--catalogue: its records are put in by time; leave out --as-is"])
+    require_sorted(args)
     if args.catalogue:
         listed = read_catalogue(args.catalogue, settings.input.max_bytes)
         events = iter(with_catalogue(events, listed))

@@ -1,4 +1,4 @@
-"""`retarget rules`: rules published to all workers at once, and what was published."""
+"""`retarget rules`: rules published to all workers at once, for all people or some; what was published."""
 
 from __future__ import annotations
 
@@ -12,13 +12,10 @@ from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
 from retarget.times import format_time
-from streams.clocks import now_ms
 from streams.settings import Settings
 
 if TYPE_CHECKING:
-    from retarget.rules.model import Rule
     from streams.kafka.shelf import Shelf
-    from streams.lanes.publication import Publication
 
 # So much of an id is told from a word by its digits.
 _LEAST: Final = 4
@@ -28,8 +25,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     """What to do, with what."""
     parser.add_argument(
         "verb",
-        choices=("publish", "list"),
+        choices=("publish", "promote", "withdraw", "list"),
         help="publish: check rules and their cases, then let workers with rules.source=topic take them; "
+        "promote: the rules of the canary for everybody; withdraw: those from before it for everybody; "
         "list: every bundle that was published or decided by, the newest last",
     )
     parser.add_argument(
@@ -38,98 +36,45 @@ def add(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="what to publish: rule files or folders, or the id of a bundle in the list; none: rules.dir",
     )
+    parser.add_argument(
+        "--canary",
+        metavar="SHARE",
+        type=_share,
+        help="publish for this share of the people, such as 10%%; for all others the rules that change "
+        "decide in shadow: they leave decision records and have no effect",
+    )
+    parser.add_argument(
+        "--anew",
+        action="store_true",
+        help="evaluate all open episodes anew, also those of rules that say `on_change: finish`",
+    )
     parser.add_argument("--json", action="store_true", help="the list as a JSON object for each bundle")
     parser.set_defaults(settings=("kafka.bootstrap", "rules.dir"))
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Publish or list. Raises BadInput, Unreachable."""
+    """Publish, end a canary or list. Raises BadInput, Unreachable."""
     if args.verb == "list":
         asyncio.run(_list(settings, as_json=args.json))
         return 0
-    given = None if _is_id(args.what) else _checked(settings, args.what)
-    asyncio.run(_publish(settings, args.what, given))
+    from streams.commands import publishing
+
+    publishing.run(settings, args)
     return 0
 
 
-async def _publish(settings: Settings, what: Sequence[str], given: Publication | None) -> None:
-    """Without a publication that was `given`, `what` is the id of one."""
-    from streams.lanes.publication import encode, id_of, rules_of, understood
-    from streams.lanes.shelved import content_of
-
-    async with shelf_of(settings) as shelf:
-        if given is None:
-            bundle = found_id(shelf, what[0])
-            given = content_of(shelf, bundle)
-            understood(bundle, given)
-        else:
-            bundle = id_of(given)
-        before = shelf.published
-        former = _former(shelf)
-        if former is not None:
-            _require_same_subjects(rules_of(bundle, former), rules_of(bundle, given))
-        await shelf.put(bundle, encode(given))
-        new = await shelf.publish(bundle, format_time(now_ms()))
-        if not new:
-            print(f"bundle {bundle} is published already, since {before.at if before else ''}")
-            return
-        print(f"bundle {bundle} is published, {len(given.rules)} rules")
-        if former is not None:
-            print(*_told(bundle, former, given), sep="\n")
-
-
-def _checked(settings: Settings, what: Sequence[str]) -> Publication:
-    """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
-    from streams.cases.trying import try_rules
-    from streams.lanes.publication import publication_of
-    from streams.rulebook import no_rules, rules_dir
-
-    paths = [Path(name) for name in what] or [rules_dir(settings)]
-    tried = try_rules(paths)
-    if tried.problems:
-        raise BadInput(tried.problems)
-    if not tried.documents:
-        raise BadInput([no_rules(paths)])
-    return publication_of(settings, tried.documents)
-
-
-def _require_same_subjects(before: Sequence[Rule], after: Sequence[Rule]) -> None:
-    """Open episodes are about what their rule was about: as something else they would make no sense."""
-    kinds = {rule.name: rule.subject for rule in before}
-    problems = [
-        f"rule {rule.name}: is about each {rule.subject}, and what is published is about each "
-        f"{kinds[rule.name]}; give it another name"
-        for rule in after
-        if kinds.get(rule.name, rule.subject) != rule.subject
-    ]
-    if problems:
-        raise BadInput(problems)
-
-
-def _former(shelf: Shelf) -> Publication | None:
-    """What is published now, if there is anything that this build can read."""
-    from streams.lanes.publication import rules_of
-    from streams.lanes.shelved import content_of
-
-    if shelf.published is None:
-        return None
+def _share(text: str) -> float:
+    """A share of the people: `10%` or 0.1."""
+    number = text.removesuffix("%")
     try:
-        content = content_of(shelf, shelf.published.bundle)
-        rules_of(shelf.published.bundle, content)
-    except BadInput:
-        return None
-    return content
-
-
-def _told(bundle: str, before: Publication, after: Publication) -> list[str]:
-    """What the change means, in words."""
-    from retarget.rules.changes import changes
-    from streams.commands.diff import as_lines
-    from streams.lanes.publication import rules_of, settings_changes
-
-    new = rules_of(bundle, after)
-    settings = settings_changes(before.settings, after.settings)
-    return as_lines(changes(rules_of(bundle, before), new), settings, len(new))
+        share = float(number) / (100 if number != text else 1)
+    except ValueError:
+        share = 0.0
+    if not 0 < share < 1:
+        raise argparse.ArgumentTypeError(
+            f"found {text}; expected a share such as 10%, above 0 % and below 100 %"
+        )
+    return share
 
 
 async def _list(settings: Settings, *, as_json: bool) -> None:
@@ -145,11 +90,15 @@ async def _list(settings: Settings, *, as_json: bool) -> None:
                 continue
             at = format_time(max(shelved.at, 0))
             if as_json:
-                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": content.names}
+                line = {"bundle": bundle, "at": at, "published": bundle == current, "rules": content.names,
+                        "canary": content.canary.share if content.canary else None}  # fmt: skip
                 print(json.dumps(line, ensure_ascii=False))
             else:
+                canary = f", canary for {content.canary.share * 100:g} %" if content.canary else ""
                 mark = "  published" if bundle == current else ""
-                print(f"{bundle}  {at}  {len(content.rules)} rules, retarget {content.build[0]}{mark}")
+                print(
+                    f"{bundle}  {at}  {len(content.rules)} rules{canary}, retarget {content.build[0]}{mark}"
+                )
 
 
 def shelf_of(settings: Settings) -> Shelf:
@@ -160,7 +109,8 @@ def shelf_of(settings: Settings) -> Shelf:
     return Shelf(address_of(settings))
 
 
-def _is_id(what: Sequence[str]) -> bool:
+def is_id(what: Sequence[str]) -> bool:
+    """Whether these words are the id of one bundle."""
     return len(what) == 1 and looks_like_id(what[0])
 
 

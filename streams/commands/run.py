@@ -37,22 +37,32 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.collector import relieve
     from streams.commands.check import makes_offers
     from streams.kafka.address import address_of
-    from streams.kafka.creation import check_topics
+    from streams.kafka.creation import check_topics, require_rights
     from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.logs import configure_logs
+    from streams.secrecy import hiding
     from streams.stores import open_store
-    from streams.topics import topic_specs
+    from streams.topics import JOURNAL, lane_topics, topic_specs
+    from streams.web import require_token
     from streams.worker import Worker
 
+    require_token(settings.web.host, settings.web.token)
     kafka, address = settings.kafka, address_of(settings)
     own = own_publication(settings)
     await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
+    if "sasl_mechanism" in address.security:
+        await require_rights(
+            address,
+            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL],
+            [settings.app.id, f"{settings.app.id}-catalogue"],
+            f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
+        )
     async with AsyncExitStack() as stack:
         bundles = await stack.enter_async_context(shelved_bundles(settings, address, own))
         store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
-        configure_logs(settings.log.format, settings.log.level)
+        configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         made = [compiled.rule for compiled in bundles.newest().matcher.rules.values()]
         if not settings.offers.secret and makes_offers(made):
             log.warning("offers.secret is not set: whoever knows a person's events can work out their codes")

@@ -33,8 +33,9 @@ def add_switch(parser: argparse.ArgumentParser, without: str) -> None:
 def throw(settings: Settings, args: argparse.Namespace, change: Change) -> int:
     """Do what `change` says and print what is paused now. Raises BadInput, Unreachable."""
     from streams.logs import configure_logs
+    from streams.secrecy import hiding
 
-    configure_logs(settings.log.format, settings.log.level)
+    configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
     now = asyncio.run(_throw(settings, args, change))
     for name, since in sorted(now.items()):
         what = "everything" if name == EVERYTHING else name

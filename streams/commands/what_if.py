@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
 from retarget.rules.names import unknown
-from streams.commands.past import add_past, file_options, holding
+from streams.commands.past import (
+    add_catalogue,
+    add_past,
+    file_options,
+    holding,
+    require_sorted,
+    told_by_files,
+)
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -35,6 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--events", nargs="+", metavar="FILE", help="the events, as replayed (default: the input topics)"
     )
     add_past(group)
+    add_catalogue(group)
 
 
 def require(args: argparse.Namespace) -> None:
@@ -47,6 +55,7 @@ def require(args: argparse.Namespace) -> None:
                 if value and not args.what_if]  # fmt: skip
     if not args.events:
         problems += [f"{name}: is for files; name them with --events" for name in file_options(args)]
+    require_sorted(args)
     if args.what_if and args.decisions and not args.events:
         problems.append("--decisions: what was replayed is run again from its files; name them with --events")
     if problems:
@@ -86,11 +95,10 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
 
 def _of_files(settings: Settings, args: argparse.Namespace) -> Story:
     from streams.backtest.reading import of_files
-    from streams.files import read_files
     from streams.what_if.story import StoryTeller
 
     teller = StoryTeller(args.person, by_time=not args.as_is)
-    for told in of_files(read_files(args.events, args.dialect or "auto", args.mapping)):
+    for told in of_files(told_by_files(settings, args, args.events)):
         teller.add(told)
     return teller.close(ahead=settings.clock.lateness)
 

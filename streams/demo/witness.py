@@ -44,6 +44,7 @@ class Witness:
         self._events: dict[str, Touchpoint] = {}
         self._deeds: defaultdict[str, list[Deed]] = defaultdict(list)
         self._joined: defaultdict[str, set[str]] = defaultdict(set)
+        self._stocks: defaultdict[str, list[tuple[int, float]]] = defaultdict(list)
 
     @property
     def people(self) -> int:
@@ -72,11 +73,23 @@ class Witness:
             del self._events[next(iter(self._events))]
         if event.person:
             self._people.add(event.person)
+        if event.type == "stock_change":
+            self._restock(event)
         if event.user_id and event.anonymous_id:
             self._joined[event.user_id].add(event.anonymous_id)
             self._joined[event.anonymous_id].add(event.user_id)
         if event.type in _OF_THE_TILL:
             self._deeds[event.person].append(deed)
+
+    def _restock(self, event: Touchpoint) -> None:
+        for item in event.items:
+            if item.product_id and item.quantity is not None:
+                self._stocks[item.product_id].append((event.time, item.quantity))
+
+    def stock_before(self, product: str, time: int) -> float | None:
+        """How many there were until `time`, by what the shop has told; None when it had not."""
+        told = [one for one in self._stocks.get(product, ()) if one[0] < time]
+        return max(told)[1] if told else None
 
     def events(self, ids: Iterable[str]) -> list[Touchpoint]:
         """Those of these events that are still remembered, in the order of their times."""

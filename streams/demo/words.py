@@ -61,6 +61,8 @@ def reason(message: Message, evidence: Sequence[Touchpoint], witness: Witness) -
         return message.why
     last = evidence[-1]
     since = span(due - last.time)
+    if not last.person and (news := _news(message, last, witness)):
+        return news
     match message.subject.kind:
         case "cart":
             said = f"left {_left(message, due, witness)} in the cart {since} ago"
@@ -77,6 +79,23 @@ def reason(message: Message, evidence: Sequence[Touchpoint], witness: Witness) -
         case _:
             said = _about_looking(message, evidence, since)
     return said
+
+
+def _news(message: Message, change: Touchpoint, witness: Witness) -> str:
+    """What the shop has changed, against what the person saw last or what there was before."""
+    product = message.subject.id
+    item = next((item for item in change.items if item.product_id == product), None)
+    if item is None:
+        return ""
+    if change.type == "price_change" and item.price is not None:
+        seen = next((one.get("price") for one in message.products if one["product_id"] == product), None)
+        if seen is None or seen == item.price:
+            return f"costs {item.price:,.2f} now"
+        return f"price {'fell' if item.price < seen else 'rose'} from {seen:,.2f} to {item.price:,.2f}"
+    if item.quantity is None:
+        return ""
+    back = witness.stock_before(product, change.time) == 0
+    return "back in stock" if back else f"only {item.quantity:g} left"
 
 
 def _left(message: Message, due: int, witness: Witness) -> str:

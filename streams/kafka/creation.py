@@ -4,13 +4,24 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from aiokafka import AIOKafkaClient
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.client import CoordinationType
+from aiokafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    TopicAlreadyExistsError,
+    TransactionalIdAuthorizationFailed,
+    for_code,
+)
 
 from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.kafka.inventory import existing_topics
+from streams.kafka.reader import Reader
+from streams.kafka.refusals import UNSEEN, is_refusal, refusal
+from streams.ports import UnknownOutcome
 from streams.topics import Keep, TopicSpec
 
 _REPLICAS: Final = 3
@@ -54,8 +65,9 @@ async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> Non
     Raises BadInput with a line for every topic that is not, Unreachable.
     """
     existing = await existing_topics(address)
+    unseen = UNSEEN if "sasl_mechanism" in address.security else ""
     problems = [
-        f"topic {spec.name} is missing; `retarget topics` creates it"
+        f"topic {spec.name} is missing{unseen}; `retarget topics` creates it"
         for spec in specs
         if spec.name not in existing
     ]
@@ -65,6 +77,63 @@ async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> Non
         problems += bad.problems
     if problems:
         raise BadInput(problems)
+
+
+async def require_rights(
+    address: KafkaAddress, topics: Sequence[str], groups: Sequence[str], transactional_id: str | None
+) -> None:
+    """Look whether a worker may read these topics, join these groups and have its transactions.
+
+    Else nobody says so: who may not read hears nothing. Raises BadInput with each missing right, Unreachable.
+    """
+    problems = [*await _unreadable(address, topics), *await _unjoinable(address, groups, transactional_id)]
+    if problems:
+        raise BadInput(problems)
+
+
+async def _unreadable(address: KafkaAddress, topics: Sequence[str]) -> list[str]:
+    reader, problems = Reader(address), []
+    await reader.start()
+    try:
+        for topic in topics:
+            try:
+                await reader.end(topic, 0)
+            except UnknownOutcome as error:
+                if not is_refusal(error.__cause__):
+                    raise
+                problems.append(refusal(error.__cause__, "Read", topic))
+    finally:
+        await reader.close()
+    return problems
+
+
+async def _unjoinable(
+    address: KafkaAddress, groups: Sequence[str], transactional_id: str | None
+) -> list[str]:
+    client, problems = address.client(), []
+    asked = [(CoordinationType.GROUP, group) for group in groups]
+    asked += [] if transactional_id is None else [(CoordinationType.TRANSACTION, transactional_id)]
+    try:
+        await client.bootstrap()
+        for kind, name in asked:
+            problems += await _refused(client, kind, name)
+    except (KafkaError, TimeoutError) as error:
+        raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", repr(error)) from error
+    finally:
+        await client.close()
+    return problems
+
+
+async def _refused(client: AIOKafkaClient, kind: int, name: str) -> list[str]:
+    """The right to be coordinated under this name, if it is missing."""
+    try:
+        await client.coordinator_lookup(kind, name)
+    except (GroupAuthorizationFailedError, TransactionalIdAuthorizationFailed) as error:
+        return [refusal(type(error)(name), "Write")]
+    except KafkaError as error:
+        if not error.retriable:
+            raise
+    return []
 
 
 async def _partitions(admin: AIOKafkaAdminClient) -> dict[str, int]:

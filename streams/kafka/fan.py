@@ -17,6 +17,7 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from retarget.catalogue import Fanned, pack
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress, discard
+from streams.kafka.refusals import is_refusal, refusal
 from streams.kafka.sending import Outgoing, send
 from streams.topics import FANNED
 
@@ -49,7 +50,7 @@ class Fan:
             try:
                 await self._work()
             except (KafkaError, TimeoutError, OSError, AssertionError) as error:
-                _log.warning("the catalogue waits: %s", error or type(error).__name__)
+                _log.warning("the catalogue waits: %s", _said(error))
             await asyncio.sleep(_PAUSE_S)
 
     async def _work(self) -> None:
@@ -98,3 +99,9 @@ class Fan:
             Outgoing(FANNED, lane, record.key, value, timestamp=record.timestamp)
             for lane in range(self._lanes)
         ]
+
+
+def _said(error: Exception) -> str:
+    if is_refusal(error):
+        return refusal(error, "Write" if FANNED in str(error) else "Read")
+    return str(error) or type(error).__name__

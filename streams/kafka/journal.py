@@ -20,7 +20,7 @@ def decode(record: Record) -> JournalRecord:
     """The journal record in a record of the journal topic. Raises LaneRefused for a stranger's."""
     try:
         return _DECODER.decode(record.value or b"")
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise LaneRefused(
             f"{record.topic}: the record at offset {record.offset} is no journal record ({error}); only "
             f"workers may write to this topic"

@@ -1,4 +1,4 @@
-"""What both logs of a lane have in common: one producer at a time, the journal's partition, reads."""
+"""What all logs of a lane have in common: one producer at a time, the journal's partition, reads."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +19,7 @@ from streams import topics
 from streams.kafka import journal
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.reader import Reader
+from streams.kafka.refusals import refusal
 from streams.kafka.sending import Outgoing
 from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
 
@@ -68,8 +69,9 @@ class LaneOnKafka:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def _arbitrate(self, offset: int) -> journal.Arbiter:
-        end = await self._reader.end(self._journal, self._lane)
+    async def _arbitrate(self, offset: int, until: int | None = None) -> journal.Arbiter:
+        """What counts from `offset` on, up to `until`, else to the end."""
+        end = until if until is not None else await self._reader.end(self._journal, self._lane)
         if offset > end:
             raise LaneRefused(
                 f"{self._journal}[{self._lane}] ends at offset {end}, and the store has applied it up to "
@@ -114,7 +116,7 @@ class LaneOnKafka:
                     f"max.message.bytes of {self._journal} and the output topics to {TOPIC_RECORD_BYTES}"
                 ) from error
             if isinstance(error, _KAFKA_FAILED):
-                raise UnknownOutcome(f"lane {self._lane}: {error!r}") from error
+                raise UnknownOutcome(f"lane {self._lane}: {refusal(error, 'Write')}") from error
             raise
 
     def _void(self) -> None:

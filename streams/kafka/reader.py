@@ -19,6 +19,7 @@ from aiokafka.record.memory_records import MemoryRecords
 
 from retarget.errors import LaneRefused, Unreachable
 from streams.kafka.connection import KafkaAddress
+from streams.kafka.refusals import refusal
 from streams.ports import Record, UnknownOutcome
 
 _LATEST: Final = -1
@@ -150,7 +151,7 @@ class Reader:
             except OffsetOutOfRangeError:
                 raise
             except KafkaError as error:
-                await self._recover(error)
+                await self._recover(error, topic)
 
     async def _offset(self, topic: str, partition: int, which: int) -> int:
         """First or latest offset; asked again until there is an answer."""
@@ -161,7 +162,7 @@ class Reader:
                 _check(code)
                 return int(offset)
             except KafkaError as error:
-                await self._recover(error)
+                await self._recover(error, topic)
 
     async def _ask(self, topic: str, partition: int, request: Any) -> Any:  # noqa: ANN401 - aiokafka's, without types
         client = self._running
@@ -171,10 +172,10 @@ class Reader:
             raise KafkaError(f"{topic}[{partition}] has no leader")
         return await client.send(leader, request)
 
-    async def _recover(self, error: KafkaError) -> None:
+    async def _recover(self, error: KafkaError, topic: str) -> None:
         """Find the leader again after a passing error; raise one that will not pass."""
         if type(error) is not KafkaError and not error.retriable:
-            raise UnknownOutcome(f"Kafka refuses to be read: {error!r}") from error
+            raise UnknownOutcome(f"Kafka refuses to be read: {refusal(error, 'Read', topic)}") from error
         await self._refresh()
 
     async def _refresh(self) -> None:

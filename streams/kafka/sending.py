@@ -20,6 +20,7 @@ from retarget.errors import BadInput, LaneRefused, Unreachable
 from streams import topics
 from streams.kafka.connection import MAX_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.headers import Stamp, encode_headers
+from streams.kafka.refusals import refusal
 from streams.ports import JournalRecord, Output
 
 # What no retry can help.
@@ -45,7 +46,8 @@ async def producing(address: KafkaAddress) -> AsyncIterator[AIOKafkaProducer]:
         await producer.start()
         yield producer
     except _REFUSED as error:
-        raise BadInput([f"Kafka at {address.bootstrap} refuses a record: {error!r}"]) from error
+        said = refusal(error, "Write")
+        raise BadInput([f"Kafka at {address.bootstrap} refuses a record: {said}"]) from error
     except (KafkaError, TimeoutError) as error:
         raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", str(error)) from error
     finally:

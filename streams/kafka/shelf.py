@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 
 import msgspec
 
+from retarget.errors import BadInput
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
@@ -40,6 +41,14 @@ class Shelved(NamedTuple):
 
 
 _decoder: Final = msgspec.json.Decoder(Pointer)
+
+
+def pointer_of(value: bytes) -> Pointer:
+    """What a record says is published. Raises BadInput for one that says nothing of it."""
+    try:
+        return _decoder.decode(value)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BadInput([f"it does not say what is published ({error})"]) from None
 
 
 class Shelf:
@@ -99,9 +108,9 @@ class Shelf:
 
     def _point(self, offset: int, value: bytes) -> None:
         try:
-            self._published = _decoder.decode(value)
-        except msgspec.MsgspecError as error:
-            log.warning("%s: offset %d does not say what is published (%s)", self._topic, offset, error)
+            self._published = pointer_of(value)
+        except BadInput as error:
+            log.warning("%s: offset %d: %s", self._topic, offset, error)
 
     async def put(self, bundle: str, value: bytes) -> bool:
         """Shelve a bundle under its id; False when it was there.

@@ -12,11 +12,13 @@ import msgspec
 from retarget.dialects import decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.engine.split import Part, SplitEngine
 from retarget.lane.intake import Decode, FromCatalogue, Intake
 from retarget.lane.lane import Lane
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import MINUTE
+from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
 from streams.settings import Settings
 from streams.topics import FANNED
@@ -34,10 +36,14 @@ class Bundle(NamedTuple):
     decoders: Mapping[str, Decode]
     catalogue: str
     listed: FromCatalogue
+    canary: tuple[Matcher, Part] | None = None
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
         engine = Engine(self.matcher)
+        if self.canary is not None:
+            matcher, part = self.canary
+            engine = SplitEngine(engine, Engine(matcher), part, self.policy.hold_out_salt)
         return Lane(engine, self.policy, self.lateness, now_is_clock=self.now_is_clock, partition=partition)
 
     def intake(self, partition: int) -> Intake:
@@ -46,7 +52,12 @@ class Bundle(NamedTuple):
 
 
 def bundle_of(
-    settings: Settings, rules: Sequence[Rule], topics: Sequence[str], *, lanes: int | None = None
+    settings: Settings,
+    rules: Sequence[Rule],
+    topics: Sequence[str],
+    *,
+    lanes: int | None = None,
+    rollout: Rollout = NOTHING,
 ) -> Bundle:
     """Everything that decides, from the settings and the rules.
 
@@ -59,13 +70,14 @@ def bundle_of(
         for topic in topics
     }
     return Bundle(
-        id=bundle_id(build(), settings.deciding(), rules),
-        matcher=Matcher(rules),
+        id=bundle_id(build(), settings.deciding(), rules, rollout),
+        matcher=rollout.matcher(rules),
         policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes),
         lateness=settings.clock.lateness,
         max_skew=settings.clock.max_skew,
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
+        canary=rollout.of_canary(rules),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,
@@ -82,9 +94,12 @@ def build() -> list[str]:
     return [version("retarget"), version("tzdata")]
 
 
-def bundle_id(by: Sequence[str], deciding: Mapping[str, str], rules: Sequence[Rule]) -> str:
+def bundle_id(
+    by: Sequence[str], deciding: Mapping[str, str], rules: Sequence[Rule], rollout: Rollout = NOTHING
+) -> str:
     """The address of this content: 16 hex digits, the same wherever and however it was written."""
-    said = msgspec.json.encode([by, deciding, sorted((rule.name, rule.version) for rule in rules)])
+    names = sorted((rule.name, rule.version) for rule in rules)
+    said = msgspec.json.encode([by, deciding, names, *rollout.said()])
     return blake2b(said, digest_size=8).hexdigest()
 
 

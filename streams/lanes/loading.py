@@ -58,6 +58,8 @@ class Loading:
 
         Live, of as many records as reach no more people than a batch may; a replay takes the `whole`.
         """
+        if not lane.has_news(arrivals):
+            return set()
         records = list(dict.fromkeys(lane.records(arrivals, target)))
         await self._listings(lane, sequence, {*records, *lane.regarded(arrivals, target)})
         lane.pages.clear()

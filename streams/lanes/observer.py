@@ -18,6 +18,9 @@ class Observer:
     def claimed(self, seconds: float, replayed: int) -> None:
         """A claim is done, after so many replayed batches."""
 
+    def restored(self, sequence: int, source: str) -> None:
+        """The store had lost the lane; it has come back, as it was at this sequence."""
+
     def mismatch(self, sequence: int) -> None:
         """A replayed batch came to other outputs than the journal says."""
 

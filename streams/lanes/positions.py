@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from retarget.errors import LaneRefused
+from retarget.errors import Damaged, LaneRefused
 from retarget.lane.spreading import Spread
 
 VERSION: Final = 1
@@ -41,11 +41,14 @@ def encode(positions: Positions) -> bytes:
 def decode(meta: bytes) -> Positions:
     """The positions of stored meta, or those of a lane that has never run.
 
-    Raises LaneRefused for those of a newer build.
+    Raises LaneRefused for those of a newer build, and for damaged ones.
     """
     if not meta:
         return Positions()
-    positions = _decoder.decode(meta)
+    try:
+        positions = _decoder.decode(meta)
+    except (ValueError, RecursionError) as error:
+        raise Damaged("what the store keeps of the lane's positions", error) from error
     if positions.version > VERSION:
         raise LaneRefused(
             f"the lane's stored positions have version {positions.version} but this build reads "

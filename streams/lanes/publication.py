@@ -12,7 +12,15 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
+from streams.lanes.rollout import Rollout
 from streams.settings import SECRET, Settings, fingerprint, load_settings
+
+
+class Canary(msgspec.Struct, frozen=True, kw_only=True):
+    """The rules that a share of the people get instead."""
+
+    share: float
+    rules: list[dict[str, Any]]
 
 
 class Publication(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,11 +30,14 @@ class Publication(msgspec.Struct, frozen=True, kw_only=True):
     settings: dict[str, str]
     rules: list[dict[str, Any]]
     schema: int = 1
+    former: list[dict[str, Any]] = []  # earlier versions that may have episodes to finish, the oldest first
+    canary: Canary | None = None
 
     @property
     def names(self) -> list[str]:
-        """The names of its rules, sorted."""
-        return sorted(str(rule.get("rule")) for rule in self.rules)
+        """The names of its rules, those of a canary too, sorted."""
+        rules = [*self.rules, *(self.canary.rules if self.canary is not None else ())]
+        return sorted({str(rule.get("rule")) for rule in rules})
 
 
 _decoder: Final = msgspec.json.Decoder(Publication)
@@ -47,7 +58,7 @@ def decode(bundle: str, value: bytes) -> Publication:
     """A shelved publication. Raises BadInput for one that this build cannot read."""
     try:
         return _decoder.decode(value)
-    except msgspec.MsgspecError as error:
+    except (ValueError, RecursionError) as error:
         raise BadInput(
             [f"bundle {bundle}: cannot be read ({error}); deploy the build that wrote it"]
         ) from error
@@ -58,13 +69,28 @@ def rules_of(bundle: str, publication: Publication) -> tuple[Rule, ...]:
     return parse_rules([Document(f"bundle {bundle}", data) for data in publication.rules], VOCABULARY)
 
 
+def rollout_of(bundle: str, publication: Publication) -> Rollout:
+    """What it holds beside the rules. Raises BadInput when this build refuses one."""
+    former = [parse(bundle, data) for data in publication.former]
+    canary = publication.canary
+    if canary is None:
+        return Rollout(tuple(former))
+    documents = [Document(f"bundle {bundle}", data) for data in canary.rules]
+    return Rollout(tuple(former), parse_rules(documents, VOCABULARY), canary.share)
+
+
+def parse(bundle: str, data: dict[str, Any]) -> Rule:
+    """One rule of a bundle. Raises BadInput when this build refuses it."""
+    return parse_rules([Document(f"bundle {bundle}", data)], VOCABULARY)[0]
+
+
 def understood(bundle: str, publication: Publication) -> tuple[Rule, ...]:
     """Its rules, as whoever shelved it meant them.
 
     Raises BadInput when this build refuses one, or understands them otherwise than the one that shelved them.
     """
     rules = rules_of(bundle, publication)
-    found = bundle_id(publication.build, publication.settings, rules)
+    found = bundle_id(publication.build, publication.settings, rules, rollout_of(bundle, publication))
     if found != bundle:
         remedy = f"deploy retarget {' with tzdata '.join(publication.build)}, which wrote it"
         raise BadInput([f"bundle {bundle}: this build understands it otherwise, as {found}; {remedy}"])
@@ -73,7 +99,9 @@ def understood(bundle: str, publication: Publication) -> tuple[Rule, ...]:
 
 def id_of(publication: Publication) -> str:
     """The id that its content has. Raises BadInput."""
-    return bundle_id(publication.build, publication.settings, rules_of("to be published", publication))
+    name = "to be published"
+    rules, rollout = rules_of(name, publication), rollout_of(name, publication)
+    return bundle_id(publication.build, publication.settings, rules, rollout)
 
 
 def bundle_from(
@@ -85,13 +113,15 @@ def bundle_from(
     shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
+    rollout = rollout_of(bundle, publication)
+    every = (*rules, *rollout.former, *rollout.canary)
     said = publication.settings.get(SECRET, "")
-    if said != fingerprint(secret) and any(step.offers for rule in rules for step in rule.steps):
+    if said != fingerprint(secret) and any(step.offers for rule in every for step in rule.steps):
         raise BadInput(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
     settings = _settings(bundle, publication, topics, secret)
-    return bundle_of(settings, rules, topics, lanes=lanes)._replace(id=bundle)
+    return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
 
 
 def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:

@@ -14,7 +14,9 @@ from streams.progress import Progress
 
 log: Final = logging.getLogger("retarget.lane")
 
-_OUTPUTS: Final = {"message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed"}
+_OUTPUTS: Final = {
+    "message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed", "shadow", "taken_over",
+}  # fmt: skip
 
 
 class LaneReport(Observer):
@@ -24,6 +26,10 @@ class LaneReport(Observer):
         """`lag`: how many records are not yet read, asked once a batch."""
         self._lane, self._label = lane, str(lane)
         self._metrics, self._progress, self._lag = metrics, progress, lag
+        decided = metrics.decision
+        self._of_rules = {
+            "taken_over": decided.taken_over, "misfit": decided.misfits, "failed": decided.failed,
+        }  # fmt: skip
         self._waiting: set[str] = set()
         self._silent = False
 
@@ -54,6 +60,13 @@ class LaneReport(Observer):
         self._metrics.lane.replayed.inc(replayed)
         self._progress.finished(self._lane, monotonic_ms(), lag=self._lag())
         log.info("lane %d is ours, %d batches replayed", self._lane, replayed, extra={"lane": self._lane})
+
+    def restored(self, sequence: int, source: str) -> None:
+        """The store had lost the lane."""
+        log.warning(
+            "lane %d: the store had lost it; it is back from %s, as it was at sequence %d",
+            self._lane, source, sequence, extra={"lane": self._lane},
+        )  # fmt: skip
 
     def mismatch(self, sequence: int) -> None:
         """A replayed batch came to other outputs."""
@@ -120,16 +133,16 @@ class LaneReport(Observer):
                 metrics.decision.messages.labels(rule, channel, operation).inc(count)
             case ("decision", rule, outcome, reason):
                 metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
+            case ("shadow", rule, outcome, reason):
+                metrics.decision.shadow.labels(rule, outcome, reason).inc(count)
             case ("recall", rule, _, "regretted"):
                 metrics.decision.regretted.labels(rule).inc(count)
             case ("dead", reason):
                 metrics.input.dead_letters.labels(reason).inc(count)
             case ("dropped", kind):
                 metrics.batch.dropped.labels(kind).inc(count)
-            case ("misfit", rule):
-                metrics.decision.misfits.labels(rule).inc(count)
-            case ("failed", rule):
-                metrics.decision.failed.labels(rule).inc(count)
+            case ("taken_over" | "misfit" | "failed" as what, rule):
+                self._of_rules[what].labels(rule).inc(count)
             case ("ignored", part):
                 metrics.input.ignored.labels(part).inc(count)
 

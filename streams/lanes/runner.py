@@ -22,7 +22,7 @@ from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
 from retarget.lane.batch import NEVER, Batch
-from retarget.lane.hold import Held
+from retarget.lane.hold import CATALOGUE, PEOPLE, Held
 from retarget.lane.intake import Arrival
 from retarget.lane.lane import Lane
 from streams.lanes import outputs as emitted
@@ -35,13 +35,16 @@ from streams.lanes.loading import Loading
 from streams.lanes.observer import Cause, Observer
 from streams.lanes.patience import Insisting, Patience
 from streams.lanes.positions import Positions
+from streams.lanes.returning import Returning
 from streams.lanes.wall import Wall
 from streams.ports import (
     Checkpoint,
     Feed,
     Fenced,
+    History,
     JournalRecord,
     JourneyStore,
+    LaneImage,
     LaneLog,
     Output,
     Record,
@@ -66,12 +69,16 @@ class LaneRunner:
         ticks: bool,
         pauses: Callable[[], Mapping[str, int]] = dict,
         observer: Observer | None = None,
+        returning: Returning | None = None,
     ) -> None:
-        """`ticks`: whether the wall clock moves the lane on when it is caught up and idle."""
+        """`ticks`: whether the wall clock moves the lane on when it is caught up and idle.
+
+        `returning`: how it comes back when the store has lost it; None: from the beginning of the inputs.
+        """
         self._number, self._topics, self._bundles = number, tuple(topics), bundles
         self._store, self._log, self._feed, self._wall = store, log, feed, wall
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
-        self._observer = observer or Observer()
+        self._observer, self._returning = observer or Observer(), returning or Returning()
         self._stopping = False
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
         self._loading = Loading(number, store, self._insisting, limits)
@@ -82,6 +89,7 @@ class LaneRunner:
         self._bundle = self._bundles.newest()
         self.lane: Lane = self._bundle.lane(self._number)
         self._positions = Positions()
+        self._first: dict[str, int] = {}
         self._sequence = 0
         self._gathering.forget()
 
@@ -128,20 +136,48 @@ class LaneRunner:
         self._reset()
         await self._log.claim()
         image = await self._insisting.ask(lambda: self._store.image(self._number))
+        if image.sequence > 0:
+            replayed = await self._go_on(image, await self._log.history(stored.decode(image.meta).journal))
+        else:
+            replayed = await self._come_back(image)
+        await self._feed.start(dict(self._positions.frontier))
+        self._observer.claimed(perf_counter() - started, replayed)
+
+    async def _come_back(self, image: LaneImage) -> int:
+        """Begin from a copy, or from nothing; the store has nothing of the lane, or half of a copy."""
+        home = self._returning.of(self._number, self._store, self._log, self._insisting)
+        restored, history = await home.restore(image)
+        if restored.sequence:
+            self._observer.restored(restored.sequence, home.source)
+        try:
+            return await self._go_on(restored, history)
+        except LaneRefused as why:
+            raise home.impossible(why) from why
+
+    async def _go_on(self, image: LaneImage, history: History) -> int:
+        """Repeat what the journal has behind this image; the number of batches."""
         self._sequence = image.sequence
         self._positions = stored.decode(image.meta)
         await self._find_frontier()
-        history = await self._log.history(self._positions.journal)
         await self._begin(self._bundle)
         for offset, record in history.records:
             await self._replay(offset, record, emit=record.sequence > history.acknowledged)
-        await self._feed.start(dict(self._positions.frontier))
-        self._observer.claimed(perf_counter() - started, len(history.records))
+        return len(history.records)
 
     async def _find_frontier(self) -> None:
         for topic in self._topics:
             if topic not in self._positions.frontier:
-                self._positions.frontier[topic] = await self._log.beginning(topic)
+                self._first[topic] = await self._log.beginning(topic)
+        self._positions.frontier |= self._first
+
+    def _begin_reading(self, record: JournalRecord) -> None:
+        """Begin topics where the first run did: what the broker has dropped since must be missed."""
+        first = record.first
+        if not first and record.sequence == 1:  # of a build that did not write it down
+            first = dict.fromkeys(record.frontier, 0)
+        for topic, offset in first.items():
+            self._positions.frontier[topic] = offset
+            self._first.pop(topic, None)
 
     async def _begin(self, bundle: Bundle) -> None:
         """Decide by this bundle, from where the lane stands in the store; the feed must start again."""
@@ -168,7 +204,10 @@ class LaneRunner:
             for start, end in ranges:
                 for arrival in self._gathering.arrivals_of([await self._log.read(topic, start, end)]):
                     if arrival.event is not None:
-                        self.lane.hold.add(Held(arrival.event.time, topic, arrival.offset, arrival.event))
+                        rank = PEOPLE if arrival.person else CATALOGUE
+                        self.lane.hold.add(
+                            Held(arrival.event.time, rank, topic, arrival.offset, arrival.event)
+                        )
 
     async def _replay(self, offset: int, record: JournalRecord, *, emit: bool) -> None:
         """Do a journaled batch again, from the same input, and bring the store up to it; emit nothing new."""
@@ -179,6 +218,13 @@ class LaneRunner:
                 f"lane {self._number}: the store is at sequence {self._sequence} and the journal goes on "
                 f"with {record.sequence}; batches between them are lost. Restore a newer image of the store"
             )
+        if record.lanes:
+            raise LaneRefused(
+                f"lane {self._number}: its journal begins anew at offset {offset} with sequence "
+                f"{record.sequence}, when it became one of {record.lanes} lanes; only the snapshot that "
+                f"`retarget repartition` made then, or a later one, knows its people"
+            )
+        self._begin_reading(record)
         if record.bundle != self._bundle.id:
             bundle = await self._bundles.named(record.bundle)
             if bundle.id != self._bundle.id:  # the one at work may stand in for one that is lost
@@ -257,6 +303,7 @@ class LaneRunner:
             sequence=self._sequence + 1,
             incarnation=self._positions.incarnation,
             frontier=self._positions.frontier | batch.frontier,
+            first=self._first,
             worked=batch.worked,
             clock=batch.clock,
             now=moment.now,
@@ -299,7 +346,7 @@ class LaneRunner:
         )
         sequence = await self._insisting.ask(lambda: self._store.checkpoint(self._number, checkpoint))
         self._require_next(sequence)
-        self._sequence, self._positions = sequence, after
+        self._sequence, self._positions, self._first = sequence, after, {}
         self._loading.forget(self.lane)
         self._observer.stage("checkpoint", perf_counter() - started)
 
@@ -319,7 +366,7 @@ class LaneRunner:
         lane = self.lane
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
         silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
-        self._observer.silent(guarded=silent and self._bundle.matcher.guarded)
+        self._observer.silent(guarded=silent and lane.engine.guarded)
 
 
 def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:

@@ -122,23 +122,29 @@ def own_publication(settings: Settings) -> Publication | None:
     """The rules of the folder; None when a worker follows what is published. Raises BadInput."""
     if settings.rules.source == "topic":
         return None
-    documents, _ = load_documents([rules_dir(settings)], VOCABULARY)
+    documents, rules = load_documents([rules_dir(settings)], VOCABULARY)
+    for name in [rule.name for rule in rules if rule.on_change == "finish"]:
+        log.warning(
+            "rule %s: on_change: finish has no effect on rules from a folder, which has no former versions; "
+            "publish them, with rules.source=topic", name,
+        )  # fmt: skip
     return publication_of(settings, documents)
 
 
 @asynccontextmanager
 async def shelved_bundles(
-    settings: Settings, address: KafkaAddress, own: Publication | None
+    settings: Settings, address: KafkaAddress, own: Publication | None, *, shelve: bool = True
 ) -> AsyncIterator[ShelvedBundles]:
     """A worker's bundles; its own is shelved first, so that whoever comes after it finds it.
 
+    Without `shelve` nothing is written: who decides nothing needs only those of others.
     Raises BadInput, also when nothing is published that could be followed, Unreachable, UnknownOutcome.
     """
     async with Shelf(address) as shelf:
         bundle = _published(shelf) if own is None else id_of(own)
-        if own is not None:
+        if own is not None and shelve:
             await shelf.put(bundle, encode(own))
-        content = content_of(shelf, bundle)
+        content = own or content_of(shelf, bundle)
         topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
         newest = bundle_from(bundle, content, topics, lanes, secret)
         yield ShelvedBundles(shelf, settings, newest)

@@ -12,6 +12,7 @@ The braces come first, so nothing that a person's id holds, not even braces, can
 
 from __future__ import annotations
 
+import re
 from binascii import crc_hqx
 from functools import cache
 from itertools import count, product
@@ -64,6 +65,18 @@ def follower_prefix(product: str) -> bytes:
     """What the entry of everybody who follows a product begins with; that of no other product does."""
     stored = person_bytes(product)
     return b"%d:%b" % (len(stored), stored)
+
+
+def follower(entry: bytes) -> tuple[str, str]:
+    """Product and person of an entry that begins with a `follower_prefix`."""
+    length, _, rest = entry.partition(b":")
+    size = int(length)
+    return person_text(rest[:size]), person_text(rest[size:])
+
+
+def escaped(prefix: bytes) -> bytes:
+    """A pattern that only this text matches."""
+    return re.sub(rb"([*?\[\]\\^-])", rb"\\\1", prefix)
 
 
 def slot(tag: str) -> int:

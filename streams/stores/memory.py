@@ -6,11 +6,12 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from streams.ports import Checkpoint, LaneImage
+from streams.ports import Checkpoint, LaneImage, Portion
 from streams.stores.keys import person_bytes
+from streams.stores.portions import PORTION, batched
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
 
 class MemoryStore:
@@ -75,6 +76,18 @@ class MemoryStore:
         for person in sorted(held.journeys):
             yield person, held.journeys[person], held.waits.due.get(person)
 
+    async def portions(self, lane: int, size: int = PORTION) -> AsyncIterator[Portion]:
+        """All that is held of a lane that nobody writes to meanwhile, in portions of about `size`."""
+        held = self._lanes[lane]
+        for journeys in batched(list(held.journeys.items()), size):
+            yield Portion(journeys=journeys)
+        for waits in batched(list(held.waits.due.items()), size):
+            yield Portion(waits=waits)
+        for listings in batched(list(held.listings.items()), size):
+            yield Portion(listings=listings)
+        for following in batched(list(held.following()), size):
+            yield Portion(following=following)
+
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause."""
         if since_ms is None:
@@ -112,7 +125,12 @@ class _Lane:
             self._follow(product, person)
         for product, person in checkpoint.unfollowing:
             self._unfollow(product, person)
-        self.sequence, self.meta = checkpoint.expected + 1, checkpoint.meta
+        for product in checkpoint.unlisted:
+            self.listings.pop(product, None)
+        self.sequence, self.meta = checkpoint.after, checkpoint.meta
+
+    def following(self) -> Iterator[tuple[str, str]]:
+        return ((product, person) for product, persons in self.followers.items() for person in persons)
 
     def followers_of(self, product: str, after: str, limit: int) -> list[str]:
         persons = self.followers.get(product, [])

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Final, Self
 
 from redis.exceptions import NoPermissionError
 
 from retarget.errors import BadInput, Unreachable
-from streams.ports import Checkpoint, LaneImage, UnknownOutcome
+from streams.ports import Checkpoint, LaneImage, Portion, UnknownOutcome
 from streams.stores import scripts
 from streams.stores.keys import (
     LaneKeys,
+    escaped,
+    follower,
     follower_prefix,
     lane_keys,
     pauses_key,
@@ -20,6 +22,7 @@ from streams.stores.keys import (
     person_text,
 )
 from streams.stores.link import SETTING, Argument, Link
+from streams.stores.portions import PORTION
 from streams.stores.routes import Routes
 
 _log: Final = logging.getLogger(__name__)
@@ -110,7 +113,7 @@ class RedisStore:
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
 
-        The caller is done when that is expected + 1, whoever wrote it. Raises UnknownOutcome.
+        The caller is done when that is `after`, whoever wrote it. Raises UnknownOutcome.
         """
         keys = self._keys(lane)
         return int(
@@ -121,6 +124,40 @@ class RedisStore:
                 _checkpoint_arguments(checkpoint),
             )
         )
+
+    async def portions(self, lane: int, size: int = PORTION) -> AsyncIterator[Portion]:
+        """All that is held of a lane that nobody writes to meanwhile, in portions of about `size`.
+
+        Something may come twice. Raises UnknownOutcome.
+        """
+        keys = self._keys(lane)
+        await self.image(lane)  # so that the way is known: in a cluster a scan is not sent on
+        async for named in self._scanned(lane, b"SCAN", match=keys.journey, size=size):
+            yield Portion(journeys=await self._values(lane, keys.journey, named))
+        async for found in self._scanned(lane, b"ZSCAN", key=keys.waits, size=size):
+            yield Portion(waits=list(zip(map(person_text, found[::2]), map(int, found[1::2]), strict=True)))
+        async for named in self._scanned(lane, b"SCAN", match=keys.listing, size=size):
+            yield Portion(listings=await self._values(lane, keys.listing, named))
+        async for found in self._scanned(lane, b"ZSCAN", key=keys.followers, size=size):
+            yield Portion(following=list(map(follower, found[::2])))
+
+    async def _scanned(
+        self, lane: int, command: bytes, *, key: bytes = b"", match: bytes = b"", size: int
+    ) -> AsyncIterator[list[bytes]]:
+        cursor = b"0"
+        place = [key] if key else []
+        pattern = [b"MATCH", escaped(match) + b"*"] if match else []
+        while True:
+            cursor, found = await self._routes.call(lane, command, *place, cursor, *pattern, b"COUNT", size)
+            if found:
+                yield found
+            if cursor == b"0":
+                return
+
+    async def _values(self, lane: int, prefix: bytes, named: Sequence[bytes]) -> list[tuple[str, bytes]]:
+        values = await self._routes.call(lane, b"MGET", *named)
+        ids = [person_text(key[len(prefix) :]) for key in named]
+        return [(one, value) for one, value in zip(ids, values, strict=True) if value is not None]
 
     async def journey(self, lane: int, person: str) -> bytes | None:
         """The stored journey of one person, to be looked at only. Raises UnknownOutcome."""
@@ -160,6 +197,7 @@ def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
     named += [prefix + person_bytes(person) for person, _ in checkpoint.journeys]
     named += [keys.listing + person_bytes(product) for product, _ in checkpoint.listings]
     named += [prefix + person_bytes(person) for person in checkpoint.forgotten]
+    named += [keys.listing + person_bytes(product) for product in checkpoint.unlisted]
     return named
 
 
@@ -167,7 +205,7 @@ def _checkpoint_arguments(checkpoint: Checkpoint) -> list[Argument]:
     journeys, waits = checkpoint.journeys, checkpoint.waits
     expected = checkpoint.expected
     written = [value for _, value in (*journeys, *checkpoint.listings)]
-    arguments: list[Argument] = [expected, expected + 1, checkpoint.meta, len(written), len(waits)]
+    arguments: list[Argument] = [expected, checkpoint.after, checkpoint.meta, len(written), len(waits)]
     arguments += (len(checkpoint.unwaited), len(checkpoint.following))
     arguments += written
     for person, due in waits:

@@ -12,7 +12,7 @@ from streams import topics
 from streams.cases.outcomes import Wait, waits_of
 from streams.lanes.bundle import Bundle
 from streams.ports import Output, Record
-from streams.replaying import LANE, TOPIC, RecordFeed, work_through
+from streams.replaying import LANE, LISTED, TOPIC, RecordFeed, listed_of_file, work_through
 from streams.stores.memory import MemoryStore
 from streams.what_if.story import Step, Story
 
@@ -28,10 +28,19 @@ class Came(NamedTuple):
 
 
 def _record(offset: int, step: Step) -> Record:
+    if step.listed is not None:
+        if step.timestamp < 0:
+            return listed_of_file(step.listed, offset, at_once=False)
+        return Record(LISTED, offset, step.timestamp, None, step.listed)
     if step.event is not None:
         return Record(TOPIC, offset, step.timestamp, None, encode_touchpoint(step.event))
     # Others' time needs no record's bound: it is what their records told.
     return Record(TOPIC, offset, -1, None, encode_touchpoint(Touchpoint(type="heartbeat", time=step.tells)))
+
+
+def _is_behind(step: Step, end: int) -> bool:
+    """Whether it is a record of a catalogue's file to which no event moves the clock."""
+    return step.listed is not None and step.timestamp < 0 and step.tells > end
 
 
 async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
@@ -39,8 +48,15 @@ async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
     outputs: list[Output] = []
     store = MemoryStore()
     plain = bundle._replace(now_is_clock=True, decoders={TOPIC: decode_canonical})
-    records = (_record(offset, step) for offset, step in enumerate(story.steps))
-    await work_through(RecordFeed(records, lambda: story.end), plain, outputs.append, store=store)
+    steps = list(enumerate(story.steps))
+    behind = {offset for offset, step in steps if _is_behind(step, story.end - bundle.lateness)}
+    feed = RecordFeed(
+        (_record(offset, step) for offset, step in steps if offset not in behind), lambda: story.end
+    )
+    rest = (
+        listed_of_file(step.listed or b"", offset, at_once=True) for offset, step in steps if offset in behind
+    )
+    await work_through(feed, plain, outputs.append, store=store, at_end=lambda: feed.go_on(rest))
     stored = await store.journey(LANE, person)
     said = [(output.topic, json.loads(output.value)) for output in outputs]
     left = {one["message_id"]: _content(one) for topic, one in said

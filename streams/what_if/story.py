@@ -16,12 +16,14 @@ _MARKED_EVERY: Final = MINUTE
 class Step(NamedTuple):
     """One record: the person's event, or without one how far others had moved the clock, lateness included.
 
-    `timestamp` is that of the record, -1 without one.
+    An event of nobody is a change of price or stock; `listed` has the bytes of a record of the catalogue, of
+    the time `tells`, which it does not tell the clock. `timestamp` is that of the record, -1 without one.
     """
 
     tells: int
     timestamp: int
     event: Touchpoint | None = None
+    listed: bytes | None = None
 
     @property
     def place(self) -> int:
@@ -38,7 +40,13 @@ class Story(NamedTuple):
     @property
     def events(self) -> list[Touchpoint]:
         """The person's own."""
-        return [step.event for step in self.steps if step.event is not None]
+        return [step.event for step in self.steps if step.event is not None and step.event.person]
+
+
+def _step(told: Told, event: Touchpoint) -> Step:
+    if told.listed is None:
+        return Step(told.tells, told.timestamp, event)
+    return Step(event.time, told.timestamp, listed=told.listed)
 
 
 class StoryTeller:
@@ -55,9 +63,9 @@ class StoryTeller:
         if told.timestamp >= 0:
             self._note_arrival(told.timestamp)
         self._last = max(self._last, told.tells)
-        if told.event is not None and told.event.person == self._person:
+        if told.event is not None and told.event.person in ("", self._person):
             self._mark()
-            self._steps.append(Step(told.tells, told.timestamp, told.event))
+            self._steps.append(_step(told, told.event))
             return
         self._others = max(self._others, told.tells)
         if self._others - self._marked >= _MARKED_EVERY:

@@ -58,3 +58,26 @@ def test_containers_and_tests_use_the_same_kafka() -> None:
     assert images["kafka"] == f"apache/kafka:{VERSION}"
     assert f"<version>{VERSION}</version>" in pom
     assert [image for image in images.values() if ":" not in image or image.endswith(":latest")] == []
+
+
+def test_the_image_runs_as_nobody_on_a_file_system_that_it_cannot_change() -> None:
+    """What breaks into a worker can write nothing but /tmp, and gains no rights."""
+    lines = (ROOT / "deploy/Dockerfile").read_text(encoding="utf-8").splitlines()
+    final = lines[max(at for at, line in enumerate(lines) if line.startswith("FROM ")) :]
+    assert [line for line in final if line.startswith("USER ")] == ["USER 10001"]
+    assert not [line for line in final if line.startswith(("ADD ", "VOLUME "))]
+    assert "WORKDIR /tmp" in final
+    assert not [name for name, service in ours().items() if "privileged" in service]
+    for worker in ("worker-1", "worker-2"):
+        service = services()[worker]
+        assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (True, ["/tmp"], ["ALL"])  # noqa: S108
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_nothing_is_open_beyond_this_machine() -> None:
+    """Ports of the containers are those of the loopback address, and the workers ask for a token."""
+    for service in services().values():
+        assert all(port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+    token = load_settings(environ=ours()["worker-1"]["environment"]).web.token
+    prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text(encoding="utf-8"))
+    assert prometheus["scrape_configs"][0]["authorization"]["credentials"] == token

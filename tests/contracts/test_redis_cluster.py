@@ -60,6 +60,23 @@ async def test_every_lane_is_served_by_the_node_that_holds_it(nodes: list[Node])
         await store.close()
 
 
+async def test_a_lane_is_given_as_a_whole_by_the_node_that_holds_it(nodes: list[Node]) -> None:
+    """Asked through another node, and before anything else was asked of that lane."""
+    store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
+    for lane in range(LANES):
+        written = [(f"{lane}-{n}", b"x") for n in range(20)]
+        await store.checkpoint(lane, Checkpoint(expected=0, meta=b"m", journeys=written))
+    await store.close()
+    store = await RedisStore.connect(_url(nodes[1]), "retarget", LANES)
+    try:
+        for lane in range(LANES):
+            portions = [portion async for portion in store.portions(lane, 3)]
+            found = {one for portion in portions for one in portion.journeys}
+            assert found == {(f"{lane}-{n}", b"x") for n in range(20)}
+    finally:
+        await store.close()
+
+
 async def test_a_lane_that_moved_to_another_node_is_found_there(nodes: list[Node]) -> None:
     """While it moves its outcomes are unknown; the first call after it is answered by the new node."""
     store = await RedisStore.connect(_url(nodes[0]), "retarget", LANES)

@@ -2,10 +2,12 @@
 
 import logging
 import os
+import random
 import signal
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -312,6 +314,7 @@ def test_a_connection_that_is_broken_off_at_any_moment_leaves_the_outcome_unknow
                 connection, _ = server.accept()
             except OSError:
                 return
+            time.sleep(random.random() * 0.0003)  # so that some are reset just when something is written
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             connection.close()  # with a reset
 
@@ -325,6 +328,8 @@ def test_a_connection_that_is_broken_off_at_any_moment_leaves_the_outcome_unknow
     with socket.create_server((LOOPBACK, 0)) as server:
         thread = threading.Thread(target=serve)
         thread.start()
-        uvloop.run(ask())
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        try:
+            uvloop.run(ask())
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.embedded import EmbeddedStore
-from streams.ports import Checkpoint, LaneImage
+from streams.ports import Checkpoint, LaneImage, Portion
 from streams.stores import Store, open_store
 
 LANES = 8
@@ -193,6 +193,100 @@ async def test_one_call_takes_thousands_of_people(url: str, people: int) -> None
         assert await store.waits(1, 0, 10**6, 10) == (2, [(999 + people, kept)])
 
 
+async def test_listings_are_apart_from_journeys(url: str) -> None:
+    """A product and a person of one name are two things; listings are read at the sequence that is named."""
+    async with opened(url) as store:
+        assert await store.listings(1, ["ann"]) == (0, [None])
+        await store.checkpoint(
+            1, checkpoint(0, journeys=[("ann", b"j")], listings=[("ann", b"l"), ("p", b"")])
+        )
+        assert await store.listings(1, ["p", "x", "ann", "p"]) == (1, [b"", None, b"l", b""])
+        assert await store.load(1, ["ann", "p"]) == (1, [b"j", None])
+        await store.checkpoint(1, checkpoint(1, forgotten=["ann"], listings=[("p", b"2"), ("p", b"3")]))
+        assert await store.listings(1, ["ann", "p"]) == (2, [b"l", b"3"])
+        assert await store.listings(2, ["ann"]) == (0, [None])
+
+
+async def test_who_follows_a_product_is_told_in_order_behind_somebody(url: str) -> None:
+    """A page of each product that is asked about; nobody twice, and whoever left is not in it."""
+    async with opened(url) as store:
+        pairs = [("p", name) for name in ("c", "a", "e", "b", "a", "d")]
+        await store.checkpoint(1, checkpoint(0, following=[*pairs, ("q", "a")]))
+        asked = [("p", ""), ("p", "b"), ("p", "e"), ("q", ""), ("none", ""), ("p", "bb")]
+        found = [["a", "b"], ["c", "d"], [], ["a"], [], ["c", "d"]]
+        assert await store.followers(1, asked, 2) == (1, found)
+        assert await store.followers(1, [], 2) == (1, [])
+        leaving = [("p", "a"), ("p", "d"), ("none", "a"), ("p", "a")]
+        await store.checkpoint(1, checkpoint(1, following=[("p", "d")], unfollowing=leaving))
+        assert await store.followers(1, [("p", ""), ("q", "")], 9) == (2, [["b", "c", "e"], ["a"]])
+        assert await store.followers(2, [("p", "")], 9) == (0, [[]])
+
+
+# Where one is cut off the other seems to begin.
+LIKE_EACH_OTHER = [
+    "a",
+    "1:a",
+    "3:1:a",
+    "aa",
+    "2:aa",
+    "1",
+    ":",
+    "1:",
+    "0:",
+    "2:1:",
+    "a\x00",
+    "a\x00b",
+    *ODD[1:],
+]
+
+
+async def test_a_product_is_taken_for_no_other(url: str) -> None:
+    """Ids that look like parts of each other, NUL, lone surrogates, emoji: each has its own followers."""
+    persons = sorted({*LIKE_EACH_OTHER}, key=lambda text: text.encode("utf-8", "surrogatepass"))
+    pairs = [(product, person) for product in LIKE_EACH_OTHER for person in persons if person != product]
+    async with opened(url) as store:
+        await store.checkpoint(1, checkpoint(0, following=pairs))
+        asked = [(product, "") for product in LIKE_EACH_OTHER]
+        pages = [[person for person in persons if person != product] for product in LIKE_EACH_OTHER]
+        assert await store.followers(1, asked, 1000) == (1, pages)
+        await store.checkpoint(1, checkpoint(1, unfollowing=[pair for pair in pairs if pair[0] != "1:a"]))
+        left = [
+            page if product == "1:a" else [] for product, page in zip(LIKE_EACH_OTHER, pages, strict=True)
+        ]
+        assert await store.followers(1, asked, 1000) == (2, left)
+
+
+async def test_ten_thousand_followers_come_page_by_page(url: str) -> None:
+    """Each page goes on where the one before ended, by the bytes of the name, until one is not full."""
+    persons = [f"{'äb😀z'[number % 4]}{number}" for number in range(10_000)]
+    async with opened(url) as store:
+        await store.checkpoint(1, checkpoint(0, following=[("p", person) for person in persons]))
+        read: list[str] = []
+        page = [""]
+        while page:
+            _, (page,) = await store.followers(1, [("p", read[-1] if read else "")], 1500)
+            read += page
+        assert read == sorted(persons, key=str.encode)
+        leaving = [("p", person) for person in persons[1:]]
+        await store.checkpoint(1, checkpoint(1, unfollowing=leaving))
+        assert await store.followers(1, [("p", "")], 9) == (2, [persons[:1]])
+
+
+@pytest.mark.parametrize("expected", [0, 2])
+async def test_a_checkpoint_for_another_sequence_changes_no_listing_and_no_index(
+    url: str, expected: int
+) -> None:
+    """Compare and set holds for the catalogue's part too."""
+    async with opened(url) as store:
+        await store.checkpoint(1, checkpoint(0, listings=[("p", b"1")], following=[("p", "ann")]))
+        stale = checkpoint(
+            expected, listings=[("p", b"2")], following=[("p", "bob")], unfollowing=[("p", "ann")]
+        )
+        assert await store.checkpoint(1, stale) == 1
+        assert await store.listings(1, ["p"]) == (1, [b"1"])
+        assert await store.followers(1, [("p", "")], 9) == (1, [["ann"]])
+
+
 async def test_lanes_share_nothing(url: str) -> None:
     """The same person in two lanes has two journeys, and each lane its own sequence."""
     async with opened(url) as store:
@@ -252,6 +346,9 @@ async def test_pauses_are_set_changed_and_ended_by_name(url: str) -> None:
 
 
 _persons = st.sampled_from(["ann", "bob", "eve", *ODD])
+_products = st.sampled_from(LIKE_EACH_OTHER)
+# Nobody is called nothing.
+_followers = st.sampled_from(["ann", "bob", "eve", *ODD[1:]])
 # Few values, so that dues meet each other and the ends of pages.
 _dues = st.integers(0, 3) | st.integers(0, 3) | st.integers(-(2**53), 2**53)
 _checkpoints = st.builds(
@@ -262,6 +359,9 @@ _checkpoints = st.builds(
     forgotten=st.lists(_persons, max_size=3),
     waits=st.lists(st.tuples(_persons, _dues), max_size=9),
     unwaited=st.lists(_persons, max_size=3),
+    listings=st.lists(st.tuples(_products, st.binary(max_size=4)), max_size=3),
+    following=st.lists(st.tuples(_products, _followers), max_size=6),
+    unfollowing=st.lists(st.tuples(_products, _followers), max_size=3),
 )
 _lanes = st.integers(0, 1)
 _calls = st.one_of(
@@ -271,6 +371,10 @@ _calls = st.one_of(
     st.tuples(st.just("load"), _lanes, st.lists(_persons, max_size=5)),
     st.tuples(st.just("waits"), _lanes, st.integers(-1, 2), st.integers(0, 3), st.integers(1, 5)),
     st.tuples(st.just("waits"), _lanes, _dues, _dues, st.integers(1, 5)),
+    st.tuples(st.just("listings"), _lanes, st.lists(_products, max_size=4)),
+    st.tuples(
+        st.just("followers"), _lanes, st.lists(st.tuples(_products, _persons), max_size=4), st.integers(1, 4)
+    ),
     st.tuples(st.just("journey"), _lanes, _persons),
     st.tuples(st.just("wait_of"), _lanes, _persons),
     st.tuples(st.just("set_pause"), _persons, st.none() | st.integers(0, 2**53)),
@@ -302,6 +406,9 @@ async def _answers(url: str, app_id: str, calls: list[tuple[Any, ...]]) -> list[
                     forgotten=drawn.forgotten,
                     waits=drawn.waits,
                     unwaited=drawn.unwaited,
+                    listings=drawn.listings,
+                    following=drawn.following,
+                    unfollowing=drawn.unfollowing,
                 )
                 answers.append(await store.checkpoint(lane, fitting))
             else:
@@ -311,5 +418,60 @@ async def _answers(url: str, app_id: str, calls: list[tuple[Any, ...]]) -> list[
                 await store.image(lane),
                 await store.load(lane, ODD),
                 await store.waits(lane, -(2**54), 2**54, 99),
+                await store.listings(lane, LIKE_EACH_OTHER),
+                await store.followers(lane, [(product, "") for product in LIKE_EACH_OTHER], 99),
             ]
     return answers
+
+
+async def test_a_lane_at_rest_is_given_as_a_whole(url: str) -> None:
+    """In portions, nobody's else, whatever the ids are; something may come twice."""
+    products = [*ODD, "1:a", "12:b"]
+    async with opened(url) as store, opened(url, "retarget*") as other:
+        for one, lane in ((store, 0), (store, 1), (other, 1)):
+            written = [(name, b"%d %b" % (lane, name.encode("utf-8", "surrogatepass"))) for name in ODD]
+            await one.checkpoint(
+                lane,
+                checkpoint(
+                    0,
+                    journeys=written,
+                    waits=[(name, lane + n) for n, name in enumerate(ODD)],
+                    listings=written[1:],
+                    following=[(product, name) for product in products for name in ODD[:3]],
+                ),
+            )
+        parts = [portion async for portion in store.portions(1, 3)]
+        assert {one for part in parts for one in part.journeys} == {
+            (name, b"1 " + name.encode("utf-8", "surrogatepass")) for name in ODD
+        }
+        assert {one for part in parts for one in part.waits} == {(name, 1 + n) for n, name in enumerate(ODD)}
+        assert {name for part in parts for name, _ in part.listings} == {*ODD[1:]}
+        assert {one for part in parts for one in part.following} == {
+            (product, name) for product in products for name in ODD[:3]
+        }
+        assert [portion async for portion in store.portions(5)] == []
+
+
+async def test_a_lane_may_be_emptied_and_numbered_anew(url: str) -> None:
+    """A checkpoint may take everything out, and name the sequence that comes after it, below 0 as well."""
+    async with opened(url) as store:
+        await store.checkpoint(
+            1,
+            checkpoint(
+                0,
+                journeys=[("ann", b"a")],
+                waits=[("ann", 5)],
+                listings=[("p", b"l"), ("ann", b"q")],
+                following=[("p", "ann")],
+            ),
+        )
+        emptied = checkpoint(
+            1, then=-(2**52), forgotten=["ann"], unwaited=["ann"], unlisted=["p"], unfollowing=[("p", "ann")]
+        )
+        assert await store.checkpoint(1, emptied) == -(2**52)
+        assert await store.checkpoint(1, emptied) == -(2**52)
+        parts = [portion async for portion in store.portions(1)]
+        assert parts == [Portion(listings=[("ann", b"q")])]
+        assert await store.load(1, ["ann"]) == (-(2**52), [None])
+        assert await store.checkpoint(1, checkpoint(-(2**52), then=77)) == 77
+        assert (await store.image(1)).sequence == 77

@@ -12,23 +12,25 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 from msgspec.structs import replace
 
-from retarget.catalogue import Fanned, Listing, pack
+from retarget.catalogue import Fanned, Listing, listing, pack
 from retarget.decode import decode_canonical
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy, QuietHours
+from retarget.engine.split import SplitEngine
 from retarget.journeys import wire
 from retarget.lane.batch import Batch
-from retarget.lane.intake import Arrival, FromCatalogue, Intake
+from retarget.lane.intake import TIMELESS, Arrival, FromCatalogue, Intake
 from retarget.lane.lane import Lane
-from retarget.lane.spreading import PORTION, Page
-from retarget.rules.matcher import Matcher
+from retarget.lane.spreading import PORTION, Page, Spread
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import MINUTE, parse_time
+from streams.lanes.rollout import NOTHING, Rollout
 from streams.rulebook import load_rules
 from tests.factories import Event
 
@@ -65,15 +67,23 @@ def a_policy(**changes: object) -> Policy:
     return replace(Policy(zone_of=zone_of, consent_assumed=True, quiet_hours=AWAKE), **changes)
 
 
+def engine_of(rules: Sequence[Rule], rollout: Rollout, policy: Policy) -> Engine:
+    """These rules, ready to run, with what there is beside them."""
+    engine, canary = Engine(rollout.matcher(rules)), rollout.of_canary(rules)
+    return (
+        engine if canary is None else SplitEngine(engine, Engine(canary[0]), canary[1], policy.hold_out_salt)
+    )
+
+
 class Shop:
     """A lane, what it has decided and sent, and the wall clock beside it (None: `now` is the clock)."""
 
     def __init__(
         self, rules: Iterable[Rule] | None = None, policy: Policy | None = None, *, lateness: int = 0,
-        now: int | None = None,
+        now: int | None = None, rollout: Rollout = NOTHING,
     ) -> None:  # fmt: skip
-        engine = Engine(Matcher(shipped() if rules is None else tuple(rules)))
         self.policy = policy or a_policy()
+        engine = engine_of(shipped() if rules is None else tuple(rules), rollout, self.policy)
         self.lane = Lane(engine, self.policy, lateness, now_is_clock=now is None)
         self.lane.waits.horizon = FAR
         self.now = now
@@ -111,12 +121,27 @@ class Shop:
 
     def end(self, limit: int = ALL) -> Shop:
         """Come to the end of the input, as `replay` does: the clock goes to the latest time seen."""
-        return self.until(self._latest, limit) if self._latest >= 0 else self
+        if self._latest >= 0:
+            self.until(self._latest, limit)
+        return self._what_is_behind(limit)
+
+    def _what_is_behind(self, limit: int) -> Shop:
+        """Records of the catalogue of times to which no event has led."""
+        while len(self.lane.hold):
+            held = self.lane.hold.pop()
+            self._read += 1
+            place = (0, self._read)
+            last = Arrival(held.topic, self._read, held.event, TIMELESS, source=place, at_once=True)
+            while not self._batch([last], limit=limit).consumed:
+                pass
+            while self.lane.spreads:
+                self._batch([], limit=limit)
+        return self
 
     def _arrival(self, event: Event) -> Arrival:
         topic, value = "t", json.dumps(event).encode()
         if event.get("type") == "catalogue":
-            topic, value = "c", pack(Fanned(0, self._read, None, value))
+            topic, value = "c", pack(Fanned(0, event.get("place", self._read), None, value))
         arrival = self._intake.arrival(topic, self._read, -1, value)
         self._read += 1
         self._latest = max(self._latest, arrival.tells)
@@ -162,12 +187,12 @@ class Shop:
             for person, follows in persons.items():
                 (self.followers.add if follows else self.followers.discard)((product, person))
 
-    def under(self, rules: Iterable[Rule], lateness: int = 0) -> Shop:
+    def under(self, rules: Iterable[Rule], lateness: int = 0, rollout: Rollout = NOTHING) -> Shop:
         """The same people under other rules, as a lane that takes them up has them from the store."""
-        other = Shop(rules, self.policy, lateness=lateness, now=self.now)
+        other = Shop(rules, self.policy, lateness=lateness, now=self.now, rollout=rollout)
         other.lane.clock, other._read, other._latest = self.lane.clock, self._read, self._latest
         other.listings, other.followers = self.listings, self.followers
-        other.lane.has_listings = self.lane.has_listings
+        other.lane.has_listings, other.lane.heard = self.lane.has_listings, self.lane.heard
         for held in self.lane.hold:
             other.lane.hold.add(held)
         for journey in self.lane.journeys.values():
@@ -177,10 +202,15 @@ class Shop:
         return other
 
     def through_the_store(self) -> None:
-        """Take every journey through its stored form; set it as `between` to do so after every batch."""
+        """Take all that is kept through its stored form; set it as `between` to do so after every batch."""
         journeys = self.lane.journeys
         for person in journeys:
             journeys[person] = wire.decode(wire.encode(journeys[person]))
+        self.listings = {
+            product: listing.decode(listing.encode(kept)) for product, kept in self.listings.items()
+        }
+        told = msgspec.msgpack.encode(self.lane.spreads)
+        self.lane.spreads = msgspec.msgpack.decode(told, type=list[Spread])
 
     def final(self, rule: str | None = None) -> list[dict[str, Any]]:
         """The decisions that are not deferrals."""

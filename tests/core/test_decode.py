@@ -1,4 +1,5 @@
 import json
+import time
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from retarget.decode import (
     encode_touchpoint,
 )
 from retarget.errors import Rejected
-from retarget.times import LATEST
+from retarget.times import LATEST, parse_duration
 from retarget.touchpoints import LONGEST_ID, TYPES, Item, Touchpoint
 
 _TEXT = st.text(max_size=6)
@@ -258,3 +259,19 @@ def test_limit_is_inclusive() -> None:
     assert decode_canonical(value, len(value)).user_id == "u"
     with pytest.raises(Rejected, match="too_large"):
         decode_canonical(value, len(value) - 1)
+
+
+@pytest.mark.parametrize("text", ["9" * 100_000, "1" + " " * 100_000, "1." * 50_000, "1d " * 40_000])
+def test_a_long_text_is_no_duration_and_no_work(text: str) -> None:
+    """The pattern would take the square of its length: minutes."""
+    started = time.process_time()
+    with pytest.raises(ValueError, match="is not a duration") as refused:
+        parse_duration(text)
+    assert time.process_time() - started < 0.5
+    assert len(str(refused.value)) < 250
+
+
+def test_a_duration_of_more_than_all_times_is_none() -> None:
+    """What is stored are 64 bits."""
+    with pytest.raises(ValueError, match="is not a duration"):
+        parse_duration("9" * 60 + "d")

@@ -139,6 +139,7 @@ class Stage:
         self.given = (*settings, f"kafka.emit={emit}", f"kafka.partitions={partitions}", f"app.id={app_id}")
         self.settings: Settings = load_settings(None, {}, self.given)
         self.latest = -1
+        self.raised = 0
         self.workers: list[WorkerProcess] = []
 
     # -- workers --
@@ -258,7 +259,7 @@ class Stage:
                 found = await fresh.to_end()
         else:
             found = await outlet.to_end()
-        wrong = differences(wanted, found)
+        wrong = differences(wanted, found, self.raised)
         assert not wrong, "\n".join([f"{len(wanted)} wanted, {len(found)} found", *wrong, self.logs()])
         apart = {lane: end for lane, end in enumerate(await self.ends()) if end.stored != end.journaled}
         assert not apart, f"store and journal stand apart: {apart}"

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import pytest
 
-from retarget.times import HOUR, SECOND
+from retarget.times import DAY, HOUR, SECOND
 from streams import topics
 from streams.backtest.history import History
 from streams.backtest.parts import run_part
@@ -21,12 +21,14 @@ from streams.backtest.pool import Plan
 from streams.backtest.splitting import Splitting
 from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
-from streams.kafka import KafkaAddress
+from streams.kafka import KafkaAddress, Reader
 from streams.kafka.sending import Outgoing, producing
+from streams.lanes import positions
 from streams.lanes.bundle import bundle_of
 from streams.ports import Output
-from streams.producing import send_all
+from streams.producing import keyed, send_all
 from streams.resources import default_rules_dir
+from streams.stores.opening import open_store
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage, until
 from tests.oracle.histories import START, random_history
@@ -123,6 +125,72 @@ async def test_a_backtest_of_what_workers_consumed_is_what_they_sent(
             report = await asyncio.to_thread(command, stage)
     assert sends_in(report["rules"]) == sends_of(found)
     assert report["unusable"] == {"not_json": _LANES}
+
+
+async def test_what_workers_sent_because_of_the_catalogue(store: EmbeddedStore, tmp_path: Path) -> None:
+    """Prices and stock from the catalogue and from touchpoints, told to every lane: byte for byte, too."""
+    # The heartbeats of every stretch go to every lane, as do those of the history.
+    history = random_history(7, 1_200)
+    half = len(history) // 2
+    now, late = history[half - 1]["time"], history[-1]["time"]
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = stage_on(broker.bootstrap, store, tmp_path, *OLD_FILES)
+        async with on_stage(stage), stage.outlet() as outlet:
+            stage.worker("one", alone=True)
+            await stage.shared_out()
+            await listed(stage, [("p1", now - DAY, {"stock": 3}), ("p2", now - DAY, {"stock": 0})])
+            await stage.produce(file_events(history[:half]))
+            await stage.done()
+            # Some of it is told when the clock is there, and some of it is held.
+            changes = [("p1", now, 2), ("p2", now + HOUR, 1), ("p3", now - HOUR, 1), ("p4", late - HOUR, 1)]
+            await listed(stage, [(product, time, {"price": price}) for product, time, price in changes])
+            await listed(stage, [("p2", now + 2 * HOUR, {"stock": 2})])
+            await stage.produce(file_events(history[half:]))
+            await stage.done()
+            change = {"type": "price_change", "time": late, "items": [{"product_id": "p5", "price": 1}]}
+            await stage.produce(file_events([change]), end=False)
+            await fanned(stage, 8)
+            await stage.move_clocks(late + DAY)
+            await stage.done()
+            found = await outlet.to_end()
+            (tmp_path / "parts").mkdir()
+            assert by_person(await backtested(stage, tmp_path / "parts")) == by_person(found)
+            report = await asyncio.to_thread(command, stage)
+    assert sends_in(report["rules"]) == sends_of(found)
+    beats = 3 + sum(event["type"] == "heartbeat" for event in history)
+    assert report["records"] == len(history) - beats + 3 + 1 + 8 + _LANES * beats
+    sent = {rule for rule, _ in sends_of(found)}
+    assert {"price_drop", "back_in_stock"} <= sent
+
+
+async def listed(stage: Stage, told: Sequence[tuple[str, int, dict[str, float]]]) -> None:
+    """Tell the catalogue, and wait until every lane has heard of it: product, time, what of it."""
+    before = await fanned(stage, 0)
+    records = [
+        keyed(product.encode(), json.dumps({"time": time, **said}).encode(), topics.CATALOGUE, _LANES)
+        for product, time, said in told
+    ]
+    async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
+        await send_all(producer, records)
+    await fanned(stage, before + len(records))
+
+
+async def fanned(stage: Stage, wanted: int) -> int:
+    """Wait until so many records of the catalogue are worked off by every lane; how many there are."""
+    reader = Reader(KafkaAddress(bootstrap=stage.bootstrap))
+    await reader.start()
+    lanes = await open_store(stage.store.url, stage.app_id, _LANES)
+    try:
+
+        async def heard() -> bool:
+            stands = [positions.decode((await lanes.image(lane)).meta) for lane in range(_LANES)]
+            return all(stand.frontier.get(topics.FANNED, 0) >= wanted for stand in stands)
+
+        await until(heard, f"{wanted} records of the catalogue in every lane", stage.logs)
+        return await reader.end(topics.FANNED, 0)
+    finally:
+        await reader.close()
+        await lanes.close()
 
 
 async def send_nameless(stage: Stage) -> None:

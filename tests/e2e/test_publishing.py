@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import subprocess
 from collections import defaultdict
@@ -14,6 +15,7 @@ from typing import Final
 import pytest
 import redis
 
+from retarget.engine.split import Part
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
@@ -36,6 +38,7 @@ _SECOND: Final = 2_200
 _SOME: Final = 50
 _CART: Final = "abandoned_cart.yaml"
 _FOREVER: Final = 1 << 62
+SALT: Final = "retarget"
 
 
 @pytest.fixture
@@ -63,18 +66,18 @@ def changed(folder: Path, *changes: tuple[str, str]) -> Path:
     return folder
 
 
-def publish(stage: Stage, rules: Path) -> str:
+def publish(stage: Stage, rules: Path, *words: str) -> str:
     """`retarget rules publish`, as a process of its own; the bundle's id."""
     settings = (*stage.given, f"kafka.bootstrap={stage.bootstrap}")
     done = subprocess.run(
-        command("rules", "publish", str(rules), settings=settings),
+        command("rules", "publish", str(rules), *words, settings=settings),
         capture_output=True, text=True, check=False, cwd=ROOT,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     return done.stdout.split()[1]
 
 
-async def disturbed(stage: Stage, events: Sequence[FileEvent], rules: Path) -> str:
+async def disturbed(stage: Stage, events: Sequence[FileEvent], rules: Path, *words: str) -> str:
     """Rules are published in mid-stream, and the worker is killed when it has taken them up; their id."""
     worker = stage.worker("one", alone=True)
     await stage.shared_out()
@@ -85,7 +88,7 @@ async def disturbed(stage: Stage, events: Sequence[FileEvent], rules: Path) -> s
             return await outlet.poll() >= _SOME
 
         await until(some, f"{_SOME} outputs", stage.logs)
-    publishing = asyncio.to_thread(publish, stage, rules)
+    publishing = asyncio.to_thread(publish, stage, rules, *words)
     bundle, _ = await asyncio.gather(publishing, stage.produce(events[_FIRST:_SECOND], end=False))
     await said(worker, f"decides by bundle {bundle}")
     worker.kill()
@@ -183,20 +186,71 @@ async def test_no_episode_is_lost_and_none_comes_twice(stage: Stage, tmp_path: P
     assert [end.stored for end in ends] == [end.journaled for end in ends]
 
 
+async def test_a_canary_loses_nothing_and_sends_nothing_twice(stage: Stage, tmp_path: Path) -> None:
+    """Other words for half of the people, in mid-stream: one decision each, and shadows beside them."""
+    events = file_events(random_history(9, _EVENTS))
+    wanted = await replayed(events, OLD_FILES)
+    other = changed(tmp_path / "b", ("You left something in your cart", "Your cart waits"))
+    async with on_stage(stage):
+        first = await asyncio.to_thread(publish, stage, changed(tmp_path / "a"))
+        second = await disturbed(stage, events, other, "--canary", "50%")
+        await stage.done()
+        found, lanes = await emitted(stage), await journals(stage)
+
+    shadows = [each for each in found if json.loads(each.value).get("shadow")]
+    live = [each for each in found if each not in shadows]
+    left = [line for line in differences(wanted, live) if " with another content: " not in line]
+    assert left == []
+    drawn = Part("canary abandoned_cart", 0.5)
+    said = [json.loads(each.value) for each in found]
+    tried = {one["person"] for one in said if "Your cart waits" in (one.get("why") or "")}
+    assert tried, "nobody was in the canary"
+    assert all(drawn.has(person, SALT) for person in tried)
+    outside = {json.loads(each.value)["person"] for each in shadows}
+    assert outside, "nothing was decided in shadow"
+    assert not any(drawn.has(person, SALT) for person in outside)
+    assert {each.topic for each in shadows} == {topics.DECISIONS}
+    taken_up_once(lanes, first, second)
+    as_journaled(found, lanes)
+
+
+def versions(records: Sequence[Emitted]) -> dict[tuple[str, ...], list[str]]:
+    """By which versions the messages of each cart's episode were decided: its opening event comes first."""
+    found: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for each in records:
+        one = json.loads(each.value)
+        if each.topic == topics.DECISIONS and one["rule"] == "abandoned_cart" and one["operation"] == "send":
+            episode = one["person"], one["subject"]["id"], one["evidence"][0], str(one["shadow"])
+            found[episode].append(one["rule_version"])
+    return found
+
+
+FINISH: Final = ("again: 24h", "again: 24h\non_change: finish")
+SLOWER: Final = (("after: 30m", "after: 60m"), ("after: 24h", "after: 20h"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [((), ()), ((FINISH,), ()), ((), ("--canary", "50%")), ((FINISH,), ("--canary", "50%"))],
+    ids=["anew", "finish", "canary", "canary that finishes"],
+)
 async def test_the_journal_comes_to_the_same_although_the_rules_have_changed(
-    stage: Stage, tmp_path: Path
+    stage: Stage, tmp_path: Path, keys: tuple[tuple[str, str], ...], words: tuple[str, ...]
 ) -> None:
     """Another wait, published in mid-stream; the store is lost, and the journal makes all of it again."""
     events = file_events(random_history(8, _EVENTS))
     people = sorted({one.found.person for one in events if isinstance(one.found, Touchpoint)})
-    other = changed(tmp_path / "b", ("after: 30m", "after: 60m"), ("after: 24h", "after: 20h"))
+    other = changed(tmp_path / "b", *SLOWER, *keys)
     async with on_stage(stage):
-        first = await asyncio.to_thread(publish, stage, changed(tmp_path / "a"))
-        second = await disturbed(stage, events, other)
+        first = await asyncio.to_thread(publish, stage, changed(tmp_path / "a", *keys))
+        second = await disturbed(stage, events, other, *words)
         await stage.done()
         found, lanes, before = await emitted(stage), await journals(stage), await kept(stage, people)
         taken_up_once(lanes, first, second)
         as_journaled(found, lanes)
+        by_episode = versions(found).values()
+        assert len({version for seen in by_episode for version in seen}) == 2
+        assert any(len(set(seen)) > 1 for seen in by_episode) is not bool(keys)
 
         stage.workers[-1].kill()
         with redis.Redis.from_url(stage.store.url) as client:

@@ -1,22 +1,24 @@
 """Plants every bug of the table in README.md in a copy of the checkout and demands that its test fails there.
 
-`python tests/mutants/run.py [PREFIX]` takes the patches whose names begin with the prefix.
+`python tests/mutants/run.py [PREFIX...]` takes the patches whose names begin with one of the prefixes.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, NamedTuple
 
 _HERE: Final = Path(__file__).resolve().parent
 _ROOT: Final = _HERE.parents[1]
 _ROW: Final = re.compile(r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+)` \|$", re.MULTILINE)
-_COPIED: Final = ("retarget", "streams", "config", "tests", "pyproject.toml")
+_COPIED: Final = ("retarget", "streams", "bench", "config", "tests", "pyproject.toml")
 _A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
 
 
@@ -68,15 +70,16 @@ def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
     )
 
 
-def main(prefix: str = "") -> int:
-    """Try them one after the other; 1 when one was not caught."""
+def main(*prefixes: str) -> int:
+    """Try those whose names begin with a prefix, or all, one on each core; 1 when one was not caught."""
+    chosen = {mutant.name: mutant for prefix in prefixes or ("",) for mutant in mutants(prefix)}
     failed = 0
-    for mutant in mutants(prefix):
-        found = verdict(mutant)
-        failed |= found != "caught"
-        print(f"{mutant.name}: {found}", flush=True)  # noqa: T201
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for name, found in zip(chosen, pool.map(verdict, chosen.values()), strict=True):
+            failed |= found != "caught"
+            print(f"{name}: {found}", flush=True)  # noqa: T201
     return int(failed)
 
 
 if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:2]))
+    sys.exit(main(*sys.argv[1:]))

@@ -26,13 +26,14 @@ def decide(  # noqa: PLR0913 - each is a switch of its own
     rates: dict[str, tuple[int, int]] | None = None,
     window_ms: int = 0,
     silence_ms: int = 0,
+    published: dict[int, dict[str, dict[str, Any]]] | None = None,
 ) -> list[Decision]:
     """Decide canonical touchpoints as `replay` does, in input order and as of one partition.
 
-    `changed` replaces fields of rules by name; `rates` are messages in so many ms, by
-    channel. `window_ms` is that of arbitration, `silence_ms` that of the
-    heartbeat guard, 0 for none. Gives the final decisions in the order in which they are made,
-    recalls and removals included.
+    `changed` replaces fields of rules by name; `published` does so before the event of that number, for what
+    opens from then on: all that is open is finished by the version that opened it. `rates` are messages in so
+    many ms, by channel. `window_ms` is that of arbitration, `silence_ms` that of the heartbeat guard, 0 for
+    none. Gives the final decisions in the order in which they are made, recalls and removals included.
     """
     journeys = Journeys(
         [
@@ -48,7 +49,8 @@ def decide(  # noqa: PLR0913 - each is a switch of its own
         silence=silence_ms,
     )
     lane = Lane(journeys, lateness_ms=lateness_ms)
-    for event in events:
+    for number, event in enumerate(events):
+        journeys.publish((published or {}).get(number, {}))
         lane.read(event)
     lane.end()
     return journeys.delivery.decisions

@@ -17,7 +17,7 @@ RECALL_WINDOW = 7 * DAY
 class Delivery:
     """Judges steps and writes the decisions, in the order in which they are made."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a switch of its own
         self,
         *,
         assume: bool,
@@ -27,6 +27,7 @@ class Delivery:
         rates: dict[str, tuple[int, int]],
         window: int = 0,
         is_silent: Callable[[int], bool] = lambda _: False,
+        is_untrue: Callable[[Step, Person, int], bool] = lambda _step, _person, _now: False,
     ) -> None:
         self.assume = assume
         self.quiet_hours = quiet_hours
@@ -34,6 +35,7 @@ class Delivery:
         self.waits = waits
         self.window = window
         self.is_silent = is_silent
+        self.is_untrue = is_untrue
         self.decisions: list[Decision] = []
         self.rates = rates
         self.free: dict[str, int] = {}
@@ -96,7 +98,8 @@ class Delivery:
             step.rule, person, now, channels_of(step), assume=self.assume, paused=paused
         )
         channel = channels[0]
-        reason = reason or late or ("stale" if gates.is_expired(step, now) else "")
+        untrue = gates.is_expired(step, now) or self.is_untrue(step, person, now)
+        reason = reason or late or ("stale" if untrue else "")
         until = None if reason else self.morning(step.rule, person, channel, self.free_from(channel, now))
         if not reason and until is None and gates.is_capped(step.rule, person, channel, now):
             reason = "cap"

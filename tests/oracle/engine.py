@@ -1,10 +1,11 @@
 """The clock of one lane: what is held, what is late, and in which order things happen."""
 
+from .catalogue import RECORDS
 from .journeys import Journeys
 from .model import Event, person_of
 from .waits import Wait, order
 
-NEED_NO_PERSON = ("heartbeat", "price_change", "stock_change")
+NEED_NO_PERSON = ("heartbeat", *RECORDS)
 
 
 class Lane:
@@ -21,21 +22,40 @@ class Lane:
         """Take the next record of the input."""
         if not person_of(event) and event["type"] not in NEED_NO_PERSON:
             return
+        if event["type"] == "catalogue":
+            self.learn(event)
+            return
         time: int = event["time"]
         if self.largest is None or time > self.largest:
             self.largest = time
         known = list(self.held)
         if self.clock is not None and time <= self.clock:
-            self.journeys.apply(event, self.clock)
+            self.apply(event, self.clock)
             self.work_off(self.clock, known)
         else:
             self.held.append(event)
             self.work_off(time - self.lateness, known)
 
+    def learn(self, record: Event) -> None:
+        """Take a record of the catalogue, which moves no clock: it is held until its time, as an event is."""
+        if self.clock is None or record["time"] <= self.clock:
+            self.apply(record, record["time"] if self.clock is None else self.clock)
+        else:
+            self.held.append(record)
+
+    def apply(self, event: Event, now: int) -> None:
+        """Let an event, or a record of the catalogue, count."""
+        if event["type"] in RECORDS:
+            self.journeys.hear(event, now)
+        else:
+            self.journeys.apply(event, now)
+
     def end(self) -> None:
         """Take the end of the input: the clock goes to the largest time seen."""
         if self.largest is not None:
             self.work_off(self.largest, list(self.held))
+            for record in sorted(self.held, key=lambda one: int(one["time"])):
+                self.apply(record, max(self.largest, record["time"]))
 
     def work_off(self, target: int, known: list[Event]) -> None:
         """Move the clock to `target` through all waits and held events on the way."""
@@ -47,7 +67,7 @@ class Lane:
                 self.journeys.decide(wait, still_held, self.move_to(wait.due()))
             elif event is not None:
                 self.held = [other for other in self.held if other is not event]
-                self.journeys.apply(event, self.move_to(event["time"]))
+                self.apply(event, self.move_to(event["time"]))
             else:
                 self.move_to(target)
                 return
@@ -63,6 +83,13 @@ class Lane:
         return min(due, key=order, default=None)
 
     def next_held(self, target: int) -> Event | None:
-        """The first held event of a time up to `target`; ties in input order."""
+        """The first held event of a time up to `target`; ties in input order, but the catalogue first."""
         reached = [event for event in self.held if event["time"] <= target]
-        return min(reached, key=lambda event: int(event["time"]), default=None)
+        return min(reached, key=lambda event: (event["time"], rank(event)), default=None)
+
+
+def rank(event: Event) -> int:
+    """The place of events of one time: what the catalogue's own topic says, what touchpoints say of it."""
+    if event["type"] == "catalogue":
+        return 0
+    return 1 if event["type"] in RECORDS else 2

@@ -77,6 +77,8 @@ DAYS = (
     "2024-03-02T20:00:00",
     "1980-02-29",
 )
+LISTED_PRICES = (10.0, 9.5, 9.0, 20.0, 19.0, 570.0, 600.0, 5.0)
+STOCKS = (0, 3, 1, 4, 0, 9)
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 
@@ -217,10 +219,31 @@ def make_consent(source: Source) -> dict[str, str]:
     }
 
 
+def make_record(source: Source, number: int, time: int) -> Event:
+    """What the shop says of one of its products, in a record of the catalogue or a touchpoint."""
+    product = source.choose(PRODUCTS)
+    price, stock = source.choose(LISTED_PRICES), source.choose(STOCKS)
+    kind = source.choose(("catalogue", "catalogue", "catalogue", "price_change", "stock_change"))
+    record: Event = {"id": f"r{number}", "type": kind, "time": time}
+    if kind == "price_change":
+        return record | {"items": [{"product_id": product, "price": price}]}
+    if kind == "stock_change":
+        return record | {"items": [{"product_id": product, "quantity": stock}]}
+    told: Event = source.choose(({"price": price}, {"stock": stock}, {"price": price, "stock": stock}))
+    more: Event = {"expires": time + source.choose((HOUR, DAY))} if source.chance(5) else {}
+    return record | {"product_id": product} | told | more
+
+
 def make_history(
-    source: Source, number: int, people: Sequence[str], displaced_ms: int, *, long_gaps: bool = True
+    source: Source,
+    number: int,
+    people: Sequence[str],
+    displaced_ms: int,
+    *,
+    long_gaps: bool = True,
+    listed: bool = False,
 ) -> list[Event]:
-    """A history of `number` events with some duplicates.
+    """A history of `number` events with some duplicates; `listed`: and what the catalogue says.
 
     No event stands behind one that is more than `displaced_ms` later in time.
     """
@@ -233,9 +256,20 @@ def make_history(
         time += source.choose(LONG_GAPS if is_long else SHORT_GAPS)
         if history and source.chance(5):
             history.append(repeat(source, history, time))
+        elif listed and source.chance(15):
+            history.append(make_record(source, place, time))
         else:
             history.append(make_event(source, place, time, people, history[-1] if history else None))
+            if listed and not long_gaps:
+                leave_prices_out(source, history[-1])
     return displace(source, history, displaced_ms)
+
+
+def leave_prices_out(source: Source, event: Event) -> None:
+    """Let the catalogue tell some prices; not over months, for what was seen long ago may be forgotten."""
+    for item in event.get("items") or []:
+        if source.chance(10):
+            item.pop("price", None)
 
 
 def repeat(source: Source, history: list[Event], time: int) -> Event:
@@ -253,20 +287,33 @@ def displace(source: Source, history: list[Event], displaced_ms: int) -> list[Ev
     """The history with events moved behind others by at most `displaced_ms`."""
     grid = (0, 0, displaced_ms // 4, displaced_ms // 2, displaced_ms)
     moved = [(event["time"] + (source.choose(grid) if displaced_ms else 0), event) for event in history]
-    return [event for _, event in sorted(moved, key=lambda pair: pair[0])]
+    return [foretold(source, event) for _, event in sorted(moved, key=lambda pair: pair[0])]
+
+
+def foretold(source: Source, event: Event) -> Event:
+    """A record of the catalogue now and then speaks of a time to come; everything else is as it was."""
+    if event["type"] != "catalogue" or not source.chance(20):
+        return event
+    return event | {"time": event["time"] + source.choose((SECOND, 10 * MINUTE, 8 * HOUR, 2 * DAY))}
 
 
 @st.composite
 def histories(
-    draw: Callable[[st.SearchStrategy[Any]], Any], max_events: int = 40, displaced_ms: int = 0
+    draw: Callable[[st.SearchStrategy[Any]], Any],
+    max_events: int = 40,
+    displaced_ms: int = 0,
+    *,
+    listed: bool = False,
 ) -> list[Event]:
     """Small histories of 2 to 6 people in input order."""
     number = draw(st.integers(0, max_events))
     people = PEOPLE[: draw(st.integers(2, len(PEOPLE)))]
-    return make_history(DrawSource(draw), number, people, displaced_ms)
+    return make_history(DrawSource(draw), number, people, displaced_ms, listed=listed)
 
 
-def random_history(seed: int, events: int, *, displaced_ms: int = 0, long_gaps: bool = True) -> list[Event]:
+def random_history(
+    seed: int, events: int, *, displaced_ms: int = 0, long_gaps: bool = True, listed: bool = False
+) -> list[Event]:
     """A history of `events` events; the same seed gives the same one, and more events more people.
 
     Without long gaps: many ties, caps and boundaries of minutes and hours, within some days.
@@ -274,4 +321,4 @@ def random_history(seed: int, events: int, *, displaced_ms: int = 0, long_gaps: 
     count = max(3, events // 40)
     people = [f"a{n}" if n % 5 == 4 else f"u{n}" for n in range(count)]
     source = RandomSource(random.Random(seed))
-    return make_history(source, events, people, displaced_ms, long_gaps=long_gaps)
+    return make_history(source, events, people, displaced_ms, long_gaps=long_gaps, listed=listed)

@@ -1,6 +1,10 @@
 """What an applied event does to the open episodes, and what happens when a wait falls due."""
 
-from . import gates, rules
+from dataclasses import replace
+from typing import Any
+
+from . import catalogue, gates, rules
+from .catalogue import Catalogue, News
 from .delivery import Delivery
 from .model import DAY, Event, Rule, Step, person_of
 from .person import Effect, Person, change
@@ -29,6 +33,7 @@ class Journeys:
         self.people: dict[str, Person] = {}
         self.waits: list[Wait] = []
         self.silence = silence
+        self.catalogue: Catalogue = {}
         self.delivery = Delivery(
             assume=assume_consent,
             quiet_hours=quiet_hours,
@@ -37,7 +42,12 @@ class Journeys:
             rates=rates,
             window=window,
             is_silent=self.is_silent,
+            is_untrue=self.is_untrue,
         )
+
+    def publish(self, changed: dict[str, dict[str, Any]]) -> None:
+        """Take other versions of rules for what opens from now on."""
+        self.rules = [replace(rule, **changed.get(rule.name, {})) for rule in self.rules]
 
     # --- events ----------------------------------------------------------------------------------
 
@@ -49,13 +59,45 @@ class Journeys:
         person = self.people.setdefault(name, Person(name))
         if person.has_applied(event):
             return
-        effect = change(person, event)
+        effect = change(person, catalogue.shown(self.catalogue, event))
         self.end_episodes(person, event, effect)
         self.take_back_sends(person, event, effect, now)
         if event["time"] >= now - MAX_AGE:
             self.touch_episodes(person, event, effect)
             self.set_dates(person, event)
             self.decide_completed(person, event, now)
+
+    def hear(self, record: Event, now: int) -> None:
+        """Take in a record of the catalogue: everybody it concerns hears of it, person by person."""
+        for news in catalogue.learn(self.catalogue, record):
+            for name in sorted(self.people):
+                self.decide_news(news, self.people[name], now)
+
+    def decide_news(self, news: News, person: Person, now: int) -> None:
+        """Decide the rules about the catalogue for one person."""
+        if not catalogue.is_interested(person, news.product, news.time):
+            return
+        for rule in self.rules:
+            if not rule.of_catalogue or not catalogue.completes(rule.name, news):
+                continue
+            step = Step(rule, person.id, news.product, 1, news.time)
+            if self.is_meant(step, person) and self.delivery.passes_again(step, person, now):
+                self.delivery.offer(step, person, now)
+
+    def is_meant(self, step: Step, person: Person) -> bool:
+        """Whether what a rule about the catalogue says is true now, and news to the person."""
+        seen = rules.last_seen_price(person, step.subject)
+        listed = self.catalogue[step.subject]
+        bought = catalogue.has_bought(person, step.subject, step.due)
+        return not bought and catalogue.holds(step.rule.name, listed, seen)
+
+    def is_untrue(self, step: Step, person: Person, now: int) -> bool:
+        """Whether a message about a product would say what is not so: it is gone, or has changed since."""
+        if step.rule.kind != "product":
+            return False
+        if catalogue.is_gone(self.catalogue, step.subject, now):
+            return True
+        return step.rule.of_catalogue and not self.is_meant(step, person)
 
     def is_silent(self, now: int) -> bool:
         """Whether the guard is on and the last purchase of anybody was longer ago than it allows."""
@@ -99,10 +141,11 @@ class Journeys:
                 self.set_turn(rule, person, event)
             for subject, date in rules.dates_of(rule.name, person, event).items():
                 waiting = self.episode(rule, person, subject)
+                version = waiting.rule if waiting is not None else rule
                 if waiting is not None:
                     self.forget(waiting)
                 if date is not None and date > event["time"]:
-                    self.waits.append(Episode(rule, person.id, subject, touched=event["time"], date=date))
+                    self.waits.append(Episode(version, person.id, subject, touched=event["time"], date=date))
 
     def set_turn(self, rule: Rule, person: Person, event: Event) -> None:
         """Let a yearly rule wait for its next turn, as the day or the zone just told have it."""
@@ -146,7 +189,7 @@ class Journeys:
             return
         person.stage = stage
         for send in person.sends:
-            if send.step.rule is rule and not send.undone:
+            if send.step.rule.name == rule.name and not send.undone:
                 self.delivery.undo(send, event["time"])
         step = Step(rule, person.id, person.id, 1, event["time"])
         self.delivery.offer_audience(step, person, now, stage)

@@ -67,6 +67,8 @@ class Rule:
     value: str = ""
     guarded: bool = False
     yearly: bool = False
+    of_catalogue: bool = False
+    """Decided when a record of the catalogue changes something, and looked at again before it leaves."""
     every: bool = False
     """Each of the channels is meant, not the first that will do."""
     offers: tuple[tuple[int, int, int], ...] = ()
@@ -250,6 +252,36 @@ RULES = {
             again=90 * DAY,
             channels=("email", "direct_mail"),
             wait=60 * DAY,
+        ),
+        Rule(
+            name="price_drop",
+            of_catalogue=True,
+            tags=("catalogue",),
+            priority=66,
+            kind="product",
+            again=14 * DAY,
+            channels=("email", "push"),
+            expires=48 * HOUR,
+        ),
+        Rule(
+            name="back_in_stock",
+            of_catalogue=True,
+            tags=("catalogue",),
+            priority=67,
+            kind="product",
+            again=14 * DAY,
+            channels=("push", "email"),
+            expires=48 * HOUR,
+        ),
+        Rule(
+            name="low_stock",
+            of_catalogue=True,
+            tags=("catalogue",),
+            priority=57,
+            kind="product",
+            again=14 * DAY,
+            channels=("push", "email"),
+            expires=24 * HOUR,
         ),
         Rule(name="ad_stage", priority=20, kind="person", again=0, channels=("ads",)),
     )

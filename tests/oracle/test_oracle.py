@@ -279,10 +279,10 @@ def test_random_histories_reach_every_rule_and_reason() -> None:
     rules: Counter[str] = Counter()
     reasons: Counter[str] = Counter()
     for seed in range(30):
-        for one in decide(random_history(seed, 300, displaced_ms=HOUR), lateness_ms=HOUR):
+        for one in decide(random_history(seed, 300, displaced_ms=HOUR, listed=True), lateness_ms=HOUR):
             rules[one.rule] += one.outcome == "sent"
             reasons[one.reason] += 1
-        for one in decide(random_history(seed, 300, displaced_ms=3 * HOUR)):
+        for one in decide(random_history(seed, 300, displaced_ms=3 * HOUR, listed=True)):
             reasons[one.reason] += 1
     assert set(rules) == set(RULES)
     assert min(rules.values()) > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 from streams import topics
@@ -44,7 +44,7 @@ def judge(setup: Setup, faults: Faults, *, traced: bool = False) -> Verdict:
     return Verdict(problem, scheduler.choices, scheduler.trace)
 
 
-@cache
+@lru_cache(maxsize=64)
 def undisturbed(setup: Setup) -> Seen:
     """What a run without faults leaves."""
     scheduler = Scheduler(setup, {})

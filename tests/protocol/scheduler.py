@@ -46,7 +46,8 @@ _ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
 _DELAYS: Final = {Fault.DELAY_2: 2, Fault.DELAY_9: 9, Fault.DELAY_ALL: 10**9}
 _REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
 _LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
-_MOVES: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.CRASH, Fault.TAKEOVER)
+HANDOVERS: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.TAKEOVER)
+_MOVES: Final = (*HANDOVERS, Fault.CRASH)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *_DELAYS)
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
 _PUBLICATIONS: Final = (14, 23, 40)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import cache
+from functools import lru_cache
 from itertools import chain
 from random import Random
 from time import monotonic
@@ -75,7 +75,7 @@ def told(setup: Setup, faults: Faults) -> str:
     return "\n".join([f"{verdict.problem}: {setup.mode}, {setup.shape.topics}, {{{placed}}}", *verdict.trace])
 
 
-@cache
+@lru_cache(maxsize=64)
 def _steps(setup: Setup) -> int:
     return len(judge(setup, {}).choices)
 

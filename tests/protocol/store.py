@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
 from streams.lanes import positions
-from streams.ports import Checkpoint, LaneImage
+from streams.ports import Checkpoint, LaneImage, Portion
 from tests.protocol.steps import step
 
 
@@ -32,7 +32,9 @@ class Image(NamedTuple):
             waits.pop(person, None)
         listings = {**self.listings, **dict(checkpoint.listings)}
         followers = (self.followers | {*checkpoint.following}) - {*checkpoint.unfollowing}
-        return Image(checkpoint.expected + 1, checkpoint.meta, journeys, waits, listings, followers)
+        for product in checkpoint.unlisted:
+            listings.pop(product, None)
+        return Image(checkpoint.after, checkpoint.meta, journeys, waits, listings, followers)
 
     def content(self) -> object:
         """What must be the same in every image of this sequence: all but the place of the journal record."""
@@ -135,3 +137,10 @@ class ModelStore:
         """See JourneyStore."""
         del lane
         return await step("checkpoint", lambda: self._images.write(checkpoint), changes=True)
+
+    async def portions(self, lane: int) -> AsyncIterator[Portion]:
+        """See JourneyStore."""
+        del lane
+        now = self._images.now
+        yield Portion(journeys=list(now.journeys.items()), waits=list(now.waits.items()))
+        yield Portion(listings=list(now.listings.items()), following=sorted(now.followers))

@@ -6,14 +6,16 @@ store holds its state, and every image that the store ever held of one sequence 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import pytest
 
+from streams.lanes import loading
 from tests.protocol.judge import bundles_named, judge, undisturbed
 from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
-from tests.protocol.workload import ONE_TOPIC, TWO_TOPICS
+from tests.protocol.workload import CATALOGUE, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
 
 _SETUPS: Final = [
@@ -21,6 +23,7 @@ _SETUPS: Final = [
     for mode in MODES
     for shape in (ONE_TOPIC, TWO_TOPICS)
 ]
+_LISTED: Final = [pytest.param(Setup(mode, CATALOGUE), id=f"{mode}-catalogue") for mode in MODES]
 _PUBLISHING: Final = [
     pytest.param(Setup(mode, shape, publishes=True), id=f"{mode}-{'-'.join(shape.topics)}")
     for mode in MODES
@@ -38,9 +41,9 @@ def _must_hold(setup: Setup, placed: Faults) -> None:
         pytest.fail(told(setup, shrunk(setup, placed)), pytrace=False)
 
 
-def _must_hold_everywhere(setup: Setup) -> None:
-    """With one fault of each kind at each step."""
-    found = every_placement(setup, 1)
+def _must_hold_everywhere(setup: Setup, of: Collection[Fault] = tuple(Fault)) -> None:
+    """With one fault of each of these kinds at each step."""
+    found = every_placement(setup, 1, of=of)
     if found.failure is not None:
         pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
     assert found.complete
@@ -60,6 +63,42 @@ def test_all_worlds_come_to_the_same_when_nothing_happens() -> None:
 def test_every_single_fault_at_every_step(setup: Setup) -> None:
     """One fault, wherever it can happen, changes nothing that anybody sees."""
     _must_hold_everywhere(setup)
+
+
+@pytest.fixture
+def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The news of the catalogue reach one person in a portion, so that each crosses batches."""
+    monkeypatch.setattr(loading, "PORTION", 1)
+
+
+def test_the_catalogue_comes_to_the_same_in_portions_of_any_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One person at a time or everybody at once: the same leaves, and each rule of the catalogue writes."""
+    found = []
+    for portion in (1, 2, 500):
+        monkeypatch.setattr(loading, "PORTION", portion)
+        undisturbed.cache_clear()
+        found += [undisturbed(Setup(mode, CATALOGUE)) for mode in MODES]
+    undisturbed.cache_clear()
+    assert all(one.outputs == found[0].outputs and one.people == found[0].people for one in found)
+    said = b"".join(value for sent in found[0].outputs.values() for value in sent)
+    assert all(name in said for name in (b'"price_drop"', b'"back_in_stock"', b'"low_stock"'))
+
+
+@pytest.mark.usefixtures("one_by_one")
+@pytest.mark.parametrize("setup", _LISTED)
+def test_every_single_fault_while_the_catalogue_is_told(setup: Setup) -> None:
+    """One fault, wherever it can happen while records are told person by person, and come again."""
+    undisturbed.cache_clear()
+    _must_hold_everywhere(setup, of=_OF_EACH_KIND)
+
+
+@pytest.mark.usefixtures("one_by_one")
+@pytest.mark.parametrize("setup", _LISTED)
+def test_many_faults_while_the_catalogue_is_told(setup: Setup) -> None:
+    """The same with three to ten faults in one run, a hundred times."""
+    undisturbed.cache_clear()
+    for seed in range(60):
+        _must_hold(setup, at_random(setup, seed))
 
 
 @pytest.mark.parametrize("setup", _PUBLISHING)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterator
+from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
-from typing import Final, NamedTuple
+from random import Random
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 from msgspec.structs import replace
 
+from retarget.catalogue import Fanned, pack
 from retarget.rules.model import Count, Quiet, Rule
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR, MINUTE, SECOND
@@ -18,13 +22,18 @@ from streams.lanes.limits import Limits
 from streams.ports import Record
 from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
+from streams.topics import FANNED
 
 _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
 END: Final = START + 12 * HOUR
 
+_PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
+_PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
+EVENTS: Final = 100  # of a made-up story
+Told: TypeAlias = tuple[int, str, str, str]
 # (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
-_TOLD: Final = (
+_TOLD: Final[tuple[Told, ...]] = (
     (0, "add", "bob", "kettle"),
     (1 * SECOND, "view", "ann", "lamp"),
     (3 * SECOND, "view", "ann", "lamp"),
@@ -45,30 +54,57 @@ class Shape(NamedTuple):
     topics: tuple[str, ...]
     ticks: bool  # the wall clock moves the idle lane; else a heartbeat ends the input
     limits: Limits
+    story: int = 0  # the seed of a made-up one; 0: the one above
+    listed: bool = False  # the last topic has the catalogue
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
 # Everything is scarce: one person to a batch, two waits to a page, one journey in the cache.
 TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, persons=1, waits=2, cached=1))
 
+# A price falls for four people who hear one by one, before, between and after what they do; copied twice.
+CATALOGUE: Final = Shape(
+    ("touchpoints", FANNED), ticks=False, limits=Limits(records=3, persons=1, waits=2, cached=1), listed=True
+)
+# (ms after the start, product, price, stock, place in the catalogue).
+_LISTED: Final = (
+    (0, "lamp", 20.0, 0, 0),
+    (6 * SECOND, "kettle", 10.0, 0, 1),
+    (6 * SECOND, "lamp", 19.5, 2, 2),
+    (6 * SECOND, "kettle", 10.0, 0, 1),
+    (6 * SECOND, "lamp", 19.5, 2, 2),
+    (40 * MINUTE, "lamp", 9.0, 3, 3),
+    (5 * SECOND, "kettle", 8.0, 1, 4),
+    (40 * MINUTE, "lamp", 9.0, 3, 3),
+)
+_LOOKS: Final = (
+    (900, "view", "bob", "lamp"),
+    (910, "view", "cyd", "lamp"),
+    (920, "view", "dan", "lamp"),
+    (930, "view", "ann", "kettle"),
+)
+
 
 @cache
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
-    return bundle_of(_settings("rates.push=2/30m", "guard.purchase_silence=30m"), _rules(), shape.topics)
+    return bundle_of(
+        _settings("rates.push=2/30m", "guard.purchase_silence=30m"), _rules(shape), _asked(shape)
+    )
 
 
 @cache
 def other_bundle(shape: Shape) -> Bundle:
     """The same rules, decided earlier, and a clock that stays further behind."""
-    cart, views = _rules()
+    cart, views, *rest = _rules(shape)
     assert isinstance(cart.trigger, Quiet)
     assert isinstance(views.trigger, Count)
     changed = [
         replace(cart, trigger=replace(cart.trigger, after=20 * MINUTE), version="other"),
         replace(views, trigger=replace(views.trigger, at_least=2), version="other"),
+        *rest,
     ]
-    return bundle_of(_settings("clock.lateness=3s"), changed, shape.topics)
+    return bundle_of(_settings("clock.lateness=3s"), changed, _asked(shape))
 
 
 def _settings(*further: str) -> Settings:
@@ -76,28 +112,74 @@ def _settings(*further: str) -> Settings:
     return load_settings(overrides=given)
 
 
-def _rules() -> tuple[Rule, ...]:
-    return load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+def _rules(shape: Shape) -> tuple[Rule, ...]:
+    found = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    if not shape.listed:
+        return found
+    of_catalogue = [_RULES / f"{name}.yaml" for name in ("price_drop", "back_in_stock", "low_stock")]
+    return (*found, *load_rules(of_catalogue, VOCABULARY))
 
 
-@cache
+def _asked(shape: Shape) -> tuple[str, ...]:
+    return shape.topics[:-1] if shape.listed else shape.topics
+
+
+def made_up(seed: int) -> list[Told]:
+    """A hundred events of seven people within half a day, some of them a little late, some at one time."""
+    chance, at = Random(seed), 5 * SECOND
+    found: list[Told] = []
+    for _ in range(EVENTS):
+        at += chance.choice((0, 0, SECOND, 3 * SECOND, 40 * SECOND, 10 * MINUTE, 33 * MINUTE))
+        kind = chance.choices(("view", "add", "remove", "purchase", "checkout"), (6, 4, 1, 1, 1))[0]
+        late = chance.choice((0, 0, 0, SECOND, 4 * SECOND))
+        found.append((at - late, kind, chance.choice(_PEOPLE), chance.choice(_PRODUCTS)))
+    return found
+
+
+@lru_cache(maxsize=64)
 def records(shape: Shape) -> tuple[Record, ...]:
     """The input in its order of arrival, dealt out to the topics in turn."""
     found: list[Record] = []
     arrived = START
-    told = [_touchpoint(*one) for one in _TOLD]
+    # No two of several topics have the same time: how they come then hangs on how they are fetched.
+    apart = 1 if shape.story and len(shape.topics) > 1 else 0
+    story = _LOOKS + _TOLD[:6] if shape.listed else _TOLD
+    told = [
+        _touchpoint(after + number * apart, *one)
+        for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else story)
+    ]
+    asked = _asked(shape)
     if not shape.ticks:
         told.append(Touchpoint(type="heartbeat", time=END))
     for number, event in enumerate(told):
-        arrived = max(arrived, event.time)
-        topic = shape.topics[number % len(shape.topics)]
-        found.append(Record(topic, number // len(shape.topics), arrived, b"", msgspec.json.encode(event)))
+        arrived = max(arrived + apart, event.time)
+        topic = asked[number % len(asked)]
+        found.append(Record(topic, number // len(asked), arrived, b"", msgspec.json.encode(event)))
+    return _mixed(found, _listed()) if shape.listed else tuple(found)
+
+
+def _listed() -> Iterator[Record]:
+    for offset, (after, product, price, stock, place) in enumerate(_LISTED):
+        said = {"product_id": product, "price": price, "stock": stock, "time": START + after}
+        value = pack(Fanned(0, place, product.encode(), msgspec.json.encode(said)))
+        yield Record(FANNED, offset, START + after, product.encode(), value)
+
+
+def _mixed(told: list[Record], listed: Iterator[Record]) -> tuple[Record, ...]:
+    """After every second touchpoint a record of the catalogue; the last word is a heartbeat's."""
+    found: list[Record] = []
+    for number, record in enumerate(told):
+        if number == len(told) - 1:
+            found += listed
+        found.append(record)
+        if number % 2 == 0:
+            found += islice(listed, 1)
     return tuple(found)
 
 
 def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
     return Touchpoint(
-        id=f"{person}-{kind}-{after}",
+        id=f"{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
         user_id=person,

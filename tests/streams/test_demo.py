@@ -102,6 +102,26 @@ def test_reason_without_evidence_is_the_sentence_for_the_person() -> None:
     assert words.reason(reminder("cart", "c", 30), [], witness_of()) == "Because."
 
 
+def stock(minute: int, pieces: int) -> Touchpoint:
+    """What the shop tells of the lamp."""
+    items = [Item(product_id="P-1", quantity=pieces)]
+    return Touchpoint(id=f"s{minute}", type="stock_change", time=T0 + minute * MINUTE, items=items)
+
+
+def test_what_the_shop_changed_is_told_with_figures() -> None:
+    """From which price to which, that there is some again, or how few are left."""
+    price = Touchpoint(
+        id="p", type="price_change", time=T0 + 30 * MINUTE, items=[Item(product_id="P-1", price=15.5)]
+    )
+    few, none, back = stock(5, 3), stock(10, 0), stock(20, 12)
+    witness = witness_of(few, none, back, price)
+    seen = reminder("product", "P-1", 30, products=[{"product_id": "P-1", "price": 20.5}])
+    told = {event.id: words.reason(seen, [event], witness) for event in (price, few, back)}
+    assert told == {"p": "price fell from 20.50 to 15.50", "s5": "only 3 left", "s20": "back in stock"}
+    unseen = reminder("product", "P-1", 30, products=[{"product_id": "P-1"}])
+    assert words.reason(unseen, [price], witness) == "costs 15.50 now"
+
+
 @pytest.mark.parametrize(
     ("reason", "gate", "said"),
     [

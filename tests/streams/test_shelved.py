@@ -7,6 +7,7 @@ import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -17,7 +18,7 @@ from streams.embedded import EmbeddedBroker
 from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
-from streams.lanes.publication import Publication, bundle_from, encode, id_of
+from streams.lanes.publication import Canary, Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
 from streams.settings import Settings, load_settings
 from streams.topics import RULES
@@ -67,6 +68,15 @@ async def test_the_rules_of_a_folder_are_there_for_whoever_comes_after(address: 
     }
     async with Shelf(address) as shelf:
         assert shelf.published is None, "a folder is not published for others"
+
+
+def test_a_folder_knows_no_former_versions(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """A rule there that is to finish its episodes is told that it cannot."""
+    keys = "rule: looks\nsubject: person\nevent: view\non_change: finish"
+    rule = f"{keys}\nsteps: [{{channels: [push], template: t}}]"
+    (tmp_path / "looks.yaml").write_text(rule)
+    assert content(f"rules.dir={tmp_path}").rules[0]["on_change"] == "finish"
+    assert "rule looks: on_change: finish has no effect on rules from a folder" in caplog.text
 
 
 async def test_a_bundle_that_is_lost_is_refused_unless_told_otherwise(address: KafkaAddress) -> None:
@@ -152,6 +162,20 @@ def test_a_secret_is_not_shelved_but_known_again() -> None:
     without = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
     harmless = msgspec.structs.replace(shelved, rules=without)
     assert bundle_from(id_of(harmless), harmless, ["touchpoints"], 8).id == id_of(harmless)
+
+
+@pytest.mark.parametrize("place", ["former", "canary"])
+def test_the_secret_is_asked_for_by_versions_beside_the_rules(place: str) -> None:
+    """Codes may also be given by a former version that finishes its episodes, and in a canary."""
+    shelved = content("offers.secret=correct horse")
+    offering = [rule for rule in shelved.rules if rule["rule"] == "chat_follow_up"]
+    others = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
+    canary = Canary(share=0.1, rules=shelved.rules) if place == "canary" else None
+    former = offering if place == "former" else []
+    given = msgspec.structs.replace(shelved, rules=others, former=former, canary=canary)
+    assert bundle_from(id_of(given), given, ["touchpoints"], 8, "correct horse").policy.offer_secret
+    with pytest.raises(BadInput, match=r"its codes are by another offers\.secret"):
+        bundle_from(id_of(given), given, ["touchpoints"], 8)
 
 
 # -- parts --

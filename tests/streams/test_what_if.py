@@ -11,10 +11,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from retarget.decode import decode_canonical
-from retarget.lane.intake import Intake
 from retarget.times import HOUR, MINUTE
-from streams.backtest.reading import Told, of_files
-from streams.files import FileEvent, sorted_by_time
+from streams.backtest.reading import of_files
+from streams.files import FileEvent, with_catalogue
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, replay
 from streams.topics import DECISIONS
@@ -23,7 +22,8 @@ from streams.what_if.running import run_story
 from streams.what_if.story import Story, StoryTeller
 from streams.what_if.wording import Change
 from tests.oracle.histories import histories
-from tests.streams.commands.backtest.whole import a_bundle, in_one
+from tests.streams.catalogues import catalogues, in_a_catalogue, with_catalogue_records, with_changes
+from tests.streams.commands.backtest.whole import a_bundle, in_one, told_to_lane
 
 Event = dict[str, Any]
 ORDERS: Final = st.sampled_from(
@@ -62,22 +62,27 @@ def test_a_story_is_decided_as_in_the_whole_file(
     order: tuple[int, int],
     as_is: bool,  # noqa: FBT001
 ) -> None:
-    """As it was, and without any one of the person's events: what a replay of all people decides."""
+    """As it was, and without any one of the person's events: what a replay of all people decides.
+
+    Where it is sorted there is a catalogue beside it.
+    """
     displaced, lateness = order
     events = data.draw(histories(max_events=40, displaced_ms=displaced))
     assume(any(map(person_of, events)))
     end = {"type": "heartbeat", "time": max(event["time"] for event in events)}
     gone = data.draw(st.sampled_from([event for event in events if person_of(event)]))
     person = person_of(gone)
+    listed = in_a_catalogue([] if as_is else data.draw(catalogues(events)))
+    events = data.draw(with_changes(events))
 
     def replayed(kept: list[Event]) -> list[dict[str, Any]]:
         file, found = in_a_file([*kept, end]), list[Output]()
         bundle = a_bundle(f"clock.lateness={lateness}ms")
-        asyncio.run(replay(file if as_is else sorted_by_time(file), bundle, found.append))
+        asyncio.run(replay(file if as_is else with_catalogue(file, listed), bundle, found.append))
         return decided(found, person)
 
     teller = StoryTeller(person, by_time=not as_is)
-    for told in of_files(in_a_file(events)):
+    for told in of_files([*listed, *in_a_file(events)]):
         teller.add(told)
     story = teller.close(ahead=lateness)
     assert told_by(story, person, lateness) == replayed(events)
@@ -94,19 +99,19 @@ def test_a_story_is_decided_as_in_the_whole_topic(data: st.DataObject, order: tu
     events = data.draw(histories(max_events=40, displaced_ms=displaced))
     people = sorted({person_of(event) for event in events} - {""})
     assume(people)
+    events = data.draw(with_changes(events))
     person = data.draw(st.sampled_from(people))
     delays = data.draw(st.lists(st.sampled_from([0, 0, 1, MINUTE, -MINUTE, -10 * MINUTE]), min_size=1))
     records = [
         Record(TOPIC, n, event["time"] + delays[n % len(delays)], None, msgspec.json.encode(event))
         for n, event in enumerate(events)
     ]
+    records = data.draw(with_catalogue_records(records, events))
     bundle = a_bundle(f"clock.lateness={lateness}ms")
-    intake = Intake(0, {TOPIC: decode_canonical}, bundle.max_skew)
     teller = StoryTeller(person, by_time=False)
     tells = -1
-    for record in records:
-        one = intake.arrival(record.topic, record.offset, record.timestamp, record.value)
+    for one in told_to_lane(records, bundle):
         tells = max(tells, one.tells)
-        teller.add(Told(0, one.tells, one.event, record.timestamp, one.reason))
+        teller.add(one)
     story = teller.close(ahead=0)
     assert told_by(story, person, lateness) == decided(in_one(records, bundle, tells), person)

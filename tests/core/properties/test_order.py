@@ -21,9 +21,12 @@ from tests.oracle.histories import START, histories
 ORDERS: Final = st.sampled_from([
     (0, 0), (0, 2 * SECOND), (60 * SECOND, 60 * SECOND), (60 * SECOND, 2 * SECOND), (90 * MINUTE, 9),
 ])  # fmt: skip
+ABOUT_NOBODY: Final = ("heartbeat", "catalogue", "price_change", "stock_change")
+PORTIONS: Final = st.sampled_from([1, 2, 3, 500])
 # Nothing that is held can end these, so that nothing known early tells one order of the input from another.
 WITHOUT_ENDINGS: Final = frozenset(
     {"repeated_view", "choice_overload", "first_purchase", "win_back", "ad_stage"}
+    | {"price_drop", "back_in_stock", "low_stock"}
 )
 
 
@@ -32,7 +35,7 @@ def inputs(draw: st.DrawFn, *, stretches: tuple[int, ...] = (1, 1, 20)) -> tuple
     """A history, sometimes over so many years that people are forgotten, and the lateness it is read with."""
     displaced, lateness = draw(ORDERS)
     events, stretch = (
-        draw(histories(max_events=40, displaced_ms=displaced)),
+        draw(histories(max_events=40, displaced_ms=displaced, listed=True)),
         draw(st.sampled_from(stretches)),
     )
     return [event | {"time": START + (event["time"] - START) * stretch} for event in events], lateness
@@ -40,12 +43,14 @@ def inputs(draw: st.DrawFn, *, stretches: tuple[int, ...] = (1, 1, 20)) -> tuple
 
 def results(shop: Shop) -> tuple[Any, ...]:
     """All that a run leaves behind."""
-    return shop.decisions, shop.messages, shop.journeys(), shop.lane.clock, list(shop.lane.hold)
+    lane = shop.lane
+    kept = shop.journeys(), shop.listings, shop.followers, lane.clock, list(lane.hold), lane.spreads
+    return shop.decisions, shop.messages, kept
 
 
 def about_people(events: list[Event]) -> int:
     """How many of the events are somebody's."""
-    return sum(event["type"] != "heartbeat" for event in events)
+    return sum(event["type"] not in ABOUT_NOBODY for event in events)
 
 
 @st.composite
@@ -61,16 +66,23 @@ def gates(draw: st.DrawFn) -> tuple[tuple[Rule, ...], Policy]:
     return rules, replace(going, arbitration=window, purchase_silence=draw(st.sampled_from([0, 8 * HOUR])))
 
 
-@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]), gates())
+@given(inputs(), st.lists(st.integers(0, 60)), st.sampled_from([1, 2, 3, 7, 10**9]), gates(), PORTIONS)
 @settings(max_examples=200)
 def test_cutting_the_input_into_batches_changes_nothing(
-    given_: tuple[list[Event], int], cuts: list[int], limit: int, going: tuple[tuple[Rule, ...], Policy]
+    given_: tuple[list[Event], int],
+    cuts: list[int],
+    limit: int,
+    going: tuple[tuple[Rule, ...], Policy],
+    portion: int,
 ) -> None:
-    """Any cuts, and any portion of work in a batch, lead to the same records, journeys and clock."""
+    """Any cuts, any portion of work in a batch, and any portion of those who hear of the catalogue.
+
+    They lead to the same records, journeys and clock.
+    """
     events, lateness = given_
     whole = Shop(*going, lateness=lateness).read(*events)
     parts = Shop(*going, lateness=lateness)
-    parts.between = parts.through_the_store
+    parts.between, parts.portion = parts.through_the_store, portion
     parts.read(*events, cuts=cuts, limit=limit)
     parts.until(parts.lane.clock, limit)
     assert results(parts) == results(whole)
@@ -108,7 +120,7 @@ def test_a_repeated_event_changes_nothing(
     events, lateness = given_
     repeated = list(events)
     for place, behind in repeats:
-        if place < len(events):
+        if place < len(events) and events[place]["type"] not in ABOUT_NOBODY:
             first = repeated.index(events[place])
             repeated.insert(first + behind, dict(events[place]))
     once = Shop(lateness=lateness).read(*events).end()
@@ -120,15 +132,42 @@ def test_a_repeated_event_changes_nothing(
     assert again.counts["repeat",] - once.counts["repeat",] == copies
 
 
-@given(histories(max_events=40), st.data())
+@given(inputs(), st.lists(st.tuples(st.integers(0, 60), st.integers(1, 8)), min_size=1), PORTIONS)
+def test_the_catalogue_told_again_changes_nothing(
+    given_: tuple[list[Event], int], tellings: list[tuple[int, int]], portion: int
+) -> None:
+    """Whoever copies the catalogue to the lanes may begin again further back, anywhere and often."""
+    events, lateness = given_
+    placed = [event | {"place": place} for place, event in enumerate(events)]
+    again = []
+    for place, event in enumerate(placed):
+        again.append(event)
+        for where, back in tellings:
+            if where == place:
+                again += [e for e in placed[max(place - back, 0) : place + 1] if e["type"] == "catalogue"]
+    once = Shop(lateness=lateness).read(*placed).end()
+    more = Shop(lateness=lateness)
+    more.portion = portion
+    assert results(more.read(*again).end())[:2] == results(once)[:2]
+    assert (more.journeys(), more.listings, more.followers) == (
+        once.journeys(),
+        once.listings,
+        once.followers,
+    )
+    assert more.counts["repeat",] - once.counts["repeat",] == len(again) - len(placed)
+
+
+@given(histories(max_events=40, listed=True), st.data())
 def test_shuffled_within_lateness_is_as_if_sorted(events: list[Event], data: st.DataObject) -> None:
     """Events that come out of order by no more than the lateness are decided as if they had come in order."""
     lateness = 60 * SECOND
+    # Before a lane has a clock nothing of the catalogue is held.
+    begin: Event = {"id": "begin", "type": "heartbeat", "time": START - DAY}
     in_order = [event | {"time": event["time"] + place} for place, event in enumerate(events)]
     moved = [(e["time"] + data.draw(st.integers(0, lateness)), e) for e in in_order]
     shuffled = [event for _, event in sorted(moved, key=lambda pair: pair[0])]
     shops = [
-        Shop(shipped(WITHOUT_ENDINGS), a_policy(), lateness=lateness).read(*given_).end()
+        Shop(shipped(WITHOUT_ENDINGS), a_policy(), lateness=lateness).read(begin, *given_).end()
         for given_ in (in_order, shuffled)
     ]
     straight, mixed = (Counter(d["decision_id"] + d["outcome"] for d in shop.decisions) for shop in shops)

@@ -37,6 +37,10 @@ EAGER: Final = (
         rule="eager_cart", subject="product", event="add", again="0s", description="x", priority=10,
         steps=[{"channels": ["push"], "template": "x"}],
     ),
+    a_rule(
+        rule="eager_price", subject="product", catalogue={"of": "price", "within": "30d"}, again="0s",
+        description="x", priority=99, steps=[{"channels": ["push", "email"], "template": "x"}],
+    ),
 )  # fmt: skip
 
 
@@ -54,20 +58,27 @@ def inputs(draw: st.DrawFn) -> tuple[list[Event], int]:
     """A history without repeats, short or long or over many years, and the lateness it is read with."""
     displaced, lateness = draw(ORDERS)
     if draw(st.booleans()):
-        events = draw(histories(max_events=40, displaced_ms=displaced))
+        events = draw(histories(max_events=40, displaced_ms=displaced, listed=True))
     else:
         seed, long_gaps = draw(st.integers(0, 10**6)), draw(st.booleans())
-        events = random_history(seed, 120, displaced_ms=displaced, long_gaps=long_gaps)
+        events = random_history(
+            seed, 120, displaced_ms=displaced, long_gaps=long_gaps, listed=draw(st.booleans())
+        )
     stretch = draw(st.sampled_from([1, 1, 20]))
     events = [event | {"time": START + (event["time"] - START) * stretch} for event in events]
     return list({event["id"]: event for event in reversed(events)}.values())[::-1], lateness
+
+
+def leaves(message: dict[str, Any]) -> int:
+    """When a message was judged, ms; what the catalogue says of a time to come is judged for that time."""
+    return max(parse_time(message["decided_at"]), parse_time(message["due"]))
 
 
 def times_of(messages: Iterable[dict[str, Any]]) -> dict[str, list[int]]:
     """When each person was written to, ms."""
     found = defaultdict(list)
     for message in messages:
-        found[message["person"]].append(parse_time(message["decided_at"]))
+        found[message["person"]].append(leaves(message))
     return found
 
 
@@ -116,7 +127,7 @@ def test_nobody_is_woken_at_night(
     shop = Shop(going(over_cap), policy, lateness=lateness).read(*events).end()
     for message in shop.sent():
         if message["channel"] not in SILENT_CHANNELS:
-            at = datetime.fromtimestamp(parse_time(message["decided_at"]) / 1000, tz=UTC)
+            at = datetime.fromtimestamp(leaves(message) / 1000, tz=UTC)
             assert 8 <= at.astimezone(ZoneInfo(zones[message["person"]])).hour < 21, message
 
 
@@ -161,7 +172,8 @@ def test_nobody_is_written_to_after_an_ending_that_was_known(given_: tuple[list[
         opened = times[decision["evidence"][0]]
         due, latest, known = parse_time(decision["due"]), -1, []
         for event in events:
-            latest = max(latest, event["time"])
+            if event["type"] != "catalogue":
+                latest = max(latest, event["time"])
             if latest - lateness >= due:
                 break
             known.append(event)
@@ -190,7 +202,7 @@ def test_again_is_respected(given_: tuple[list[Event], int], agreed: bool) -> No
         ):
             continue
         about = decision["rule"], decision["person"], decision["subject"]["id"]
-        at = parse_time(decision["decided_at"])
+        at = leaves(decision)
         if about in passed:
             assert again[about[0]] != NEVER
             assert at - passed[about] >= again[about[0]]

@@ -263,3 +263,20 @@ def test_an_offer_is_explained(retarget: Retarget, tmp_path: Path) -> None:
     told = retarget("explain", "ann", "--decisions", decisions).out
     assert f"offer        {code} until {until}\n" in told
     assert f"offer 10 % of chat_follow_up: {code} until {until}\n" in told
+
+
+def test_what_the_catalogue_says_is_told(retarget: Retarget, tmp_path: Path) -> None:
+    """A message for a price that fell: the news that led to it, and the product as it is offered now."""
+    source, listed, decisions = (tmp_path / name for name in ("in.jsonl", "prices.jsonl", "d.jsonl"))
+    view = {"type": "view", "user_id": "ann", "time": NOON, "items": [{"product_id": "tent", "price": 100}]}
+    source.write_bytes(json.dumps(view).encode() + b"\n" + touchpoint("ann", "page", NOON + DAY))
+    price = {"product_id": "tent", "price": 79.5, "stock": 3, "time": NOON + 3_600_000}
+    listed.write_text(json.dumps(price | {"expires": NOON + 2 * DAY}))
+    replay = ["replay", source, "--catalogue", listed, "--assume-consent", "--only", "price_drop"]
+    retarget(*replay, "--set", "channels.external=email", "--decisions", decisions)
+    said = retarget("explain", "ann", "--decisions", decisions).out
+    until = format_time(NOON + 2 * DAY)
+    now = f"  product tent costs 79.5 now, stock 3, seen at 100, for sale until {until}"
+    assert now in said.splitlines()
+    assert "price_drop step 1, product tent" in said
+    assert "      evidence prices.jsonl:1" in said.splitlines()

@@ -4,11 +4,15 @@ import asyncio
 import json
 from pathlib import Path
 
+from retarget.journeys import wire
+from retarget.journeys.model import Journey
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress
 from streams.kafka.looking import Seen, looking, records, spans
 from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED
+from streams.ports import Checkpoint
+from streams.stores import open_store
 from streams.topics import RULES
 from tests.streams.commands.conftest import Answer, Retarget
 
@@ -178,6 +182,122 @@ def test_the_published_bundle_is_missing(
     assert answer.code == 0, answer.err
     assert answer.out.startswith("looks is paused since ")
     assert retarget("rules", "publish", folder, *where).code == 0
+
+
+def test_a_canary_is_begun_shown_and_ended(
+    retarget: Retarget, engine: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path
+) -> None:
+    """Some people first, then everybody, then back; each says in words what it means."""
+
+    def command(*words: object) -> Answer:
+        where = ("--set", f"kafka.bootstrap={engine.bootstrap}", "--set", f"store.url={store.url}")
+        return retarget(*words, *where)
+
+    two, three = rules(tmp_path / "two", 2), rules(tmp_path / "three", 3)
+    early = command("rules", "publish", three, "--canary", "10%")
+    assert (early.code, early.err) == (
+        1, "no rules are published that a canary could be beside; publish without --canary\n"
+    )  # fmt: skip
+    assert command("rules", "publish", two).code == 0
+    assert command("rules", "promote").err.startswith("no canary is under way; ")
+
+    begun = command("rules", "publish", three, "--canary", "10%")
+    assert begun.code == 0, begun.err
+    assert begun.out.splitlines()[1:] == [
+        "canary: for 10 % of the people, in shadow for all others",
+        "  looks: changed",
+        "    from 3 on instead of 2",
+        "rules: 1 alike",
+    ]
+    assert " is published already, since 20" in command("rules", "publish", three, "--canary", "0.1").out
+    assert ", canary for 10 %, retarget " in command("rules", "list").out.splitlines()[-1]
+    shown = [json.loads(line)["canary"] for line in command("rules", "list", "--json").out.splitlines()]
+    assert shown == [None, 0.1]
+    said = json.loads(command("diff", two, "published", "--json").out)
+    assert (said["rules"], said["canary"]["share"]) == ([], 0.1)
+    assert said["canary"]["rules"][0]["says"] == ["from 3 on instead of 2"]
+
+    promoted = command("rules", "promote")
+    assert promoted.out.splitlines()[1:4] == [
+        "canary: ended, everybody gets the same rules",
+        "looks: changed",
+        "  from 3 on instead of 2",
+    ]
+    command("rules", "publish", two, "--canary", "50%")
+    withdrawn = command("rules", "withdraw")
+    assert withdrawn.out.splitlines()[1:] == [
+        "canary: ended, everybody gets the same rules",
+        "rules: 1 alike",
+    ]
+    wrong = command("rules", "withdraw", two)
+    assert (wrong.code, wrong.err) == (
+        1, "rules withdraw takes no files and no share: it is about the canary under way\n"
+    )  # fmt: skip
+    assert command("rules", "publish", two, "--canary", "110%").code == 2
+
+
+def test_a_new_version_is_told_to_leave_open_episodes(
+    retarget: Retarget, engine: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The version that opened them finishes them, unless the publisher says otherwise."""
+
+    def command(*words: object) -> Answer:
+        return retarget(*words, "--set", f"kafka.bootstrap={engine.bootstrap}")
+
+    def carried() -> list[int]:
+        return [len(json.loads(seen.value or b"").get("former", ())) for seen in content(engine)]
+
+    two, three, four = (rules(tmp_path / str(least), least) for least in (2, 3, 4))
+    for folder in (two, three):
+        file = folder / "looks.yaml"
+        file.write_text(file.read_text() + "on_change: finish\n")
+    command("rules", "publish", two)
+    told = command("rules", "publish", three)
+    assert told.out.splitlines()[1:] == [
+        "looks: changed",
+        "  from 3 on instead of 2",
+        "  open episodes are finished by the version that opened them",
+        "rules: 1 changed, 0 alike",
+    ]
+    told = command("rules", "publish", four)
+    assert "  open episodes, at the next change: evaluated anew instead of finished as they began" in (
+        told.out.splitlines()
+    )
+    assert carried() == [0, 0, 1, 0, 2, 0]
+    command("rules", "publish", four, "--anew")
+    assert carried()[-2] == 0
+
+
+def test_explain_says_on_which_side_a_person_is(
+    retarget: Retarget, engine: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path
+) -> None:
+    """Of the canary under way; nothing without one."""
+    given = (
+        f"kafka.bootstrap={engine.bootstrap}",
+        f"store.url={store.url}",
+        "app.id=sides",
+        "kafka.partitions=1",
+    )
+    where = [word for one in given for word in ("--set", one)]
+    asyncio.run(known_to(store.url))
+    retarget("rules", "publish", rules(tmp_path / "two", 2), *where)
+    assert "canary" not in retarget("explain", "ann", *where).out
+    three = rules(tmp_path / "three", 3)
+    for share, side in (
+        ("0.001%", "outside: they are in shadow"),
+        ("99.999%", "inside: the new rules decide"),
+    ):
+        assert retarget("rules", "publish", three, "--canary", share, *where).code == 0
+        told = retarget("explain", "ann", *where).out
+        assert f"  canary looks, {share.removesuffix('%')} % of the people: {side}\n" in told
+
+
+async def known_to(url: str) -> None:
+    """Ann has a journey, in an engine with one lane."""
+    opened = await open_store(url, "sides", 1)
+    journey = wire.encode(Journey(person="ann", user_id="ann"))
+    await opened.checkpoint(0, Checkpoint(expected=0, meta=b"", journeys=[("ann", journey)], waits=[]))
+    await opened.close()
 
 
 def test_without_the_topic_or_a_broker(retarget: Retarget, broker: EmbeddedBroker) -> None:

@@ -259,3 +259,31 @@ def test_files_are_held_no_longer_than_by_a_replay(retarget: Retarget, tmp_path:
     assert (answer.code, answer.err) == (0, "")
     held = retarget("explain", "ann", *asked, "--lateness", "2s")
     assert "decisions of this run are not in the file" in held.err
+
+
+CHEAPER = """
+rule: cheaper
+subject: product
+catalogue: {of: price, within: 30d}
+if: product.price_now < product.price
+steps: [{channels: [push], template: cheaper}]
+"""
+
+
+def test_a_price_of_the_catalogue_is_heard_of_in_both(ask: Ask, tmp_path: Path) -> None:
+    """Without the look at the product nobody would have heard; others' changes of price are told, too."""
+    (tmp_path / "rules.yaml").write_text(CHEAPER)
+    change = line("price_change", "17:00:00", "lamp", user_id=None).replace('"price": 10', '"price": 8')
+    events = [line("consent", "10:00:00", consent={"state": "granted"}), line("view", "10:10:00", "tent")]
+    (tmp_path / "history.jsonl").write_text("\n".join([*events, line("view", "10:20:00", "lamp"), change]))
+    listed = tmp_path / "listed.jsonl"
+    listed.write_text(json.dumps({"product_id": "tent", "price": 9, "time": f"{DAY}18:00:00Z"}))
+    answer = ask(
+        "--catalogue", listed, "--json", "--what-if", "no view of tent", "--what-if", "no view of lamp"
+    )
+    assert answer.code == 0, answer.err
+    told = json.loads(answer.out)
+    assert [(one["kind"], one["before"]["decided_at"][11:16]) for one in told["differences"]] == [
+        ("removed", "17:00"),
+        ("removed", "17:00"),
+    ]

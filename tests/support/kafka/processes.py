@@ -30,18 +30,15 @@ class KafkaOnJava:
         #: A second door, for whoever proves by SASL PLAIN to be USER.
         self.secured = f"{LOOPBACK}:{secured_port}"
         self._config = folder / "server.properties"
-        self._config.write_text(
-            _properties(
-                folder / "data",
-                {
-                    "PLAINTEXT": port,
-                    "SASL_PLAINTEXT": secured_port,
-                    "INNER": inner_port,
-                    "CONTROLLER": kept_port(),
-                },
-                told=told or inner_port,
-            )
-        )
+        doors = {
+            "PLAINTEXT": port,
+            "SASL_PLAINTEXT": secured_port,
+            "INNER": inner_port,
+            **self.further_doors(),
+            "CONTROLLER": kept_port(),
+        }
+        known = _properties(folder / "data", doors, told=told or inner_port) | self.further_properties()
+        self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
         self._server = ChildProcess(
             "Apache Kafka",
@@ -50,6 +47,18 @@ class KafkaOnJava:
             log=folder / "kafka.log",
         )
         self._format()
+
+    def further_properties(self) -> dict[str, str]:
+        """Beside those that every test broker has."""
+        return {}
+
+    def further_doors(self) -> dict[str, int]:
+        """The ports of further listeners, by their security protocols."""
+        return {}
+
+    def format_arguments(self) -> list[str]:
+        """What the storage holds from the beginning."""
+        return []
 
     @property
     def bootstrap(self) -> str:
@@ -73,18 +82,26 @@ class KafkaOnJava:
         self._server.kill()
 
     def _format(self) -> None:
-        arguments = ["format", "--standalone", "-t", _CLUSTER_ID, "-c", str(self._config)]
+        arguments = [
+            "format",
+            "--standalone",
+            "-t",
+            _CLUSTER_ID,
+            "-c",
+            str(self._config),
+            *self.format_arguments(),
+        ]
         command = [*self._java, "kafka.tools.StorageTool", *arguments]
         subprocess.run(command, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
 
 
-def _properties(data: Path, doors: Mapping[str, int], *, told: int) -> str:
+def _properties(data: Path, doors: Mapping[str, int], *, told: int) -> dict[str, str]:
     open_to_clients = {name: port for name, port in doors.items() if name != "CONTROLLER"}
     here = {
         "listeners": _addresses(doors),
         "advertised.listeners": _addresses(open_to_clients | {"INNER": told}),
         "listener.security.protocol.map": SINGLE_NODE["listener.security.protocol.map"]
-        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,INNER:PLAINTEXT",
+        + ",SASL_PLAINTEXT:SASL_PLAINTEXT,SASL_SSL:SASL_SSL,INNER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "listener.name.sasl_plaintext.sasl.enabled.mechanisms": "PLAIN",
         "listener.name.sasl_plaintext.plain.sasl.jaas.config": (
@@ -93,7 +110,7 @@ def _properties(data: Path, doors: Mapping[str, int], *, told: int) -> str:
         "controller.quorum.bootstrap.servers": f"{LOOPBACK}:{doors['CONTROLLER']}",
         "log.dirs": str(data),
     }
-    return "".join(f"{key}={value}\n" for key, value in {**SINGLE_NODE, **here}.items())
+    return {**SINGLE_NODE, **here}
 
 
 def _addresses(doors: Mapping[str, int]) -> str:

@@ -23,7 +23,7 @@ from streams.backtest.budget import KINDS
 from streams.backtest.budget_file import read_budget
 from streams.resources import default_rules_dir
 from streams.shop import open_shop, simulate
-from tests.factories import NOON, a_purchase, a_view, an_add
+from tests.factories import NOON, a_purchase, a_view, an_add, an_item
 from tests.streams.commands.conftest import Retarget
 
 RULE: Final = """
@@ -386,3 +386,29 @@ def test_files_are_held_no_longer_than_by_a_replay(
     held = json.loads(retarget("backtest", file, *asked, "--json", "-", "--lateness", "2s").out)
     assert sent.count('"operation":"send"') == 1
     assert [figures["rules"]["messages"], held["rules"]["messages"]] == [1, 0]
+
+
+DROP: Final = """
+rule: cheaper
+description: What somebody looked at is cheaper now.
+subject: product
+catalogue: {of: price, within: 30d}
+if: product.price_now < product.price
+steps: [{channels: [push], template: cheaper}]
+"""
+
+
+def test_prices_of_a_catalogue_are_told_to_everybody(retarget: Retarget, tmp_path: Path) -> None:
+    """Whoever looked hears of it, whichever part they are in; also of what comes after the last event."""
+    events, listed, rule = (tmp_path / name for name in ("events.jsonl", "listed.jsonl", "rule.yaml"))
+    views = [a_view(at=NOON, person=f"u{n}", items=[an_item("p1", price=20)]) for n in range(9)]
+    events.write_text("\n".join(json.dumps(event) for event in views))
+    prices = [{"product_id": "p1", "price": price, "time": NOON + MINUTE} for price in (30, 10)]
+    listed.write_text("\n".join([*map(json.dumps, prices), '{"product_id": "p1"}']))
+    rule.write_text(DROP)
+    tried = ["backtest", events, "--rules", rule, "--assume-consent", "--jobs", 1, "--catalogue", listed]
+    answer = retarget(*tried)
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines()[0] == f"{events}: 12 records, 1 unusable"
+    assert answer.out.splitlines()[3].split() == ["cheaper", "push", "9"]
+    assert "put in by time" in retarget(*tried, "--as-is").err

@@ -14,22 +14,22 @@ from hypothesis import strategies as st
 
 from retarget.decode import decode_canonical
 from retarget.errors import BadInput
-from retarget.lane.intake import Intake
 from retarget.times import HOUR, MINUTE, SECOND
 from streams.backtest.pool import Plan, backtest
-from streams.backtest.reading import Told, of_files
+from streams.backtest.reading import of_files
 from streams.backtest.report import Report
 from streams.backtest.sends import Sends
 from streams.backtest.splitting import NEVER, Part, Splitting
 from streams.backtest.trial import Bar, Files, run_trial
 from streams.commands.screen import bar
-from streams.files import FileEvent, sorted_by_time
+from streams.files import FileEvent, sorted_by_time, with_catalogue
 from streams.ports import Output, Record
 from streams.replaying import TOPIC, replay
 from streams.resources import default_rules_dir
 from streams.settings import load_settings
 from tests.oracle.histories import histories, random_history
-from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, in_parts
+from tests.streams.catalogues import catalogues, in_a_catalogue, with_catalogue_records, with_changes
+from tests.streams.commands.backtest.whole import a_bundle, by_person, in_one, in_parts, told_to_lane
 
 Event = dict[str, Any]
 
@@ -58,21 +58,27 @@ def in_a_file(events: list[Event]) -> list[FileEvent]:
     return [FileEvent("made-up", n, decode_canonical(raw), raw) for n, raw in enumerate(lines, start=1)]
 
 
-@given(inputs(), st.integers(1, 7), st.booleans(), st.booleans())
+@given(inputs(), st.integers(1, 7), st.booleans(), st.booleans(), st.data())
 @settings(max_examples=150)
 def test_parts_decide_what_a_replay_decides(
     given_: tuple[list[Event], int],
     parts: int,
     as_is: bool,  # noqa: FBT001
     sleepless: bool,  # noqa: FBT001
+    data: st.DataObject,
 ) -> None:
-    """Any history in any number of parts, sorted or not, held or not: byte for byte what `replay` writes."""
+    """Any history in any number of parts, sorted or not, held or not: byte for byte what `replay` writes.
+
+    Where it is sorted there is a catalogue beside it.
+    """
     events, lateness = given_
+    listed = in_a_catalogue([] if as_is else data.draw(catalogues(events)))
+    events = data.draw(with_changes(events))
     bundle = a_bundle(f"clock.lateness={lateness}ms", f"quiet_hours.enabled={str(not sleepless).lower()}")
     file = in_a_file(events)
     whole: list[Output] = []
-    asyncio.run(replay(file if as_is else sorted_by_time(file), bundle, whole.append))
-    cut = in_parts(list(of_files(file)), bundle, parts, by_time=not as_is, ahead=lateness)
+    asyncio.run(replay(file if as_is else with_catalogue(file, listed), bundle, whole.append))
+    cut = in_parts(list(of_files([*listed, *file])), bundle, parts, by_time=not as_is, ahead=lateness)
     assert by_person(cut) == by_person(whole)
 
 
@@ -100,17 +106,14 @@ def test_parts_of_a_topic_decide_what_its_lane_decides(
     events, lateness = given_
     bundle = a_bundle(f"clock.lateness={lateness}ms")
     delays = data.draw(st.lists(st.sampled_from([0, 0, 1, MINUTE, -MINUTE, -10 * MINUTE]), min_size=1))
+    events = data.draw(with_changes(events))
     records = [
         Record(TOPIC, n, event["time"] + delays[n % len(delays)], None, msgspec.json.encode(event))
         for n, event in enumerate(events)
     ]
+    records = data.draw(with_catalogue_records(records, events))
     at_least = data.draw(st.sampled_from([-1, max((r.timestamp for r in records), default=0) + HOUR]))
-    intake = Intake(0, {TOPIC: decode_canonical}, bundle.max_skew)
-    arrivals = [intake.arrival(r.topic, r.offset, r.timestamp, r.value) for r in records]
-    told = [
-        Told(0, one.tells, one.event, record.timestamp, one.reason)
-        for one, record in zip(arrivals, records, strict=True)
-    ]
+    told = told_to_lane(records, bundle)
     idle_after = data.draw(st.sampled_from([NEVER, 1, 10 * MINUTE]))
     ticked = list(with_ticks(records, idle_after))
     end = max([at_least, *(one.tells for one in told), *(t for t in ticked if isinstance(t, int))])

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from itertools import takewhile
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from msgspec.structs import replace
+
 from retarget.decode import decode_canonical
+from streams.backtest.history import told_of
 from streams.backtest.parts import run_part
 from streams.backtest.reading import Told
 from streams.backtest.splitting import NEVER, Splitting
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.ports import Output, Record
-from streams.replaying import TOPIC, work_through
+from streams.replaying import LISTED, TOPIC, work_through
 from streams.settings import load_settings
+from streams.topics import FANNED
 from tests.core.shop import shipped
 
 
@@ -36,8 +41,9 @@ class Pieces:
         """From the beginning."""
 
     async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:  # noqa: ARG002
-        """The next records."""
-        taken, self._records = self._records[:records], self._records[records:]
+        """The next records of one topic: those of several would be put into another order."""
+        taken = list(takewhile(lambda r: r.topic == self._records[0].topic, self._records[:records]))
+        self._records = self._records[len(taken) :]
         return taken
 
     def caught_up_at(self) -> int | None:
@@ -71,6 +77,13 @@ def in_parts(
         for part in splitting.close(ahead=ahead, at_least=at_least):
             run_part(part, bundle, found.append, lambda _: None)
     return found
+
+
+def told_to_lane(records: Sequence[Record], bundle: Bundle) -> list[Told]:
+    """What they tell, with the catalogue's in the topic that has them for every lane."""
+    intake = bundle._replace(listed=bundle.listed._replace(topic=FANNED)).intake(0)
+    live = [replace(record, topic=FANNED) if record.topic == LISTED else record for record in records]
+    return [told_of(0, r, intake.arrival(r.topic, r.offset, r.timestamp, r.value)) for r in live]
 
 
 def by_person(outputs: Sequence[Output]) -> dict[bytes, list[tuple[str, bytes]]]:

@@ -1,0 +1,214 @@
+"""Where bytes come in, each with what is right there and what must come of anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import gzip
+import tempfile
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from bench.fuzz import seeds
+from bench.fuzz.lanes import run_lane
+from retarget import catalogue
+from retarget.decode import decode_canonical, encode_touchpoint
+from retarget.dialects import DIALECTS, decoder_for
+from retarget.errors import BadInput, LaneRefused, Rejected
+from retarget.journeys import wire
+from retarget.journeys.model import Journey
+from retarget.rules.parse import parse_rules, read_rules
+from retarget.rules.vocabulary import VOCABULARY
+from streams.backtest.budget_file import read_budget
+from streams.cases.reading import Known, read_cases
+from streams.files import read_catalogue, read_files
+from streams.kafka import journal
+from streams.kafka.headers import decode_headers
+from streams.kafka.shelf import pointer_of
+from streams.kept import find_kept
+from streams.lanes import positions, publication
+from streams.ports import Record
+from streams.resources import default_rules_dir
+from streams.rulebook import load_rules, read_documents
+from streams.settings import load_settings
+
+REFUSALS: Final = (Rejected, BadInput, LaneRefused)
+_MOST: Final = 100_000
+
+
+class Target(NamedTuple):
+    """One way in. `use` must return or raise one of REFUSALS; `share` says how often it is tried."""
+
+    seeds: Callable[[], Sequence[bytes]]
+    use: Callable[[bytes], object]
+    share: float
+
+
+def tried(target: Target, value: bytes) -> bool:
+    """Whether these bytes are used; False: refused, in a sentence. Raises what must not be raised."""
+    try:
+        target.use(value)
+    except REFUSALS as refusal:
+        reason = str(refusal).strip()
+    else:
+        return True
+    assert reason, "refused without a reason"
+    return False
+
+
+def _dialect(name: str) -> Callable[[bytes], object]:
+    decode = decoder_for(name, max_bytes=_MOST)
+
+    def use(value: bytes) -> None:
+        event = decode(value)
+        again = encode_touchpoint(event)
+        assert encode_touchpoint(decode_canonical(again)) == again, "it does not stay what it is"
+
+    return use
+
+
+def _records(dialect: str) -> list[bytes]:
+    """What is right in that dialect, and a little of what is right in another one."""
+    of_both = [*seeds.canonical(), *seeds.segment() * 20]
+    return {"canonical": of_both[:320], "segment": [*seeds.segment() * 20, *seeds.canonical()[-9:]]}.get(
+        dialect, of_both
+    )
+
+
+@cache
+def _folder() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="retarget-fuzz-")
+
+
+def _file(name: str, value: bytes) -> Path:
+    path = Path(_folder().name) / name
+    path.write_bytes(value)
+    return path
+
+
+def _rows(dialect: str) -> Callable[[bytes], object]:
+    def use(value: bytes) -> None:
+        mapping = _file("mapping.toml", seeds.MAPPING[0]) if dialect == "csv" else None
+        list(read_files([_file(f"rows.{dialect}", value)], dialect, mapping))
+
+    return use
+
+
+def _mapping(value: bytes) -> None:
+    rows = _file("rows.csv", seeds.ROWS["csv"])
+    list(read_files([rows], "csv", _file("mapping.toml", value)))
+
+
+def _listed_file(value: bytes) -> None:
+    list(read_catalogue([_file("listed.jsonl", value)], _MOST))
+
+
+def _gzip(value: bytes) -> None:
+    list(read_files([_file("rows.jsonl.gz", value)]))
+
+
+def _rules(value: bytes) -> None:
+    documents, problems = read_documents([_file("rule.yaml", value)])
+    _, wrong = read_rules(documents, VOCABULARY)
+    if problems or wrong:
+        raise BadInput([*problems, *wrong])
+
+
+@cache
+def _known() -> Known:
+    return Known({rule.name: rule for rule in load_rules([default_rules_dir()], VOCABULARY)})
+
+
+def _cases(value: bytes) -> None:
+    documents, problems = read_documents([_file("rule.cases.yaml", value)])
+    _, wrong = read_cases(documents, _known())
+    if problems or wrong:
+        raise BadInput([*problems, *wrong])
+
+
+def _budget(value: bytes) -> None:
+    read_budget(_file("budget.yaml", value))
+
+
+def _config(value: bytes) -> None:
+    load_settings(_file("config.toml", value)).describe()
+
+
+def _environment(value: bytes) -> None:
+    names = [name for name in value.decode(errors="surrogateescape").split("\n") if "=" in name]
+    load_settings(environ=dict(name.partition("=")[::2] for name in names)).describe()
+
+
+def _flags(value: bytes) -> None:
+    load_settings(overrides=value.decode(errors="surrogateescape").split("\n")).describe()
+
+
+def _publication(value: bytes) -> None:
+    parse_rules([], VOCABULARY)
+    found = publication.decode("0" * 16, value)
+    publication.rules_of("0" * 16, found)
+    publication.bundle_from(publication.id_of(found), found, ["t"], 1)
+
+
+def _headers(value: bytes) -> None:
+    names = ("retarget-lane", "retarget-incarnation", "retarget-sequence", "retarget-index")
+    decode_headers([(name, value) for name in names])
+
+
+@cache
+def _stored() -> tuple[list[bytes], list[bytes]]:
+    return asyncio.run(seeds.stored())
+
+
+def _kept(value: bytes) -> None:
+    find_kept([("kept:1", value)], "u1")
+
+
+def _kept_lines() -> list[bytes]:
+    return [
+        b'{"person":"u1","wait":"2024-03-01T12:00:00Z","journey":"'
+        + base64.b64encode(wire.encode(Journey(person="u1")))
+        + b'"}',
+        b'{"person":"u1","wait":null,"journey":""}',
+    ]
+
+
+_ENVIRONMENT: Final = (b"RETARGET_CLOCK_LATENESS=3s\nRETARGET_CAPS_TOTAL=3/24h\nRETARGET_KAFKA_PARTITIONS=3",)
+_FLAGS: Final = (b"clock.lateness=3s\ncaps.total=3/24h, 2/1h\nrates.email=5/1m", b"kafka.input_topics=a,b")
+
+TARGETS: Final[dict[str, Target]] = {
+    **{
+        f"topic: {name}": Target(partial(_records, name), _dialect(name), 12)
+        for name, dialect in DIALECTS.items()
+        if dialect.kind == "record"
+    },
+    "topic: catalogue": Target(seeds.listed, lambda value: catalogue.read_record(value, b"p", _MOST), 8),
+    "topic: lane, all dialects": Target(
+        lambda: [*seeds.canonical(), *seeds.segment(), *seeds.listed(), *seeds.fanned()], run_lane, 0.5
+    ),
+    "stored: catalogue on its way": Target(seeds.fanned, catalogue.unpack, 4),
+    "stored: journal": Target(
+        seeds.journals, lambda value: journal.decode(Record("journal", 1, 1, None, value)), 4
+    ),
+    "stored: positions": Target(lambda: _stored()[1], positions.decode, 4),
+    "stored: journey": Target(lambda: _stored()[0], wire.decode, 4),
+    "stored: listing": Target(seeds.listings, catalogue.decode, 3),
+    "stored: bundle": Target(seeds.publications, _publication, 0.3),
+    "stored: pointer to a bundle": Target(lambda: seeds.POINTERS, pointer_of, 2),
+    "stored: headers": Target(lambda: [b"0", b"12345"], _headers, 1),
+    "file: kept journeys": Target(_kept_lines, _kept, 2),
+    **{
+        f"file: {name}": Target(lambda name=name: [seeds.ROWS[name]], _rows(name), 1.5) for name in seeds.ROWS
+    },
+    "file: gzip": Target(lambda: [gzip.compress(seeds.ROWS["canonical"])], _gzip, 1),
+    "file: mapping": Target(lambda: seeds.MAPPING, _mapping, 1),
+    "file: catalogue": Target(seeds.listed, _listed_file, 1.5),
+    "file: rule": Target(seeds.rules, _rules, 0.5),
+    "file: cases": Target(seeds.cases, _cases, 0.3),
+    "file: budget": Target(lambda: seeds.BUDGET, _budget, 1),
+    "file: settings": Target(lambda: seeds.CONFIG, _config, 2),
+    "settings: environment": Target(lambda: _ENVIRONMENT, _environment, 1),
+    "settings: flags": Target(lambda: _FLAGS, _flags, 1),
+}

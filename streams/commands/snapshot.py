@@ -1,0 +1,91 @@
+"""`retarget snapshot`: copies of all lanes as files."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from retarget.errors import BadInput
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.images import Folder, LaneEntry
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """What it copies from."""
+    parser.add_argument(
+        "--from-store",
+        action="store_true",
+        help="copy the store, which must be at rest, instead of repeating the journal: for the first "
+        "snapshot of an engine whose first inputs Kafka no longer has",
+    )
+    parser.set_defaults(
+        settings=(
+            "snapshot.folder",
+            "snapshot.every",
+            "snapshot.keep",
+            "app.id",
+            "kafka.bootstrap",
+            "store.url",
+        )
+    )
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Write one, or one after the other. Raises BadInput, LaneRefused, UnknownOutcome, Unreachable."""
+    from streams.images import copies_of
+
+    folder = copies_of(settings)
+    if folder is None:
+        raise BadInput(["snapshot.folder: is not set; name the folder that workers read from, too"])
+    asyncio.run(_go_on(settings, folder, from_store=args.from_store))
+    return 0
+
+
+async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> None:
+    from streams.clocks import monotonic_ms
+
+    while True:
+        begun = monotonic_ms()
+        made = await (_of_store(settings, folder) if from_store else _by_journal(settings, folder))
+        former = folder.tidy(settings.snapshot.keep)
+        print(made, *(f"removed {each}" for each in former), sep="\n", flush=True)
+        if not settings.snapshot.every:
+            return
+        await asyncio.sleep(max(begun + settings.snapshot.every - monotonic_ms(), 0) / 1000)
+
+
+async def _by_journal(settings: Settings, folder: Folder) -> Path:
+    from streams.kafka.address import address_of
+    from streams.lanes.shelved import own_publication, shelved_bundles
+    from streams.snapshotting import snapshot_by_journal
+
+    # Another bundle than the one that decided may come to other journeys: none may stand in.
+    exact = replace(settings, rules=replace(settings.rules, unknown="refuse"))
+    address = address_of(settings)
+    async with shelved_bundles(exact, address, own_publication(exact), shelve=False) as bundles:
+        return await snapshot_by_journal(exact, address, bundles, folder, tell)
+
+
+async def _of_store(settings: Settings, folder: Folder) -> Path:
+    from streams.snapshotting import snapshot_of_store
+    from streams.stores import open_store
+
+    async with AsyncExitStack() as stack:
+        store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+        stack.push_async_callback(store.close)
+        return await snapshot_of_store(settings, store, folder, tell)
+
+
+def tell(entry: LaneEntry) -> None:
+    """Say what was written of a lane."""
+    print(
+        f"lane {entry.lane}: sequence {entry.sequence:,}, {entry.people:,} people, {entry.waits:,} waits, "
+        f"{entry.size:,} bytes",
+        flush=True,
+    )

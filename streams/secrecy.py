@@ -1,0 +1,47 @@
+"""Secrets kept out of whatever is said: lines of logs, errors, tracebacks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Final
+from urllib.parse import quote, unquote
+
+from streams.settings import Settings
+
+HIDDEN: Final = "***"
+# What is shorter would take whole words out of every line; nobody should have such a password.
+_SHORTEST: Final = 4
+
+
+def hiding(settings: Settings) -> Callable[[str], str]:
+    """What takes every secret of these settings out of a text, in all the ways it may be written there."""
+    forms = {form for secret in _secrets(settings) for form in _forms(secret) if len(form) >= _SHORTEST}
+    ordered = sorted(forms, key=len, reverse=True)
+
+    def hide(text: str) -> str:
+        for form in ordered:
+            if form in text:
+                text = text.replace(form, HIDDEN)
+        return text
+
+    return hide
+
+
+def _secrets(settings: Settings) -> Iterator[str]:
+    yield from (settings.kafka.sasl_password, settings.offers.secret, settings.web.token)
+    _, _, rest = settings.store.url.partition("://")
+    account, at, place = rest.rpartition("@")
+    if at:
+        yield account.partition(":")[2]
+    for part in (place if at else rest).partition("?")[2].split("&"):
+        name, _, value = part.partition("=")
+        if name.endswith("password"):
+            yield value
+
+
+def _forms(secret: str) -> Iterator[str]:
+    for form in (secret, unquote(secret), quote(secret, safe="")):
+        yield form
+        yield repr(form)[1:-1]
+        yield json.dumps(form, ensure_ascii=False)[1:-1]

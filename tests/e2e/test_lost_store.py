@@ -1,0 +1,185 @@
+"""The store is lost as a whole: the lanes come back, from a snapshot or from the inputs, or say why not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import redis
+from aiokafka import TopicPartition
+from aiokafka.admin.records_to_delete import RecordsToDelete
+
+from streams import topics
+from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.files import FileEvent
+from streams.kafka import KafkaAddress
+from streams.lanes import positions
+from streams.ports import LaneImage
+from streams.stores import open_store
+from tests.e2e.harness import OLD_FILES, ROOT, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.oracle.histories import random_history
+from tests.support.kafka.real_kafka import RealKafka
+
+_FIRST, _SECOND = 1_200, 1_400
+
+
+@pytest.fixture(scope="module")
+def events() -> list[FileEvent]:
+    """What happens in all of these tests."""
+    return file_events(random_history(11, 2_000))
+
+
+def staged(
+    bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, emit: str, *settings: str
+) -> Stage:
+    """An engine of two lanes."""
+    return Stage(
+        bootstrap=bootstrap,
+        store=store,
+        folder=folder,
+        app_id=app_id,
+        emit=emit,
+        partitions=2,
+        settings=(*OLD_FILES, "batch.records=100", *settings),
+    )
+
+
+def command(stage: Stage, *words: str, code: int = 0) -> str:
+    """What a command of this engine says."""
+    argv = [sys.executable, "-m", "streams", *words]
+    own = (f"kafka.bootstrap={stage.bootstrap}", f"store.url={stage.store.url}")
+    for setting in (*stage.given, *own):
+        argv += ["--set", setting]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=110)
+    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def lose(store: EmbeddedStore) -> None:
+    """Everything that the store holds is gone."""
+    with redis.Redis.from_url(store.url) as client:
+        client.flushall()
+
+
+async def held(stage: Stage) -> list[tuple[LaneImage, object]]:
+    """All that the store holds of each lane."""
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    found: list[tuple[LaneImage, object]] = []
+    try:
+        for lane in range(stage.partitions):
+            parts = [portion async for portion in store.portions(lane)]
+            everything = [dict(pair for part in parts for pair in part.journeys)]
+            waits = dict(pair for part in parts for pair in part.waits)
+            following = {pair for part in parts for pair in part.following}
+            found.append((await store.image(lane), (everything, waits, following)))
+    finally:
+        await store.close()
+    return found
+
+
+async def test_lanes_come_back_from_a_snapshot_and_go_on(
+    own_broker: EmbeddedBroker,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+    events: list[FileEvent],
+) -> None:
+    """A snapshot beside lanes at work, then the store is emptied: the end is as if nothing had been."""
+    wanted = await replayed(events, OLD_FILES)
+    stage = staged(
+        own_broker.bootstrap,
+        store,
+        tmp_path,
+        unique_name("engine"),
+        "idempotent",
+        f"snapshot.folder={tmp_path}",
+    )
+    async with on_stage(stage):
+        worker = stage.worker("one", alone=True)
+        await stage.shared_out()
+        await stage.produce(events[:_FIRST])
+        await stage.done()
+        told = command(stage, "snapshot")
+        assert told.count(" people, ") == stage.partitions, told
+        before = await held(stage)
+        worker.kill()
+        lose(store)
+        worker = stage.worker("one", alone=True)
+        await stage.shared_out()
+        assert worker.said.count("the store had lost it; it is back from ") == stage.partitions, worker.said
+        assert await held(stage) == before
+        await stage.produce(events[_FIRST:])
+        await stage.finish(wanted)
+
+
+async def forget_inputs(stage: Stage) -> None:
+    """The broker drops every record of the inputs that the lanes have read, as retention does."""
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    admin = KafkaAddress(bootstrap=stage.bootstrap).admin()
+    await admin.start()
+    try:
+        for lane in range(stage.partitions):
+            frontier = positions.decode((await store.image(lane)).meta).frontier
+            place = TopicPartition(topics.TOUCHPOINTS, lane)
+            await admin.delete_records({place: RecordsToDelete(frontier[topics.TOUCHPOINTS])})
+    finally:
+        await store.close()
+        await admin.close()
+
+
+async def refused(worker: WorkerProcess, times: int) -> str:
+    """Wait until so many lanes are refused; what was said."""
+
+    async def said() -> bool:
+        return worker.said.count("the store has lost it and it cannot come back") >= times
+
+    await until(said, f"{times} lanes refused", lambda: worker.said)
+    return worker.said
+
+
+@pytest.mark.timeout(300)
+async def test_inputs_that_are_gone(
+    real_kafka: RealKafka,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+    events: list[FileEvent],
+) -> None:
+    """Without a snapshot the lanes refuse and say what to do; with one all is as it was."""
+    wanted = await replayed(events, OLD_FILES)
+    app_id = unique_name("engine")
+    stage = staged(real_kafka.bootstrap, store, tmp_path, app_id, "transactional")
+    folder = f"snapshot.folder={tmp_path}"
+    async with on_stage(stage):
+        worker = stage.worker("one")
+        await stage.shared_out()
+        await stage.produce(events[:_FIRST])
+        await stage.done()
+        command(stage, "pause", "whatsapp")
+        command(stage, "snapshot", "--set", folder)
+        await stage.produce(events[_FIRST:_SECOND])
+        await stage.done()
+        worker.kill()
+        before = await held(stage)
+        command(stage, "snapshot", "--set", folder)
+        await forget_inputs(stage)
+        lose(store)
+
+        worker = stage.worker("one")
+        said = await refused(worker, stage.partitions)
+        assert "snapshot.folder is not set, so the inputs were read from their beginning" in said
+        assert "the records from offset 0 to " in said
+        worker.kill()
+        assert all(image.sequence == 0 for image, *_ in await held(stage)), "nothing half was written"
+
+        stage.given = (*stage.given, folder)
+        worker = stage.worker("one")
+        await stage.shared_out()
+        assert await held(stage) == before
+        assert "whatsapp" in command(stage, "pause", "--list")
+        command(stage, "resume", "whatsapp")
+        await stage.produce(events[_SECOND:])
+        await stage.finish(wanted)

@@ -1,0 +1,99 @@
+"""Thousands of made-up stories among faults: `python -m tests.protocol.crowd --seeds 5000`.
+
+Each seed is a story for each of two lanes, which share nothing but their fate: a hundred events, at least
+three faults and one handover in each. It is printed how often each kind of fault happened, and of the first
+seed that failed what happens in it, shortened.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from random import Random
+from typing import Final, NamedTuple
+
+from streams.lanes.limits import Limits
+from tests.protocol.judge import judge
+from tests.protocol.scheduler import HANDOVERS, Fault, Faults
+from tests.protocol.search import at_random, shrunk, told
+from tests.protocol.workload import EVENTS, Shape
+from tests.protocol.world import MODES, Setup
+
+LANES: Final = 2
+_LEAST, _MOST = 3, 9
+_AT_ONCE: Final = 25
+# So little that batches end in the middle of what has the same time.
+_LIMITS: Final = Limits(records=5, persons=4, waits=1, cached=4)
+
+
+class Tried(NamedTuple):
+    """What came of some seeds: faults that happened, handovers among them, and the first that failed."""
+
+    seeds: int
+    happened: Counter[str]
+    failed: str = ""
+
+
+def story(seed: int, lane: int) -> tuple[Setup, Faults]:
+    """The world of one lane, and what happens in it; at least one handover."""
+    topics = (("touchpoints",), ("app", "web"))[seed % 2]
+    shape = Shape(topics, ticks=seed % 3 == 0, limits=_LIMITS, story=1 + seed * LANES + lane)
+    setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=seed % 5 == 0)
+    chance = Random(seed * LANES + lane)
+    placed = dict(at_random(setup, chance.randrange(10**9), _LEAST, _MOST))
+    placed[chance.randrange(40)] = chance.choice(HANDOVERS)
+    return setup, placed
+
+
+def tried(seeds: Sequence[int]) -> Tried:
+    """Run these seeds until one fails."""
+    happened: Counter[str] = Counter()
+    for done, seed in enumerate(seeds, start=1):
+        for lane in range(LANES):
+            setup, placed = story(seed, lane)
+            verdict = judge(setup, placed)
+            if verdict.problem:
+                return Tried(
+                    done, happened, f"seed {seed}, lane {lane}: {told(setup, shrunk(setup, placed))}"
+                )
+            steps = len(verdict.choices)
+            happened.update(
+                fault.name for at, fault in placed.items() if at < steps and fault in verdict.choices[at]
+            )
+    return Tried(len(seeds), happened)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Try all seeds on all cores; 1 when one failed, or when some kind of fault never happened."""
+    parser = argparse.ArgumentParser(prog="python -m tests.protocol.crowd", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=5_000)
+    parser.add_argument("--first", type=int, default=0)
+    asked = parser.parse_args(given)
+    portions = [
+        range(first, min(first + _AT_ONCE, asked.first + asked.seeds))
+        for first in range(asked.first, asked.first + asked.seeds, _AT_ONCE)
+    ]
+    happened: Counter[str] = Counter()
+    seeds, failed = 0, []
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        for one in pool.map(tried, portions):
+            happened += one.happened
+            seeds += one.seeds
+            failed += [one.failed] if one.failed else []
+    _print(seeds, happened, failed)
+    return 1 if failed or set(happened) < {fault.name for fault in Fault} else 0
+
+
+def _print(seeds: int, happened: Counter[str], failed: Sequence[str]) -> None:
+    lines = [f"{seeds:,} seeds, {LANES} lanes of {EVENTS} events each, {happened.total():,} faults"]
+    lines += [f"  {happened[fault.name]:>8,}  {fault.name}" for fault in Fault]
+    lines.append(failed[0] if failed else "every one came to what it comes to undisturbed")
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
