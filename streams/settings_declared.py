@@ -95,7 +95,9 @@ class Store:
     """Redis or Valkey."""
 
     url: Named = setting(
-        "redis://localhost:6379/0", "Address of the store, `redis://` or `rediss://`.", mask=_masked_url
+        "redis://localhost:6379/0",
+        "Address of the store: `redis://`, `rediss://`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME`.",
+        mask=_masked_url,
     )
 
 

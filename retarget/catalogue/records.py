@@ -83,7 +83,10 @@ def read_record(value: bytes, key: bytes | None, max_bytes: int) -> Touchpoint:
 
 def _product(given: dict[str, Any], key: bytes | None) -> str:
     product = given.get("product_id")
-    found = (key or b"").decode(errors="replace") if product is None else read_id(product, "product_id")
+    if product is None:
+        found = read_id((key or b"").decode(errors="replace"), "the key")
+    else:
+        found = read_id(product, "product_id")
     if not found:
         raise Rejected(
             "bad_field", "product_id is missing, and the record has no key; it must name a product"

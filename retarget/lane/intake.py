@@ -127,7 +127,7 @@ class Intake:
         source = fanned.partition, fanned.offset
         try:
             event = catalogue.read_record(fanned.value, fanned.key, listed.max_bytes)
-            event.id = fanned.id or event.id or f"{listed.origin}-{fanned.partition}-{fanned.offset}"
+            event.id = event.id or fanned.id or f"{listed.origin}-{fanned.partition}-{fanned.offset}"
             event.time = fanned.time if fanned.time >= 0 else event.time
             self._place(event, listed.topic, offset, timestamp)
         except Rejected as problem:

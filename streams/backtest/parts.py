@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from heapq import merge
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
 from streams.backtest.figures import Comparison, Figures
 from streams.backtest.sends import Sends, Sent, read_sent
-from streams.backtest.spill import Sorted
-from streams.backtest.splitting import Part, time_of, unpacked
+from streams.backtest.spill import Entry, Sorted
+from streams.backtest.splitting import SEVERAL, TIME, Part, product_mark, time_of, unpacked
 from streams.lanes.bundle import Bundle
 from streams.ports import Record
 from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, listed_of_file, work_through
@@ -44,6 +45,17 @@ def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Coun
     return asyncio.run(work_through(feed, bundle, sink, at_end=lambda: feed.go_on(told.rest())))
 
 
+class _Item(msgspec.Struct):
+    product_id: str | None = None
+
+
+class _WithItems(msgspec.Struct):
+    items: list[_Item] = []
+
+
+_items: Final = msgspec.json.Decoder(_WithItems).decode
+
+
 class _Told:
     """The records of a part and, where rules follow the catalogue, what all parts of its lane are told."""
 
@@ -55,17 +67,37 @@ class _Told:
 
     def records(self) -> Iterator[Record]:
         """All but what is behind the end."""
-        shared = self._part.shared.read() if self._follows else iter(())
-        for offset, (key, value) in enumerate(merge(self._part.events.read(), shared)):
-            timestamp, listed, event = unpacked(value)
-            if not listed:
-                yield Record(TOPIC, offset, timestamp, None, event)
-            elif timestamp >= 0:
-                yield Record(LISTED, offset, timestamp, None, event)
+        everything = merge(self._part.events.read(), self._shared())
+        for offset, (key, value) in enumerate(everything):
+            entry = unpacked(value)
+            if not entry.listed:
+                yield Record(TOPIC, offset, entry.timestamp, None, entry.value)
+            elif entry.timestamp >= 0:
+                yield Record(LISTED, offset, entry.timestamp, None, entry.value)
             elif time_of(key) <= self._end:
-                yield listed_of_file(event, offset, at_once=False)
+                yield listed_of_file(entry.value, offset, at_once=False)
             else:
-                self._behind.append((offset, event))
+                self._behind.append((offset, entry.value))
+
+    def _shared(self) -> Iterator[Entry]:
+        """Of what all parts are told, what is about products that somebody of this part ever looks at."""
+        if not (self._follows and self._part.shared.entries):
+            return
+        concerned, time = {SEVERAL, *self._products()}, None
+        for entry in self._part.shared.read():
+            about = unpacked(entry[1]).about
+            if about == TIME:
+                time = entry
+            elif about in concerned:
+                if time is not None:
+                    yield time
+                time = None
+                yield entry
+
+    def _products(self) -> Iterator[int]:
+        for _, value in self._part.events.read():
+            for item in _items(unpacked(value).value).items:
+                yield product_mark(item.product_id or "")
 
     def rest(self) -> Iterator[Record]:
         """What is behind the end."""

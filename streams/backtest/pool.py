@@ -73,20 +73,7 @@ class OnTrial(NamedTuple):
     @property
     def ids(self) -> tuple[str, ...]:
         """What tells whether rules or settings have changed."""
-        return tuple(bundle.id for bundle in self._bundles)
-
-    def entries(self, parts: Sequence[Part]) -> int:
-        """How many records there are to be worked off."""
-        return sum(
-            part.entries(follows=bundle.matcher.follows)
-            for bundle in self._bundles
-            for part in parts
-            if part.events.entries
-        )
-
-    @property
-    def _bundles(self) -> list[Bundle]:
-        return [bundle for bundle in (self.rules, self.against) if bundle is not None]
+        return tuple(bundle.id for bundle in (self.rules, self.against) if bundle is not None)
 
 
 def cores() -> int:

@@ -20,7 +20,10 @@ from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.spill import Sorted, Spill
 
 _PLACE: Final = struct.Struct(">QQ")
-_STAMP: Final = struct.Struct(">q?")
+_STAMP: Final = struct.Struct(">q?I")
+# What an entry is about: nothing but the time; or several products. Else it is the checksum of one.
+TIME: Final = 0
+SEVERAL: Final = 1
 # Longer than any topic goes without a record.
 NEVER: Final = 1 << 62
 # So many bytes are in memory before they are written, over all parts.
@@ -39,16 +42,16 @@ class Part(NamedTuple):
     caught_up_at: int
     shared: Sorted
 
-    def entries(self, *, follows: bool) -> int:
-        """How many there are to be worked off; `follows`: rules follow the catalogue, and are told of it."""
-        return self.events.entries + (self.shared.entries if follows else 0)
-
 
 class Entry(NamedTuple):
-    """What was put in: a record's timestamp, and a canonical event or a record of the catalogue."""
+    """What was put in: a record's timestamp, and a canonical event or (`listed`) a record of the catalogue.
+
+    `about` is the product of what is shared, by `product_mark`, or TIME.
+    """
 
     timestamp: int
     listed: bool
+    about: int
     value: bytes
 
 
@@ -105,11 +108,13 @@ class Splitting:
         clock = self._clock[told.lane]
         if clock > max(told.tells, self._known[number]):
             self._put(number, Touchpoint(type="heartbeat", time=clock), NO_TIME)
-        self._known[number] = max(self._known[number], clock, told.tells)
+        # What is shared need not be read by all, so that it tells nobody the time for certain.
+        shared = number >= self._lanes * self._parts
+        self._known[number] = max(self._known[number], clock, NO_TIME if shared else told.tells)
 
     def _put(self, number: int, event: Touchpoint, timestamp: int, listed: bytes | None = None) -> None:
         value = encode_touchpoint(event) if listed is None else listed
-        value = _STAMP.pack(timestamp, listed is not None) + value
+        value = _STAMP.pack(timestamp, listed is not None, _about(event)) + value
         self._spills[number].add(_PLACE.pack(event.time if self._by_time else 0, self._number), value)
         self._number += 1
         self._kept += len(value) + _ENTRY
@@ -131,8 +136,20 @@ class Splitting:
 
 def unpacked(value: bytes) -> Entry:
     """What was put in."""
-    timestamp, listed = _STAMP.unpack_from(value)
-    return Entry(timestamp, listed, value[_STAMP.size :])
+    timestamp, listed, about = _STAMP.unpack_from(value)
+    return Entry(timestamp, listed, about, value[_STAMP.size :])
+
+
+def product_mark(product: str) -> int:
+    """A number by which products are told apart well enough to leave out what concerns nobody."""
+    return crc32(product.encode()) | 2
+
+
+def _about(event: Touchpoint) -> int:
+    products = {item.product_id for item in event.items if item.product_id}
+    if event.person or not products:
+        return TIME
+    return product_mark(products.pop()) if len(products) == 1 else SEVERAL
 
 
 def time_of(key: bytes) -> int:

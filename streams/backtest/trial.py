@@ -58,7 +58,7 @@ def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Repo
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
         parts, splitting = source.split(Path(name), PARTS, bar)
-        records = on_trial.entries(parts)
+        records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
         read = time.monotonic()
         with bar("records worked off", records) as done:
             outcome = backtest(on_trial, parts, Path(name), jobs=jobs, progress=done)

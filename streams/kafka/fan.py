@@ -16,7 +16,13 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from retarget.catalogue import Fanned, pack
-from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress, discard
+from streams.kafka.connection import (
+    MAX_BATCH_BYTES,
+    MAX_RECORD_BYTES,
+    REQUEST_TIMEOUT_MS,
+    KafkaAddress,
+    discard,
+)
 from streams.kafka.refusals import is_refusal, refusal
 from streams.kafka.sending import Outgoing, send
 from streams.topics import FANNED
@@ -26,6 +32,9 @@ _POLL_MS: Final = 1_000
 # In each portion, before it is multiplied by the lanes.
 _AT_ONCE: Final = 500
 _PAUSE_S: Final = 2.0
+# What is longer is cut, so that it fits into its envelope; a lane makes a dead letter of it all the same.
+_LONGEST: Final = MAX_RECORD_BYTES - MAX_BATCH_BYTES
+_LONGEST_KEY: Final = 8 * 1024
 
 
 class Fan:
@@ -94,11 +103,9 @@ class Fan:
         self._handed_on(len(records))
 
     def _for_all(self, record: Any) -> list[Outgoing]:  # noqa: ANN401 - aiokafka's record has no types
-        value = pack(Fanned(record.partition, record.offset, record.key, record.value or b"", time=-1))
-        return [
-            Outgoing(FANNED, lane, record.key, value, timestamp=record.timestamp)
-            for lane in range(self._lanes)
-        ]
+        key = None if record.key is None else record.key[:_LONGEST_KEY]
+        value = pack(Fanned(record.partition, record.offset, key, (record.value or b"")[:_LONGEST], time=-1))
+        return [Outgoing(FANNED, lane, key, value, timestamp=record.timestamp) for lane in range(self._lanes)]
 
 
 def _said(error: Exception) -> str:

@@ -18,6 +18,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 
 from retarget.errors import BadInput, LaneRefused, Unreachable
 from streams import topics
+from streams.kafka.burden import BURDEN
 from streams.kafka.connection import MAX_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.headers import Stamp, encode_headers
 from streams.kafka.refusals import refusal
@@ -79,6 +80,7 @@ async def send(producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]) -> dict
     """
     first: dict[tuple[str, int], int] = {}
     queues = _batches(producer, outgoing)
+    size = sum(batch.size() for batches in queues.values() for batch in batches)
     while queues:
         offsets = await _acknowledged(
             [await _sent(producer, batches[0], place) for place, batches in queues.items()]
@@ -86,6 +88,7 @@ async def send(producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]) -> dict
         for place, offset in zip(queues, offsets, strict=True):
             first.setdefault(place, offset)
         queues = {place: batches[1:] for place, batches in queues.items() if len(batches) > 1}
+    BURDEN.carried(size)
     return first
 
 

@@ -6,10 +6,13 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice
-from typing import Protocol
+from typing import Final, Protocol
 
 from streams.ports import Record
 from streams.transport import Chunk
+
+# For one lane: events are some hundred bytes, but whoever writes them may make them `input.max_bytes` long.
+MOST_BYTES: Final = 16 * 1024 * 1024
 
 
 class Flow(Protocol):
@@ -29,17 +32,19 @@ class Flow(Protocol):
 
 
 class ShellFeed:
-    """A Feed over the shell's chunks. Intake stops while more than `most` records wait for the lane."""
+    """A Feed over the shell's chunks. Intake stops while more than `most` records, or MOST_BYTES, wait."""
 
     def __init__(self, flow: Flow, partition: int, topics: Sequence[str], most: int) -> None:
         self._flow, self._partition, self._topics, self._most = flow, partition, tuple(topics), most
         self._records: deque[Record] = deque()
+        self._bytes = 0
         self._paused = False
         self._arrived = asyncio.Event()
 
     async def start(self, frontier: dict[str, int]) -> None:
         """Deliver from these offsets on."""
         self._records.clear()
+        self._bytes = 0
         self._paused = False
         for topic in self._topics:
             self._flow.seek(topic, self._partition, frontier[topic])
@@ -48,9 +53,11 @@ class ShellFeed:
     def offer(self, chunk: Chunk) -> None:
         """Keep what the shell brings."""
         self._records.extend(chunk.records)
+        self._bytes += _size(chunk.records)
         if chunk.records:
             self._arrived.set()
-        if len(self._records) >= self._most and not self._paused:
+        full = len(self._records) >= self._most or self._bytes >= MOST_BYTES
+        if full and not self._paused:
             self._paused = True
             for topic in self._topics:
                 self._flow.pause(topic, self._partition)
@@ -71,6 +78,7 @@ class ShellFeed:
         else:
             for _ in taken:
                 self._records.popleft()
+        self._bytes -= _size(taken)
         self._let_in()
         return taken
 
@@ -95,7 +103,7 @@ class ShellFeed:
             return
 
     def _let_in(self) -> None:
-        if self._paused and len(self._records) < self._most // 2:
+        if self._paused and len(self._records) < self._most // 2 and self._bytes < MOST_BYTES // 2:
             self._paused = False
             for topic in self._topics:
                 self._flow.resume(topic, self._partition)
@@ -106,3 +114,7 @@ class ShellFeed:
             return None
         seen = [self._flow.caught_up_at(topic, self._partition) for topic in self._topics]
         return None if None in seen else min(answered for answered in seen if answered is not None)
+
+
+def _size(records: Sequence[Record]) -> int:
+    return sum([len(record.value) for record in records if record.value is not None])

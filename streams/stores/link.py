@@ -12,6 +12,7 @@ from redis.asyncio.connection import parse_url
 
 from retarget.errors import BadInput, Unreachable
 from streams.ports import UnknownOutcome
+from streams.stores import sentinel
 from streams.stores.scripts import Script
 
 SETTING: Final = "store.url"
@@ -21,6 +22,7 @@ _SCHEMES: Final = {name: name for name in ("redis", "rediss", "unix")} | {
     "valkey": "redis",
     "valkeys": "rediss",
 }
+_WATCHED: Final = _SCHEMES.keys() - {"unix"}
 _LOCAL: Final = "localhost"
 _CONNECT_S: Final = 3.0
 _ANSWER_S: Final = 5.0
@@ -54,23 +56,34 @@ Argument = bytes | str | int
 class Link:
     """A pool of connections to one server, opened when they are first needed; `address` is safe to show."""
 
-    def __init__(self, settings: Mapping[str, Any]) -> None:
+    def __init__(self, settings: Mapping[str, Any], watched: sentinel.Watched | None = None) -> None:
         """Connect with these settings of redis-py. Raises TypeError for one that it does not know."""
         self._settings = {**settings, **_FORCED}
-        self._pool = ConnectionPool(**self._settings)
+        self._pool = watched.pool(self._settings) if watched else ConnectionPool(**self._settings)
         self._pool.connection_class(**self._pool.connection_kwargs)  # opened never: it tells what is unknown
-        self.address = _address(settings)
+        self.address = watched.address if watched else _address(settings)
 
     @classmethod
     def to(cls, url: str) -> Self:
         """The way to `url`, nothing opened yet. Raises BadInput, whose text never shows the password."""
         scheme, separator, _ = url.partition("://")
+        plain = scheme.removesuffix(sentinel.MARK)
+        if scheme != plain and plain in _WATCHED:
+            return cls._watched(url, _SCHEMES[plain])
         if not separator or scheme not in _SCHEMES:
             raise BadInput([_BAD_URL])
         try:
             return cls({**_DEFAULTS, **parse_url(url.replace(scheme, _SCHEMES[scheme], 1))})
         except (ValueError, TypeError):
             # Not chained: their text can hold a part of the password.
+            raise BadInput([_BAD_URL]) from None
+
+    @classmethod
+    def _watched(cls, url: str, scheme: str) -> Self:
+        try:
+            watched = sentinel.read(url, scheme)
+            return cls({**_DEFAULTS, **watched.to_primary}, watched)
+        except (ValueError, TypeError):
             raise BadInput([_BAD_URL]) from None
 
     async def run(self, script: Script, keys: list[bytes], arguments: list[Argument] | None = None) -> Any:  # noqa: ANN401 - the script's header says what comes back
@@ -130,11 +143,13 @@ class Link:
     async def close(self) -> None:
         """End every connection."""
         await self._pool.disconnect()
+        await sentinel.leave(self._pool)
 
 
 _BAD_URL: Final = (
     f"{SETTING}: not an address of a store; write redis://[user:password@]host[:port][/number], rediss:// "
-    "for TLS, unix:///path/of/the/socket or memory://, with %-codes for special characters in the password"
+    "for TLS, redis+sentinel://host:port,host:port/name, unix:///path/of/the/socket or memory://, with "
+    "%-codes for special characters in the password"
 )
 
 

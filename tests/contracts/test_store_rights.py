@@ -13,7 +13,7 @@ import redis
 from retarget.errors import Unreachable
 from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK
-from streams.ports import Checkpoint, UnknownOutcome
+from streams.ports import Checkpoint, Portion, UnknownOutcome
 from streams.stores import RedisStore
 from tests.support.certificates import certificates
 from tests.support.tls_door import tls_door
@@ -75,6 +75,11 @@ async def everything(where: str) -> None:
         assert await store.waits(2, 0, 9, 5) == (2, [(5, "ann")])
         assert await store.listings(2, ["p"]) == (2, [b"l"])
         assert await store.followers(2, [("p", "")], 9) == (2, [[]])
+        assert [portion async for portion in store.portions(2)] == [
+            Portion(journeys=[("ann", b"a")]),
+            Portion(waits=[("ann", 5)]),
+            Portion(listings=[("p", b"l")]),
+        ]
         assert (await store.journey(2, "ann"), await store.wait_of(2, "ann")) == (b"a", 5)
         await store.set_pause("email", 1)
         assert await store.pauses() == {"email": 1}

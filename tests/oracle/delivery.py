@@ -146,7 +146,7 @@ class Delivery:
             return False
         most, window = rule.ceiling
         begun = now - now % window
-        mine = [send for send in self.messages if send.step.rule is rule and send.time >= begun]
+        mine = [send for send in self.messages if send.step.rule.name == rule.name and send.time >= begun]
         return len(mine) >= most
 
     def free_from(self, channel: str, now: int) -> int:

@@ -47,7 +47,9 @@ class Journeys:
 
     def publish(self, changed: dict[str, dict[str, Any]]) -> None:
         """Take other versions of rules for what opens from now on."""
-        self.rules = [replace(rule, **changed.get(rule.name, {})) for rule in self.rules]
+        self.rules = [
+            replace(rule, **changed[rule.name]) if rule.name in changed else rule for rule in self.rules
+        ]
 
     # --- events ----------------------------------------------------------------------------------
 

@@ -53,13 +53,18 @@ def with_changes(draw: st.DrawFn, events: list[Event]) -> list[Event]:
 
 @st.composite
 def with_catalogue_records(draw: st.DrawFn, records: list[Record], events: list[Event]) -> list[Record]:
-    """A lane's records with those of a catalogue anywhere between them."""
-    found, listed = list(records), draw(catalogues(events))
-    for number, said in enumerate(listed):
+    """A lane's records with those of a catalogue anywhere between them, in its order, the last ones twice."""
+    stamped = []
+    for number, said in enumerate(draw(catalogues(events))):
         timestamp = said.pop("time") if draw(st.booleans()) else said["time"] + HOUR
-        fanned = pack(Fanned(number % 3, number, None, msgspec.json.encode(said)))
-        place = draw(st.integers(0, len(found)))
-        found.insert(place, Record(LISTED, number, timestamp, None, fanned))
+        stamped.append((timestamp, pack(Fanned(number % 3, number, None, msgspec.json.encode(said)))))
+    stamped += stamped[draw(st.integers(0, len(stamped))) :]
+    places = sorted(draw(st.integers(0, len(records))) for _ in stamped)
+    listed = [Record(LISTED, n, timestamp, None, value) for n, (timestamp, value) in enumerate(stamped)]
+    found: list[Record] = []
+    for place, record in enumerate([*records, None]):
+        found += [one for one, at in zip(listed, places, strict=True) if at == place]
+        found += [record] if record is not None else []
     return found
 
 

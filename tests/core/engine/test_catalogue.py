@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from retarget.catalogue import read_record
 from retarget.engine.policy import QuietHours
+from retarget.errors import Rejected
 from retarget.times import DAY, HOUR, MINUTE, format_time
 from tests.core.shop import Shop, a_policy, shipped
 from tests.factories import NOON, a_listing, a_profile, a_purchase, a_view, a_wish, an_add, an_event, an_item
@@ -179,3 +181,30 @@ def test_a_brochure_must_earn_its_print(margin: float | None, sent: int) -> None
     views = [a_view(at=NOON + n * DAY, items=[an_item("p1", price=500)]) for n in range(3)]
     shop.read(a_profile(at=NOON, address="here"), *views)
     assert len(shop.sent("brochure")) == sent
+
+
+def test_a_shop_may_give_all_records_of_a_product_one_id() -> None:
+    """Each tells of something else: two messages about it have two ids."""
+    records = [a_listing(at=NOON + n * 20 * DAY, price=50 - n, id="p1") for n in range(2)]
+    again = priced("p1", 100, at=NOON + 19 * DAY)
+    shop = a_shop().read(priced("p1", 100, at=NOON - 1), records[0], again, records[1])
+    shop.until(NOON + 21 * DAY)
+    assert len(shop.sent("price_drop")) == 2
+    assert len({m["message_id"] for m in shop.sent()}) == 2
+
+
+def test_what_people_do_leaves_room_for_records_of_times_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Held events do not count for the number of records that may be held."""
+    monkeypatch.setattr("retarget.lane.lane.LISTINGS_HELD", 2)
+    shop = a_shop(lateness=MINUTE).read(priced("p1", 100, at=NOON))
+    shop.read(*(an_event("page", at=NOON + n) for n in range(1, 9)), a_listing(at=NOON + HOUR, price=50))
+    assert not shop.listings
+    shop.read(a_listing("p2", at=NOON + HOUR, price=5), a_listing("p3", at=NOON + HOUR, price=5))
+    assert [*shop.listings] == ["p3"]
+
+
+def test_a_key_may_name_a_product_no_longer_than_an_id() -> None:
+    """As the field itself."""
+    assert read_record(b'{"price": 1}', b"p" * 512, 1000).items[0].product_id == "p" * 512
+    with pytest.raises(Rejected, match="513"):
+        read_record(b'{"price": 1}', b"p" * 513, 1000)

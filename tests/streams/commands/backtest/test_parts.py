@@ -170,3 +170,19 @@ def test_rules_that_change_meanwhile(text: str, tmp_path: Path) -> None:
     assert tried(1, text).outcome == tried(1, RULE % "30m").outcome
     with pytest.raises(BadInput, match="the rules have changed since the backtest began"):
         tried(2, text)
+
+
+def test_a_change_that_concerns_nobody_of_a_part_has_told_the_time() -> None:
+    """A late price is heard of at the lane's clock, to which another product's price had moved it."""
+    start = 1_709_251_200_000
+    seen = {"product_id": "p2", "price": 20}
+    events = [
+        {"type": "view", "id": "v", "time": start, "user_id": "u1", "items": [seen]},
+        {"type": "price_change", "id": "a", "time": start + 2 * HOUR, "items": [seen | {"product_id": "p1"}]},
+        {"type": "price_change", "id": "b", "time": start + HOUR, "items": [seen | {"price": 10}]},
+    ]
+    bundle, file, whole = a_bundle("clock.lateness=0ms"), in_a_file(events), list[Output]()
+    asyncio.run(replay(file, bundle, whole.append))
+    cut = in_parts(list(of_files(file)), bundle, 3, by_time=False, ahead=0)
+    assert by_person(cut) == by_person(whole)
+    assert any(b"price_drop" in output.value for output in whole)
