@@ -18,6 +18,7 @@ from streams.producing import outgoing
 _BEATS: Final = 10
 # A producer that waits for a broker to come back must not give a record up: another would overtake it.
 _PATIENCE_MS: Final = 600_000
+_END_S: Final = 10.0
 
 
 class Load:
@@ -54,7 +55,8 @@ class Load:
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
-            await producer.stop()
+            with suppress(TimeoutError):  # without a broker it would wait as long as its patience
+                await asyncio.wait_for(producer.stop(), _END_S)
 
     async def _flow(self, producer: AIOKafkaProducer) -> None:
         size = max(1, round(self._rate / _BEATS))

@@ -22,6 +22,7 @@ from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog
 from bench.chaos.schedule import Fault, schedule
 from bench.chaos.stores import Cluster, Pair
 from bench.chaos.watch import RECOVER_S, NotRecovered, Watch
+from streams.embedded import StartFailed
 from streams.replaying import LANE
 from streams.stores.memory import MemoryStore
 from tests.e2e.harness import file_events, replayed
@@ -109,7 +110,7 @@ async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
                     break
                 faults += 1
                 await _strike(arena, fault, watch, log, begun)
-    except (NotRecovered, AssertionError, TimeoutError) as problem:
+    except (NotRecovered, AssertionError, TimeoutError, StartFailed) as problem:
         wrong.append(f"{type(problem).__name__}: {problem}")
     finally:
         await watch.close()

@@ -13,8 +13,9 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bench.chaos.proxy import Proxy
-from streams.embedded.processes import LOOPBACK, ChildProcess, free_port
+from streams.embedded.processes import LOOPBACK, ChildProcess
 from streams.embedded.store import store_binary
+from tests.support.ports import kept_port
 
 _WITHIN_S: Final = 20.0
 _DUMP: Final = "dump.rdb"
@@ -25,13 +26,13 @@ class StoreServer(ChildProcess):
     """One Valkey or Redis server that writes an image only when told to, and starts from it."""
 
     def __init__(self, name: str, folder: Path, *, cluster: bool = False) -> None:
-        port = free_port()
+        port = kept_port()
         self.folder = folder / name
         self.folder.mkdir()
         argv = [store_binary(), "--bind", LOOPBACK, "--port", str(port), "--dir", str(self.folder)]
         argv += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
         argv += ["--repl-diskless-sync-delay", "0"]
-        self.bus = free_port() if cluster else 0
+        self.bus = kept_port() if cluster else 0
         if cluster:
             argv += ["--cluster-enabled", "yes", "--cluster-port", str(self.bus)]
             argv += ["--cluster-require-full-coverage", "no"]

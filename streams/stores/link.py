@@ -16,6 +16,8 @@ from streams.stores import sentinel
 from streams.stores.scripts import Script
 
 SETTING: Final = "store.url"
+# What uvloop says, where others raise OSError, when it writes to a connection that was just broken off.
+_CLOSED: Final = "the handler is closed"
 _SCHEMES: Final = {name: name for name in ("redis", "rediss", "unix")} | {
     "valkey": "redis",
     "valkeys": "rediss",
@@ -105,6 +107,10 @@ class Link:
             raise self.unreachable(_said(error)) from error
         except (theirs.RedisError, OSError) as error:
             raise UnknownOutcome(f"the store at {self.address}: {_said(error)}") from error
+        except RuntimeError as error:
+            if _CLOSED not in str(error):
+                raise
+            raise UnknownOutcome(f"the store at {self.address} has broken the connection off") from error
 
     async def _ask(self, command: tuple[Argument, ...]) -> Any:  # noqa: ANN401
         connection = await self._pool.get_connection()  # type: ignore[no-untyped-call]

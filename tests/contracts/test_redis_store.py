@@ -2,7 +2,12 @@
 
 import logging
 import os
+import random
 import signal
+import socket
+import struct
+import threading
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -12,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import redis
+import uvloop
 from redis.crc import key_slot
 
 from retarget.errors import BadInput, Unreachable
@@ -21,6 +27,7 @@ from streams.embedded.store import store_binary
 from streams.ports import Checkpoint, LaneImage, UnknownOutcome
 from streams.stores import RedisStore, open_store
 from streams.stores.keys import SLOTS, lane_keys, person_bytes, slot
+from streams.stores.link import Link
 
 pytestmark = pytest.mark.embedded
 
@@ -296,3 +303,33 @@ def _all_texts(error: BaseException) -> str:
         texts.append(f"{seen!r} {seen}")
         seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return "\n".join(texts)
+
+
+def test_a_connection_that_is_broken_off_at_any_moment_leaves_the_outcome_unknown() -> None:
+    """Under uvloop, as workers run, which has an error of its own for it."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            time.sleep(random.random() * 0.0003)  # so that some are reset just when something is written
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            connection.close()  # with a reset
+
+    async def ask() -> None:
+        link = Link.to(f"redis://{LOOPBACK}:{server.getsockname()[1]}")
+        for _ in range(2_000):
+            with pytest.raises(UnknownOutcome):
+                await link.call(b"GET", b"x")
+        await link.close()
+
+    with socket.create_server((LOOPBACK, 0)) as server:
+        thread = threading.Thread(target=serve)
+        thread.start()
+        try:
+            uvloop.run(ask())
+        finally:
+            server.shutdown(socket.SHUT_RDWR)
+            thread.join()

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from streams.embedded.processes import LOOPBACK, ChildProcess, free_port
+from streams.embedded.processes import LOOPBACK, ChildProcess
 from tests.support.kafka.readiness import speaks_kafka
 from tests.support.kafka.server_properties import SINGLE_NODE
+from tests.support.ports import kept_port
 
 _CLUSTER_ID: Final = "cmV0YXJnZXQtdGVzdHMtMQ"  # any 16 bytes, in base64
 _START_S: Final = 60.0
@@ -23,7 +24,7 @@ class KafkaOnJava:
 
         `told`: what clients of the third door are told to be its port, as that of a proxy before it.
         """
-        port, secured_port, inner_port = free_port(), free_port(), free_port()
+        port, secured_port, inner_port = kept_port(), kept_port(), kept_port()
         #: The port of the third door.
         self.inner_port = inner_port
         #: A second door, for whoever proves by SASL PLAIN to be USER.
@@ -34,7 +35,7 @@ class KafkaOnJava:
             "SASL_PLAINTEXT": secured_port,
             "INNER": inner_port,
             **self.further_doors(),
-            "CONTROLLER": free_port(),
+            "CONTROLLER": kept_port(),
         }
         known = _properties(folder / "data", doors, told=told or inner_port) | self.further_properties()
         self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
