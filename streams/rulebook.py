@@ -173,6 +173,9 @@ class _Plain:
             if not isinstance(key_node, yaml.ScalarNode):
                 self._note(key_node, "found a list or mapping as a key; known: names")
                 continue
+            if not _is_text(key_node.value):
+                self._note(key_node, f"found the key {key_node.value[:60]!r}, which holds half a character")
+                continue
             key = key_node.value  # as written: YAML 1.1 would read `on` and `no` as true and false
             here = (*path, key)
             if key in found:
@@ -190,6 +193,9 @@ class _Plain:
         except ValueError as error:
             self._note(node, f"found {node.value[:60]!r}, which is no value ({error}); put it in quotes")
             return None
+        if isinstance(found, str) and not _is_text(found):
+            self._note(node, f"found {found[:60]!r}, which holds half a character; write it out")
+            return None
         # YAML 1.1 would read the time 10:30 as a number of minutes.
         return node.value if isinstance(found, int | float) and ":" in node.value else found
 
@@ -201,6 +207,15 @@ class _Plain:
 
     def _note(self, node: yaml.Node, sentence: str) -> None:
         self.problems.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")
+
+
+def _is_text(found: str) -> bool:
+    """Whether it can be written: half of a surrogate pair, which an escape may say, is no character."""
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _unreadable(path: Path, error: OSError) -> str:

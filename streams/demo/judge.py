@@ -5,7 +5,8 @@ It looks at the input and at the message, never at what the engine says about it
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Iterable
+from typing import Final, Literal
 
 from retarget.messages import Message
 from retarget.times import parse_time
@@ -17,25 +18,30 @@ _TRAVELS_S: Final = 5.0
 _JUDGED: Final = frozenset({"cart", "checkout", "product"})
 
 
-def comes_after_purchase(message: Message, emitted: float, witness: Witness) -> bool:
-    """Whether it reminds of a cart, checkout or product after a purchase that was known.
+def comes_after_purchase(
+    message: Message, emitted: float, witness: Witness
+) -> Literal["known", "of another id"] | None:
+    """Whether it reminds of a cart, checkout or product after a purchase that was known, and of whom.
 
     `emitted`: when its record reached the topic (epoch s). Known in the lane itself is a purchase that stands
-    before the record which moved the clock to the decision.
+    before the record which moved the clock to the decision. One under another id of the same person the
+    engine cannot know as long as ids are not joined.
     """
     if message.operation != "send" or message.subject.kind not in _JUDGED:
-        return False
-    known = _known(message, emitted, witness)
+        return None
     touched = _touched(message, witness)
-    return any(_ends(message, deed, touched) for deed in known if deed.event.type == "purchase")
-
-
-def _known(message: Message, emitted: float, witness: Witness) -> list[Deed]:
     lane = partition_of(message.person.encode(), len(witness.sent))
     mover = witness.moved_by(lane, parse_time(message.decided_at))
-    own = [deed for deed in witness.deeds(message.person) if deed.nth < mover]
+    own = (deed for deed in witness.deeds(message.person) if deed.nth < mover)
+    if _bought(message, own, touched):
+        return "known"
     others = (deed for key in witness.others(message.person) for deed in witness.deeds(key))
-    return own + [deed for deed in others if deed.handed_over < emitted - _TRAVELS_S]
+    arrived = (deed for deed in others if deed.handed_over < emitted - _TRAVELS_S)
+    return "of another id" if _bought(message, arrived, touched) else None
+
+
+def _bought(message: Message, deeds: Iterable[Deed], touched: int) -> bool:
+    return any(_ends(message, deed, touched) for deed in deeds if deed.event.type == "purchase")
 
 
 def _touched(message: Message, witness: Witness) -> int:

@@ -112,6 +112,11 @@ def _rows(tally: Tally, figures: Figures) -> list[tuple[str, str, str]]:
         ("put off", f"{tally.waiting.total():,}", _listed(tally.waiting)),
         ("recalls", f"{tally.recalls.total():,}", _listed(tally.recalls)),
         ("ad audience changes", f"{tally.audiences.total():,}", _listed(tally.audiences)),
+        (
+            "of another id",
+            f"{tally.unjoined:,}",
+            "reminders of what another id bought: ids are not joined yet",
+        ),
         _first(tally),
         ("memory", f"{figures.memory / _MIB:,.0f} MB", "at most, all processes together"),
     ]

@@ -21,6 +21,7 @@ class Tally:
     repeats_dropped: int = 0
     duplicates: int = 0
     after_purchase: int = 0
+    unjoined: int = 0  # reminders of what was bought under another id
     first_s: float | None = None
     example: str = ""
     _ids: set[str] = field(default_factory=set)

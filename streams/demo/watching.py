@@ -75,7 +75,11 @@ class Watcher:
             return self._told(message, "recalled", "called back: the reason is gone")
         if message.operation != "send":
             return None
-        self._tally.after_purchase += comes_after_purchase(message, emitted, self._witness)
+        match comes_after_purchase(message, emitted, self._witness):
+            case "known":
+                self._tally.after_purchase += 1
+            case "of another id":
+                self._tally.unjoined += 1
         evidence = self._evidence.pop(message.decision_id, None)
         if evidence is None:
             self._messages[message.decision_id] = message

@@ -120,3 +120,12 @@ def test_no_rules_at_all_is_a_problem(tmp_path: Path) -> None:
     """An empty directory is a wrong path more often than a wish to send nothing."""
     with pytest.raises(BadInput, match=r"no rules; known: files that end in \.yaml"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("text", ['rule: "\\ud800"\n', '"\\udfff": 3\n', 'rule: a\nsteps: ["\\ud83d"]\n'])
+def test_half_a_character_is_refused(tmp_path: Path, text: str) -> None:
+    """YAML can say it by an escape; nothing could be written from it. Any bytes found this one."""
+    file = tmp_path / "a.yaml"
+    file.write_text(text)
+    with pytest.raises(BadInput, match="half a character"):
+        load_rules([file], VOCABULARY)
