@@ -285,6 +285,9 @@ def test_variants_rates_and_ceilings_are_decided_alike(
     for seed in range(8):
         displaced, lateness = ORDERS[seed % len(ORDERS)]
         events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0, listed=True)
+        # A rate gives moments away by the clock; at the end of a replay that is behind what is foretold.
+        end = max(event["time"] for event in events if event["type"] != "catalogue")
+        events = [event for event in events if event["time"] <= end]
         shop = Shop(rules, policy, lateness=lateness).read(*events).end()
         ours = _sends_by_engine(shop)
         theirs = _sends_by_oracle(
@@ -392,7 +395,9 @@ def test_the_histories_reach_every_rule_and_gate() -> None:
     seen: Counter[str] = Counter()
     for seed in range(SEEDS):
         for displaced, lateness in ORDERS:
-            events = random_history(seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0, listed=True)
+            events = random_history(
+                seed, 200, displaced_ms=displaced, long_gaps=seed % 2 == 0, listed=displaced > 0
+            )
             keys = by_engine(events, lateness=lateness, assume=seed % 3 > 0)
             seen.update(k[7] or k[0] for k in keys)
             seen.update(k[-1] for k in keys)
