@@ -461,7 +461,7 @@ class _Clock:
         return self.now
 
 
-def test_a_log_that_ends_too_early_is_believed_when_it_stays_so() -> None:
+async def test_a_log_that_ends_too_early_is_believed_when_it_stays_so() -> None:
     """A broker that starts after a crash may tell an old end for a moment; it is asked again."""
     place, clock = TopicPartition("touchpoints", 0), _Clock()
     known = SubscriptionState()
