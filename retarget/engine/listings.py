@@ -33,12 +33,15 @@ def follow(journey: Journey, event: Touchpoint, moment: Moment) -> None:
         moment.follow(item.product_id or "", journey.person, follows=True)
         listing = moment.listings.get(item.product_id or "")
         if listing is not None:
-            _introduce(product, listing)
+            _introduce(product, listing, event, item.product_id)
 
 
-def _introduce(product: Product, listing: Listing) -> None:
-    """What the event did not tell is as the catalogue has it."""
+def _introduce(product: Product, listing: Listing, event: Touchpoint, product_id: str | None) -> None:
+    """What the event did not tell is as the catalogue has it, as at every later look (`facts`)."""
     product.offer = offer_of(listing)
+    prices = [item.price for item in event.items if item.product_id == product_id]
+    if prices[-1] is None and listing.price is not None and event.time >= product.seen:
+        product.price = listing.price
     for part in ("price", "name", "category", "url", "image_url"):
         if getattr(product, part) is None:
             setattr(product, part, getattr(listing, part))

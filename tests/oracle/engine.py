@@ -30,7 +30,7 @@ class Lane:
             self.largest = time
         known = list(self.held)
         if self.clock is not None and time <= self.clock:
-            self.apply(event, self.clock)
+            self.apply(event, self.clock, known)
             self.work_off(self.clock, known)
         else:
             self.held.append(event)
@@ -39,14 +39,14 @@ class Lane:
     def learn(self, record: Event) -> None:
         """Take a record of the catalogue, which moves no clock: it is held until its time, as an event is."""
         if self.clock is None or record["time"] <= self.clock:
-            self.apply(record, record["time"] if self.clock is None else self.clock)
+            self.apply(record, record["time"] if self.clock is None else self.clock, list(self.held))
         else:
             self.held.append(record)
 
-    def apply(self, event: Event, now: int) -> None:
-        """Let an event, or a record of the catalogue, count."""
+    def apply(self, event: Event, now: int, known: list[Event]) -> None:
+        """Let an event, or a record of the catalogue, count; `known` are the events read but held."""
         if event["type"] in RECORDS:
-            self.journeys.hear(event, now)
+            self.journeys.hear(event, now, known)
         else:
             self.journeys.apply(event, now)
 
@@ -55,7 +55,7 @@ class Lane:
         if self.largest is not None:
             self.work_off(self.largest, list(self.held))
             for record in sorted(self.held, key=lambda one: int(one["time"])):
-                self.apply(record, max(self.largest, record["time"]))
+                self.apply(record, max(self.largest, record["time"]), list(self.held))
 
     def work_off(self, target: int, known: list[Event]) -> None:
         """Move the clock to `target` through all waits and held events on the way."""
@@ -63,14 +63,17 @@ class Lane:
             wait = self.next_wait(target)
             event = self.next_held(target)
             if wait is not None and (event is None or wait.due() <= event["time"]):
-                still_held = [other for other in known if any(other is held for held in self.held)]
-                self.journeys.decide(wait, still_held, self.move_to(wait.due()))
+                self.journeys.decide(wait, self.still_held(known), self.move_to(wait.due()))
             elif event is not None:
                 self.held = [other for other in self.held if other is not event]
-                self.apply(event, self.move_to(event["time"]))
+                self.apply(event, self.move_to(event["time"]), self.still_held(known))
             else:
                 self.move_to(target)
                 return
+
+    def still_held(self, known: list[Event]) -> list[Event]:
+        """Those of `known` that the clock has not reached yet."""
+        return [other for other in known if any(other is held for held in self.held)]
 
     def move_to(self, time: int) -> int:
         """Move the clock, which never goes back; gives the clock."""

@@ -69,21 +69,25 @@ class Journeys:
             self.set_dates(person, event)
             self.decide_completed(person, event, now)
 
-    def hear(self, record: Event, now: int) -> None:
+    def hear(self, record: Event, now: int, known: list[Event]) -> None:
         """Take in a record of the catalogue: everybody it concerns hears of it, person by person."""
         for news in catalogue.learn(self.catalogue, record):
             for name in sorted(self.people):
-                self.decide_news(news, self.people[name], now)
+                self.decide_news(news, self.people[name], now, known)
 
-    def decide_news(self, news: News, person: Person, now: int) -> None:
-        """Decide the rules about the catalogue for one person."""
+    def decide_news(self, news: News, person: Person, now: int, known: list[Event]) -> None:
+        """Decide the rules about the catalogue for one person; `known` are the events read but held."""
         if not catalogue.is_interested(person, news.product, news.time):
             return
         for rule in self.rules:
             if not rule.of_catalogue or not catalogue.completes(rule.name, news):
                 continue
             step = Step(rule, person.id, news.product, 1, news.time)
-            if self.is_meant(step, person) and self.delivery.passes_again(step, person, now):
+            if not self.is_meant(step, person):
+                continue
+            if self.is_closed(step, person, known):
+                self.delivery.stop(step, person, "closed")
+            elif self.delivery.passes_again(step, person, now):
                 self.delivery.offer(step, person, now)
 
     def is_meant(self, step: Step, person: Person) -> bool:
@@ -234,7 +238,7 @@ class Journeys:
             episode.delay += now - due
         episode.number += 1
 
-    def is_closed(self, wait: Wait, person: Person, known: list[Event]) -> bool:
+    def is_closed(self, wait: Wait | Step, person: Person, known: list[Event]) -> bool:
         """Whether an ending event of the episode is known although it is still held."""
         trial = person.copy()
         own = [event for event in known if person_of(event) == person.id]

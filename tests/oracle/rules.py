@@ -85,6 +85,8 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind == "purchase" and subject in products_of(event)
     if rule in ("wishlist_reminder", "wish_offer"):
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
+    if rule in ("price_drop", "back_in_stock", "low_stock"):
+        return kind == "purchase" and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
     return kind in ENDED_BY_ANY.get(rule, ())

@@ -208,3 +208,19 @@ def test_a_key_may_name_a_product_no_longer_than_an_id() -> None:
     assert read_record(b'{"price": 1}', b"p" * 512, 1000).items[0].product_id == "p" * 512
     with pytest.raises(Rejected, match="513"):
         read_record(b'{"price": 1}', b"p" * 513, 1000)
+
+
+def test_who_is_just_buying_it_does_not_hear_that_few_are_left() -> None:
+    """The sale of a piece leaves so few: it has the same time and is read, but the record counts first."""
+    shop = a_shop(lateness=2 * MINUTE).read(priced("p1", 10), a_purchase("p1", at=NOON + MINUTE))
+    shop.read(a_listing(at=NOON + MINUTE, stock=3), an_event("page", at=NOON + HOUR, person="u2"))
+    assert shop.outcomes() == [(1, "closed")]
+
+
+def test_the_last_price_of_an_event_counts_at_the_first_look_too() -> None:
+    """An event may name a product twice; where its last word has no price, the catalogue's was shown."""
+    twice = [an_item("p1", price=20), {"product_id": "p1"}]
+    shop = a_shop().read(
+        an_event("page", at=NOON), a_listing(at=NOON, price=9), a_view(at=NOON + 1, items=twice)
+    )
+    assert not shop.read(a_listing(at=NOON + HOUR, price=10)).until(NOON + HOUR).decisions
