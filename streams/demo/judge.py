@@ -57,6 +57,5 @@ def _ends(message: Message, deed: Deed, touched: int) -> bool:
     """Whether this purchase left nothing to be reminded of."""
     if message.subject.kind == "product":
         products = {item.product_id for item in deed.event.items}
-        # What happens at one moment has no order: the last piece of a shelf is sold and told in the same one.
-        return message.subject.id in products and deed.event.time < parse_time(message.decided_at)
+        return message.subject.id in products and deed.event.time <= parse_time(message.decided_at)
     return deed.event.time > touched >= 0
