@@ -22,6 +22,7 @@ from streams.settings_declared import (
     Delivery,
     Guard,
     HoldOut,
+    Identity,
     Input,
     Kafka,
     Log,
@@ -67,6 +68,7 @@ class Settings:
     clock: Clock = Clock()
     delivery: Delivery = Delivery()
     input: Input = Input()
+    identity: Identity = Identity()
     consent: Consent = Consent()
     quiet_hours: QuietHours = QuietHours()
     caps: Caps = Caps()
@@ -119,6 +121,7 @@ DECIDING: Final = frozenset(
         "clock",
         "delivery",
         "input",
+        "identity",
         "consent",
         "quiet_hours",
         "caps",

@@ -190,6 +190,37 @@ class Input:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Identity:
+    """Who is whom."""
+
+    nobody: Names = setting(
+        (
+            "null",
+            "nil",
+            "none",
+            "undefined",
+            "nan",
+            "[object object]",
+            "guest",
+            "anonymous",
+            "unknown",
+            "(not set)",
+            "not_set",
+            "00000000-0000-0000-0000-000000000000",
+            "test@test.com",
+            "test@example.com",
+        ),
+        "Ids that stand for no one person, in letters of any size: they join nobody, and are nobody's.",
+        because="what producers send where they know nobody would make one person of everybody",
+    )
+    most: Count = setting(
+        50,
+        "Anonymous ids that are joined to one person at most; further ones stay people of their own.",
+        because="a till or a call centre meets thousands of devices; people have a few",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Consent:
     """What counts as consent."""
 

@@ -165,7 +165,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
-        value=deferred.value, bid=deferred.bid, only=deferred.channel,
+        value=deferred.value, bid=deferred.bid, only=deferred.channel, person=deferred.person,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
@@ -213,6 +213,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             bid=candidate.bid,
             channel=candidate.only,
             version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
+            person=candidate.person,
         )
     )
     moment.arm(journey, release_at)

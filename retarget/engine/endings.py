@@ -41,7 +41,7 @@ def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Com
     for compiled in conditional:
         for subject in list(_open_subjects(journey, compiled.name)):
             try:
-                if _condition_holds(compiled, subject, scene):
+                if condition_holds(compiled, subject, scene):
                     end(journey, compiled, subject, event, moment)
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(compiled.name, error)
@@ -67,6 +67,18 @@ def ended_since(journey: Journey, compiled: Compiled, subject: str, time: int) -
     )
 
 
+def last_ending(journey: Journey, compiled: Compiled, subject: str) -> int:
+    """The time of the latest event that ends a rule's episodes about this subject; 0: there was none."""
+    ended = journey.ended
+    return max(
+        [
+            ended.get(_key(name, compiled, subject) if ending.same_subject else name, 0)
+            for name, ending in compiled.endings.items()
+        ],
+        default=0,
+    )
+
+
 def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
     """Everything of a rule that an ending can reach: episodes, deferred and sent messages, audiences."""
     found = dict.fromkeys(journey.episodes.get(rule, ()))
@@ -76,7 +88,8 @@ def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
     return found
 
 
-def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
+def condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
+    """Whether a condition that ends a rule's episodes holds in this scene."""
     scene.about(compiled.rule, subject)
     return any(condition.evaluate(scene) for condition in compiled.conditional)
 
@@ -156,7 +169,7 @@ def _will_hold(
             change = Change()
             facts.apply(ahead, event, change)
             scene.of_event(ahead, event, change, event.time)
-            if _condition_holds(compiled, subject, scene):
+            if condition_holds(compiled, subject, scene):
                 return True
         return False
     finally:

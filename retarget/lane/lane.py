@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
-from retarget import catalogue
 from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
 from retarget.engine.door import Engine, remnant
@@ -20,9 +19,11 @@ from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
+from retarget.lane.crossing import Strayed
 from retarget.lane.fitting import fit
-from retarget.lane.hold import CATALOGUE, PEOPLE, Held, Hold
+from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
+from retarget.lane.joining import Home, Joining
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.telling import Telling
 from retarget.lane.waits import Waits
@@ -36,8 +37,17 @@ class Lane:
     """One partition's clock, hold, waits and journeys; its owner loads what `needs` names before `work`."""
 
     def __init__(
-        self, engine: Engine, policy: Policy, lateness: int, *, now_is_clock: bool, partition: int = 0
+        self,
+        engine: Engine,
+        policy: Policy,
+        lateness: int,
+        *,
+        now_is_clock: bool,
+        partition: int = 0,
+        home: Home | None = None,
     ) -> None:
+        """`home`: in which lane a person is; None: there is only this one."""
+        self.home = home
         self.engine, self._policy, self._lateness = engine, policy, lateness
         self._now_is_clock = now_is_clock
         self.partition = partition
@@ -45,6 +55,11 @@ class Lane:
         self.hold = Hold(engine.ending_types)
         self.waits = Waits()
         self.journeys: dict[str, Journey] = {}
+        # Of anonymous people who are known by now: where what they do belongs.
+        self.redirects: dict[str, Journey] = {}
+        # How many crossings have left, and the last that was taken of each lane; stored with the positions.
+        self.sent = 0
+        self.crossed: dict[int, int] = {}
         # What each channel's rate has given away; stored with the positions.
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
@@ -61,6 +76,9 @@ class Lane:
 
     def admit(self, journey: Journey) -> None:
         """Take in a journey as it was stored, under whatever rules."""
+        if journey.moved:
+            self.redirects[journey.person] = journey
+            return
         if journey.episodes or journey.deferred:
             fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
@@ -86,6 +104,7 @@ class Lane:
         if self.engine.follows:
             events = [held.event for held in self.hold.until(target)]
             events += [arrival.event for arrival in arrivals if arrival.event is not None]
+            events += [one.crossing.event for one in arrivals if isinstance(one.crossing, Strayed)]
             for event in events:
                 yield from (item.product_id for item in event.items if item.product_id)
 
@@ -96,12 +115,34 @@ class Lane:
 
     def needs(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """The persons whose journeys must be loaded before `work`."""
-        known = self.journeys
+        known, redirects = self.journeys, self.redirects
         found = {held.event.person for held in self.hold.until(target)}
         found |= {arrival.person for arrival in arrivals}
         found.update(self.waits.until(target))
+        if self.home is None:
+            found |= self._met_on_the_way(arrivals, target)
         found.discard("")
-        return {person for person in found if person not in known}
+        return {person for person in found if person not in known and person not in redirects}
+
+    def _met_on_the_way(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
+        """The anonymous ids that stand beside people: a lane that is alone does everything on the spot."""
+        events = [held.event for held in self.hold.until(target)]
+        events += [arrival.event for arrival in arrivals if arrival.event is not None]
+        return {event.anonymous_id for event in events if event.user_id and event.anonymous_id}
+
+    def led_to(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
+        """Whose journeys must be loaded because redirects lead there, where this lane is alone."""
+        if self.home is not None or not self.redirects:
+            return set()
+        persons = {held.event.anonymous_id or "" for held in self.hold.until(target)}
+        persons |= {one.event.anonymous_id or "" for one in arrivals if one.event is not None}
+        persons |= {arrival.person for arrival in arrivals}
+        found, left = set[str](), self.redirects.keys() & persons
+        while left:
+            led = {to for person in left for _, to in self.redirects[person].moved} - found
+            found |= led
+            left = self.redirects.keys() & led
+        return found - self.journeys.keys() - self.redirects.keys()
 
     def work(
         self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int = NEVER, limit: int
@@ -126,6 +167,9 @@ class _Run:
         self._batch = Batch()
         self._woken: set[str] = set()
         self._telling = Telling(lane, moment, batch=self._batch, set_aside=self._set_aside, arm=self._arm)
+        self._joining = Joining(
+            lane, moment, batch=self._batch, apply=self._apply, set_aside=self._set_aside, arm=self._arm
+        )
         self._late = 0
         self._repeats = 0
         moment.clock = lane.clock
@@ -140,7 +184,7 @@ class _Run:
         lane, moment, hold, waits = self._lane, self._moment, self._hold, self._waits
         batch, heap, apply = self._batch, waits.heap, self._apply
         lateness, now_is_clock, limit = self._lateness, self._now_is_clock, self._limit
-        clock = lane.clock
+        clock, redirects = lane.clock, lane.redirects
         for index, arrival in enumerate(arrivals):
             target = arrival.tells - lateness
             if target < clock:  # noqa: PLR1730 - a call of max costs more
@@ -154,6 +198,12 @@ class _Run:
                 if now_is_clock:
                     moment.now = target
             event = arrival.event
+            if redirects and event is not None and arrival.person in redirects:
+                if batch.worked >= limit:
+                    return index
+                event = self._joining.led(arrival)
+                if event is None:
+                    continue
             if event is None or not arrival.person:
                 if not self._take(arrival):
                     return index
@@ -172,6 +222,9 @@ class _Run:
     def _take(self, arrival: Arrival) -> bool:
         """Take in what is about nobody; False for a record of the catalogue whose people are not loaded."""
         lane, event, source = self._lane, arrival.event, arrival.source
+        if arrival.crossing is not None:
+            self._joining.take(arrival)
+            return True
         if source is not None and source[1] < lane.fanned.get(source[0], 0):
             self._repeats += 1
             return True
@@ -216,11 +269,12 @@ class _Run:
                 if self._batch.worked >= self._limit:
                     return False
                 held = hold.pop()
-                if held.event.type == catalogue.TYPE and not self._telling.is_ready(held.event):
+                if held.rank == CATALOGUE and not self._telling.is_ready(held.event):
                     hold.add(held)
                     return False
                 self._move_to(event_time)
-                self._apply(held.event, held.topic, held.offset)
+                act = self._apply if held.rank != WORDS else self._joining.hear
+                act(held.event, held.topic, held.offset)
                 if lane.spreads:
                     return False
             else:
@@ -250,7 +304,11 @@ class _Run:
             self._telling.relist(event)
             return
         moment = self._moment
-        journey = self._lane.journeys.get(person) or self._journey(person)
+        journey = self._lane.journeys.get(person)
+        if journey is None:
+            journey = self._joining.newcomer(person, event, (topic, self._lane.partition, offset))
+            if journey is None:
+                return
         self._batch.worked += 1
         try:
             if self._engine.apply(journey, event, moment):
@@ -262,8 +320,14 @@ class _Run:
             self._set_aside(person, failed(event, (topic, self._lane.partition, offset), error))
         if moment.armed:
             self._arm()
+        if moment.met:
+            self._joining.tell()
 
     def _wake(self, due: int, person: str) -> None:
+        if person in self._lane.redirects:
+            self._woken.add(person)
+            self._joining.lapse(person, due)
+            return
         journey, moment = self._journey(person), self._moment
         self._batch.worked += 1
         if journey.alarm != due:
@@ -295,7 +359,7 @@ class _Run:
         self._moment.armed.clear()
 
     def _alarm(self, person: str) -> int | None:
-        journey = self._lane.journeys.get(person)
+        journey = self._lane.journeys.get(person) or self._lane.redirects.get(person)
         return journey.alarm or None if journey is not None else None
 
     def _forget(self) -> None:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -22,8 +23,8 @@ from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
 from retarget.lane.batch import NEVER, Batch
-from retarget.lane.hold import CATALOGUE, PEOPLE, Held
 from retarget.lane.intake import Arrival
+from retarget.lane.joining import held_of
 from retarget.lane.lane import Lane
 from streams.lanes import outputs as emitted
 from streams.lanes import positions as stored
@@ -50,6 +51,9 @@ from streams.ports import (
     Record,
     UnknownOutcome,
 )
+
+# So many numbers are left out where it is unknown which have been used.
+CROSSINGS_SKIPPED: Final = 1_000_000
 
 
 class LaneRunner:
@@ -188,6 +192,7 @@ class LaneRunner:
         self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
         self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
         self.lane.heard = dict(self._positions.heard)
+        self.lane.sent, self.lane.crossed = self._positions.sent, dict(self._positions.crossed)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -203,11 +208,9 @@ class LaneRunner:
         for topic, ranges in self._positions.held.items():
             for start, end in ranges:
                 for arrival in self._gathering.arrivals_of([await self._log.read(topic, start, end)]):
-                    if arrival.event is not None:
-                        rank = PEOPLE if arrival.person else CATALOGUE
-                        self.lane.hold.add(
-                            Held(arrival.event.time, rank, topic, arrival.offset, arrival.event)
-                        )
+                    held = held_of(arrival)
+                    if held is not None:
+                        self.lane.hold.add(held)
 
     async def _replay(self, offset: int, record: JournalRecord, *, emit: bool) -> None:
         """Do a journaled batch again, from the same input, and bring the store up to it; emit nothing new."""
@@ -236,6 +239,8 @@ class LaneRunner:
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         if (len(found), emitted.digest(found)) != (record.outputs, record.digest):
             self._positions.incarnation = record.incarnation + 1
+            # What went out may have other numbers than what this replay came to.
+            self.lane.sent += CROSSINGS_SKIPPED
             self._observer.mismatch(record.sequence)
         if emit:
             await self._log.emit_again(record, found)
@@ -289,6 +294,10 @@ class LaneRunner:
         reached = min(target, max(lane.waits.horizon, lane.clock))
         followers = await self._loading.catalogue(lane, self._sequence, arrivals, reached, whole=whole)
         await self._loading.journeys(lane, self._sequence, lane.needs(arrivals, reached) | followers)
+        asked: set[str] = set()
+        while led := lane.led_to(arrivals, reached) - asked:
+            asked |= led
+            await self._loading.journeys(lane, self._sequence, led)
         self._observer.stage("load", perf_counter() - started)
 
     def _step(self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int) -> Batch:
@@ -331,6 +340,8 @@ class LaneRunner:
             has_listings=self.lane.has_listings,
             spreads=list(self.lane.spreads),
             heard=dict(self.lane.heard),
+            sent=self.lane.sent,
+            crossed=dict(self.lane.crossed),
             journal=offset + 1,
         )
         checkpoint = Checkpoint(
