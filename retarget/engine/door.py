@@ -8,6 +8,7 @@ from typing import Final
 
 from retarget.catalogue import News
 from retarget.engine import (
+    about,
     bounds,
     dates,
     deciding,
@@ -185,7 +186,7 @@ class Engine:
         for compiled in plan.events:
             try:
                 met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
-                found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
+                found += [(compiled, _occasion(journey, compiled, s, event, [event.id or ""])) for s in met]
             except Exception as error:  # noqa: BLE001
                 moment.fail(compiled.name, error)
         if moment.failures:
@@ -208,7 +209,7 @@ class Engine:
                 continue  # about something else: it adds nothing to what is counted
             if counted and self._met(compiled, subject):
                 evidence = counted[-episodes.EVIDENCE_KEPT :]
-                found.append((compiled, _occasion(compiled, subject, event, evidence)))
+                found.append((compiled, _occasion(journey, compiled, subject, event, evidence)))
 
     def _followed(
         self, journey: Journey, compiled: Compiled, event: Touchpoint
@@ -220,7 +221,7 @@ class Engine:
             tally = by_subject.get(subject)
             first = tallies.followed(tally, compiled.sequence, event.time) if tally else None
             if first is not None and self._met(compiled, subject):
-                yield compiled, _occasion(compiled, subject, event, [first, event.id or ""])
+                yield compiled, _occasion(journey, compiled, subject, event, [first, event.id or ""])
 
     def _met(self, compiled: Compiled, subject: str) -> bool:
         condition = compiled.rule.condition
@@ -242,7 +243,7 @@ class Engine:
         try:
             for membership in [m for m in journey.audiences if m.rule == compiled.name]:
                 recalls.leave(journey, membership, undoing, moment)
-            occasion = _occasion(compiled, subject, event, [event.id or ""], state)
+            occasion = _occasion(journey, compiled, subject, event, [event.id or ""], state)
             episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
         except Exception:
             before.put_back()  # the person stays in the audience of the state before
@@ -342,11 +343,17 @@ class Engine:
 
 
 def _occasion(
-    compiled: Compiled, subject: str, event: Touchpoint, evidence: list[str], state: str = ""
+    journey: Journey,
+    compiled: Compiled,
+    subject: str,
+    event: Touchpoint,
+    evidence: list[str],
+    state: str = "",
 ) -> Occasion:
     return Occasion(
         compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
         trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
+        about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip
 
 
