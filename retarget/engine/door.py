@@ -9,15 +9,14 @@ from typing import Final
 from retarget.catalogue import News
 from retarget.engine import (
     about,
-    bounds,
     dates,
     deciding,
     endings,
     episodes,
     guard,
     listings,
-    offers,
     recalls,
+    tidying,
     yearly,
 )
 from retarget.engine.deciding import Occasion
@@ -25,10 +24,10 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Episode, Journey, Product
+from retarget.journeys.model import Episode, Journey
 from retarget.rules import subjects, tallies
-from retarget.rules.matcher import SHADOW_MARK, Compiled, Matcher, Plan
-from retarget.rules.model import NEVER, Becomes
+from retarget.rules.matcher import Compiled, Matcher, Plan
+from retarget.rules.model import Becomes
 from retarget.rules.scene import Scene
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -68,7 +67,7 @@ class Engine:
         if not repeats.admit(journey, event_id, time, moment.dedupe_window):
             return False
         if time - journey.tidied > TIDY_EVERY:
-            tidy(journey, self.matcher, time, moment)
+            tidying.tidy(journey, self.matcher, time, moment)
         plan = self._plans.get(event.type)
         scene = self._scene
         change = scene.change
@@ -355,53 +354,3 @@ def _occasion(
         trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
         about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip
-
-
-def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
-    """What outlives a forgotten journey: the word on consent, erasure, and what is never sent again."""
-    marks = {
-        rule: by_subject
-        for rule, by_subject in journey.marks.items()
-        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER and SHADOW_MARK not in rule
-    }
-    if not (marks or journey.consents or journey.erased):
-        return None
-    return Journey(person=journey.person, marks=marks, consents=journey.consents, erased=journey.erased)
-
-
-def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
-    """Free a journey from what no rule, cap or recall can reach any more; alike in every run."""
-    journey.tidied = at
-    tallies.tidy(journey, matcher.keeps, at)
-    if journey.sends:
-        journey.sends = [s for s in journey.sends if s.counts_at > at - moment.longest_cap or s.until > at]
-    if journey.audiences:
-        journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
-    if journey.marks:
-        _tidy_marks(journey, matcher, at)
-    for rule in [rule for rule in journey.states if SHADOW_MARK in rule and rule not in matcher.rules]:
-        del journey.states[rule]
-    if journey.offers:
-        offers.tidy(journey, at)
-    if journey.pauses:
-        journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
-    if journey.ended:
-        journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
-    horizon = at - matcher.product_reach
-    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
-        if journey.products.pop(name).followed:
-            moment.follow(name, journey.person, follows=False)
-    bounds.keep_within(journey, matcher, at, moment)
-
-
-def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
-    for rule, by_subject in list(journey.marks.items()):
-        again = matcher.rules[rule].rule.again if rule in matcher.rules else 0
-        if again >= 0:
-            journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
-        if not journey.marks[rule]:
-            del journey.marks[rule]
-
-
-def _only_seen(product: Product) -> bool:
-    return not (product.carted or product.wished or product.bought)
