@@ -141,17 +141,17 @@ def _would_repeat(deferred: Deferred, by: Journey, rule: Rule) -> bool:
 
 
 def _close_ended(journey: Journey, matcher: Matcher) -> None:
-    """Close what an ending has reached, whichever side knew it; counts that it starts afresh begin behind it."""
+    """Close what an ending has reached, whichever side knew it; what counts afresh after it does so."""
     for name, compiled in matcher.rules.items():
         if compiled.own_tally:
             _start_afresh(journey, compiled)
         if not compiled.endings or compiled.yearly:
             continue
         for subject, episode in list(journey.episodes.get(name, {}).items()):
-            if endings.last_ending(journey, compiled, subject) > episode.touched:
+            if endings.last_ending(journey, compiled, subject, episode.about) > episode.touched:
                 episodes.close(journey, name, subject)
         for deferred in [one for one in journey.deferred if one.rule == name]:
-            last = endings.last_ending(journey, compiled, deferred.subject)
+            last = endings.last_ending(journey, compiled, deferred.subject, deferred.about)
             deferred.closed |= last > _touched(compiled, deferred.due, deferred.step)
 
 
@@ -175,7 +175,7 @@ def _take_back(journey: Journey, matcher: Matcher, moment: Moment) -> None:
         compiled = matcher.rules.get(send.rule)
         if compiled is None or moment.clock >= send.until:
             continue
-        ended = endings.last_ending(journey, compiled, send.subject)
+        ended = endings.last_ending(journey, compiled, send.subject, send.about)
         if ended > _touched(compiled, send.at, send.step):
             try:
                 recalls.recall(journey, send, Undoing(compiled.rule, ended, ""), moment)
@@ -194,7 +194,7 @@ def _start_afresh(journey: Journey, compiled: Compiled) -> None:
     """Count from the last ending on, wherever it was known."""
     by_subject, wide = journey.tallies.get(compiled.tally, {}), tallies.width(compiled.tally)
     for subject, tally in list(by_subject.items()):
-        last = endings.last_ending(journey, compiled, subject)
+        last = endings.last_ending(journey, compiled, subject, (subject,))
         kept = [at for at in range(0, len(tally), wide) if tally[at + wide - 1] > last]
         by_subject[subject] = [part for at in kept for part in tally[at : at + wide]]
         if not kept:

@@ -167,6 +167,7 @@ def _episode(mine: Episode, theirs: Episode) -> Episode:
         evidence=_evidence(first, second, last),
         trace=last.trace or first.trace or second.trace,
         products=last.products or first.products or second.products,
+        about=list(dict.fromkeys([*first.about, *second.about])),
     )
 
 
