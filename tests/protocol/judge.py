@@ -153,6 +153,11 @@ def histories(journeys: Mapping[str, bytes]) -> dict[str, object]:
     return {one.person: _history(one) for one in decoded}
 
 
+def decoded_people(seen: Seen) -> dict[str, Journey]:
+    """Everybody who is stored, by name."""
+    return {person: wire.decode(data) for person, data in _stored(seen).items()}
+
+
 def _stored(seen: Seen) -> Mapping[str, bytes]:
     journeys, _ = cast("tuple[Mapping[str, bytes], object]", seen.people)
     return journeys

@@ -30,6 +30,7 @@ END: Final = START + 12 * HOUR
 
 _PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
 _PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
+_DEVICE: Final = "device-of-"
 EVENTS: Final = 100  # of a made-up story
 SHARED: Final = 0.1  # of the devices beside a person are somebody else's
 Told: TypeAlias = tuple[int, str, str, str]
@@ -57,7 +58,7 @@ class Shape(NamedTuple):
     limits: Limits
     story: int = 0  # the seed of a made-up one; 0: the one above
     listed: bool = False  # the last topic has the catalogue
-    joins: bool = False  # the last topic has what lanes tell each other of people; of a made-up story
+    joins: bool = False  # the last topic has what lanes tell each other of people
     shares: bool = False  # and people use each other's devices
 
 
@@ -92,9 +93,23 @@ _LOOKS: Final = (
 JOINS: Final = Shape(
     ("touchpoints", MERGE),
     ticks=False,
-    limits=Limits(records=5, persons=3, waits=2, cached=2),
-    story=1,
+    limits=Limits(records=3, persons=2, waits=2, cached=1),
     joins=True,
+)
+_JOINED: Final[tuple[Told, ...]] = (
+    (0, "add", "device-of-bob", "kettle"),
+    (1 * SECOND, "view", "device-of-ann", "lamp"),
+    (2 * SECOND, "view", "ann", "lamp"),
+    (3 * SECOND, "identify", "bob", ""),
+    (3_500, "identify", "ann", ""),
+    (3_600, "view", "device-of-ann", "lamp"),  # read before the word of who that is
+    (5 * SECOND, "view", "bob", "sofa"),
+    (7 * SECOND, "add", "device-of-bob", "sofa"),
+    (8 * SECOND, "view", "ann", "clock"),
+    (8_100, "identify", "dan", "device-of-ann"),  # another one has the same device from now on
+    *((minutes * MINUTE, "view", "gus", "table") for minutes in range(1, 7)),
+    (20 * MINUTE, "view", "device-of-ann", "chair"),
+    (31 * MINUTE, "view", "device-of-bob", "chair"),
 )
 
 
@@ -162,12 +177,12 @@ def records(shape: Shape) -> tuple[Record, ...]:
     arrived = START
     # No two of several topics have the same time: how they come then hangs on how they are fetched.
     apart = 1 if shape.story and len(shape.topics) > 1 else 0
-    story = _LOOKS + _TOLD[:6] if shape.listed else _TOLD
+    story = _LOOKS + _TOLD[:6] if shape.listed else _JOINED if shape.joins else _TOLD
     told = [
         _touchpoint(after + number * apart, *one)
         for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else story)
     ]
-    if shape.joins:
+    if shape.joins and shape.story:
         _disguise(told, Random(shape.story), SHARED if shape.shares else 0)
     asked = _asked(shape)
     if not shape.ticks:
@@ -200,7 +215,7 @@ def _mixed(told: list[Record], listed: Iterator[Record]) -> tuple[Record, ...]:
 
 def device_of(person: str) -> str:
     """The id under which a person comes before they say who they are."""
-    return f"device-of-{person}"
+    return _DEVICE + person
 
 
 def _disguise(told: list[Touchpoint], chance: Random, shared: float) -> None:
@@ -220,11 +235,18 @@ def _disguise(told: list[Touchpoint], chance: Random, shared: float) -> None:
 
 
 def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
+    if kind == "identify":
+        device = product or device_of(person)
+        return Touchpoint(
+            id=f"{person}-{after}", type=kind, time=START + after, user_id=person, anonymous_id=device
+        )
+    anonymous = person.startswith(_DEVICE)
     return Touchpoint(
         id=f"{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
-        user_id=person,
+        user_id=None if anonymous else person,
+        anonymous_id=person if anonymous else None,
         items=[Item(product_id=product, price=20.0, quantity=1.0)],
         order_id="order-1" if kind == "purchase" else None,
         value=20.0 if kind == "purchase" else None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from retarget.engine.policy import Cap
+from retarget.engine.policy import Cap, QuietHours
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from tests.core.lanes import Lanes
 from tests.core.shop import Shop, a_policy, a_rule, shipped
@@ -66,6 +66,25 @@ def test_a_purchase_on_the_other_side_ends_what_waits() -> None:
     assert not lanes.lanes[1].journeys["u1"].carts
 
 
+def test_an_ending_on_the_other_side_ends_what_it_would_end_for_one_person() -> None:
+    """A purchase of which nobody says what was bought leaves the cart as it is, and ends the reminder."""
+    events = [an_add("p1", person="a1"), a_purchase(at=NOON + MINUTE), an_identify(NOON + 2 * MINUTE)]
+    lanes = Lanes(shipped(CART)).read(*events).cross().until(NOON + 10 * DAY)
+    assert not lanes.sent()
+    assert set(lanes.lanes[1].journeys["u1"].carts[""]) == {"p1"}
+
+
+def test_what_was_sent_before_an_ending_on_the_other_side_is_called_back() -> None:
+    """The anonymous person was reminded of what the known one had bought by then."""
+    token = an_event("profile", person="a1", traits={"push_token": "t"})
+    events = [token, an_add("p1", person="a1"), a_purchase("p1", at=NOON + MINUTE)]
+    lanes = Lanes(shipped(CART)).read(*events).until(NOON + HOUR)
+    (reminder,) = lanes.sent()
+    lanes.read(an_identify(NOON + 2 * HOUR)).cross()
+    assert [m["recall_of"] for m in lanes.sent(operation="recall")] == [reminder["message_id"]]
+    assert lanes.counts["recall", "abandoned_cart", "push", "regretted"] == 1
+
+
 def test_a_cart_that_was_touched_after_the_purchase_stays() -> None:
     """The purchase ends what was before it."""
     events = [a_purchase("p1"), an_add("p1", person="a1", at=NOON + MINUTE), an_identify(NOON + 2 * MINUTE)]
@@ -85,6 +104,34 @@ def test_nothing_that_either_side_sent_is_sent_again() -> None:
     lanes.until(NOON + 10 * DAY)
     assert [(m["person"], m["step"]) for m in lanes.sent()] == [("a1", 1), ("u1", 2), ("u1", 3)]
     assert not lanes.counts["merge_double", "abandoned_cart"]
+
+
+def test_what_one_side_was_sent_the_other_does_not_wait_for() -> None:
+    """Also of a rule that may write as often as it likes: for one person it would have been one episode."""
+    rule = a_rule(
+        rule="hello",
+        subject="product",
+        quiet={"after": "10m", "opens": "view"},
+        steps=[{"channels": ["push"], "template": "t"}],
+    )
+    token = an_event("profile", person="a1", traits={"push_token": "t"})
+    lanes = Lanes([rule]).read(token, a_view(person="a1"), a_view(at=NOON + 5 * MINUTE))
+    lanes.until(NOON + 11 * MINUTE).read(an_identify(NOON + 12 * MINUTE)).cross().until(NOON + DAY)
+    assert [m["person"] for m in lanes.sent()] == ["a1"]
+
+
+def test_what_waits_for_the_morning_on_both_sides_leaves_once() -> None:
+    """Both deferrals have a final record under the id of the first one."""
+    night = QuietHours(start=11 * 60, end=20 * 60)
+    lanes = Lanes(shipped(CART), a_policy(quiet_hours=night))
+    token = an_event("profile", person="a1", traits={"push_token": "t"})
+    lanes.read(token, an_add("p1", person="a1"), an_add("p1", at=NOON + MINUTE)).until(NOON + HOUR)
+    lanes.read(an_identify(NOON + 2 * HOUR)).cross().until(NOON + 12 * HOUR)
+    waited = {d["decision_id"] for d in lanes.decisions if d["outcome"] == "deferred"}
+    final = [d for d in lanes.decisions if d["outcome"] != "deferred" and d["operation"] == "send"]
+    assert {d["decision_id"] for d in final} == waited
+    assert sorted(d["reason"] or "sent" for d in final) == ["closed", "sent"]
+    assert [(m["person"], m["step"]) for m in lanes.sent()] == [("u1", 1)]
 
 
 def test_doubles_from_before_are_counted() -> None:
