@@ -11,7 +11,8 @@ A lane that is alone (`home` is None: a replay) does all that on the spot.
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from msgspec.structs import replace
@@ -299,3 +300,27 @@ def held_of(arrival: Arrival) -> Held | None:
         )
         return Held(crossing.at, WORDS, arrival.topic, arrival.offset, word)
     return None
+
+
+def beside(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
+    """The anonymous ids that stand beside people up to `target`: a lane that is alone acts on the spot."""
+    events = [held.event for held in hold.until(target)]
+    events += [arrival.event for arrival in arrivals if arrival.event is not None]
+    return {event.anonymous_id for event in events if event.user_id and event.anonymous_id}
+
+
+def concerned(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
+    """Everybody of whom there is something up to `target`, by either id."""
+    persons = {arrival.person for arrival in arrivals}
+    persons |= {held.event.anonymous_id or "" for held in hold.until(target)}
+    return persons | {one.event.anonymous_id or "" for one in arrivals if one.event is not None}
+
+
+def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:
+    """To whom the redirects of these people lead, in as many steps as it takes."""
+    found, left = set[str](), redirects.keys() & persons
+    while left:
+        led = {to for person in left for _, to in redirects[person].moved} - found
+        found |= led
+        left = redirects.keys() & led
+    return found

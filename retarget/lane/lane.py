@@ -7,11 +7,11 @@ stretch (`limit`); it is then as if the arrival that moved the target had not be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from retarget.catalogue import Listing
-from retarget.engine.ceilings import Risen
+from retarget.engine.ceilings import Granted, Grants, Risen, Short
 from retarget.engine.door import Engine
 from retarget.engine.guard import Heard
 from retarget.engine.moment import Moment, Result, RulesFailed
@@ -24,7 +24,7 @@ from retarget.lane.crossing import Strayed
 from retarget.lane.fitting import fit
 from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed, failed_wait
-from retarget.lane.joining import Home, Joining
+from retarget.lane.joining import Home, Joining, beside, concerned, led_by
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.telling import Telling
 from retarget.lane.waits import Waits
@@ -65,6 +65,9 @@ class Lane:
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
+        # What it may send of each, and what it lacks to go on; stored likewise.
+        self.granted: Grants = {}
+        self.short: Short = {}
         # News of the catalogue under way, the next record of each of its partitions, whether there was any.
         self.spreads: list[Spread] = []
         self.fanned: dict[int, int] = {}
@@ -83,6 +86,17 @@ class Lane:
         if journey.episodes or journey.deferred:
             fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
+
+    def take(self, grants: Mapping[str, Granted]) -> None:
+        """Take in what the lane has asked for, before the batch that is to have it."""
+        self.granted.update(grants)
+        for rule in grants:
+            self.short.pop(rule, None)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the last batch has left something to be done before anything new is read."""
+        return bool(self.spreads or self.short)
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
@@ -121,28 +135,15 @@ class Lane:
         found |= {arrival.person for arrival in arrivals}
         found.update(self.waits.until(target))
         if self.home is None:
-            found |= self._met_on_the_way(arrivals, target)
+            found |= beside(self.hold, arrivals, target)
         found.discard("")
         return {person for person in found if person not in known and person not in redirects}
-
-    def _met_on_the_way(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
-        """The anonymous ids that stand beside people: a lane that is alone does everything on the spot."""
-        events = [held.event for held in self.hold.until(target)]
-        events += [arrival.event for arrival in arrivals if arrival.event is not None]
-        return {event.anonymous_id for event in events if event.user_id and event.anonymous_id}
 
     def led_to(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
         """Whose journeys must be loaded because redirects lead there, where this lane is alone."""
         if self.home is not None or not self.redirects:
             return set()
-        persons = {held.event.anonymous_id or "" for held in self.hold.until(target)}
-        persons |= {one.event.anonymous_id or "" for one in arrivals if one.event is not None}
-        persons |= {arrival.person for arrival in arrivals}
-        found, left = set[str](), self.redirects.keys() & persons
-        while left:
-            led = {to for person in left for _, to in self.redirects[person].moved} - found
-            found |= led
-            left = self.redirects.keys() & led
+        found = led_by(self.redirects, concerned(self.hold, arrivals, target))
         return found - self.journeys.keys() - self.redirects.keys()
 
     def work(
@@ -153,7 +154,7 @@ class Lane:
         if self.spreads and not run.tell_on():
             return run.finish(())
         consumed = run.read(arrivals)
-        if consumed == len(arrivals) and not self.spreads:
+        if consumed == len(arrivals) and not self.goes_on:
             run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
         return run.finish(arrivals[:consumed])
 
@@ -176,7 +177,7 @@ class _Run:
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
         moment.paced, moment.risen, moment.listings = lane.paced, lane.risen, lane.listings
-        moment.heard = lane.heard
+        moment.heard, moment.granted, moment.short = lane.heard, lane.granted, lane.short
         if self._now_is_clock:
             moment.now = lane.clock
 
@@ -185,7 +186,7 @@ class _Run:
         lane, moment, hold, waits = self._lane, self._moment, self._hold, self._waits
         batch, heap, apply = self._batch, waits.heap, self._apply
         lateness, now_is_clock, limit = self._lateness, self._now_is_clock, self._limit
-        clock, redirects = lane.clock, lane.redirects
+        clock, redirects, short = lane.clock, lane.redirects, lane.short
         for index, arrival in enumerate(arrivals):
             target = arrival.tells - lateness
             if target < clock:  # noqa: PLR1730 - a call of max costs more
@@ -200,15 +201,13 @@ class _Run:
                     moment.now = target
             event = arrival.event
             if redirects and event is not None and arrival.person in redirects:
-                if batch.worked >= limit:
-                    return index
                 event = self._joining.led(arrival)
                 if event is None:
                     continue
             if event is None or not arrival.person:
                 if not self._take(arrival):
                     return index
-                if lane.spreads:
+                if lane.spreads or short:
                     return index + 1
             elif event.time > clock:
                 hold.add(Held(event.time, PEOPLE, arrival.topic, arrival.offset, event))
@@ -218,6 +217,8 @@ class _Run:
                 if event.time < clock:
                     self._late += 1
                 apply(event, arrival.topic, arrival.offset)
+                if short:
+                    return index + 1
         return len(arrivals)
 
     def _take(self, arrival: Arrival) -> bool:
@@ -256,10 +257,10 @@ class _Run:
             self._moment.counts["dead", arrival.reason] += 1
 
     def work_off(self, target: int) -> bool:
-        """Move the clock to `target` through waits and held events; False when the limit stops it."""
+        """Move the clock to `target` through waits and held events; False when something stops it."""
         lane, hold, waits = self._lane, self._hold, self._waits
         bound = min(target, waits.horizon)
-        while True:
+        while not (lane.spreads or lane.short):
             due, event_time = waits.next_due(), hold.first
             if due is not None and due <= bound and due <= event_time:
                 if self._batch.worked >= self._limit:
@@ -276,15 +277,11 @@ class _Run:
                 self._move_to(event_time)
                 act = self._apply if held.rank != WORDS else self._joining.hear
                 act(held.event, held.topic, held.offset)
-                if lane.spreads:
-                    return False
             else:
-                break
-        if bound < target:
-            return False
-        if target > lane.clock:
-            self._move_to(target)
-        return True
+                if bound == target > lane.clock:
+                    self._move_to(target)
+                return bound == target
+        return False
 
     def _move_to(self, time: int) -> None:
         lane = self._lane
