@@ -80,6 +80,7 @@ class LaneRunner:
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
         self._observer, self._returning = observer or Observer(), returning or Returning()
         self._stopping = False
+        self._unconfirmed = False  # a commit has failed, and no work was confirmed since
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
         self._loading = Loading(number, store, self._insisting, limits)
         self._gathering = Gathering(bundles.newest().intake(number), feed, wall, limits)
@@ -113,10 +114,12 @@ class LaneRunner:
         while not self._stopping:
             try:
                 await self.claim(cause, detail)
-                self._observer.answered("broker")
-                patience.forget()
+                if not self._unconfirmed:
+                    self._gets_on(patience)
                 while not self._stopping:
-                    await self.batch()
+                    worked = await self.batch()
+                    if self._unconfirmed and (worked or self._feed.caught_up_at() is not None):
+                        self._gets_on(patience)
             except Reclaim as problem:
                 cause, detail = problem.cause, problem.detail
             except Fenced as problem:
@@ -126,6 +129,12 @@ class LaneRunner:
                 self._observer.waiting("broker", detail)
             if not self._stopping:
                 await patience.pause()
+
+    def _gets_on(self, patience: Patience) -> None:
+        """Trust the broker; after a failed commit not before work is confirmed: it may refuse one topic."""
+        self._unconfirmed = False
+        self._observer.answered("broker")
+        patience.forget()
 
     # -- claim --
 
@@ -160,9 +169,12 @@ class LaneRunner:
         self._positions = stored.decode(image.meta)
         await self._find_frontier()
         await self._begin(self._bundle)
-        for offset, record in history.records:
-            await self._replay(offset, record, emit=record.sequence > history.acknowledged)
-        return len(history.records)
+        repeated = 0
+        async for portion in history.portions():
+            for offset, record in portion:
+                await self._replay(offset, record, emit=record.sequence > history.acknowledged)
+            repeated += len(portion)
+        return repeated
 
     async def _find_frontier(self) -> None:
         for topic in self._topics:
@@ -313,7 +325,11 @@ class LaneRunner:
             outputs=len(found),
             digest=emitted.digest(found),
         )
-        offset = await self._log.commit(record, found)
+        try:
+            offset = await self._log.commit(record, found)
+        except UnknownOutcome:
+            self._unconfirmed = True
+            raise
         self._observer.stage("commit", perf_counter() - started)
         return offset
 
