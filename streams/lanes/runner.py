@@ -36,6 +36,7 @@ from streams.lanes.observer import Cause, Observer
 from streams.lanes.patience import Insisting, Patience
 from streams.lanes.positions import Positions
 from streams.lanes.returning import Returning
+from streams.lanes.stride import Stride
 from streams.lanes.wall import Wall
 from streams.ports import (
     Checkpoint,
@@ -79,6 +80,7 @@ class LaneRunner:
         self._store, self._log, self._feed, self._wall = store, log, feed, wall
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
         self._observer, self._returning = observer or Observer(), returning or Returning()
+        self._stride = Stride(limits)
         self._stopping = False
         self._unconfirmed = False  # a commit has failed, and no work was confirmed since
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
@@ -270,7 +272,7 @@ class LaneRunner:
             await self._take_up(newest)
         started = perf_counter()
         spreading = bool(self.lane.spreads)
-        arrivals = [] if spreading else await self._gathering.next()
+        arrivals = [] if spreading else await self._gathering.next(self._stride.records)
         advance_to = NEVER
         if not arrivals and not spreading and self._ticks:
             advance_to = self._gathering.idle_advance(self.lane, self._bundle.lateness)
@@ -280,7 +282,9 @@ class LaneRunner:
         self._observer.stage("gather", perf_counter() - started)
         await self._load(arrivals, advance_to, whole=False)
         moment = self._moment(self._wall.now(), self._pauses())
-        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.worked)
+        stepped = perf_counter()
+        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._stride.worked)
+        self._stride.took(max(batch.consumed, batch.worked), perf_counter() - stepped)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         offset = await self._commit(batch, moment, advance_to, found)

@@ -28,8 +28,9 @@ from tests.oracle.histories import random_history
 PARTITIONS: Final = 4
 HOT: Final = 0
 EVENTS: Final = 30_000
+HISTORIES: Final = 4
 # From the event to its message in the topic, with one lane at its limit beside it, on a busy machine.
-PROMPT_S: Final = 5.0
+PROMPT_S: Final = 3.0
 HOUR: Final = 3_600_000
 
 
@@ -46,13 +47,18 @@ def read(lines: Sequence[dict[str, Any]], file: str) -> list[FileEvent]:
 
 
 def hot() -> list[FileEvent]:
-    """People of all kinds, all in one lane."""
-    lines = [msgspec.to_builtins(event) for event in random_history(8, EVENTS)]
-    for line in lines:
+    """People of all kinds, all in one lane; of several histories, as a long one would end in the future."""
+    told = [
+        (history, msgspec.to_builtins(event))
+        for history in range(HISTORIES)
+        for event in random_history(history, EVENTS // HISTORIES)
+    ]
+    for history, line in told:
+        line["id"] = f"{history}.{line['id']}" if line.get("id") else None
         for name in ("user_id", "anonymous_id"):
             if line.get(name):
-                line[name] = in_lane(line[name], lambda lane: lane == HOT)
-    return sorted_by_time(read(lines, "hot"))
+                line[name] = in_lane(f"{history}.{line[name]}", lambda lane: lane == HOT)
+    return sorted_by_time(read([line for _, line in told], "hot"))
 
 
 def purchase(number: int, at: int) -> FileEvent:
