@@ -101,6 +101,13 @@ class Copies(Protocol):
         """The newest whole copy of a lane; None without one. Raises LaneRefused for one of a newer build."""
 
 
+class StoredSwitches(NamedTuple):
+    """Kill switches: rule or channel -> since, epoch ms. Who knows one that is in neither knows of a loss."""
+
+    in_force: dict[str, int]
+    ended: dict[str, int]  # the last pause of each that was ended by hand
+
+
 class UnknownOutcome(Exception):
     """The call may or may not have had its effect. Store: send it again unchanged. Log: claim anew."""
 

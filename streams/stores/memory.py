@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from streams.ports import Checkpoint, LaneImage, Portion
+from streams.ports import Checkpoint, LaneImage, Portion, StoredSwitches
 from streams.stores.keys import person_bytes
 from streams.stores.portions import PORTION, batched
 
@@ -20,6 +20,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._pauses: dict[str, int] = {}
+        self._ended: dict[str, int] = {}
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane."""
@@ -90,14 +91,18 @@ class MemoryStore:
 
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause."""
-        if since_ms is None:
-            self._pauses.pop(name, None)
-        else:
+        if since_ms is not None:
             self._pauses[name] = since_ms
+        elif name in self._pauses:
+            self._ended[name] = self._pauses.pop(name)
 
     async def pauses(self) -> dict[str, int]:
         """The pauses in force: rule or channel -> since, epoch ms."""
         return dict(self._pauses)
+
+    async def switches(self) -> StoredSwitches:
+        """The pauses in force, and those that were ended."""
+        return StoredSwitches(dict(self._pauses), dict(self._ended))
 
     async def close(self) -> None:
         """Nothing to release."""
