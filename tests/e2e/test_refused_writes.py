@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -20,8 +21,12 @@ from streams.stores import open_store
 from tests.e2e.emitted import differences
 from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
 from tests.oracle.histories import random_history
+from tests.support.kafka.companion import Companion, create_on_both, settle
+from tests.support.kafka.jars import KafkaMissing, classpath
+from tests.support.kafka.processes import KafkaOnJava
 from tests.support.kafka.real_kafka import RealKafka
 from tests.support.memory import watched
+from tests.support.missing import unavailable
 from tests.support.worker import comes_to, page
 
 LIMITS: Final = ("batch.records=500", "batch.persons=300", "web.stalled_after=20s")
@@ -38,13 +43,11 @@ class Refusal(NamedTuple):
     """What the broker does not take, and how it says so."""
 
     topic: str
-    how: Literal["replicas", "size", "deleted"]
+    how: Literal["size", "deleted"]
 
     async def begin(self, address: KafkaAddress) -> None:
         """From now on nothing can be written to the topic."""
-        if self.how == "replicas":
-            await configure(address, self.topic, {"min.insync.replicas": "2"})
-        elif self.how == "size":
+        if self.how == "size":
             await configure(address, self.topic, {"max.message.bytes": "150"})
         else:
             await delete(address, self.topic)
@@ -52,9 +55,7 @@ class Refusal(NamedTuple):
     async def end(self, address: KafkaAddress) -> None:
         """As it was."""
         specs = topics.topic_specs((topics.TOUCHPOINTS,), PARTITIONS)
-        if self.how == "replicas":
-            await configure(address, self.topic, {"min.insync.replicas": "1"})
-        elif self.how == "size":
+        if self.how == "size":
             await configure(address, self.topic, {"max.message.bytes": str(5 * 1024 * 1024)})
         else:
             await create_or_check(address, specs)
@@ -153,46 +154,111 @@ async def test_one_topic_that_takes_nothing(
     seconds: float,
 ) -> None:
     """Lanes stand at the batch that is not confirmed, in bounded memory, and go on when it is mended."""
-    events = file_events(random_history(11, 4_000))
-    first = 0 if refusal.how == "deleted" else BEFORE
-    wanted = await replayed(events, OLD_FILES)
-    stage = Stage(
-        bootstrap=own_kafka.bootstrap,
+    stage = stage_of(own_kafka.bootstrap, store, tmp_path, unique_name("engine"), mode)
+    address = KafkaAddress(bootstrap=own_kafka.bootstrap)
+    async with on_stage(stage):
+        before = 0 if refusal.how == "deleted" else BEFORE
+        trouble = Trouble(
+            refusal.topic, lambda: refusal.begin(address), lambda: refusal.end(address), seconds, before
+        )
+        await lives_through(stage, trouble)
+
+
+@pytest.mark.slow
+@pytest.mark.kafka
+@pytest.mark.timeout(400)
+@pytest.mark.parametrize("mode", ["transactional", "idempotent"])
+async def test_too_few_replicas(
+    store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str], mode: str
+) -> None:
+    """One of two nodes is away: what must lie on both is not confirmed, and is when the node is back."""
+    with two_nodes(tmp_path) as (kafka, companion):
+        stage = stage_of(kafka.bootstrap, store, tmp_path, unique_name("engine"), mode)
+        async with on_stage(stage):
+            await settle(kafka.bootstrap)
+            companion.start()
+            await delete(KafkaAddress(bootstrap=kafka.bootstrap), topics.DECISIONS)
+            await create_on_both(kafka.bootstrap, topics.DECISIONS, PARTITIONS)
+
+            async def leave() -> None:
+                companion.kill()
+
+            async def come_back() -> None:
+                companion.start()
+
+            await lives_through(stage, Trouble(topics.DECISIONS, leave, come_back, 40, BEFORE))
+
+
+@contextmanager
+def two_nodes(folder: Path) -> Iterator[tuple[KafkaOnJava, Companion]]:
+    """A Kafka of two nodes, of which the second does not run yet."""
+    try:
+        kafka = KafkaOnJava(folder, classpath())
+    except KafkaMissing as missing:
+        unavailable(str(missing))
+    companion = Companion(folder, classpath(), kafka)
+    try:
+        kafka.start()
+        yield kafka, companion
+    finally:
+        companion.kill()
+        kafka.close()
+
+
+def stage_of(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, mode: str) -> Stage:
+    """An engine of two lanes with small batches."""
+    return Stage(
+        bootstrap=bootstrap,
         store=store,
-        folder=tmp_path,
-        app_id=unique_name("engine"),
+        folder=folder,
+        app_id=app_id,
         emit=mode,
         partitions=PARTITIONS,
         settings=(*OLD_FILES, *LIMITS),
     )
-    address = KafkaAddress(bootstrap=own_kafka.bootstrap)
-    async with on_stage(stage), stage.outlet() as outlet:
+
+
+class Trouble(NamedTuple):
+    """What happens to a topic, for how long, after how many events."""
+
+    topic: str
+    begin: Callable[[], Awaitable[None]]
+    end: Callable[[], Awaitable[None]]
+    seconds: float
+    before: int
+
+
+async def lives_through(stage: Stage, trouble: Trouble) -> None:
+    """A worker at work when it begins; afterwards all is as if nothing had been."""
+    events = file_events(random_history(11, 4_000))
+    wanted = await replayed(events, OLD_FILES)
+    async with stage.outlet() as outlet:
         worker = stage.worker("one")
         await stage.shared_out()
-        await stage.produce(events[:first], end=False)
+        await stage.produce(events[: trouble.before], end=False)
 
         async def under_way() -> bool:
-            return first == 0 or await outlet.poll() > 0
+            return trouble.before == 0 or await outlet.poll() > 0
 
         await until(under_way, "something sent", stage.logs)
-        with watched(worker) as memory:
-            await refusal.begin(address)
-            await stage.produce(events[first:])
-            await ballast(stage)
-            said = await comes_to(worker, "/ready", 503, "waiting for the broker")
-            assert refusal.topic in said.text
+    with watched(worker) as memory:
+        await trouble.begin()
+        await stage.produce(events[trouble.before :])
+        await ballast(stage)
+        said = await comes_to(worker, "/ready", 503, "waiting for the broker")
+        assert trouble.topic in said.text
 
-            async def all_wait() -> bool:
-                return len(waits(worker)) == PARTITIONS
+        async def all_wait() -> bool:
+            return len(waits(worker)) == PARTITIONS
 
-            await until(all_wait, "all lanes wait", stage.logs)
-            await stands(worker, stage, seconds)
-            await refusal.end(address)
-            await comes_to(worker, "/ready", 200)
-            await stage.done(within_s=200)
-        print(f"{mode}, {refusal}: grown by {memory.largest - memory.first:.0f} MB")  # noqa: T201
-        assert memory.largest - memory.first < GROWTH_MB
-        assert len(waits(worker)) == PARTITIONS, worker.said
+        await until(all_wait, "all lanes wait", stage.logs)
+        await stands(worker, stage, trouble.seconds)
+        await trouble.end()
+        await comes_to(worker, "/ready", 200)
+        await stage.done(within_s=200)
+    print(f"{stage.emit}, {trouble.topic}: grown by {memory.largest - memory.first:.0f} MB")  # noqa: T201
+    assert memory.largest - memory.first < GROWTH_MB
+    assert len(waits(worker)) == PARTITIONS, worker.said
     async with stage.outlet() as fresh:
         found = await fresh.to_end()
     assert sum(one.topic == topics.DEAD for one in found) == WEIGHT
