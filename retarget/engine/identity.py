@@ -47,6 +47,9 @@ def join(journey: Journey, other: Journey, matcher: Matcher, scene: Scene, momen
     over without a decision; messages that are due on both sides leave once.
     """
     _rename(other, journey.person, matcher)
+    for compiled in matcher.becomes:
+        # Its audience was left: the next event finds what the person is now.
+        other.states.pop(compiled.name, None)
     moment.counts["joined",] += 1
     for rule, double in _doubles(journey, other, matcher):
         moment.counts["merge_double", rule] += double

@@ -134,7 +134,11 @@ def _rules(journey: Journey, other: Journey) -> None:
         latest(journey.marks.setdefault(rule, {}), marks)
     latest(journey.ended, other.ended)
     latest(journey.pauses, other.pauses)
-    journey.states = other.states | journey.states
+    # The last year of a yearly rule; years are compared as they are written.
+    journey.states = {
+        rule: max(other.states.get(rule, ""), journey.states.get(rule, ""))
+        for rule in other.states | journey.states
+    }
     known = {send.message_id for send in journey.sends}
     sends = [*journey.sends, *(send for send in other.sends if send.message_id not in known)]
     journey.sends = sorted(sends, key=lambda send: (send.at, send.message_id))

@@ -115,7 +115,7 @@ def _rows(tally: Tally, figures: Figures) -> list[tuple[str, str, str]]:
         (
             "of another id",
             f"{tally.unjoined:,}",
-            "reminders of what another id bought: ids are not joined yet",
+            "reminders of what another id bought, before the two were joined",
         ),
         _first(tally),
         ("memory", f"{figures.memory / _MIB:,.0f} MB", "at most, all processes together"),
