@@ -23,8 +23,12 @@ SETTINGS: Final = (*OLD_FILES, "batch.records=300", "batch.persons=100", "batch.
 class Arena:
     """The engine under fire. `noted` are things that happened by themselves, such as a worker that ended."""
 
-    def __init__(self, folder: Path, broker: KafkaOnJava, door: Proxy, stores: Stores) -> None:
+    def __init__(
+        self, folder: Path, broker: KafkaOnJava, door: Proxy, stores: Stores, *, spared: str = ""
+    ) -> None:
+        """`spared`: the worker that no fault ends."""
         self.broker, self.door, self.stores = broker, door, stores
+        self.mortals = tuple(name for name in WORKERS if name != spared)
         self.stage = Stage(
             bootstrap=broker.bootstrap,
             store=stores,
@@ -63,6 +67,11 @@ class Arena:
     def one_of(self, choice: float) -> WorkerProcess:
         """One that runs; `choice` from 0 to 1."""
         running = self.workers()
+        return running[min(int(choice * len(running)), len(running) - 1)]
+
+    def victim(self, choice: float) -> WorkerProcess:
+        """One that runs and may be ended; `choice` from 0 to 1."""
+        running = [worker for worker in self.workers() if worker.name in self.mortals]
         return running[min(int(choice * len(running)), len(running) - 1)]
 
     def start(self, name: str) -> WorkerProcess:

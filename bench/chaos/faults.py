@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
 from typing import Final
 
-from bench.chaos.arena import WORKERS, Arena
+from bench.chaos.arena import Arena
 from bench.chaos.schedule import Fault
 from tests.e2e.harness import WorkerProcess, until
 
@@ -35,7 +35,7 @@ def kind(happening: Callable[[Arena, Fault], AsyncIterator[str]]) -> Happening:
 @kind
 async def worker_kill(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGKILL; the others find out by the session timeout. It comes back when they have its lanes."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     arena.kill(worker)
     yield worker.name
     arena.start(worker.name)
@@ -45,7 +45,7 @@ async def worker_kill(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def worker_crash_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGKILL, and started again at once under the same name."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     arena.kill(worker)
     arena.start(worker.name)
     yield worker.name
@@ -55,7 +55,7 @@ async def worker_crash_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]
 @kind
 async def worker_stop(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGTERM; over when the process has ended. It comes back when the others have its lanes."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     await arena.stop(worker)
     yield worker.name
     arena.start(worker.name)
@@ -95,13 +95,13 @@ async def rebalance_storm(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def rolling_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]:  # noqa: ARG001 - as all
     """Every worker is stopped and started again, one after the other, as the runbook says."""
-    for name in WORKERS:
+    for name in arena.mortals:
         worker = next(each for each in arena.workers() if each.name == name)
         await arena.stop(worker)
         arena.start(name)
-        if name != WORKERS[-1]:
+        if name != arena.mortals[-1]:
             await arena.settled()
-    yield ", ".join(WORKERS)
+    yield ", ".join(arena.mortals)
     await arena.settled()
 
 
