@@ -14,6 +14,7 @@ from itertools import chain
 from typing import Final
 
 from bench.chaos.arena import Arena
+from bench.chaos.proxy import Proxy
 from bench.chaos.schedule import Fault
 from tests.e2e.harness import WorkerProcess, until
 
@@ -139,20 +140,35 @@ async def broker_bounce(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def broker_cut(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """The way from the workers to the broker is cut: broken off, or silent."""
-    (arena.door.cut if fault.choice < 0.5 else arena.door.hush)()
-    await asyncio.sleep(fault.lasts_s)
-    arena.door.mend()
-    yield "broken off" if fault.choice < 0.5 else "silent"
+    yield await cut(arena.door, fault)
 
 
 @kind
 async def broker_delay(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """Everything between workers and broker takes 50 to 500 ms longer."""
-    delay = 0.05 + 0.45 * fault.choice
-    arena.door.slow(delay)
+    yield await delay(arena.door, fault)
+
+
+async def cut(door: Proxy, fault: Fault) -> str:
+    """Shut a door for a while; how."""
+    if fault.choice < 0.5:
+        how = "broken off"
+        door.cut()
+    else:
+        how = "silent"
+        door.hush()
+    await asyncio.sleep(fault.lasts_s)
+    door.mend()
+    return how
+
+
+async def delay(door: Proxy, fault: Fault) -> str:
+    """Slow a door down for a while; by how much."""
+    delay_s = 0.05 + 0.45 * fault.choice
+    door.slow(delay_s)
     await asyncio.sleep(2 * fault.lasts_s)
-    arena.door.slow(0)
-    yield f"{delay * 1000:.0f} ms"
+    door.slow(0)
+    return f"{delay_s * 1000:.0f} ms"
 
 
 async def others_have_all(arena: Arena, frozen: WorkerProcess) -> None:

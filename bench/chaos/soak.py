@@ -33,6 +33,12 @@ class Soaked(NamedTuple):
         """Whether that is within the bound."""
         return self.growth <= GROWTH
 
+    def __str__(self) -> str:
+        """All of it in a line."""
+        quarters = ", ".join(f"{quarter:g}" for quarter in self.quarters)
+        judged = "flat" if self.flat else "GROWING"
+        return f"{self.what}: {quarters} by quarter, {self.most:g} at most; {self.growth:+.1%}: {judged}"
+
 
 def weigh(workers: Iterable[WorkerProcess]) -> list[Weight]:
     """What each holds now, where the machine has a /proc; else nothing."""
