@@ -132,8 +132,8 @@ def _meaning(kind: str) -> str:
 
 def _runs(found: Sequence[Run]) -> list[str]:
     head = [
-        "| log | store | minutes | faults | ended by themselves | events | outputs | verdict |",
-        "|---|---|---|---|---|---|---|---|",
+        "| log | store | minutes | events a second | faults | ended by themselves | events | outputs | verdict |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     return head + [_row(run) for run in found]
 
@@ -144,6 +144,7 @@ def _row(run: Run) -> str:
         f"`{run.name}`",
         run.began.layout,
         f"{run.began.minutes:g}",
+        f"{run.began.rate:g}",
         str(len(run.faults)),
         str(by_themselves),
     ]
