@@ -13,11 +13,12 @@ from typing import Final
 from retarget import catalogue
 from retarget.catalogue import Listing
 from retarget.engine.ceilings import Risen
-from retarget.engine.door import Engine, remnant
+from retarget.engine.door import Engine
 from retarget.engine.guard import Heard
 from retarget.engine.moment import Moment, Result, RulesFailed
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
+from retarget.engine.tidying import remnant
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
 from retarget.lane.fitting import fit
