@@ -132,7 +132,7 @@ def _meaning(kind: str) -> str:
 
 def _runs(found: Sequence[Run]) -> list[str]:
     head = [
-        "| log | store | minutes | events a second | faults | ended by themselves | events | outputs | verdict |",
+        "| log | store | minutes | a second | faults | ended by themselves | events | outputs | verdict |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
     return head + [_row(run) for run in found]
