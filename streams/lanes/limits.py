@@ -9,7 +9,7 @@ from streams.settings import Settings
 
 
 class Limits(NamedTuple):
-    """How much a lane takes at once; durations in ms."""
+    """How much a lane takes at once; durations in ms. Waits are loaded so far `ahead` of the work."""
 
     records: int = 10_000
     persons: int = 1_000
@@ -17,6 +17,7 @@ class Limits(NamedTuple):
     wait: int = 30
     idle: int = 1_000
     cached: int = 10_000
+    ahead: int = 60_000
 
     @property
     def worked(self) -> int:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from retarget.errors import LaneRefused
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY
-from streams.lanes import loading, positions
+from streams.lanes import positions
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.lanes.bundles import OneBundle
 from streams.lanes.limits import Limits, Reclaim
@@ -30,6 +30,9 @@ from tests.oracle.histories import random_history
 from tests.streams.test_runner import KeptLog
 
 _PORTION: Final = 40
+LIMITS: Final = Limits(records=50, wait=0, idle=0)
+# The further ahead waits are loaded, the more of them are stale when they come due.
+FAR_AHEAD: Final = LIMITS._replace(records=3, ahead=DAY)
 
 
 class MemoryCopy:
@@ -121,10 +124,10 @@ class Life:
         store: MemoryStore,
         copy: MemoryCopy | None,
         feed: RecordFeed | None = None,
-        records: int = 50,
+        limits: Limits = LIMITS,
         **more: object,
     ) -> LaneRunner:
-        """The lane in a process of its own, with so many records in a batch."""
+        """The lane in a process of its own."""
         return LaneRunner(
             LANE,
             (TOPIC,),
@@ -133,7 +136,7 @@ class Life:
             log=self.log,
             feed=feed or RecordFeed((), lambda: -1),
             wall=ReplayWall(),
-            limits=Limits(records=records, wait=0, idle=0),
+            limits=limits,
             ticks=False,
             pauses=lambda: {"live": 9},
             returning=Returning(OneCopy(copy), **more),  # type: ignore[arg-type] # what a test gives
@@ -332,20 +335,16 @@ async def test_a_recount_that_comes_to_other_outputs_is_refused(bundle: Bundle) 
         await lane.recount()
 
 
-async def test_a_replay_over_former_claims_comes_to_the_same(
-    bundle: Bundle, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_replay_over_former_claims_comes_to_the_same(bundle: Bundle) -> None:
     """Which stale waits are in memory depends on when the lane was claimed, and counts for nothing."""
-    monkeypatch.setattr(loading, "AHEAD", DAY)  # the further ahead, the more of them
     events = file_events(random_history(5, 1_200, long_gaps=False))
     life = Life(bundle, [Record(TOPIC, n, -1, None, each.raw) for n, each in enumerate(events)])
     for end in range(0, len(life.inputs), 7):
-        runner = life.runner(life.store, None, RecordFeed(life.inputs[end : end + 7], lambda: -1), records=3)
+        feed = RecordFeed(life.inputs[end : end + 7], lambda: -1)
+        runner = life.runner(life.store, None, feed, FAR_AHEAD)
         await runner.claim()
         while await runner.batch():
             pass
-    past = PastKeptLog(life.inputs)
-    past.journal = life.log.journal
-    lane = RecountedLane(LANE, past, OneBundle(bundle), (TOPIC,), OneCopy(None))
-    assert await lane.recount() == await life.store.image(LANE)
-    assert await life.held(lane.store) == await life.held(life.store)
+    again = MemoryStore()
+    await life.runner(again, None, None, FAR_AHEAD).claim()
+    assert await life.held(again) == await life.held(life.store)
