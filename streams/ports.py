@@ -169,11 +169,13 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
 class History(NamedTuple):
     """The valid journal from some point on: (offset, record) with ascending sequence.
 
-    Outputs above `acknowledged` may be missing in their topics (never in transactional mode).
+    Outputs above `acknowledged` may be missing in their topics (never in transactional mode). Where it is not
+    the `whole`, it is some of it, at least one record, and more may follow behind the last.
     """
 
     records: list[tuple[int, JournalRecord]]
     acknowledged: int
+    whole: bool = True
 
 
 class LaneLog(Protocol):
@@ -183,7 +185,7 @@ class LaneLog(Protocol):
         """Shut out every former owner and settle what they left open. Raises UnknownOutcome, Fenced."""
 
     async def history(self, offset: int) -> History:
-        """Every valid journal record from `offset` up to the end as it was when this call began."""
+        """The valid journal records from `offset` up to the end as it was when this call began, or some."""
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """Put the record and the outputs into the log, all or none; the record's offset.

@@ -23,6 +23,7 @@ from streams.kafka.refusals import refusal
 from streams.kafka.sending import Outgoing
 from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
 
+_AT_ONCE: Final = 2_000
 # The last two are how a producer answers whose transaction has failed meanwhile.
 _KAFKA_FAILED: Final = (KafkaError, TimeoutError, OSError, IllegalOperation, AssertionError)
 
@@ -39,21 +40,26 @@ class LaneOnKafka:
         app_id: str,
         journal_topic: str = topics.JOURNAL,
         deadline_s: float = 15.0,
+        at_once: int = _AT_ONCE,
     ) -> None:
-        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here."""
+        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here.
+
+        `at_once`: so many offsets of the journal are read at once, so that a long one needs little memory.
+        """
         self._address = address
         self._reader = reader
         self._lane = lane
         self._app_id = app_id
         self._journal = journal_topic
         self._deadline_s = deadline_s
+        self._at_once = at_once
         self._producer: AIOKafkaProducer | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def history(self, offset: int) -> History:
         """See LaneLog. `offset` is 0, or one more than that of a record this returned before."""
-        arbiter = await self._arbitrate(offset)
-        return arbiter.history()
+        end = await self._reader.end(self._journal, self._lane)
+        return await self._portion(offset, end, self._at_once)
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
         """See LaneLog."""
@@ -68,6 +74,20 @@ class LaneOnKafka:
         self._void()
         if self._leaving:
             await asyncio.wait(self._leaving)
+
+    async def _portion(self, offset: int, end: int, size: int) -> History:
+        """What counts from `offset` on, up to `end`, or some of it, about `size` offsets.
+
+        Without transactions, outputs follow their record: of a part only that is told whose outputs are known
+        to be out.
+        """
+        while offset + size < end:
+            found = (await self._arbitrate(offset, offset + size)).history()
+            settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
+            if settled:
+                return History(settled, found.acknowledged, whole=False)
+            size *= 2
+        return (await self._arbitrate(offset, end)).history()
 
     async def _arbitrate(self, offset: int, until: int | None = None) -> journal.Arbiter:
         """What counts from `offset` on, up to `until`, else to the end."""

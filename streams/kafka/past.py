@@ -27,8 +27,8 @@ class PastLog(LaneOnKafka):
         portion: int = _PORTION,
     ) -> None:
         """`end`: the journal's offset at which this ends."""
-        super().__init__(address, reader, lane, app_id=app_id)
-        self._end, self._portion = end, portion
+        super().__init__(address, reader, lane, app_id=app_id, at_once=portion)
+        self._end = end
         self.pauses: Mapping[str, int] | None = None
 
     async def claim(self) -> None:
@@ -40,15 +40,10 @@ class PastLog(LaneOnKafka):
         Without transactions, outputs follow their record: a copy that held what is not yet out would be
         taken for proof that it is, and it would never be sent.
         """
-        size = self._portion
-        while True:
-            until = max(min(offset + size, self._end), offset)
-            found = (await self._arbitrate(offset, until)).history()
-            settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
-            if settled or until >= self._end:
-                self.pauses = settled[-1][1].pauses if settled else self.pauses
-                return History(settled, found.acknowledged)
-            size *= 2
+        found = await self._portion(offset, max(self._end, offset), self._at_once)
+        settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
+        self.pauses = settled[-1][1].pauses if settled else self.pauses
+        return History(settled, found.acknowledged)
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:  # noqa: ARG002
         """Never."""

@@ -69,16 +69,21 @@ class Return:
         wanted = self._copy.image if self._copy else _EMPTY
         history = await self._history_after(wanted)
         # Before anything else: what is paused must be so in the first batch, even after a crash in between.
-        if pauses := self._pauses(history):
+        if pauses := await self._pauses(history):
             await self._insisting.ask(lambda: self._how.regained(pauses))
         if self._copy is not None or found.sequence != 0:
             await self._put(found, wanted)
         return wanted, history
 
-    def _pauses(self, history: History) -> Mapping[str, int]:
-        if history.records:
-            return history.records[-1][1].pauses
-        return self._copy.pauses if self._copy else {}
+    async def _pauses(self, history: History) -> Mapping[str, int]:
+        """Those of the last batch, so the journal is read to its end."""
+        found = self._copy.pauses if self._copy else {}
+        while True:
+            if history.records:
+                found = history.records[-1][1].pauses
+            if history.whole:
+                return found
+            history = await self._log.history(history.records[-1][0] + 1)
 
     def impossible(self, why: LaneRefused) -> LaneRefused:
         """The refusal of a lane that cannot come back, with what to do."""

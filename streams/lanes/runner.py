@@ -160,9 +160,14 @@ class LaneRunner:
         self._positions = stored.decode(image.meta)
         await self._find_frontier()
         await self._begin(self._bundle)
-        for offset, record in history.records:
-            await self._replay(offset, record, emit=record.sequence > history.acknowledged)
-        return len(history.records)
+        replayed = 0
+        while True:
+            for offset, record in history.records:
+                await self._replay(offset, record, emit=record.sequence > history.acknowledged)
+            replayed += len(history.records)
+            if history.whole:
+                return replayed
+            history = await self._log.history(history.records[-1][0] + 1)
 
     async def _find_frontier(self) -> None:
         for topic in self._topics:

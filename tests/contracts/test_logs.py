@@ -74,11 +74,17 @@ class World:
     reader: Reader
     logs: list[Log]
 
-    def log(self, deadline_s: float = 15.0) -> Log:
+    def log(self, deadline_s: float = 15.0, at_once: int = 2_000) -> Log:
         """One more log of the same lane, as another worker would have it."""
         address = KafkaAddress(bootstrap=self.side.bootstrap)
         made = self.side.log(
-            address, self.reader, LANE, app_id=self.out, journal_topic=self.journal, deadline_s=deadline_s
+            address,
+            self.reader,
+            LANE,
+            app_id=self.out,
+            journal_topic=self.journal,
+            deadline_s=deadline_s,
+            at_once=at_once,
         )
         self.logs.append(made)
         return made
@@ -180,6 +186,21 @@ async def test_history_goes_on_behind_a_record(side: Side, unique_name: Name) ->
             found = await second.history(offset + 1)
             assert sequences(found.records) == list(range(known + 1, 5))
             assert found.acknowledged >= 3
+
+
+async def test_a_long_history_comes_in_portions(side: Side, unique_name: Name) -> None:
+    """Each goes on behind the former; together they are the whole. Without transactions it comes at once."""
+    async with world(side, unique_name) as here:
+        log = here.log(at_once=3)
+        await log.claim()
+        for sequence in range(1, 9):
+            await log.commit(batch(sequence), here.outputs(sequence))
+        histories = [await log.history(0)]
+        while not histories[-1].whole:
+            assert histories[-1].records[-1][1].sequence <= histories[-1].acknowledged
+            histories.append(await log.history(histories[-1].records[-1][0] + 1))
+        assert [sequence for each in histories for sequence in sequences(each.records)] == [*range(1, 9)]
+        assert (len(histories) > 3) is (side.log is TransactionalLog)
 
 
 async def test_an_empty_journal_has_no_history(side: Side, unique_name: Name) -> None:

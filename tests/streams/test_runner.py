@@ -21,6 +21,7 @@ from streams.stores.memory import MemoryStore
 from tests.factories import NOON
 
 _VIEWS: Final = 6
+_AT_ONCE: Final = 5
 
 
 class KeptLog(ReplayLog):
@@ -33,7 +34,8 @@ class KeptLog(ReplayLog):
 
     async def history(self, offset: int) -> History:
         """See LaneLog."""
-        return History([*enumerate(self.journal)][offset:], len(self.journal))
+        found = [*enumerate(self.journal)][offset:]
+        return History(found[:_AT_ONCE], len(self.journal), whole=len(found) <= _AT_ONCE)
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog."""
