@@ -150,7 +150,8 @@ class Worker:
         await self._read_switches()
         self._background(self._mind_switches())
         self._background(self._bundles.watch())
-        self._background(self._fan.run())
+        if self._settings.catalogue.enabled:
+            self._background(self._fan.run())
         self._background(self._watchdog.watch())
 
     async def wait(self) -> None:
