@@ -66,7 +66,7 @@ def broken(journey: Journey, found: Iterable[Applying], at: int) -> Over | None:
     The window is (at - within, at].
     """
     for one in found:
-        seen = len(_counted(journey, one, at))
+        seen = len(_counted(journey, one, at)) if journey.sends else 0
         if seen >= one.cap.most:
             return Over(one, seen)
     return None
@@ -87,7 +87,11 @@ def room(journey: Journey, found: Iterable[Applying], at: int) -> int | None:
 def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
     """When the sends went out that the cap counts at `at`."""
     since = at - one.cap.within
-    return [send.counts_at for send in journey.sends if send.counts_at > since and _counts(send, one.scope)]
+    return [
+        send.counts_at
+        for send in journey.sends
+        if (send.at > since or send.leaves > since) and _counts(send, one.scope)
+    ]
 
 
 def _counts(send: Send, scope: str) -> bool:

@@ -24,7 +24,7 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Episode, Journey, Product
+from retarget.journeys.model import Episode, Journey
 from retarget.rules import subjects, tallies
 from retarget.rules.matcher import SHADOW_MARK, Compiled, Matcher, Plan
 from retarget.rules.model import NEVER, Becomes
@@ -381,7 +381,12 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
-    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
+    seen_only = [
+        name
+        for name, p in journey.products.items()
+        if p.seen <= horizon and not (p.carted or p.wished or p.bought)
+    ]
+    for name in seen_only:
         if journey.products.pop(name).followed:
             moment.follow(name, journey.person, follows=False)
     bounds.keep_within(journey, matcher, at, moment)
@@ -394,7 +399,3 @@ def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
             journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
         if not journey.marks[rule]:
             del journey.marks[rule]
-
-
-def _only_seen(product: Product) -> bool:
-    return not (product.carted or product.wished or product.bought)
