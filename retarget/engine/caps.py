@@ -66,7 +66,7 @@ def broken(journey: Journey, found: Iterable[Applying], at: int) -> Over | None:
     The window is (at - within, at].
     """
     for one in found:
-        seen = len(_counted(journey, one, at)) if journey.sends else 0
+        seen = len(_counted(journey, one, at))
         if seen >= one.cap.most:
             return Over(one, seen)
     return None

@@ -381,12 +381,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
-    seen_only = [
-        name
-        for name, p in journey.products.items()
-        if p.seen <= horizon and not (p.carted or p.wished or p.bought)
-    ]
-    for name in seen_only:
+    known = journey.products.items()
+    for name in [name for name, p in known if p.seen <= horizon and not (p.carted or p.wished or p.bought)]:
         if journey.products.pop(name).followed:
             moment.follow(name, journey.person, follows=False)
     bounds.keep_within(journey, matcher, at, moment)
