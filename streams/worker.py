@@ -152,7 +152,8 @@ class Worker:
         await self._switches.read()
         self._background(self._mind_switches())
         self._background(self._bundles.watch())
-        self._background(self._fan.run())
+        if self._settings.catalogue.enabled:
+            self._background(self._fan.run())
         self._background(self._watchdog.watch())
         self._background(self._freshness.watch())
 
