@@ -40,6 +40,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "topics": "create the topics, or check them",
     "settings": "every setting, its value and where it came from",
     "produce": "touchpoints of files into Kafka",
+    "collect": "the HTTP entrance for producers: Segment's API, CloudEvents, a pixel",
     "simulate": "touchpoints of a simulated shop into Kafka",
     "tail": "print what is in a topic",
     "explain": "the timeline of a person: what was decided and why, what is waiting",

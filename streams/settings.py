@@ -18,6 +18,7 @@ from streams.settings_declared import (
     Caps,
     Channels,
     Clock,
+    Collect,
     Consent,
     Delivery,
     Guard,
@@ -78,6 +79,7 @@ class Settings:
     offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
+    collect: Collect = Collect()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
-from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_object, read_time, require_size
+from retarget.decode import from_mapping, read_object, read_time
 from retarget.dialects.segment_events import CONSENT_EVENT, type_of
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
@@ -30,10 +30,13 @@ _MEDIA: Final = {
 _MARKETING_CATEGORIES: Final = frozenset({"marketing", "advertising", "targeting"})
 
 
-def decode_segment(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint in one Segment call. Raises Rejected."""
-    require_size(value, max_bytes)
-    return from_record(parse_object(value))
+_SIGNS: Final = frozenset({"messageId", "event", "userId", "anonymousId"})
+
+
+def is_segment(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a call of Segment's specification."""
+    call = record.get("type")
+    return isinstance(call, str) and call in CALLS and not _SIGNS.isdisjoint(record)
 
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
