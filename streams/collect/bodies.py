@@ -15,7 +15,9 @@ from retarget.errors import Rejected
 from streams.collect.refusals import Refusal, of_event
 
 # Browsers send JSON as text/plain, which needs no preflight; sendBeacon and old clients name no type at all.
-_JSON: Final = frozenset({"", "application/json", "text/plain", "application/octet-stream"})
+# RudderStack's library for Node calls JSON that it has packed a form.
+_FORM: Final = "application/x-www-form-urlencoded"
+_JSON: Final = frozenset({"", "application/json", "text/plain", "application/octet-stream", _FORM})
 _WINDOWS: Final = {"gzip": 16 + zlib.MAX_WBITS, "x-gzip": 16 + zlib.MAX_WBITS, "deflate": zlib.MAX_WBITS}
 
 

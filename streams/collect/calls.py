@@ -6,12 +6,15 @@ import base64
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from retarget.decode import read_time
 from retarget.dialects.segment import CALLS, from_record
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 from streams.collect.bodies import parsed
 from streams.collect.refusals import Refusal
 
+# A request is under way for so long at most when nothing is wrong.
+_RIGHT_MS: Final = 1_000
 # The last part of the path, as server libraries have it and as analytics.js does.
 _SHORT: Final = {"t": "track", "i": "identify", "p": "page", "s": "screen", "g": "group", "a": "alias"}
 CALL_OF: Final[Mapping[str, str]] = {**{call: call for call in CALLS}, **_SHORT}
@@ -56,9 +59,14 @@ def _each(call: object, body: Mapping[str, Any], now: int) -> Touchpoint | Rejec
 
 
 def _received(call: dict[str, Any], sent: object, now: int) -> dict[str, Any]:
-    """The call with the three times by which a wrong clock is put right; ours is the only one to trust."""
+    """The call with the three times by which a wrong clock is put right; ours is the only one to trust.
+
+    A clock that is right is left alone: what its requests were under way would change the order of events.
+    """
     original = call.pop("timestamp", None)
     if call.get("originalTimestamp") is None:
         call["originalTimestamp"] = original
+    if sent is not None and abs(now - read_time(sent, "sentAt")) < _RIGHT_MS:
+        sent = None
     call["sentAt"], call["receivedAt"] = sent, now
     return call

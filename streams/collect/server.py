@@ -231,9 +231,10 @@ class Entrance:
         return response
 
     def _refusal(self, refused: OSError) -> str:
+        host, port = self._settings.collect.host, self._settings.collect.port
         if refused.errno == errno.EADDRINUSE:
-            return f"collect.port: {self._settings.collect.port} is in use on {self._settings.collect.host}; set another one, or 0"
-        return f"collect.host: cannot listen on {self._settings.collect.host}: {refused.strerror or refused}"
+            return f"collect.port: {port} is in use on {host}; set another one, or 0"
+        return f"collect.host: cannot listen on {host}: {refused.strerror or refused}"
 
 
 def _text(given: object) -> str:

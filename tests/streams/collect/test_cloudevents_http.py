@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from retarget.touchpoints import Touchpoint
-from tests.streams.collect.conftest import Collector
+from tests.support.collecting import Collector
 
 Start = Callable[..., Collector]
 EVENT = {

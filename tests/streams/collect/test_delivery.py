@@ -21,8 +21,8 @@ from streams.embedded import EmbeddedBroker
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.sending import producing
 from streams.settings import Settings, load_settings
-from tests.streams.collect.conftest import collecting
 from tests.support.brokers import a_broker
+from tests.support.collecting import collecting
 
 CALL = {"userId": "u1", "event": "Product Viewed", "properties": {"product_id": "tent"}}
 

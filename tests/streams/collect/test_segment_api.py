@@ -14,7 +14,7 @@ import pytest
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 from streams.topics import partition_of
-from tests.streams.collect.conftest import Collector
+from tests.support.collecting import Collector
 
 Start = Callable[..., Collector]
 KEY = "a-write-key-of-a-test"
