@@ -26,7 +26,9 @@ from streams.settings_kinds import (
 )
 from streams.settings_source import open_settings, setting
 
-Dialect = Literal["auto", "canonical", "segment", "cloudevents"]
+Dialect = Literal[
+    "auto", "canonical", "segment", "ga4", "snowplow", "meta", "braze", "cloudevents", "criteo"
+]  # fmt: skip
 # Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
 _IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|(?<=password=)[^&]*", re.DOTALL)
 

@@ -21,6 +21,13 @@ _ALL: Final = (
     ),
     Dialect(name="canonical", kind="record", sentence="JSON records in retarget's own form"),
     Dialect(name="segment", kind="record", sentence="calls of Segment, RudderStack or Jitsu as JSON records"),
+    Dialect(
+        name="ga4", kind="record", sentence="Google Analytics 4: Measurement Protocol, or rows of its export"
+    ),
+    Dialect(name="snowplow", kind="record", sentence="Snowplow's enriched events, JSON or tab-separated"),
+    Dialect(name="meta", kind="record", sentence="events of Meta's Conversions API"),
+    Dialect(name="braze", kind="record", sentence="Braze's events, attributes and purchases, and Currents"),
+    Dialect(name="criteo", kind="record", sentence="calls of Criteo's OneTag"),
     Dialect(name="cloudevents", kind="record", sentence="CloudEvents in structured form, as JSON records"),
     Dialect(name="taobao", kind="file", sentence="rows of Taobao's UserBehavior.csv", rows=taobao.ROWS),
     Dialect(name="rees46", kind="file", sentence="rows of the REES46 stores' files", rows=rees46.ROWS),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from retarget.decode import KNOWN_KEYS, MAX_BYTES, decode_fast, from_mapping, parse_object, require_size
-from retarget.dialects import cloudevents, segment
+from retarget.dialects import braze, cloudevents, criteo, ga4, meta, segment, snowplow
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 
@@ -21,6 +21,11 @@ class Form(NamedTuple):
 # In this order: the first that fits is it.
 _FORMS: Final[dict[str, Form]] = {
     "segment": Form(segment.is_segment, segment.from_record),
+    "snowplow": Form(snowplow.is_snowplow, snowplow.from_record),
+    "ga4": Form(ga4.is_ga4, ga4.from_record),
+    "meta": Form(meta.is_meta, meta.from_record),
+    "criteo": Form(criteo.is_criteo, criteo.from_record),
+    "braze": Form(braze.is_braze, braze.from_record),
 }
 
 
@@ -60,6 +65,8 @@ def read_cloudevent(record: dict[str, Any]) -> Touchpoint:
 
 def decoder_of(name: str) -> Callable[..., Touchpoint]:
     """What decodes the records of one such dialect. Raises KeyError."""
+    if name == "snowplow":
+        return snowplow.decode_snowplow
     read = read_cloudevent if name == "cloudevents" else _FORMS[name].read
 
     def decode(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
