@@ -47,6 +47,7 @@ WORDS = {
     "produce": ["{events}"],
     "simulate": ["--seconds", "1"],
     "collect": [],
+    "redrive": [],
     "tail": ["decisions"],
     "explain": ["u1"],
     "pause": ["email"],
