@@ -59,7 +59,7 @@ async def read_body(request: web.Request, most: int, patience_s: float) -> bytes
             raw = await _read(request, most)
     except TimeoutError:
         raise Refusal(408, "body", "it did not arrive in time", "send it again") from None
-    return _unpacked(raw, _WINDOWS[coding], most) if coding in _WINDOWS else raw
+    return unpacked(raw, coding, most) if coding in _WINDOWS else raw
 
 
 def require_json(request: web.Request) -> None:
@@ -92,8 +92,9 @@ async def _read(request: web.Request, most: int) -> bytes:
     return bytes(body)
 
 
-def _unpacked(raw: bytes, window: int, most: int) -> bytes:
-    unpacker = zlib.decompressobj(window)
+def unpacked(raw: bytes, coding: str, most: int) -> bytes:
+    """What `gzip` or `deflate` has packed. Raises Refusal 400 or 413; no more than `most` is unpacked."""
+    unpacker = zlib.decompressobj(_WINDOWS[coding])
     try:
         body = unpacker.decompress(raw, most + 1)
     except zlib.error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -38,7 +38,7 @@ def message(number: int, **more: object) -> dict[str, Any]:
 
 
 @pytest.fixture
-def engine(own_broker: EmbeddedBroker) -> Iterator[str]:
+def engine(own_broker: EmbeddedBroker) -> str:
     """A broker with the topics of an engine of two lanes; its address."""
     address = KafkaAddress(bootstrap=own_broker.bootstrap)
     asyncio.run(create_or_check(address, topics.topic_specs(["touchpoints"], 2)))
