@@ -31,6 +31,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     trace: str | None = None
     arm: Arm | None = None
     products: list[str] = []  # what a checkout or order is about
+    about: list[str] = []  # the products by which an event can end it, where its rule asks
     value: float | None = None  # what it is expected to be worth; None: unknown, or not asked
     bid: Bid | None = None  # once it competes with others
     only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels

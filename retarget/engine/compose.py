@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.engine import ceilings, experiments, offers, pacing, reach
+from retarget.engine import about, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -16,7 +16,6 @@ from retarget.times import DAY, format_time
 
 # A message without an expiry of its own can be called back for this long.
 RECALLABLE: Final = 7 * DAY
-PRODUCTS_SHOWN: Final = 10
 
 
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
@@ -57,7 +56,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         anonymous_id=journey.anonymous_id,
         subject=candidate.subject,
         audience=candidate.audience_name or None,
-        products=[_product(journey, candidate, p) for p in products_of(journey, candidate)[:PRODUCTS_SHOWN]],
+        products=[_product(journey, candidate, p) for p in products_of(journey, candidate)],
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
         context=_context(journey, channel),
@@ -91,26 +90,11 @@ def expires_at(candidate: Candidate) -> int | None:
 
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
-    """The products a message is about: the step's own choice, else the subject's, or the latest seen.
-
-    The subject's are also those in the cart or order.
-    """
-    kind, subject = candidate.rule.subject, candidate.subject_id
+    """The products a message shows: the step's own choice, else the subject's."""
     if candidate.step.products is not None:
-        return candidate.products
-    if kind == "product":
-        return [subject]
-    if kind == "cart":
-        return sorted(journey.carts.get(subject, ()))
-    if kind == "category":
-        return _latest(journey, subject)
-    return _latest(journey, None) if kind in ("person", "session") else candidate.products
-
-
-def _latest(journey: Journey, category: str | None) -> list[str]:
-    known = journey.products.items()
-    seen = [(p.seen, name) for name, p in known if category is None or p.category == category]
-    return [name for _, name in sorted(seen, reverse=True)[:PRODUCTS_SHOWN]]
+        return candidate.products[: about.PRODUCTS_SHOWN]
+    kind = candidate.rule.subject
+    return about.products(journey, kind, candidate.subject_id, candidate.products)[: about.PRODUCTS_SHOWN]
 
 
 def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[str, Any]:
@@ -164,6 +148,7 @@ def _send(candidate: Candidate, channel: str, message: Message, leaves: int) -> 
         until=expires_at(candidate) or candidate.at + RECALLABLE,
         leaves=leaves if leaves > candidate.now else 0,
         bid=candidate.bid,
+        about=candidate.about,
     )
 
 
@@ -177,6 +162,7 @@ def _join(journey: Journey, candidate: Candidate, message_id: str) -> None:
         since=candidate.at,
         expires=candidate.due + lasts if lasts else 0,
         message_id=message_id,
+        about=candidate.about,
     )
     same = (joined.audience, joined.rule, joined.subject)
     others = [m for m in journey.audiences if (m.audience, m.rule, m.subject) != same]

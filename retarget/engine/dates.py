@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from retarget.engine import episodes, yearly
+from retarget.engine import about, episodes, yearly
 from retarget.engine.moment import Moment
 from retarget.journeys import prices, traits
 from retarget.journeys.model import Episode, Journey
@@ -53,6 +53,7 @@ def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str,
         )
     episode.due, episode.touched = due, max(episode.touched, event.time)
     episode.trace = event.trace or episode.trace
+    episode.about = about.touched(journey, compiled, subject, event, episode.about)
     episodes.remember(episode, event)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import compose, endings, experiments, reach
+from retarget.engine import about, ceilings, compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -31,6 +31,7 @@ class Occasion(msgspec.Struct, kw_only=True, gc=False):
     trace: str | None = None
     state: str = ""
     products: list[str] = []
+    about: list[str] = []
 
 
 class Decided:
@@ -47,7 +48,8 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     compiled, rule = occasion.compiled, occasion.compiled.rule
     at = max(occasion.due, moment.clock)
     value = _worth(rule, occasion, scene)
-    closed = endings.known_early(journey, compiled, occasion.subject, scene, moment)
+    occasion.about = about.at_decision(journey, compiled, occasion.subject, occasion.about)
+    closed = endings.known_early(journey, compiled, occasion.subject, occasion.about, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
     seen, act = (_as_seen(journey, rule), _record_shadow) if compiled.shadow else (journey, _settle)
     candidates = _candidates(seen, occasion, moment, closed=closed, barred=barred, value=value)
@@ -121,7 +123,7 @@ def _candidates(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
         closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
-        value=value, shadow=occasion.compiled.shadow,
+        value=value, shadow=occasion.compiled.shadow, about=occasion.about,
     )  # fmt: skip
     found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
@@ -157,7 +159,7 @@ def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Cand
 def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Scene, moment: Moment) -> None:
     """Look again at a message that waited for the morning, for room, or for others to compete with."""
     rule = compiled.rule
-    known = endings.known_early(journey, compiled, deferred.subject, scene, moment)
+    known = endings.known_early(journey, compiled, deferred.subject, deferred.about, scene, moment)
     step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
     at = max(deferred.release, moment.clock)
     candidate = Candidate(
@@ -165,7 +167,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
-        value=deferred.value, bid=deferred.bid, only=deferred.channel,
+        value=deferred.value, bid=deferred.bid, only=deferred.channel, about=deferred.about,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
@@ -191,7 +193,10 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
         message_id = compose.send(journey, candidate, verdict, moment)
     if verdict.outcome == "deferred":
         _defer(journey, candidate, verdict, moment)
-        if candidate.released:
+        if verdict.reason == "ceiling":
+            ceilings.ask(moment.short, candidate.rule, candidate.at)
+        # What waits for the next batch alone is nothing to tell of.
+        if candidate.released or verdict.reason == "ceiling":
             return
     moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
 
@@ -213,6 +218,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             bid=candidate.bid,
             channel=candidate.only,
             version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
+            about=candidate.about,
         )
     )
     moment.arm(journey, release_at)

@@ -8,15 +8,15 @@ from typing import Final
 
 from retarget.catalogue import News
 from retarget.engine import (
-    bounds,
+    about,
     dates,
     deciding,
     endings,
     episodes,
     guard,
     listings,
-    offers,
     recalls,
+    tidying,
     yearly,
 )
 from retarget.engine.deciding import Occasion
@@ -24,10 +24,10 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
-from retarget.journeys.model import Episode, Journey, Product
+from retarget.journeys.model import Episode, Journey
 from retarget.rules import subjects, tallies
-from retarget.rules.matcher import SHADOW_MARK, Compiled, Matcher, Plan
-from retarget.rules.model import NEVER, Becomes
+from retarget.rules.matcher import Compiled, Matcher, Plan
+from retarget.rules.model import Becomes
 from retarget.rules.scene import Scene
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -67,7 +67,7 @@ class Engine:
         if not repeats.admit(journey, event_id, time, moment.dedupe_window):
             return False
         if time - journey.tidied > TIDY_EVERY:
-            tidy(journey, self.matcher, time, moment)
+            tidying.tidy(journey, self.matcher, time, moment)
         plan = self._plans.get(event.type)
         scene = self._scene
         change = scene.change
@@ -185,7 +185,7 @@ class Engine:
         for compiled in plan.events:
             try:
                 met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
-                found += [(compiled, _occasion(compiled, s, event, [event.id or ""])) for s in met]
+                found += [(compiled, _occasion(journey, compiled, s, event, [event.id or ""])) for s in met]
             except Exception as error:  # noqa: BLE001
                 moment.fail(compiled.name, error)
         if moment.failures:
@@ -208,7 +208,7 @@ class Engine:
                 continue  # about something else: it adds nothing to what is counted
             if counted and self._met(compiled, subject):
                 evidence = counted[-episodes.EVIDENCE_KEPT :]
-                found.append((compiled, _occasion(compiled, subject, event, evidence)))
+                found.append((compiled, _occasion(journey, compiled, subject, event, evidence)))
 
     def _followed(
         self, journey: Journey, compiled: Compiled, event: Touchpoint
@@ -220,7 +220,7 @@ class Engine:
             tally = by_subject.get(subject)
             first = tallies.followed(tally, compiled.sequence, event.time) if tally else None
             if first is not None and self._met(compiled, subject):
-                yield compiled, _occasion(compiled, subject, event, [first, event.id or ""])
+                yield compiled, _occasion(journey, compiled, subject, event, [first, event.id or ""])
 
     def _met(self, compiled: Compiled, subject: str) -> bool:
         condition = compiled.rule.condition
@@ -242,7 +242,7 @@ class Engine:
         try:
             for membership in [m for m in journey.audiences if m.rule == compiled.name]:
                 recalls.leave(journey, membership, undoing, moment)
-            occasion = _occasion(compiled, subject, event, [event.id or ""], state)
+            occasion = _occasion(journey, compiled, subject, event, [event.id or ""], state)
             episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
         except Exception:
             before.put_back()  # the person stays in the audience of the state before
@@ -268,7 +268,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - it would not stand it the next time; the others go on
                 moment.fail(rule, error)
                 if not release:
-                    episodes.close(journey, rule, subject)
+                    self._give_up(journey, rule, subject, moment)
             decided += 1
         self._rearm(journey, moment)
         if moment.failures:
@@ -279,12 +279,16 @@ class Engine:
         """Give up all that is due by `due`: something else than a rule failed, and would the next time."""
         for rule, by_subject in list(journey.episodes.items()):
             for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
-                over = by_subject[subject]
-                episodes.close(journey, rule, subject)
-                if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
-                    yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
+                self._give_up(journey, rule, subject, moment)
         journey.deferred = [d for d in journey.deferred if d.release > due]
         self._rearm(journey, moment)
+
+    def _give_up(self, journey: Journey, rule: str, subject: str, moment: Moment) -> None:
+        """Close an episode without a decision; a yearly date waits for its next turn all the same."""
+        over = journey.episodes[rule][subject]
+        episodes.close(journey, rule, subject)
+        if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
+            yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
 
     def misfits(self) -> Mapping[str, int]:
         """Rule -> how often it met a value of another type than it asks for, since this was last asked."""
@@ -342,59 +346,15 @@ class Engine:
 
 
 def _occasion(
-    compiled: Compiled, subject: str, event: Touchpoint, evidence: list[str], state: str = ""
+    journey: Journey,
+    compiled: Compiled,
+    subject: str,
+    event: Touchpoint,
+    evidence: list[str],
+    state: str = "",
 ) -> Occasion:
     return Occasion(
         compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
         trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
+        about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip
-
-
-def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
-    """What outlives a forgotten journey: the word on consent, erasure, and what is never sent again."""
-    marks = {
-        rule: by_subject
-        for rule, by_subject in journey.marks.items()
-        if rule in matcher.rules and matcher.rules[rule].rule.again == NEVER and SHADOW_MARK not in rule
-    }
-    if not (marks or journey.consents or journey.erased):
-        return None
-    return Journey(person=journey.person, marks=marks, consents=journey.consents, erased=journey.erased)
-
-
-def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
-    """Free a journey from what no rule, cap or recall can reach any more; alike in every run."""
-    journey.tidied = at
-    tallies.tidy(journey, matcher.keeps, at)
-    if journey.sends:
-        journey.sends = [s for s in journey.sends if s.counts_at > at - moment.longest_cap or s.until > at]
-    if journey.audiences:
-        journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
-    if journey.marks:
-        _tidy_marks(journey, matcher, at)
-    for rule in [rule for rule in journey.states if SHADOW_MARK in rule and rule not in matcher.rules]:
-        del journey.states[rule]
-    if journey.offers:
-        offers.tidy(journey, at)
-    if journey.pauses:
-        journey.pauses = {purpose: until for purpose, until in journey.pauses.items() if until > at}
-    if journey.ended:
-        journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
-    horizon = at - matcher.product_reach
-    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
-        if journey.products.pop(name).followed:
-            moment.follow(name, journey.person, follows=False)
-    bounds.keep_within(journey, matcher, at, moment)
-
-
-def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
-    for rule, by_subject in list(journey.marks.items()):
-        again = matcher.rules[rule].rule.again if rule in matcher.rules else 0
-        if again >= 0:
-            journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
-        if not journey.marks[rule]:
-            del journey.marks[rule]
-
-
-def _only_seen(product: Product) -> bool:
-    return not (product.carted or product.wished or product.bought)

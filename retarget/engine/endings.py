@@ -9,7 +9,8 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import facts, repeats, wire
 from retarget.journeys.facts import Change
-from retarget.journeys.model import Journey
+from retarget.journeys.model import Deferred, Episode, Journey, Membership, Send
+from retarget.rules import subjects
 from retarget.rules.matcher import Compiled, Plan
 from retarget.rules.model import Ending
 from retarget.rules.scene import Scene
@@ -20,16 +21,12 @@ def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence
           moment: Moment) -> None:  # fmt: skip
     """End what this event ends, by its type or by a condition that now holds."""
     for compiled, ending in plan.endings:
-        if ending.same_subject:
-            subjects: Iterable[str] = compiled.subjects_of(event)
-            for subject in subjects:
-                _note(journey, _key(event.type, compiled, subject), event.time)
-        else:
-            subjects = _open_subjects(journey, compiled.name)
-            _note(journey, event.type, event.time)
+        for what in _marks(compiled, ending, event):
+            _note(journey, what, event.time)
+        only = _products_of(ending, event)
         try:
-            for subject in list(subjects):
-                end(journey, compiled, subject, event, moment)
+            for subject in list(_reached(journey, compiled, ending, event)):
+                end(journey, compiled, subject, event, moment, only)
         except Exception as error:  # noqa: BLE001 - the other rules go on
             moment.fail(compiled.name, error)
     if conditional and (journey.episodes or journey.sends or journey.audiences or journey.deferred):
@@ -46,6 +43,7 @@ def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Com
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(compiled.name, error)
                 # It may have been an ending, and nobody is written to after one.
+                _count_afresh(journey, compiled, subject)
                 _close(journey, compiled, subject, event.time, moment)
 
 
@@ -54,17 +52,40 @@ def _note(journey: Journey, what: str, time: int) -> None:
         journey.ended[what] = time
 
 
-def _key(event_type: str, compiled: Compiled, subject: str) -> str:
-    return f"{event_type} {compiled.rule.subject} {subject}"
+def _marks(compiled: Compiled, ending: Ending, event: Touchpoint) -> Iterable[str]:
+    """What an ending event of this ending's type is noted under."""
+    if ending.same is None:
+        return (event.type,)
+    named = compiled.subjects_of(event) if ending.same == "subject" else subjects.product(event)
+    return [_key(event.type, compiled, ending, one) for one in named]
 
 
-def ended_since(journey: Journey, compiled: Compiled, subject: str, time: int) -> bool:
-    """Whether an ending event later than `time` has been applied: a late touch opens nothing then."""
+def _key(event_type: str, compiled: Compiled, ending: Ending, one: str) -> str:
+    return f"{event_type} {'product' if ending.same == 'product' else compiled.rule.subject} {one}"
+
+
+def _reached(journey: Journey, compiled: Compiled, ending: Ending, event: Touchpoint) -> Iterable[str]:
+    """The subjects of a rule of which something may end; a count about them starts afresh."""
+    if ending.same == "subject":
+        return compiled.subjects_of(event)
+    counted = compiled.subjects_of(event) if compiled.own_tally and ending.same == "product" else ()
+    return dict.fromkeys([*_open_subjects(journey, compiled.name), *counted])
+
+
+def _products_of(ending: Ending, event: Touchpoint) -> frozenset[str] | None:
+    """Only what is about one of these ends; None: whatever it is about."""
+    return frozenset(subjects.product(event)) if ending.same == "product" else None
+
+
+def ended_since(journey: Journey, compiled: Compiled, subject: str, touch: Touchpoint) -> bool:
+    """Whether an ending event later than this touch has been applied: a late one opens nothing then."""
     ended = journey.ended
-    return any(
-        ended.get(_key(name, compiled, subject) if ending.same_subject else name, 0) > time
-        for name, ending in compiled.endings.items()
-    )
+    for name, ending in compiled.endings.items():
+        named = subjects.product(touch) if ending.same == "product" else (subject,)
+        for one in named:
+            if ended.get(name if ending.same is None else _key(name, compiled, ending, one), 0) > touch.time:
+                return True
+    return False
 
 
 def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
@@ -81,37 +102,58 @@ def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
     return any(condition.evaluate(scene) for condition in compiled.conditional)
 
 
-def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
-    """Close the episode of one subject and undo what was sent for it."""
+def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment,
+        only: frozenset[str] | None = None) -> None:  # fmt: skip
+    """Close the episode of one subject and undo what was sent for it; `only` what is about such products."""
     rule = compiled.name
-    if not _close(journey, compiled, subject, event.time, moment):
+    if only is None or subject in compiled.subjects_of(event):
+        _count_afresh(journey, compiled, subject)
+    if not _close(journey, compiled, subject, event.time, moment, only):
         return
     undoing = Undoing(compiled.rule, event.time, event.id or "")
     at = max(event.time, moment.clock)
     for send in journey.sends:
-        if send.rule == rule and send.subject == subject and at < send.until:
+        if send.rule == rule and send.subject == subject and at < send.until and _is_about(send, only):
             recalls.recall(journey, send, undoing, moment)
     for membership in list(journey.audiences):
-        if membership.rule == rule and membership.subject == subject and _is_member(membership.expires, at):
+        if membership.rule != rule or membership.subject != subject or not _is_about(membership, only):
+            continue
+        if _is_member(membership.expires, at):
             recalls.leave(journey, membership, undoing, moment)
 
 
-def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> bool:
-    """Close what is open; whether it was this version's to close."""
-    rule = compiled.name
+def _is_about(one: Episode | Deferred | Send | Membership, only: frozenset[str] | None) -> bool:
+    return only is None or not only.isdisjoint(one.about)
+
+
+def _count_afresh(journey: Journey, compiled: Compiled, subject: str) -> None:
     if compiled.own_tally:
         journey.tallies.get(compiled.tally, {}).pop(subject, None)
+
+
+def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment,
+           only: frozenset[str] | None = None) -> bool:  # fmt: skip
+    """Close what is open; whether it was this version's to close."""
+    rule = compiled.name
     if (compiled.former or compiled.others) and not compiled.governs(_version(journey, rule, subject)):
         return False
-    episodes = journey.episodes.get(rule)
-    if compiled.yearly:
-        yearly.ended(journey, compiled, at, moment)
-    elif episodes is not None and episodes.pop(subject, None) is not None and not episodes:
-        del journey.episodes[rule]
+    episode = journey.episodes.get(rule, {}).get(subject)
+    if episode is not None and _is_about(episode, only):
+        _end_episode(journey, compiled, subject, at, moment)
     for deferred in journey.deferred:
-        if deferred.rule == rule and deferred.subject == subject:
+        if deferred.rule == rule and deferred.subject == subject and _is_about(deferred, only):
             deferred.closed = True
     return True
+
+
+def _end_episode(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> None:
+    if compiled.yearly:
+        yearly.ended(journey, compiled, at, moment)
+        return
+    episodes = journey.episodes[compiled.name]
+    del episodes[subject]
+    if not episodes:
+        del journey.episodes[compiled.name]
 
 
 def _version(journey: Journey, rule: str, subject: str) -> str:
@@ -127,20 +169,23 @@ def _is_member(expires: int, at: int) -> bool:
     return not expires or at < expires
 
 
-def known_early(journey: Journey, compiled: Compiled, subject: str, scene: Scene, moment: Moment) -> bool:
+def known_early(journey: Journey, compiled: Compiled, subject: str, about: list[str], scene: Scene,
+                moment: Moment) -> bool:  # fmt: skip
     """Whether an event that is read but held will end this: nobody is reminded of what they have bought."""
     window = moment.policy.dedupe_window
     held = moment.held_of(journey.person)
     held = [e for e in held if not repeats.is_repeat(journey, e.id or "", e.time, window)]
     for event in held:
         ending = compiled.endings.get(event.type)
-        if ending is not None and _reaches(compiled, ending, event, subject):
+        if ending is not None and _reaches(compiled, ending, event, subject, about):
             return True
     return bool(held and compiled.conditional) and _will_hold(journey, compiled, subject, held, window, scene)
 
 
-def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str) -> bool:
-    return not ending.same_subject or subject in compiled.subjects_of(event)
+def _reaches(compiled: Compiled, ending: Ending, event: Touchpoint, subject: str, about: list[str]) -> bool:
+    if ending.same == "product":
+        return not set(about).isdisjoint(subjects.product(event))
+    return ending.same is None or subject in compiled.subjects_of(event)
 
 
 def _will_hold(

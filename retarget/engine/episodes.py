@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from retarget.engine import endings, yearly
+from retarget.engine import about, endings, yearly
 from retarget.engine.deciding import Occasion, decide
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
@@ -24,7 +24,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
     assert quiet is not None  # only quiet rules are indexed under touches
     late = event.time < moment.clock
     for subject in compiled.subjects_of(event):
-        if late and endings.ended_since(journey, compiled, subject, event.time):
+        if late and endings.ended_since(journey, compiled, subject, event):
             continue
         if quiet.when is not None:
             scene.about(rule, subject)
@@ -34,6 +34,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
         if episode is not None:
             if (episode.version or compiled.former) and not compiled.governs(episode.version):
                 continue
+            episode.about = about.touched(journey, compiled, subject, event, episode.about)
             _touch_open(episode, event, compiled, restarts=touch.touches)
         elif touch.opens:
             _open(journey, compiled, subject, event, moment)
@@ -45,6 +46,7 @@ def _open(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint,
     opened = Episode(
         event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""],
         trace=event.trace, products=carried(compiled.rule.subject, event), version=compiled.opens_as,
+        about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip
     journey.episodes.setdefault(compiled.name, {})[subject] = opened
     moment.arm(journey, due)
@@ -86,9 +88,10 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
         occasion = Occasion(
             compiled=compiled, subject=subject, episode=episode.opened_by, due=due, number=number,
             evidence=list(episode.evidence), trace=episode.trace, products=episode.products,
+            about=episode.about,
         )  # fmt: skip
         decided = decide(journey, occasion, scene, moment)
-        goes_on, shift = decided.goes_on, decided.shift
+        goes_on, shift, episode.about = decided.goes_on, decided.shift, occasion.about
     _move_on(journey, compiled, subject, episode, moment, goes_on=goes_on, shift=shift)
 
 
@@ -128,6 +131,6 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
     if decided.goes_on and len(rule.steps) > 1:
         episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence,
                           trace=event.trace, products=occasion.products,
-                          version=compiled.opens_as)  # fmt: skip
+                          version=compiled.opens_as, about=occasion.about)  # fmt: skip
         journey.episodes.setdefault(compiled.name, {})[subject] = episode
         _move_on(journey, compiled, subject, episode, moment, goes_on=True, shift=decided.shift)

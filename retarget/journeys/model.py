@@ -67,6 +67,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     products: list[str] = []  # of a checkout or an order, which no cart holds any more
     year: int = 0  # whose turn it is, of a yearly date
     version: str = ""  # of the rule that opened it, where that is to finish it
+    about: list[str] = []  # the products by which an event can end it, where its rule asks
 
 
 class Bid(NamedTuple):
@@ -94,6 +95,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     bid: Bid | None = None  # it competes, since it passed the gates before
     channel: str = ""  # the only one, of a step that goes to all of its channels
     version: str = ""  # as in the episode
+    about: list[str] = []  # as in the episode, and what it shows
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):
@@ -112,6 +114,7 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     until: int  # recallable until then; 0 once recalled
     leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
     bid: Bid | None = None  # by which it beat others
+    about: list[str] = []  # as in the deferred
 
     @property
     def counts_at(self) -> int:
@@ -129,6 +132,7 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     since: int
     expires: int  # 0: until told otherwise
     message_id: str
+    about: list[str] = []  # as in the send
 
 
 class Given(msgspec.Struct, array_like=True, gc=False):

@@ -231,16 +231,20 @@ def _unless(values: Values, at: Place) -> None:
 def _never_about_subject(values: Values, at: Place) -> None:
     """Events that never name such a subject can neither open, touch, count for nor end its episodes."""
     subject = values.get("subject")
-    cannot = CANNOT_CARRY.get(subject, frozenset()) if isinstance(subject, str) else frozenset()
-    for place, event in _subject_events(values, at):
-        if event in cannot:
-            place.problem(f"found {event}, which is never about a {subject}; known: types that carry one")
+    about = [(place, event, subject) for place, event in _subject_events(values, at)]
+    for place, event, kind in [*about, *_narrowed_endings(values, at)]:
+        if isinstance(kind, str) and event in CANNOT_CARRY.get(kind, ()):
+            place.problem(f"found {event}, which is never about a {kind}; known: types that carry one")
+
+
+def _narrowed_endings(values: Values, at: Place) -> Iterator[tuple[Place, str, object]]:
+    """Endings by what an event has in common with the episode: its subject, or a product."""
+    for place, _, found in drafts(values, "unless", at):
+        if "same" in found and isinstance(found.get("event"), str):
+            yield place, found["event"], "product" if found["same"] == "product" else values.get("subject")
 
 
 def _subject_events(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
-    for place, _, found in drafts(values, "unless", at):
-        if found.get("same") == "subject" and isinstance(found.get("event"), str):
-            yield place, found["event"]
     for place, _, found in drafts(values, "steps", at):
         for event in several(within(found, "products"), "of"):
             yield place.child("products").child("of"), event

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple
 
+from msgspec.structs import replace
+
 from retarget.journeys import prices, stages
 from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition, Formula
@@ -88,6 +90,7 @@ class Compiled:
         "count",
         "date",
         "endings",
+        "ends_by_product",
         "former",
         "in_force",
         "name",
@@ -117,7 +120,8 @@ class Compiled:
         self.date = rule.trigger if isinstance(rule.trigger, Date) else None
         self.catalogue = rule.trigger if isinstance(rule.trigger, Catalogue) else None
         self.yearly = self.date is not None and self.date.every is not None
-        self.endings = {ending.event: ending for ending in rule.unless if ending.event}
+        self.endings = {one.event: _narrowed(one, rule.subject) for one in rule.unless if one.event}
+        self.ends_by_product = any(one.same == "product" for one in self.endings.values())
         self.conditional = tuple(ending.when for ending in rule.unless if ending.when)
         self.own_tally = bool(self.count and rule.unless)
         self.tally = self._tally_name()
@@ -249,6 +253,11 @@ class Matcher:
     def _ending_types(self, ordered: Sequence[Compiled]) -> frozenset[str]:
         named = {name for compiled in ordered for name in compiled.endings}
         return frozenset(named | CART_TYPES if self.conditional else named)
+
+
+def _narrowed(ending: Ending, kind: str) -> Ending:
+    """For a rule about products, the same product is its subject."""
+    return replace(ending, same="subject") if ending.same == kind == "product" else ending
 
 
 def _former(rules: Sequence[Rule], former: Iterable[Rule]) -> dict[tuple[str, str], Compiled]:

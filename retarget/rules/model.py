@@ -101,11 +101,15 @@ class Becomes(msgspec.Struct, frozen=True, kw_only=True):
 Trigger: TypeAlias = Count | Quiet | Event | Succession | Date | Catalogue | Becomes
 
 
+# What an ending event must have in common with the episode.
+Same: TypeAlias = Literal["subject", "product"]
+
+
 class Ending(msgspec.Struct, frozen=True, kw_only=True):
-    """What ends an open episode: an event type (with `same_subject` of that only), or a condition."""
+    """What ends an open episode: an event type (`same`: only one about that), or a condition."""
 
     event: str | None = None
-    same_subject: bool = False
+    same: Same | None = None
     when: Condition | None = None
 
 

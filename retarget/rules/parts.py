@@ -15,7 +15,7 @@ LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0
 
 
 def _ending(values: Values) -> Ending:
-    return Ending(event=values.get("event"), same_subject="same" in values, when=values.get("when"))
+    return Ending(event=values.get("event"), same=values.get("same"), when=values.get("when"))
 
 
 ENDING: Final = Record(
@@ -27,8 +27,8 @@ ENDING: Final = Record(
         Key(name="event", shape=TYPE, says="An event of this type ends the episode.", example="purchase"),
         Key(
             name="same",
-            shape=OneOf("word", ("subject",)),
-            says="Only an event about the episode's own subject.",
+            shape=OneOf("word", ("subject", "product")),
+            says="Only an event about the episode's own subject, or about a product that it is about.",
             example="subject",
         ),
         Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),

@@ -25,6 +25,13 @@ def product(event: Touchpoint) -> list[str]:
     return list(dict.fromkeys(item.product_id for item in items if item.product_id))
 
 
+def product_in(event: Touchpoint, kind: str, subject: str) -> list[str]:
+    """The products of an event that belong to a subject: those of a category, else all."""
+    if kind != "category":
+        return product(event)
+    return [item.product_id for item in event.items if item.product_id and item.category == subject]
+
+
 def category(event: Touchpoint) -> list[str]:
     """Each distinct category of the event's own items once; an item without a product is in none."""
     items = event.items

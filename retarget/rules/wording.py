@@ -53,7 +53,8 @@ def ending(one: Ending, kind: SubjectKind) -> str:
     """What ends an episode."""
     if one.when is not None:
         return f"the state {one.when.text}"
-    return f"{one.event} of the same {kind}" if one.same_subject else str(one.event)
+    same = kind if one.same == "subject" else one.same
+    return f"{one.event} of the same {same}" if same else str(one.event)
 
 
 def trigger(of: Rule) -> str:

@@ -110,7 +110,7 @@ def test_a_full_rule_becomes_the_model() -> None:
     assert (rule.trigger.after, rule.trigger.opens) == (30 * MINUTE, ("add", "cart"))
     assert rule.trigger.touches == ("add", "remove")
     assert [text_of(c) for c in (rule.trigger.when, rule.condition)] == ["cart.size > 0", "cart.size > 1"]
-    assert rule.unless[:2] == (Ending(event="purchase"), Ending(event="checkout", same_subject=True))
+    assert rule.unless[:2] == (Ending(event="purchase"), Ending(event="checkout", same="subject"))
     assert text_of(rule.unless[2].when) == "cart.size == 0"
     assert (rule.again, rule.expires, rule.hold_out) == (24 * HOUR, 96 * HOUR, 0.1)
     assert (rule.priority, rule.purpose, rule.tags) == (80, "service", ("cart", "reminder"))
