@@ -11,9 +11,9 @@ from retarget.errors import Rejected
 from retarget.touchpoints import TYPES
 
 # Properties that mean in every dialect what they mean in ours.
-SAME: Final = (
-    "session_id", "cart_id", "checkout_id", "order_id", "device_id", "store_id", "currency", "coupon",
-    "query", "dwell_ms", "position", "sentiment", "channel",
+SAME: Final = frozenset(
+    {"session_id", "cart_id", "checkout_id", "order_id", "device_id", "store_id", "currency", "coupon",
+     "query", "dwell_ms", "position", "sentiment", "channel"}
 )  # fmt: skip
 _OF_CONSENT: Final = ("purpose", "channel", "state", "basis", "text_version")
 # utm_medium is free text: the words that are common for each kind of reach.
@@ -45,7 +45,7 @@ def number(given: object) -> object:
 
 def same(properties: Mapping[str, Any]) -> dict[str, Any]:
     """The properties that have our names and something in them."""
-    found = {key: properties[key] for key in SAME if key in properties and properties[key] is not None}
+    found = {key: value for key, value in properties.items() if key in SAME and value is not None}
     for key in ("dwell_ms", "position"):
         if key in found:
             found[key] = number(found[key])
@@ -102,4 +102,8 @@ def medium(utm_medium: object) -> str | None:
 
 def present(**fields: object) -> dict[str, Any]:
     """The fields that have something in them."""
-    return {name: value for name, value in fields.items() if value is not None and value not in ({}, [])}
+    return {
+        name: value
+        for name, value in fields.items()
+        if value or (value is not None and not isinstance(value, dict | list))
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.decode import from_mapping, read_time
@@ -24,6 +24,7 @@ _TRAITS: Final = {
     "pushTokens": "push_tokens",
 }
 _MARKETING_CATEGORIES: Final = frozenset({"marketing", "advertising", "targeting"})
+_OF_CAMPAIGN: Final = frozenset({"campaign_id", "campaign_name", "message_id", "purl"})
 _SIGNS: Final = frozenset({"messageId", "event", "userId", "anonymousId"})
 
 
@@ -52,8 +53,8 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
             "session_id": properties.get("session_id") or context.get("sessionId"),
             "device_id": inner(context, "device").get("id"),
             "items": _items(properties, context) or [],
-            "value": _first(number(properties.get(key)) for key in ("value", "total", "revenue")),
-            "coupon": _first(properties.get(key) for key in ("coupon", "coupon_name", "coupon_id")),
+            "value": number(_first(properties, "value", "total", "revenue")),
+            "coupon": _first(properties, "coupon", "coupon_name", "coupon_id"),
             "position": number(properties.get("position")),
             "source": inner(context, "campaign").get("source"),
             "medium": medium(inner(context, "campaign").get("medium")),
@@ -139,6 +140,8 @@ def _item(product: object, category: object) -> dict[str, Any]:
 
 
 def _campaign(context: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    if "campaign" not in context and "referrer" not in context and _OF_CAMPAIGN.isdisjoint(properties):
+        return {}
     campaign = {key: value for key, value in inner(context, "campaign").items() if value is not None}
     more = {
         "id": properties.get("campaign_id"),
@@ -160,5 +163,8 @@ def _consent(context: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _first(given: Iterable[object]) -> object:
-    return next((one for one in given if one is not None), None)
+def _first(given: Mapping[str, Any], *names: str) -> object:
+    for name in names:
+        if (found := given.get(name)) is not None:
+            return found
+    return None

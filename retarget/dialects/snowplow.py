@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
 
 from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_time, require_size
 from retarget.dialects import parts
@@ -61,7 +62,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         raise Rejected(
             "unknown_dialect", "there is no event_id with a collector_tstamp; see the dialect snowplow"
         )
-    data, entities = _data(record), _entities(record)
+    data, products, entities = _found(record)
     kind, name = _type(record, data, entities)
     order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
     cart = entities.get("cart") or {}
@@ -86,11 +87,11 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
                     data.get("value"),
                 )
             ),
-            items=_items(record),
+            items=parts.items(products, _ITEM, f"{_SHOP}product"),
             query=_query(data),
             source=record.get("mkt_source"),
             medium=parts.medium(record.get("mkt_medium")),
-            campaign=parts.present(name=record.get("mkt_campaign"), click_id=record.get("mkt_clickid")),
+            campaign=_campaign(record),
             geo=_geo(record),
             traits=data.get("traits"),
             consent=parts.consent(kind, data),
@@ -111,29 +112,37 @@ def _type(
     return _EVENTS.get(name) or parts.type_named(name), name
 
 
-def _data(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What the self-describing event says."""
+class _Found(NamedTuple):
+    """What an event carries: the self-describing event, products, and the first entity of each other kind."""
+
+    data: dict[str, Any]
+    products: object
+    entities: dict[str, dict[str, Any]]
+
+
+def _found(record: Mapping[str, Any]) -> _Found:
+    data: dict[str, Any] = {}
+    products: object = None
+    entities: dict[str, dict[str, Any]] = {}
     for key, given in record.items():
-        if key.startswith(_UNSTRUCT) and given:
-            return parse_object(given.encode()) if isinstance(given, str) else parts.inner(record, key)
-    return {}
+        kind = _kind(key)
+        if kind is None or not given:
+            continue
+        if kind == _UNSTRUCT:
+            data = parse_object(given.encode()) if isinstance(given, str) else parts.inner(record, key)
+        elif kind == "product":
+            products = products or given
+        elif isinstance(given, list) and isinstance(given[0], dict):
+            entities.setdefault(kind, given[0])
+    return _Found(data, products, entities)
 
 
-def _entities(record: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """The first entity of each kind that we read; products apart, of which there may be several."""
-    found: dict[str, dict[str, Any]] = {}
-    for key, given in record.items():
-        if key.startswith(_ENTITY) and isinstance(given, list) and given and isinstance(given[0], dict):
-            kind = next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
-            if kind is not None:
-                found.setdefault(kind, given[0])
-    return found
-
-
-def _items(record: Mapping[str, Any]) -> list[dict[str, Any]]:
-    prefix = f"{_SHOP}product_"
-    given = next((value for key, value in record.items() if key.startswith(prefix)), None)
-    return parts.items(given, _ITEM, f"{prefix}1")
+@lru_cache(maxsize=1024)  # a tracker has a few hundred names at most, and each event has thirty of them
+def _kind(key: str) -> str | None:
+    """What a field holds, where it is not of the event itself."""
+    if key.startswith(_UNSTRUCT):
+        return _UNSTRUCT
+    return next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
 
 
 def _person(record: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -170,7 +179,15 @@ def _query(data: Mapping[str, Any]) -> object:
     return " ".join(map(str, terms)) if isinstance(terms, list) else data.get("query")
 
 
+def _campaign(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not (record.get("mkt_campaign") or record.get("mkt_clickid")):
+        return None
+    return parts.present(name=record.get("mkt_campaign"), click_id=record.get("mkt_clickid"))
+
+
 def _geo(record: Mapping[str, Any]) -> dict[str, Any]:
+    if not (record.get("geo_country") or record.get("geo_latitude") or record.get("geo_timezone")):
+        return {}
     names = {
         "geo_country": "country", "geo_region_name": "region", "geo_city": "city",
         "geo_zipcode": "postal_code", "geo_latitude": "lat", "geo_longitude": "lon",
