@@ -100,7 +100,7 @@ class InputMetrics:
             make.counter(
                 "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
             ),
-            ("consent", "preference"),
+            ("consent", "preference", "score"),
         )
 
 
