@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -21,7 +20,7 @@ NOON = 1_772_362_800_000
 
 
 @pytest.fixture
-def engine(own_kafka: RealKafka) -> Iterator[KafkaAddress]:
+def engine(own_kafka: RealKafka) -> KafkaAddress:
     """The topics of an engine, and a dead letter."""
     address = KafkaAddress(bootstrap=own_kafka.bootstrap)
 
