@@ -12,6 +12,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     ProducerFenced,
+    RecordListTooLargeError,
 )
 
 from retarget.errors import LaneRefused
@@ -21,7 +22,7 @@ from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import refusal
 from streams.kafka.sending import Outgoing
-from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
+from streams.ports import Entry, Fenced, History, JournalRecord, Record, UnknownOutcome
 
 # The last two are how a producer answers whose transaction has failed meanwhile.
 _KAFKA_FAILED: Final = (KafkaError, TimeoutError, OSError, IllegalOperation, AssertionError)
@@ -52,8 +53,7 @@ class LaneOnKafka:
 
     async def history(self, offset: int) -> History:
         """See LaneLog. `offset` is 0, or one more than that of a record this returned before."""
-        arbiter = await self._arbitrate(offset)
-        return arbiter.history()
+        return (await self._survey(offset))[0]
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
         """See LaneLog."""
@@ -69,18 +69,23 @@ class LaneOnKafka:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def _arbitrate(self, offset: int, until: int | None = None) -> journal.Arbiter:
-        """What counts from `offset` on, up to `until`, else to the end."""
-        end = until if until is not None else await self._reader.end(self._journal, self._lane)
+    async def _survey(self, offset: int) -> tuple[History, str]:
+        """What counts from `offset` to the end, and the newest claim."""
+        end = await self._reader.end(self._journal, self._lane)
+        self._require_below(offset, end)
+        return await journal.Tail(self._entries, offset, end).survey()
+
+    def _require_below(self, offset: int, end: int) -> None:
         if offset > end:
             raise LaneRefused(
                 f"{self._journal}[{self._lane}] ends at offset {end}, and the store has applied it up to "
                 f"{offset}: the journal was lost or belongs to another store"
             )
-        arbiter = journal.Arbiter(offset)
-        found = await self._reader.read(self._journal, self._lane, max(offset - 1, 0), end)
-        arbiter.take((one.offset, journal.decode(one)) for one in found)
-        return arbiter
+
+    async def _entries(self, start: int, end: int) -> list[Entry]:
+        """The journal records of a range."""
+        found = await self._reader.read(self._journal, self._lane, start, end)
+        return [(one.offset, journal.decode(one)) for one in found]
 
     def _journaled(self, record: JournalRecord) -> Outgoing:
         return Outgoing(self._journal, self._lane, b"%d" % self._lane, journal.encode(record))
@@ -110,10 +115,10 @@ class LaneOnKafka:
             self._void()
             if isinstance(error, ProducerFenced | InvalidProducerEpoch):
                 raise Fenced(f"lane {self._lane} has been claimed by another worker") from error
-            if isinstance(error, MessageSizeTooLargeError):
-                raise LaneRefused(
-                    f"lane {self._lane}: a topic refuses a record as too large, and would again: set "
-                    f"max.message.bytes of {self._journal} and the output topics to {TOPIC_RECORD_BYTES}"
+            if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+                raise UnknownOutcome(
+                    f"lane {self._lane}: {''.join(map(str, error.args))} refuses a record as too large, "
+                    f"and will again: set its max.message.bytes to {TOPIC_RECORD_BYTES}"
                 ) from error
             if isinstance(error, _KAFKA_FAILED):
                 raise UnknownOutcome(f"lane {self._lane}: {refusal(error, 'Write')}") from error

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from streams.kafka.connection import KafkaAddress
+from streams.kafka.journal import Arbiter
 from streams.kafka.lane import LaneOnKafka
 from streams.kafka.reader import Reader
 from streams.ports import History, JournalRecord, Output
@@ -43,11 +44,13 @@ class PastLog(LaneOnKafka):
         size = self._portion
         while True:
             until = max(min(offset + size, self._end), offset)
-            found = (await self._arbitrate(offset, until)).history()
-            settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
+            self._require_below(offset, until)
+            arbiter = Arbiter(offset)
+            found = arbiter.take(await self._entries(max(offset - 1, 0), until))
+            settled = [one for one in found if one[1].sequence <= arbiter.acknowledged]
             if settled or until >= self._end:
                 self.pauses = settled[-1][1].pauses if settled else self.pauses
-                return History(settled, found.acknowledged)
+                return History.of(settled, arbiter.acknowledged)
             size *= 2
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:  # noqa: ARG002

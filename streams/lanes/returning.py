@@ -76,8 +76,8 @@ class Return:
         return wanted, history
 
     def _pauses(self, history: History) -> Mapping[str, int]:
-        if history.records:
-            return history.records[-1][1].pauses
+        if history.last is not None:
+            return history.last[1].pauses
         return self._copy.pauses if self._copy else {}
 
     def impossible(self, why: LaneRefused) -> LaneRefused:
@@ -100,8 +100,8 @@ class Return:
             history = await self._log.history(stored.decode(wanted.meta).journal)
         except LaneRefused as why:
             raise self.impossible(why) from why
-        if history.records and history.records[0][1].sequence != wanted.sequence + 1:
-            offset, record = history.records[0]
+        if history.first is not None and history.first[1].sequence != wanted.sequence + 1:
+            offset, record = history.first
             raise self.impossible(
                 LaneRefused(
                     f"the journal goes on at offset {offset} with sequence {record.sequence}, and what "
