@@ -13,7 +13,7 @@ from retarget.touchpoints import TYPES
 # Properties that mean in every dialect what they mean in ours.
 SAME: Final = frozenset(
     {"session_id", "cart_id", "checkout_id", "order_id", "device_id", "store_id", "currency", "coupon",
-     "query", "dwell_ms", "position", "sentiment", "channel"}
+     "query", "dwell_ms", "position", "sentiment", "channel", "geo"}
 )  # fmt: skip
 _OF_CONSENT: Final = ("purpose", "channel", "state", "basis", "text_version")
 # utm_medium is free text: the words that are common for each kind of reach.

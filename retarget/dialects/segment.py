@@ -59,7 +59,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
             "source": inner(context, "campaign").get("source"),
             "medium": medium(inner(context, "campaign").get("medium")),
             "campaign": campaign or None,
-            "geo": inner(context, "location") or None,
+            "geo": inner(context, "location") or properties.get("geo"),
         }
         | _CALLS[call](record, context)
     )

@@ -92,7 +92,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
             source=record.get("mkt_source"),
             medium=parts.medium(record.get("mkt_medium")),
             campaign=_campaign(record),
-            geo=_geo(record),
+            geo=_geo(record) or data.get("geo"),
             traits=data.get("traits"),
             consent=parts.consent(kind, data),
         )

@@ -27,6 +27,7 @@ _SAME: Final = (
     "position",
     "sentiment",
     "channel",
+    "geo",
 )
 
 
