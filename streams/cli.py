@@ -40,13 +40,16 @@ COMMANDS: Final[Mapping[str, str]] = {
     "topics": "create the topics, or check them",
     "settings": "every setting, its value and where it came from",
     "produce": "touchpoints of files into Kafka",
+    "collect": "the HTTP entrance for producers: Segment's API, CloudEvents, a pixel",
     "simulate": "touchpoints of a simulated shop into Kafka",
     "tail": "print what is in a topic",
     "explain": "the timeline of a person: what was decided and why, what is waiting",
+    "redrive": "dead letters once more, after what was wrong has been mended",
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",
     "snapshot": "copies of all lanes as files, from which a lost store comes back",
     "repartition": "more partitions, while no worker runs",
+    "sizing": "what so many people take: store, shards, workers, partitions, Kafka",
 }
 
 

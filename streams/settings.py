@@ -16,8 +16,10 @@ from streams.settings_declared import (
     Arbitration,
     Batch,
     Caps,
+    Catalogue,
     Channels,
     Clock,
+    Collect,
     Consent,
     Delivery,
     Guard,
@@ -77,9 +79,11 @@ class Settings:
     hold_out: HoldOut = HoldOut()
     arbitration: Arbitration = Arbitration()
     guard: Guard = Guard()
+    catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
+    collect: Collect = Collect()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -130,6 +134,7 @@ DECIDING: Final = frozenset(
         "hold_out",
         "arbitration",
         "guard",
+        "catalogue",
         "offers",
     }
 )

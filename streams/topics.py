@@ -14,6 +14,7 @@ DEAD: Final = "retarget.dead"
 JOURNAL: Final = "retarget.internal.journal"
 RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
 MERGE: Final = "retarget.internal.merge"  # what one lane has for another about a person
+REDRIVEN: Final = "retarget.internal.redriven"  # which dead letters have been sent again
 FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
 Keep = Literal["broker", "forever", "latest"]

@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from retarget.journeys import carts, repeats
+from retarget.journeys import carts, repeats, scores
 from retarget.journeys.facts import ORDERS_KEPT, SESSION_GAP
 from retarget.journeys.model import CartLine, Episode, Journey, Product, Session, Tally
 from retarget.rules import tallies
@@ -191,7 +191,8 @@ def _said(journey: Journey, other: Journey) -> None:
     for key, word in words:
         journey.consents.pop(key, None)
         journey.consents[key] = word
-    journey.traits = other.traits | journey.traits
+    told = scores.united(journey, other)
+    journey.traits = other.traits | journey.traits | told
     if journey.geo is None or (other.geo is not None and other.last > journey.last):
         journey.geo = other.geo
     journey.bounced += [channel for channel in other.bounced if channel not in journey.bounced]

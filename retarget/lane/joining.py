@@ -268,12 +268,10 @@ class Joining:
 
     # -- when a redirect is over --
 
-    def lapse(self, person: str, due: int) -> None:
+    def lapse(self, person: str) -> None:
         """Forget a redirect that nobody has used for long."""
         redirect = self._lane.redirects[person]
         self._batch.worked += 1
-        if redirect.alarm != due:
-            return
         redirect.alarm = 0
         if redirect.last + NOTED_EVERY + KEPT_FOR > self._moment.clock:
             self._batch.changed[person] = redirect

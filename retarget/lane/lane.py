@@ -48,8 +48,7 @@ class Lane:
         home: Home | None = None,
     ) -> None:
         """`home`: in which lane a person is; None: there is only this one."""
-        self.home = home
-        self.engine, self._policy, self._lateness = engine, policy, lateness
+        self.engine, self._policy, self._lateness, self.home = engine, policy, lateness, home
         self._now_is_clock = now_is_clock
         self.partition = partition
         self.clock = NEVER
@@ -261,8 +260,8 @@ class _Run:
         lane, hold, waits = self._lane, self._hold, self._waits
         bound = min(target, waits.horizon)
         while not (lane.spreads or lane.short):
-            due, event_time = waits.next_due(), hold.first
-            if due is not None and due <= bound and due <= event_time:
+            due, event_time = self._next_due(bound), hold.first
+            if due is not None and due <= event_time:
                 if self._batch.worked >= self._limit:
                     return False
                 self._move_to(due)
@@ -282,6 +281,18 @@ class _Run:
                     self._move_to(target)
                 return bound == target
         return False
+
+    def _next_due(self, bound: int) -> int | None:
+        """The due of the first wait up to `bound`; stale ones go.
+
+        They count for nothing: which there are depends on when waits were loaded, in a replay at other times.
+        """
+        waits = self._waits
+        while (due := waits.next_due()) is not None and due <= bound:
+            if self._alarm(waits.heap[0][1]) == due:
+                return due
+            waits.pop()
+        return None
 
     def _move_to(self, time: int) -> None:
         lane = self._lane
@@ -324,12 +335,10 @@ class _Run:
     def _wake(self, due: int, person: str) -> None:
         if person in self._lane.redirects:
             self._woken.add(person)
-            self._joining.lapse(person, due)
+            self._joining.lapse(person)
             return
         journey, moment = self._journey(person), self._moment
         self._batch.worked += 1
-        if journey.alarm != due:
-            return
         self._woken.add(person)
         self._batch.changed[person] = journey
         try:

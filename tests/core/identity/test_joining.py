@@ -259,3 +259,15 @@ def test_whoever_is_in_an_audience_leaves_it_with_their_old_name() -> None:
         (m["person"], m["operation"], m["audience"]) for m in lanes.messages if m["channel"] == "ads"
     ]
     assert operations == [("a1", "add", "cart-left"), ("a1", "remove", "cart-left")]
+
+
+def test_a_redirect_is_forgotten_when_nobody_has_used_it_for_long() -> None:
+    """Whoever comes with the id after that is somebody new; until then each use keeps it."""
+    lanes = Lanes(shipped(CART)).read(an_identify(NOON)).cross()
+    lanes.read(a_view(person="a1", at=NOON + 300 * DAY)).cross().until(NOON + 500 * DAY)
+    assert set(lanes.lanes[0].redirects) == {"a1"}
+    lanes.until(NOON + 740 * DAY)
+    assert not lanes.lanes[0].redirects
+    assert lanes.counts["dropped", "redirect"] == 1
+    lanes.read(a_view(person="a1", at=NOON + 741 * DAY))
+    assert set(lanes.lanes[0].journeys) == {"a1"}
