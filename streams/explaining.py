@@ -78,8 +78,11 @@ def summary(journey: Journey) -> list[str]:
     carts = [
         f"cart {cart or '(default)'}: {', '.join(lines)}" for cart, lines in journey.carts.items() if lines
     ]
+    if journey.moved:
+        return [f"is {person} since {format_time(since)}" for since, person in journey.moved]
     return [
         known + (", erased" if journey.erased else ""),
+        *(f"also {name}, last said {format_time(at)}" for name, at in sorted(journey.joined.items())),
         f"{_many(len(journey.products), 'product')}, {_many(journey.order_count, 'order')}, stage {stage}",
         f"last seen {_time(journey.last)}",
         *carts,

@@ -105,6 +105,37 @@ class InputMetrics:
         )
 
 
+class IdentityMetrics:
+    """Who turned out to be whom."""
+
+    def __init__(self, make: _Maker) -> None:
+        self.joined = make.counter(
+            "retarget_people_joined", "Histories of anonymous people put into those of known ones.", "lane"
+        )
+        self.unjoined = _from_zero(
+            make.counter(
+                "retarget_people_not_joined",
+                "Anonymous ids said to be a person's, not joined: too_many of one person; known as another "
+                "person; shared, with a history that is somebody else's.",
+                "why",
+            ),
+            ("too_many", "known", "shared"),
+        )
+        self.sent_on = _from_zero(
+            make.counter(
+                "retarget_events_sent_on",
+                "Events sent on to another lane: under a wrong key, an id that was joined, an id of nobody.",
+                "why",
+            ),
+            ("key", "redirect", "nobody"),
+        )
+        self.doubles = make.counter(
+            "retarget_merge_double",
+            "Messages that both sides of a merge were sent before it, and one person would have got once.",
+            "rule",
+        )
+
+
 class DecisionMetrics:
     """What was decided and sent."""
 
@@ -295,6 +326,7 @@ class Metrics:
         ProcessCollector(registry=registry)
         make = _Maker(registry)
         self.input = InputMetrics(make)
+        self.identity = IdentityMetrics(make)
         self.decision = DecisionMetrics(make)
         self.batch = BatchMetrics(make)
         self.lane = LaneMetrics(make)

@@ -19,22 +19,21 @@ from streams.settings_declared import (
     Catalogue,
     Channels,
     Clock,
-    Collect,
     Consent,
     Delivery,
     Guard,
     HoldOut,
+    Identity,
     Input,
     Kafka,
-    Log,
     Offers,
     QuietHours,
     Rates,
     Rules,
     Snapshot,
     Store,
-    Web,
 )
+from streams.settings_services import Collect, Log, Web
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -69,6 +68,7 @@ class Settings:
     clock: Clock = Clock()
     delivery: Delivery = Delivery()
     input: Input = Input()
+    identity: Identity = Identity()
     consent: Consent = Consent()
     quiet_hours: QuietHours = QuietHours()
     caps: Caps = Caps()
@@ -123,6 +123,7 @@ DECIDING: Final = frozenset(
         "clock",
         "delivery",
         "input",
+        "identity",
         "consent",
         "quiet_hours",
         "caps",

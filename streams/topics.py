@@ -13,8 +13,7 @@ DECISIONS: Final = "retarget.decisions"
 DEAD: Final = "retarget.dead"
 JOURNAL: Final = "retarget.internal.journal"
 RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
-MERGE: Final = "retarget.internal.merge"
-FORWARD: Final = "retarget.internal.forward"  # records under a wrong key, on their way to the right lane
+MERGE: Final = "retarget.internal.merge"  # what one lane has for another about a person
 REDRIVEN: Final = "retarget.internal.redriven"  # which dead letters have been sent again
 FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
@@ -49,9 +48,14 @@ def partition_of(key: bytes, partitions: int) -> int:
     return (int(murmur2(key)) & 0x7FFFFFFF) % partitions
 
 
+def lane_of(person: str, lanes: int) -> int:
+    """The lane of a person, of so many."""
+    return partition_of(person.encode(), lanes)
+
+
 def lane_topics(input_topics: Iterable[str]) -> tuple[str, ...]:
     """The topics whose partition p belongs to lane p, and which it reads: the inputs, then internal ones."""
-    return (*input_topics, FANNED)
+    return (*input_topics, FANNED, MERGE)
 
 
 def topic_specs(
@@ -61,10 +65,7 @@ def topic_specs(
     outputs = [*map(channel_topic, CHANNELS), DECISIONS, DEAD, *map(dead_channel_topic, CHANNELS)]
     return (
         *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
-        *(
-            TopicSpec(name, partitions, exact=True, keep="forever")
-            for name in (JOURNAL, FANNED, MERGE, FORWARD)
-        ),
+        *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, FANNED, MERGE)),
         TopicSpec(RULES, 1, exact=False, keep="latest"),
         TopicSpec(catalogue, partitions, exact=False, keep="forever"),
         *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),

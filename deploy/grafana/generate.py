@@ -343,6 +343,17 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
         )
         .with_panel(
             _chart(
+                "People",
+                "Anonymous histories joined, ids not joined, events sent on, doubles of before.",
+                "ops",
+                joined=_rate("retarget_people_joined_total"),
+                not_joined=_rate("retarget_people_not_joined_total", "why"),
+                sent_on=_rate("retarget_events_sent_on_total", "why"),
+                double=_rate("retarget_merge_double_total", "rule"),
+            )
+        )
+        .with_panel(
+            _chart(
                 "What rules could not use",
                 "Values of another type than a rule asks for; failures are bugs: other rules have decided.",
                 "ops",

@@ -38,6 +38,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
     shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
+    person: str = ""  # whom it was first decided for, where that was another one then
 
     @property
     def subject(self) -> Subject:
@@ -70,4 +71,4 @@ class Candidate(msgspec.Struct, kw_only=True):
         return stable_id(*self._identity(person), channel, self.operation, self.audience_name)
 
     def _identity(self, person: str) -> tuple[str, ...]:
-        return (self.rule.name, person, self.subject_id, self.episode, str(self.number))
+        return (self.rule.name, self.person or person, self.subject_id, self.episode, str(self.number))

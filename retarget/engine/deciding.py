@@ -168,6 +168,7 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
         value=deferred.value, bid=deferred.bid, only=deferred.channel, about=deferred.about,
+        person=deferred.person,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
@@ -219,6 +220,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             channel=candidate.only,
             version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
             about=candidate.about,
+            person=candidate.person,
         )
     )
     moment.arm(journey, release_at)

@@ -14,6 +14,7 @@ from retarget.engine import (
     endings,
     episodes,
     guard,
+    identity,
     listings,
     recalls,
     tidying,
@@ -24,6 +25,7 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
+from retarget.journeys.facts import Change
 from retarget.journeys.model import Episode, Journey
 from retarget.rules import subjects, tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
@@ -75,9 +77,8 @@ class Engine:
         if event.type == "erase":
             self._let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
-        if change.ignored:
-            moment.counts["ignored", _IGNORED.get(event.type, "preference")] += change.ignored
-            change.ignored = 0
+        if change.noted:
+            _note(journey, event, change, moment)
         if self.follows and event.items:
             listings.follow(journey, event, moment)
         if plan is None:
@@ -108,16 +109,22 @@ class Engine:
         """Tell a person who follows a product of a change in the catalogue, and decide what it is for."""
         listings.hear(journey, self.matcher, news, self._scene, moment)
 
+    def join(self, journey: Journey, other: Journey, moment: Moment) -> None:
+        """Put the history of an anonymous person into the journey of whom they turned out to be."""
+        identity.join(journey, other, self.matcher, self._scene, moment)
+        if self._asks_stage:
+            stages.refresh(journey, moment.clock)
+
+    def depart(self, journey: Journey, at: int, moment: Moment) -> None:
+        """Let an anonymous person go whose history leaves for another journey, and maybe for another lane."""
+        listings.unfollow_all(journey, moment)
+        self._leave_audiences(journey, at, "", moment)
+
     def _let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""
         listings.unfollow_all(journey, moment)
+        self._leave_audiences(journey, at, event_id, moment)
         rules = self.matcher.rules
-        for membership in [m for m in journey.audiences if m.rule in rules]:
-            undoing = Undoing(rules[membership.rule].rule, at, event_id)
-            try:
-                recalls.leave(journey, membership, undoing, moment)
-            except Exception as error:  # noqa: BLE001 - the other rules go on
-                moment.fail(membership.rule, error)
         for deferred in [d for d in journey.deferred if d.rule in rules]:
             deferred.closed = True
             try:
@@ -125,6 +132,15 @@ class Engine:
                 deciding.release(journey, deferred, compiled, self._scene, moment)
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(deferred.rule, error)
+
+    def _leave_audiences(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
+        rules = self.matcher.rules
+        for membership in [m for m in journey.audiences if m.rule in rules]:
+            undoing = Undoing(rules[membership.rule].rule, at, event_id)
+            try:
+                recalls.leave(journey, membership, undoing, moment)
+            except Exception as error:  # noqa: BLE001 - the other rules go on
+                moment.fail(membership.rule, error)
 
     def _count(self, journey: Journey, event: Touchpoint, plan: Plan) -> bool:
         """Count the event; whether that may be enough for a count rule."""
@@ -343,6 +359,15 @@ class Engine:
             self._let_go(journey, moment.clock, "", moment)
             moment.forgotten.append(journey.person)
             moment.counts["dropped", "journey"] += 1
+
+
+def _note(journey: Journey, event: Touchpoint, change: Change, moment: Moment) -> None:
+    """What an event has beside what it means to the rules."""
+    if change.ignored:
+        moment.counts["ignored", _IGNORED.get(event.type, "preference")] += change.ignored
+    if change.met:
+        identity.meet(journey, event, moment)
+    change.noted, change.ignored, change.met = False, 0, False
 
 
 def _occasion(

@@ -38,7 +38,7 @@ def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Com
     for compiled in conditional:
         for subject in list(_open_subjects(journey, compiled.name)):
             try:
-                if _condition_holds(compiled, subject, scene):
+                if condition_holds(compiled, subject, scene):
                     end(journey, compiled, subject, event, moment)
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(compiled.name, error)
@@ -88,6 +88,17 @@ def ended_since(journey: Journey, compiled: Compiled, subject: str, touch: Touch
     return False
 
 
+def last_ending(journey: Journey, compiled: Compiled, subject: str, about: Iterable[str]) -> int:
+    """The time of the latest event that ends what is about this subject, or these products; 0: none does."""
+    ended, latest = journey.ended, 0
+    for name, ending in compiled.endings.items():
+        named = about if ending.same == "product" else (subject,)
+        for one in named:
+            what = name if ending.same is None else _key(name, compiled, ending, one)
+            latest = max(latest, ended.get(what, 0))
+    return latest
+
+
 def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
     """Everything of a rule that an ending can reach: episodes, deferred and sent messages, audiences."""
     # Plain loops: at every event, for every rule that a condition may end, mostly over nothing of it.
@@ -104,7 +115,8 @@ def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
     return found
 
 
-def _condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
+def condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
+    """Whether a condition that ends a rule's episodes holds in this scene."""
     scene.about(compiled.rule, subject)
     return any(condition.evaluate(scene) for condition in compiled.conditional)
 
@@ -208,7 +220,7 @@ def _will_hold(
             change = Change()
             facts.apply(ahead, event, change)
             scene.of_event(ahead, event, change, event.time)
-            if _condition_holds(compiled, subject, scene):
+            if condition_holds(compiled, subject, scene):
                 return True
         return False
     finally:

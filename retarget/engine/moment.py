@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -27,6 +27,15 @@ class Result(msgspec.Struct, frozen=True, gc=False):
     channel: str
     person: str
     value: bytes
+
+
+class Met(NamedTuple):
+    """An anonymous id that belongs to a person, from this time on, by this event."""
+
+    anonymous: str
+    person: str
+    at: int
+    event_id: str
 
 
 class RulesFailed(Exception):
@@ -57,6 +66,8 @@ class Moment:
         # product -> person -> whether the index of products has them from now on
         self.following: dict[str, dict[str, bool]] = {}
         self.heard: Heard = {}
+        # Who has turned out to be whom at the event being worked off.
+        self.met: list[Met] = []
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []

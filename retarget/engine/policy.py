@@ -39,7 +39,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
-    offers cannot be worked out without.
+    offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
+    person has `most_joined` anonymous ids at most.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -61,6 +62,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     arbitration: int = 0
     purchase_silence: int = 0
     offer_secret: str = ""
+    nobody: frozenset[str] = frozenset()
+    most_joined: int = 50
+
+    def is_nobody(self, person: str) -> bool:
+        """Whether this id stands for no one person."""
+        return person.strip().casefold() in self.nobody
 
     def longest_cap(self) -> int:
         """The longest window in which sends must be remembered, ms; people may ask for a limit per week."""

@@ -57,6 +57,14 @@ class SplitEngine(Engine):
         """See Engine."""
         self.of(journey.person).hear(journey, news, moment)
 
+    def join(self, journey: Journey, other: Journey, moment: Moment) -> None:
+        """See Engine: by the side of the known person."""
+        self.of(journey.person).join(journey, other, moment)
+
+    def depart(self, journey: Journey, at: int, moment: Moment) -> None:
+        """See Engine."""
+        self.of(journey.person).depart(journey, at, moment)
+
     def misfits(self) -> Mapping[str, int]:
         """See Engine: of both sides."""
         return Counter(self._others.misfits()) + Counter(self._canary.misfits())

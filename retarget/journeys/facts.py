@@ -22,13 +22,17 @@ UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
 class Change:
     """What one event did, as far as rules ask for it."""
 
-    __slots__ = ("changes_cart", "ignored", "new_order")
+    __slots__ = ("changes_cart", "ignored", "met", "new_order", "noted")
 
     def __init__(self) -> None:
         self.changes_cart = False
         self.new_order = False
-        # Parts of a profile's preference or of a consent that cannot be read; whoever counts them sets 0.
+        # Whether there is anything in the two below, which is rare; whoever looks at them clears all three.
+        self.noted = False
+        # Parts of a profile's preference or of a consent that cannot be read.
         self.ignored = 0
+        # An anonymous id stands beside the person, of which something may come (`engine.identity`).
+        self.met = False
 
 
 def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
@@ -38,8 +42,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
         _visit(journey, time)
     if journey.user_id is None and event.user_id is not None:
         journey.user_id = event.user_id
-    if journey.anonymous_id is None and event.anonymous_id is not None:
-        journey.anonymous_id = event.anonymous_id
+    if event.anonymous_id is not None and event.anonymous_id != journey.anonymous_id:
+        change.met = change.noted = True
     if event.geo is not None:
         journey.geo = event.geo
     products = journey.products
@@ -144,6 +148,7 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
         kept, change.ignored = preferences.heard(
             journey.traits.get(preferences.TRAIT), said[preferences.TRAIT]
         )
+        change.noted = True
         said = said | {preferences.TRAIT: kept}
     if scores.TRAIT in said:  # only `score` events may write there
         said = {name: value for name, value in said.items() if name != scores.TRAIT}
@@ -155,9 +160,20 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
         journey.bounced = [channel for channel in journey.bounced if channel not in back]
 
 
+def _identify(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    _profile(journey, event, time, change)
+    _meet(journey, event, time, change)
+
+
+def _meet(_journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
+    """Who says it in so many words is heard each time: a device may have come back from somebody else."""
+    if event.anonymous_id is not None:
+        change.met = change.noted = True
+
+
 def _consent(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     heard = consents.heard(event.consent or {}, time)
-    change.ignored = heard.ignored
+    change.ignored, change.noted = heard.ignored, True
     if heard.word is not None:
         _hear(journey, heard.purpose, heard.channel, heard.word)
 
@@ -206,7 +222,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "wishlist": _wishlist,
     "wishlist_remove": _wishlist_remove,
     "purchase": _purchase,
-    "identify": _profile,
+    "identify": _identify,
+    "alias": _meet,
     "profile": _profile,
     "score": _score,
     "store_visit": _store_visit,

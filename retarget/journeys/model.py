@@ -96,6 +96,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     channel: str = ""  # the only one, of a step that goes to all of its channels
     version: str = ""  # as in the episode
     about: list[str] = []  # as in the episode, and what it shows
+    person: str = ""  # whom it was decided for, where that is an anonymous person who has been joined since
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):
@@ -206,3 +207,5 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     ended: dict[str, int] = {}  # latest ending event of a type or subject: judges touches that come late
     pauses: dict[str, int] = {}  # purpose -> until when a rule spares the person
     offers: list[Given] = []  # by codes that are good, or may still be said
+    joined: dict[str, int] = {}  # anonymous ids of this person -> when they were last seen together
+    moved: list[tuple[int, str]] = []  # a redirect: from when on events are whose; in order

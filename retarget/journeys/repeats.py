@@ -19,6 +19,8 @@ CROWDED: Final = 1_024
 _LONG_AGO: Final = 4 * DAY
 # A text that has so many characters is followed by another: what is copied to append stays small.
 _FULL: Final = 400
+# About as many ids of ordinary length fill one.
+_AT_ONCE: Final = 8
 _END: Final = "\x1f"
 _TIME: Final = "\x1e"
 
@@ -103,3 +105,20 @@ def remembered(journey: Journey) -> list[tuple[str, int]]:
     entries = (entry for text in journey.recent for entry in text.split(_END) if entry)
     pairs = (entry.partition(_TIME) for entry in entries)
     return [(event_id, int(time)) for event_id, _, time in pairs]
+
+
+def unite(journey: Journey, other: Journey, window: int) -> None:
+    """Know the ids of both: the last ones whatever their age, the others as long as the window may reach."""
+    pairs = [*journey.earlier.items(), *remembered(journey), *other.earlier.items(), *remembered(other)]
+    latest: dict[str, int] = {}
+    for event_id, time in pairs:
+        latest[event_id] = max(time, latest.get(event_id, time))
+    ordered = sorted(latest.items(), key=lambda pair: pair[1])
+    kept = ordered[-REMEMBERED:]
+    horizon = kept[-1][1] - window if kept else 0
+    journey.earlier = {event_id: time for event_id, time in ordered[:-REMEMBERED] if time > horizon}
+    journey.recent = []
+    for first in range(0, len(kept), _AT_ONCE):
+        part = (f"{event_id}{_TIME}{time}{_END}" for event_id, time in kept[first : first + _AT_ONCE])
+        journey.recent.append(_END + "".join(part))
+    journey.recent_marks = "".join(_mark(event_id) for event_id, _ in kept)

@@ -8,9 +8,10 @@ from typing import Final, NamedTuple
 
 from retarget.touchpoints import Touchpoint
 
-# At one moment the catalogue comes before people, whatever the topics are called.
+# At one moment the catalogue comes before people, whatever the topics are called; then who they are.
 CATALOGUE: Final = 0
 PEOPLE: Final = 1
+WORDS: Final = 2
 # After every time there is.
 NOTHING: Final = 2**63
 _NONE: Final[list[Touchpoint]] = []
@@ -22,7 +23,7 @@ class Held(NamedTuple):
     """One held event; the order is by time, the catalogue first, then by place in the input."""
 
     time: int
-    rank: int  # CATALOGUE or PEOPLE
+    rank: int  # CATALOGUE, PEOPLE or WORDS
     topic: str
     offset: int
     event: Touchpoint
@@ -72,6 +73,17 @@ class Hold:
         elif held.event.type in self._ending_types:
             self._released(held.event)
         return held
+
+    def take_of(self, person: str) -> list[Held]:
+        """Take out every held event of a person, in order."""
+        mine = [held for held in self if held.rank == PEOPLE and held.event.person == person]
+        if mine:
+            places = {(held.topic, held.offset) for held in mine}
+            self._entries = [held for held in self if (held.topic, held.offset) not in places]
+            self._head = 0
+            self.first = self._entries[0].time if self._entries else NOTHING
+            self._endings.pop(person, None)
+        return mine
 
     def _released(self, event: Touchpoint) -> None:
         mine = self._endings[event.person]

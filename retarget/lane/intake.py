@@ -12,6 +12,7 @@ import msgspec
 from retarget import catalogue
 from retarget.engine.moment import RulesFailed
 from retarget.errors import Rejected, RejectReason
+from retarget.lane.crossing import Crossing, unpack
 from retarget.times import LATEST, format_time
 from retarget.touchpoints import IMPERSONAL, Touchpoint
 
@@ -32,6 +33,7 @@ class Arrival(msgspec.Struct, gc=False):
     `tells` is the time the clock may take from it, negative for none; `person` is empty without an event, and
     for records of the catalogue. These have as `source` their partition and offset there; `forwards` are the
     records, by product, that a change of price or stock is sent on as; `at_once` ones are not held.
+    `crossing` is what another lane has for `person`.
     """
 
     topic: str
@@ -44,6 +46,7 @@ class Arrival(msgspec.Struct, gc=False):
     source: tuple[int, int] | None = None
     forwards: tuple[tuple[str, bytes], ...] = ()
     at_once: bool = False
+    crossing: Crossing | None = None
 
 
 class FromCatalogue(NamedTuple):
@@ -69,16 +72,19 @@ class Intake:
         decode: Mapping[str, Decode],
         max_skew: int,
         listed: FromCatalogue | None = None,
+        crossed: str = "",
     ) -> None:
+        """`crossed`: the topic in which other lanes tell this one of its people."""
         self._partition, self._decode, self._max_skew = partition, decode, max_skew
+        self._internal = {topic for topic in (crossed, listed.topic if listed is not None else "") if topic}
         self._listed = listed
         self._fanned = listed.topic if listed is not None else ""
         self._live = listed is not None and not listed.loops
 
     def arrival(self, topic: str, offset: int, timestamp: int, value: bytes | None) -> Arrival:
         """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one."""
-        if topic == self._fanned:
-            return self._of_catalogue(offset, timestamp, value or b"")
+        if topic in self._internal:
+            return self._of_lanes(topic, offset, timestamp, value or b"")
         try:
             event = self._decode[topic](value or b"")
             tells = event.time
@@ -115,6 +121,16 @@ class Intake:
         if self._listed is not None and self._listed.loops:
             return Arrival(topic, offset, catalogue.as_record(event), tells)
         return Arrival(topic, offset, None, tells, forwards=tuple(catalogue.records_of(event)))
+
+    def _of_lanes(self, topic: str, offset: int, timestamp: int, value: bytes) -> Arrival:
+        if topic == self._fanned:
+            return self._of_catalogue(offset, timestamp, value)
+        try:
+            crossing = unpack(value)
+        except Rejected as problem:
+            letter = self._dead(topic, (self._partition, offset), timestamp, value, problem)
+            return Arrival(topic, offset, None, TIMELESS, "", letter, problem.reason)
+        return Arrival(topic, offset, None, TIMELESS, crossing.person, crossing=crossing)
 
     def _of_catalogue(self, offset: int, timestamp: int, value: bytes) -> Arrival:
         listed = self._listed
@@ -171,6 +187,15 @@ def failed(event: Touchpoint, place: tuple[str, int, int], error: Exception) -> 
     """
     raw = base64.b64encode(_encoder.encode(event)).decode()
     return _rule_failed(error, place, event.time, raw)
+
+
+def of_nobody(event: Touchpoint, place: tuple[str, int, int]) -> bytes:
+    """The dead letter of an event whose ids stand for no one person; `place` as in `failed`."""
+    raw = base64.b64encode(_encoder.encode(event)).decode()
+    detail = (
+        f"{event.person[:DETAIL]!r} stands for nobody (identity.nobody); send an id of the person, or none"
+    )
+    return _encoder.encode(DeadLetter("no_person", detail, *place, format_time(event.time), raw))
 
 
 def failed_wait(due: int, partition: int, error: Exception) -> bytes:

@@ -1,9 +1,10 @@
 """Splitting: the input in parts by person, each of which can be worked through without the others.
 
-What one person gets depends on other people by the clock of their lane alone. So a part is told the time of
-the rest where that makes a difference: before an event that lies behind it, and at the end. What is about
-nobody, the catalogue and changes of price and stock, is written once for all parts of a lane, with the time
-at which the lane was told it.
+What one person gets depends on other people by the clock of their lane alone, and on those who turn out to be
+the same; these come into one part when all is read (`reuniting`). A part is told the time of the rest where
+that makes a difference: before an event that lies behind it, and at the end. What is about nobody, the
+catalogue and changes of price and stock, is written once for all parts of a lane, with the time at which the
+lane was told it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from zlib import crc32
 from retarget.decode import encode_touchpoint
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.reuniting import Kin, reunited
 from streams.backtest.spill import Sorted, Spill
 
 _PLACE: Final = struct.Struct(">QQ")
@@ -72,6 +74,7 @@ class Splitting:
         self._clock = [NO_TIME] * lanes
         self._idle_after, self._arrived = idle_after, [NO_TIME] * lanes
         self._known = [NO_TIME] * len(self._spills)
+        self._kin = [Kin() for _ in range(lanes)]
         self._number = self._kept = 0
         self.records = self.read = 0
         self.unusable: Counter[str] = Counter()
@@ -101,7 +104,12 @@ class Splitting:
     def _spill_of(self, lane: int, event: Touchpoint) -> int:
         if not event.person:
             return self._lanes * self._parts + lane
-        return lane * self._parts + crc32(event.person.encode()) % self._parts
+        if event.user_id and event.anonymous_id:
+            self._kin[lane].meet(event.user_id, event.anonymous_id)
+        return lane * self._parts + self._part_of(event.person)
+
+    def _part_of(self, person: str) -> int:
+        return crc32(person.encode()) % self._parts
 
     def _tell(self, number: int, told: Told) -> None:
         """Bring the part's clock to where the whole lane's is, when this event does not do so itself."""
@@ -128,6 +136,10 @@ class Splitting:
         ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
         closed = [spill.close() for spill in self._spills]
         shared = closed[self._lanes * self._parts :]
+        for lane, kin in enumerate(self._kin):
+            own = slice(lane * self._parts, (lane + 1) * self._parts)
+            if moved := kin.moved(self._part_of):
+                closed[own] = reunited(closed[own], moved, _STAMP.size)
         return [
             Part(events, ends[number // self._parts], shared[number // self._parts])
             for number, events in enumerate(closed[: self._lanes * self._parts])

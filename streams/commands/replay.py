@@ -116,6 +116,13 @@ def _summary(counts: Counter[tuple[str, ...]]) -> None:
         f"{counts['late',]:,} late, {counts['repeat',]:,} repeated, {unusable:,} unusable",
         file=sys.stderr,
     )
+    if counts["joined",]:
+        doubles = sum(n for key, n in counts.items() if key[0] == "merge_double")
+        print(
+            f"{counts['joined',]:,} anonymous histories joined to known people, {doubles:,} messages doubled "
+            f"before that",
+            file=sys.stderr,
+        )
     for (rule, channel, operation), n in sorted(messages.items()):
         print(f"  {n:>8,}  {rule} {operation} {channel}", file=sys.stderr)
     for (rule, outcome, reason), n in sorted(decisions.items()):

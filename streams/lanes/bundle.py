@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from hashlib import blake2b
 from importlib.metadata import version
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
 from streams.settings import Settings
-from streams.topics import FANNED
+from streams.topics import FANNED, MERGE, lane_of
 
 
 class Bundle(NamedTuple):
@@ -45,11 +46,19 @@ class Bundle(NamedTuple):
         if self.canary is not None:
             matcher, part = self.canary
             engine = SplitEngine(engine, Engine(matcher), part, self.policy.hold_out_salt)
-        return Lane(engine, self.policy, self.lateness, now_is_clock=self.now_is_clock, partition=partition)
+        return Lane(
+            engine,
+            self.policy,
+            self.lateness,
+            now_is_clock=self.now_is_clock,
+            partition=partition,
+            home=None if self.listed.loops else partial(lane_of, lanes=self.listed.lanes),
+        )
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        return Intake(partition, self.decoders, self.max_skew, self.listed)
+        crossed = "" if self.listed.loops else MERGE
+        return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
 
 
 def bundle_of(
@@ -148,6 +157,8 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         arbitration=settings.arbitration.window,
         purchase_silence=settings.guard.purchase_silence if lanes else 0,
         offer_secret=settings.offers.secret,
+        nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
+        most_joined=settings.identity.most,
     )
 
 

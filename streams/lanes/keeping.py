@@ -28,6 +28,8 @@ def positions_after(lane: Lane, batch: Batch, before: Positions, *, journal: int
         has_listings=lane.has_listings,
         spreads=list(lane.spreads),
         heard=dict(lane.heard),
+        sent=lane.sent,
+        crossed=dict(lane.crossed),
         journal=journal,
     )
 
@@ -39,6 +41,7 @@ def put_back(lane: Lane, kept: Positions) -> None:
     lane.risen, lane.granted, lane.short = dict(kept.risen), dict(kept.granted), dict(kept.short)
     lane.fanned, lane.has_listings = dict(kept.fanned), kept.has_listings
     lane.spreads = [replace(spread) for spread in kept.spreads]
+    lane.sent, lane.crossed = kept.sent, dict(kept.crossed)
 
 
 def checkpoint_of(batch: Batch, expected: int, after: Positions) -> Checkpoint:

@@ -87,7 +87,7 @@ class Loading:
 
     def forget(self, lane: Lane) -> None:
         """Keep the caches bounded; whoever was loaded first goes first."""
-        for cache in (lane.journeys, lane.listings):
+        for cache in (lane.journeys, lane.redirects, lane.listings):
             for name in list(cache)[: max(len(cache) - self._limits.cached, 0)]:
                 del cache[name]
 

@@ -20,6 +20,8 @@ def _topic(result: Result, catalogue: str) -> str:
         return topics.channel_topic(result.channel)
     if result.kind == "catalogue":
         return catalogue
+    if result.kind == "merge":
+        return topics.MERGE
     return topics.DECISIONS if result.kind == "decision" else topics.DEAD
 
 

@@ -29,6 +29,8 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     has_listings: bool = False  # whether the catalogue has ever said anything
     spreads: list[Spread] = []  # news of the catalogue, and up to whom they have come
     heard: dict[str, int] = {}  # type of event -> the latest time of one, for the guard
+    sent: int = 0  # how many crossings to other lanes there were
+    crossed: dict[int, int] = {}  # lane -> the last of its crossings that was taken
     journal: int = 0  # the journal offset after this sequence's record
 
 

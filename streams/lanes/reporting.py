@@ -18,6 +18,7 @@ log: Final = logging.getLogger("retarget.lane")
 
 _OUTPUTS: Final = {
     "message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed", "shadow", "taken_over",
+    "joined", "unjoined", "sent_on", "merge_double",
 }  # fmt: skip
 
 
@@ -151,6 +152,20 @@ class LaneReport(Observer):
                 self._of_rules[what].labels(rule).inc(count)
             case ("ignored", part):
                 metrics.input.ignored.labels(part).inc(count)
+            case _:
+                self._of_people(key, count)
+
+    def _of_people(self, key: tuple[str, ...], count: int) -> None:
+        identity = self._metrics.identity
+        match key:
+            case ("joined",):
+                identity.joined.labels(self._label).inc(count)
+            case ("unjoined", why):
+                identity.unjoined.labels(why).inc(count)
+            case ("sent_on", why):
+                identity.sent_on.labels(why).inc(count)
+            case ("merge_double", rule):
+                identity.doubles.labels(rule).inc(count)
 
     def state(self, clock: int, held: int, waits: int, frontier: Mapping[str, int]) -> None:  # noqa: ARG002
         """Where the lane stands."""

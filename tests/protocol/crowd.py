@@ -1,8 +1,9 @@
 """Thousands of made-up stories among faults: `python -m tests.protocol.crowd --seeds 5000`.
 
 Each seed is a story for each of two lanes, which share nothing but their fate: a hundred events, at least
-three faults and one handover in each. It is printed how often each kind of fault happened, and of the first
-seed that failed what happens in it, shortened.
+three faults and one handover in each. In every fourth, people turn out to be each other: what a lane has to
+tell of them crosses to itself as it would to another, output of one batch and input of a later one. It is
+printed how often each kind of fault happened, and what happens in the first seed that failed, shortened.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from streams.lanes.limits import Limits
 from tests.protocol.judge import judge
 from tests.protocol.scheduler import HANDOVERS, Fault, Faults
 from tests.protocol.search import at_random, shrunk, told
-from tests.protocol.workload import EVENTS, Shape
+from tests.protocol.workload import EVENTS, JOINS, Shape
 from tests.protocol.world import MODES, Setup
 
 LANES: Final = 2
@@ -43,10 +44,13 @@ class Tried(NamedTuple):
 
 def story(seed: int, lane: int) -> tuple[Setup, Faults]:
     """The world of one lane, and what happens in it; at least one handover."""
-    topics = (("touchpoints",), ("app", "web"))[seed % 2]
     limits = _FAR_AHEAD if seed % 7 < 3 else _LIMITS
-    shape = Shape(topics, ticks=seed % 3 == 0, limits=limits, story=1 + seed * LANES + lane)
-    setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=seed % 5 == 0)
+    if seed % 4 == 3:
+        shape = JOINS._replace(limits=limits, story=1 + seed * LANES + lane, shares=seed % 3 == 0)
+    else:
+        topics = (("touchpoints",), ("app", "web"))[seed % 2]
+        shape = Shape(topics, ticks=seed % 3 == 0, limits=limits, story=1 + seed * LANES + lane)
+    setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=seed % 5 == 0 and not shape.joins)
     chance = Random(seed * LANES + lane)
     placed = dict(at_random(setup, chance.randrange(10**9), _LEAST, _MOST))
     placed[chance.randrange(40)] = chance.choice(HANDOVERS)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from functools import lru_cache
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from retarget.journeys import repeats, wire
+from retarget.journeys.model import Journey
 from streams import topics
 from streams.kafka.headers import RepeatFilter, decode_headers
 from streams.kafka.journal import Arbiter
@@ -75,7 +78,9 @@ def _problem(world: World) -> str | None:
     journal = _journal(world)
     if world.images.now.sequence != journal[-1].sequence:
         return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"
-    differs = _recomputed if world.setup.publishes else _difference
+    differs = _recomputed if world.setup.publishes or world.setup.shape.joins else _difference
+    if world.setup.shape.joins and (wrong := _unlike_people(world)):
+        return wrong
     return differs(world) or _unlike_journal(world, journal) or _read_again(journal)
 
 
@@ -112,7 +117,57 @@ def _recomputed(world: World) -> str | None:
     if more and world.setup.mode == "transactional":
         return f"done once more, outputs are sent to {more}"
     read, wanted = _journal(world)[-1].frontier, Counter(one.topic for one in records(world.setup.shape))
+    if world.setup.shape.joins:
+        told = world.broker.visible(topics.MERGE)
+        wanted[topics.MERGE] = told[-1][0] + 1 if told else 0
     return None if read == wanted else f"the input is read up to {read}"
+
+
+def _unlike_people(world: World) -> str | None:
+    """Whether somebody's history, all that was done as them, is another one than without faults.
+
+    What is decided between a word and its merge may differ: that hangs on when they cross. So does to whom a
+    device belongs for the moment in which it changes hands.
+    """
+    before, after = _stored(undisturbed(world.setup)), world.images.now.journeys
+    if events_known(before) != events_known(after):
+        return f"events: {events_known(after)} instead of {events_known(before)}"
+    expected, found = histories(before), histories(after)
+    if world.setup.shape.shares:
+        return None
+    for person in sorted(expected.keys() | found.keys()):
+        if expected.get(person) != found.get(person):
+            return f"history of {person}: {found.get(person)} instead of {expected.get(person)}"
+    return None
+
+
+def events_known(journeys: Mapping[str, bytes]) -> list[str]:
+    """The ids of all events, each as often as somebody has it in their history."""
+    decoded = [wire.decode(data) for data in journeys.values()]
+    return sorted(name for one in decoded for name in dict(repeats.remembered(one)) | one.earlier)
+
+
+def histories(journeys: Mapping[str, bytes]) -> dict[str, object]:
+    """What is known of each person that no order of crossings may change."""
+    decoded = [wire.decode(data) for data in journeys.values()]
+    return {one.person: _history(one) for one in decoded}
+
+
+def decoded_people(seen: Seen) -> dict[str, Journey]:
+    """Everybody who is stored, by name."""
+    return {person: wire.decode(data) for person, data in _stored(seen).items()}
+
+
+def _stored(seen: Seen) -> Mapping[str, bytes]:
+    journeys, _ = cast("tuple[Mapping[str, bytes], object]", seen.people)
+    return journeys
+
+
+def _history(journey: Journey) -> object:
+    ids = sorted(dict(repeats.remembered(journey)) | journey.earlier)
+    bought = {name: product.bought for name, product in journey.products.items()}
+    viewed = {name: product.viewed for name, product in journey.products.items()}
+    return journey.moved, journey.joined, ids, bought, viewed, journey.order_count, journey.last
 
 
 def _unlike_journal(world: World, journal: list[JournalRecord]) -> str | None:

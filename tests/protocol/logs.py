@@ -10,9 +10,22 @@ import msgspec
 from retarget.errors import LaneRefused
 from streams.kafka.journal import Tail, claim_token
 from streams.ports import Entry, Fenced, History, JournalRecord, Output, Record
-from streams.topics import JOURNAL
+from streams.topics import JOURNAL, MERGE
 from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
 from tests.protocol.steps import step
+from tests.protocol.workload import START
+
+
+def crossings(broker: Broker, start: int, end: int | None = None) -> list[Record]:
+    """What lanes have told each other, in a range of offsets."""
+    found = [(offset, sent) for offset, sent in broker.visible(MERGE) if start <= offset]
+    # The broker's timestamps; all the same, so that a replay has no other order.
+    return [
+        Record(MERGE, offset, START, sent.key, sent.value)
+        for offset, sent in found
+        if end is None or offset < end
+    ]
+
 
 # So little that a journal is read in several portions after a crash.
 _PORTION: Final = 5
@@ -32,6 +45,8 @@ class ModelLog:
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
         """See LaneLog."""
+        if topic == MERGE:
+            return await step("read", lambda: crossings(self._broker, start, end))
         return await step(
             "read", lambda: [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
         )

@@ -55,7 +55,9 @@ class Image(NamedTuple):
         """What must be the same in every image of this sequence: all but the place of the journal record."""
         held = positions.decode(self.meta)
         catalogue = self.listings, self.followers, held.fanned, held.has_listings, held.spreads
-        return self.journeys, self.waits, held.clock, held.frontier, held.held, held.incarnation, catalogue
+        crossings = held.sent, held.crossed
+        where = held.clock, held.frontier, held.held, held.incarnation
+        return self.journeys, self.waits, where, catalogue, crossings
 
     def followers_of(self, product: str, after: str, limit: int) -> list[str]:
         """As JourneyStore.followers, of one product."""

@@ -12,10 +12,11 @@ from typing import Final
 import pytest
 
 from streams.lanes import loading
-from tests.protocol.judge import bundles_named, judge, undisturbed
+from streams.topics import MERGE
+from tests.protocol.judge import bundles_named, decoded_people, judge, undisturbed
 from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
-from tests.protocol.workload import CATALOGUE, ONE_TOPIC, TWO_TOPICS
+from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
 
 _SETUPS: Final = [
@@ -29,6 +30,7 @@ _PUBLISHING: Final = [
     for mode in MODES
     for shape in (ONE_TOPIC, TWO_TOPICS)
 ]
+_JOINING: Final = [pytest.param(Setup(mode, JOINS), id=f"{mode}-joins") for mode in MODES]
 # One of each kind; all pairs of all of them take hours.
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
@@ -63,6 +65,24 @@ def test_all_worlds_come_to_the_same_when_nothing_happens() -> None:
 def test_every_single_fault_at_every_step(setup: Setup) -> None:
     """One fault, wherever it can happen, changes nothing that anybody sees."""
     _must_hold_everywhere(setup)
+
+
+@pytest.mark.parametrize("setup", _JOINING)
+def test_every_single_fault_at_every_step_of_a_merge(setup: Setup) -> None:
+    """Between its halves, wherever that is: each history is with its person once, each event counts once."""
+    _must_hold_everywhere(setup)
+
+
+def test_merges_come_to_the_same_when_nothing_happens() -> None:
+    """With transactions or without: the same histories, redirects and crossings, and each kind of them."""
+    first, second = (undisturbed(Setup(mode, JOINS)) for mode in MODES)
+    assert first.outputs == second.outputs
+    assert len(first.outputs[MERGE]) >= 8
+    people = decoded_people(first)
+    assert [to for _, to in people["device-of-ann"].moved] == ["ann", "dan"]
+    assert set(people["bob"].carts[""]) == {"kettle", "sofa"}
+    assert set(people["ann"].products) == {"lamp", "clock"}
+    assert set(people["dan"].products) == {"chair"}
 
 
 @pytest.fixture

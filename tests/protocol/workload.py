@@ -22,7 +22,7 @@ from streams.lanes.limits import Limits
 from streams.ports import Record
 from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
-from streams.topics import FANNED
+from streams.topics import FANNED, MERGE
 
 _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
@@ -30,7 +30,9 @@ END: Final = START + 12 * HOUR
 
 _PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
 _PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
+_DEVICE: Final = "device-of-"
 EVENTS: Final = 100  # of a made-up story
+SHARED: Final = 0.1  # of the devices beside a person are somebody else's
 Told: TypeAlias = tuple[int, str, str, str]
 # (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
 _TOLD: Final[tuple[Told, ...]] = (
@@ -56,6 +58,8 @@ class Shape(NamedTuple):
     limits: Limits
     story: int = 0  # the seed of a made-up one; 0: the one above
     listed: bool = False  # the last topic has the catalogue
+    joins: bool = False  # the last topic has what lanes tell each other of people
+    shares: bool = False  # and people use each other's devices
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
@@ -85,6 +89,30 @@ _LOOKS: Final = (
 )
 
 
+# People come under the ids of their devices, too, and say who they are; what comes of it has its own topic.
+JOINS: Final = Shape(
+    ("touchpoints", MERGE),
+    ticks=False,
+    limits=Limits(records=3, persons=2, waits=2, cached=1),
+    joins=True,
+)
+_JOINED: Final[tuple[Told, ...]] = (
+    (0, "add", "device-of-bob", "kettle"),
+    (1 * SECOND, "view", "device-of-ann", "lamp"),
+    (2 * SECOND, "view", "ann", "lamp"),
+    (3 * SECOND, "identify", "bob", ""),
+    (3_500, "identify", "ann", ""),
+    (3_600, "view", "device-of-ann", "lamp"),  # read before the word of who that is
+    (5 * SECOND, "view", "bob", "sofa"),
+    (7 * SECOND, "add", "device-of-bob", "sofa"),
+    (8 * SECOND, "view", "ann", "clock"),
+    (8_100, "identify", "dan", "device-of-ann"),  # another one has the same device from now on
+    *((minutes * MINUTE, "view", "gus", "table") for minutes in range(1, 7)),
+    (20 * MINUTE, "view", "device-of-ann", "chair"),
+    (31 * MINUTE, "view", "device-of-bob", "chair"),
+)
+
+
 @cache
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
@@ -108,7 +136,13 @@ def other_bundle(shape: Shape) -> Bundle:
 
 
 def _settings(*further: str) -> Settings:
-    given = ["clock.now=event", "consent.assume=granted", "quiet_hours.enabled=false", *further]
+    given = [
+        "kafka.partitions=1",
+        "clock.now=event",
+        "consent.assume=granted",
+        "quiet_hours.enabled=false",
+        *further,
+    ]
     return load_settings(overrides=given)
 
 
@@ -123,7 +157,7 @@ def _rules(shape: Shape) -> tuple[Rule, ...]:
 
 
 def _asked(shape: Shape) -> tuple[str, ...]:
-    return shape.topics[:-1] if shape.listed else shape.topics
+    return shape.topics[:-1] if shape.listed or shape.joins else shape.topics
 
 
 def made_up(seed: int) -> list[Told]:
@@ -145,11 +179,13 @@ def records(shape: Shape) -> tuple[Record, ...]:
     arrived = START
     # No two of several topics have the same time: how they come then hangs on how they are fetched.
     apart = 1 if shape.story and len(shape.topics) > 1 else 0
-    story = _LOOKS + _TOLD[:6] if shape.listed else _TOLD
+    story = _LOOKS + _TOLD[:6] if shape.listed else _JOINED if shape.joins else _TOLD
     told = [
         _touchpoint(after + number * apart, *one)
         for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else story)
     ]
+    if shape.joins and shape.story:
+        _disguise(told, Random(shape.story), SHARED if shape.shares else 0)
     asked = _asked(shape)
     if not shape.ticks:
         told.append(Touchpoint(type="heartbeat", time=END))
@@ -179,12 +215,40 @@ def _mixed(told: list[Record], listed: Iterator[Record]) -> tuple[Record, ...]:
     return tuple(found)
 
 
+def device_of(person: str) -> str:
+    """The id under which a person comes before they say who they are."""
+    return _DEVICE + person
+
+
+def _disguise(told: list[Touchpoint], chance: Random, shared: float) -> None:
+    """Let people come under the ids of their devices, say who they are, and use each other's now and then."""
+    for number, event in enumerate(told):
+        person = event.user_id or ""
+        device = device_of(person if chance.random() >= shared else chance.choice(_PEOPLE))
+        how = chance.choices(("as they are", "as a device", "as both", "saying so"), (3, 5, 1, 1))[0]
+        if how == "as a device":
+            event.user_id, event.anonymous_id = None, device_of(person)
+        elif how == "as both":
+            event.anonymous_id = device
+        elif how == "saying so":
+            told[number] = Touchpoint(
+                id=event.id, type="identify", time=event.time, user_id=person, anonymous_id=device
+            )
+
+
 def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
+    if kind == "identify":
+        device = product or device_of(person)
+        return Touchpoint(
+            id=f"{person}-{after}", type=kind, time=START + after, user_id=person, anonymous_id=device
+        )
+    anonymous = person.startswith(_DEVICE)
     return Touchpoint(
         id=f"{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
-        user_id=person,
+        user_id=None if anonymous else person,
+        anonymous_id=person if anonymous else None,
         items=[Item(product_id=product, price=20.0, quantity=1.0)],
         order_id="order-1" if kind == "purchase" else None,
         value=20.0 if kind == "purchase" else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final, Literal, NamedTuple
 
@@ -11,13 +11,15 @@ from streams.lanes.bundle import Bundle
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Fenced, Record, UnknownOutcome
+from streams.topics import MERGE
 from tests.protocol import workload
 from tests.protocol.broker import LANE, Broker
-from tests.protocol.logs import IdempotentModel, TransactionalModel
+from tests.protocol.logs import IdempotentModel, TransactionalModel, crossings
 from tests.protocol.steps import Operation, step
 from tests.protocol.store import ModelStore, StoredImages
 from tests.protocol.workload import Shape
 
+Crossings = Callable[[int], list[Record]]
 Mode = Literal["transactional", "idempotent"]
 MODES: Final[tuple[Mode, ...]] = ("transactional", "idempotent")
 _LOGS: Final[Mapping[Mode, type[TransactionalModel | IdempotentModel]]] = {
@@ -75,14 +77,19 @@ class ModelWall:
 class ModelFeed:
     """The input in its one order of arrival, from the frontier on; read again, it is cut another way."""
 
-    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int]) -> None:
-        """`cuts`: how many records fewer than asked for the next chunk has; shared by all workers."""
-        self._inputs, self._cuts = inputs, cuts
+    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int], crossings: Crossings) -> None:
+        """`cuts`: how many records fewer than asked for the next chunk has; shared by all workers.
+
+        `crossings`: what lanes have told each other from an offset on; it comes before anything else.
+        """
+        self._inputs, self._cuts, self._crossings = inputs, cuts, crossings
         self._left: list[Record] = []
+        self._crossed = 0
 
     async def start(self, frontier: dict[str, int]) -> None:
         """See Feed."""
         self._left = [record for record in self._inputs if record.offset >= frontier[record.topic]]
+        self._crossed = frontier.get(MERGE, 0)
 
     async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:
         """See Feed."""
@@ -90,13 +97,17 @@ class ModelFeed:
         return await step("take", lambda: self._take(records), answers=False)
 
     def _take(self, records: int) -> list[Record]:
+        crossed = self._crossings(self._crossed)[:records]
+        if crossed:
+            self._crossed = crossed[-1].offset + 1
+            return crossed
         size = records - next(self._cuts) if self._left else 0
         taken, self._left = self._left[:size], self._left[size:]
         return taken
 
     def caught_up_at(self) -> int | None:
         """See Feed."""
-        return None if self._left else workload.END
+        return None if self._left or self._crossings(self._crossed) else workload.END
 
 
 class Alarms(Observer):
@@ -177,7 +188,7 @@ def _runner(world: World) -> LaneRunner:
         world.bundles,
         store=ModelStore(world.images),
         log=_LOGS[mode](world.broker, inputs, world.tokens),
-        feed=ModelFeed(inputs, world.cuts),
+        feed=ModelFeed(inputs, world.cuts, lambda start: crossings(world.broker, start)),
         wall=ModelWall(),
         limits=shape.limits,
         ticks=shape.ticks,

@@ -161,6 +161,7 @@ def told_at_start() -> list[Right]:
     later = {
         (topics.JOURNAL, "write"),
         (topics.FANNED, "write"),
+        (topics.MERGE, "write"),
         (topics.RULES, "write"),
         (topics.RULES, "read"),
     }

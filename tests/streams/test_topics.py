@@ -39,4 +39,4 @@ def test_every_topic_of_the_contract_is_specified() -> None:
 
 def test_a_lane_is_the_same_partition_of_these_topics() -> None:
     """The journal is not among what a lane reads as input."""
-    assert topics.lane_topics(["touchpoints"]) == ("touchpoints", topics.FANNED)
+    assert topics.lane_topics(["touchpoints"]) == ("touchpoints", topics.FANNED, topics.MERGE)

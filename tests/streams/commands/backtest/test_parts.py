@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import msgspec
@@ -56,6 +57,38 @@ def in_a_file(events: list[Event]) -> list[FileEvent]:
     """The events as the lines of a file."""
     lines = [msgspec.json.encode(event) for event in events]
     return [FileEvent("made-up", n, decode_canonical(raw), raw) for n, raw in enumerate(lines, start=1)]
+
+
+def with_devices(events: list[Event], chance: Random) -> list[Event]:
+    """The same people, who come under the ids of devices too, and now and then say who they are."""
+    return [_with_device(event, chance) if event.get("user_id") else event for event in events]
+
+
+def _with_device(event: Event, chance: Random) -> Event:
+    person = event["user_id"]
+    device = {"anonymous_id": f"device {chance.choice((person, person, person, 'of all'))}"}
+    how = chance.choice(("as a device", "as both", "saying so", "", ""))
+    if how == "as a device":
+        return {name: value for name, value in event.items() if name != "user_id"} | device
+    return event | (device if how else {}) | ({"type": "identify"} if how == "saying so" else {})
+
+
+@given(inputs(), st.integers(2, 7), st.booleans(), st.randoms(use_true_random=False))
+@settings(max_examples=100)
+def test_people_who_turn_out_to_be_one_are_in_one_part(
+    given_: tuple[list[Event], int],
+    parts: int,
+    as_is: bool,  # noqa: FBT001
+    chance: Random,
+) -> None:
+    """Whoever joins whom, and whoever uses whose device: byte for byte what `replay` writes."""
+    events, lateness = given_
+    bundle = a_bundle(f"clock.lateness={lateness}ms")
+    file = in_a_file(with_devices(events, chance))
+    whole: list[Output] = []
+    asyncio.run(replay(file if as_is else sorted_by_time(file), bundle, whole.append))
+    split = in_parts(list(of_files(iter(file))), bundle, parts, by_time=not as_is, ahead=lateness)
+    assert by_person(split) == by_person(whole)
 
 
 @given(inputs(), st.integers(1, 7), st.booleans(), st.booleans(), st.data())

@@ -1,0 +1,326 @@
+"""Joining: a lane's part in telling who is whom, over all lanes.
+
+The lane of a known person that hears of an anonymous id tells that id's lane (`Joins`). There, when the clock
+has come to the word's time, what was known of the anonymous person leaves for the known one's lane
+(`History`), and a redirect stays, by which later events of that id follow (`Strayed`). Each is an output of
+its batch and an input of the other lane, like every other record; so a crash between the two is none.
+
+A lane that is alone (`home` is None: a replay) does all that on the spot.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Final, Protocol
+
+from msgspec.structs import replace
+
+from retarget.engine.door import KEPT_FOR, Engine
+from retarget.engine.moment import Met, Moment, Result, RulesFailed
+from retarget.journeys import wire
+from retarget.journeys.model import Journey
+from retarget.lane.batch import NEVER, Batch
+from retarget.lane.crossing import MOST_HOPS, WORD, Crossing, History, Joins, Strayed, pack
+from retarget.lane.fitting import fit
+from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
+from retarget.lane.intake import Arrival, failed_wait, of_nobody
+from retarget.times import DAY
+from retarget.touchpoints import Touchpoint
+
+# To how many people in turn a device is known to have gone.
+OWNERS_KEPT: Final = 16
+# A redirect notes that it is used as often as this.
+NOTED_EVERY: Final = 30 * DAY
+
+Place = tuple[str, int, int]  # topic, partition, offset
+Home = Callable[[str], int]
+
+
+class _Lane(Protocol):
+    """What joining looks at of a lane."""
+
+    engine: Engine
+    partition: int
+    clock: int
+    hold: Hold
+    journeys: dict[str, Journey]
+    redirects: dict[str, Journey]
+    home: Home | None
+    sent: int
+    crossed: dict[int, int]
+
+
+class Joining:
+    """Who is whom, in one batch."""
+
+    def __init__(
+        self,
+        lane: _Lane,
+        moment: Moment,
+        *,
+        batch: Batch,
+        apply: Callable[[Touchpoint, str, int], None],
+        set_aside: Callable[[str, bytes], None],
+        arm: Callable[[], None],
+    ) -> None:
+        """`apply` works an event in; `set_aside` and `arm` as in `Telling`."""
+        self._lane, self._moment, self._batch = lane, moment, batch
+        self._apply, self._set_aside, self._arm = apply, set_aside, arm
+
+    # -- what events say --
+
+    def tell(self) -> None:
+        """Tell the lanes of anonymous people who they are, as far as the last event has said so."""
+        met, self._moment.met = self._moment.met, []
+        for one in met:
+            if self._lane.home is None:
+                self._join(one)
+            else:
+                self._send(Joins(*self._next(), one.anonymous, one.person, one.at, one.event_id))
+
+    def newcomer(self, person: str, event: Touchpoint, place: Place) -> Journey | None:
+        """The journey of somebody who has none; None where the event is not theirs, and was sent on."""
+        lane = self._lane
+        if person in lane.redirects:
+            self._lead(event, lane.redirects[person], place)
+        elif self._moment.policy.is_nobody(person):
+            self._of_nobody(event, place)
+        elif lane.home is not None and lane.home(person) != lane.partition:
+            self._stray(person, event, "key")
+        else:
+            journey = lane.journeys[person] = Journey(person=person)
+            return journey
+        return None
+
+    def led(self, arrival: Arrival) -> Touchpoint | None:
+        """The event of an anonymous person who has been joined, as one of whom they are; None: sent on."""
+        event = arrival.event
+        assert event is not None
+        redirect = self._lane.redirects[arrival.person]
+        if self._lane.home is not None:
+            self._lead(event, redirect, (arrival.topic, self._lane.partition, arrival.offset))
+            return None
+        event.user_id = arrival.person = self._owner(redirect, event.time)
+        return event
+
+    def _lead(self, event: Touchpoint, redirect: Journey, place: Place) -> None:
+        event.user_id = self._owner(redirect, event.time)
+        if self._lane.home is None:
+            self._apply(event, place[0], place[2])
+        else:
+            self._stray(event.user_id, event, "redirect")
+
+    def _owner(self, redirect: Journey, time: int) -> str:
+        """Whose the events of that time are: of the latest who had the id by then, else of the first."""
+        if time > redirect.last + NOTED_EVERY:
+            redirect.last = time
+            self._batch.changed[redirect.person] = redirect
+        return next((to for since, to in reversed(redirect.moved) if since <= time), redirect.moved[0][1])
+
+    def _of_nobody(self, event: Touchpoint, place: Place) -> None:
+        """An id that stands for nobody is none."""
+        if event.user_id is None or event.anonymous_id is None:
+            self._batch.worked += 1
+            self._batch.results.append(Result("dead", "", event.person, of_nobody(event, place)))
+            self._moment.counts["dead", "no_person"] += 1
+            return
+        event.user_id = None
+        if self._lane.home is None:
+            self._apply(event, place[0], place[2])
+        else:
+            self._stray(event.anonymous_id, event, "nobody")
+
+    def _stray(self, person: str, event: Touchpoint, why: str, hops: int = 0) -> None:
+        self._batch.worked += 1
+        self._moment.counts["sent_on", why] += 1
+        self._send(Strayed(*self._next(), person, event, hops))
+
+    def _next(self) -> tuple[int, int]:
+        """From which lane, and the how manyth."""
+        self._lane.sent += 1
+        return self._lane.partition, self._lane.sent
+
+    def _send(self, crossing: Crossing) -> None:
+        self._batch.results.append(Result("merge", "", crossing.person, pack(crossing)))
+
+    # -- what other lanes say --
+
+    def take(self, arrival: Arrival) -> None:
+        """Take in what another lane has for a person of this one, once."""
+        lane, crossing = self._lane, arrival.crossing
+        assert crossing is not None
+        if crossing.number <= lane.crossed.get(crossing.lane, 0):
+            self._moment.counts["repeat",] += 1
+            return
+        lane.crossed[crossing.lane] = crossing.number
+        held = held_of(arrival)
+        if held is not None and held.time > lane.clock != NEVER:
+            lane.hold.add(held)
+            return
+        if held is not None and held.time < lane.clock:
+            self._moment.counts["late",] += 1
+        self._act_on(arrival, crossing)
+
+    def _act_on(self, arrival: Arrival, crossing: Crossing) -> None:
+        if isinstance(crossing, Joins):
+            self._join(Met(crossing.person, crossing.to, crossing.at, crossing.event_id))
+        elif isinstance(crossing, History):
+            self._receive(crossing)
+        else:
+            self._come_home(crossing, arrival)
+
+    def hear(self, word: Touchpoint, _topic: str, _offset: int) -> None:
+        """Act on a word whose time has come."""
+        self._join(Met(word.anonymous_id or "", word.name or "", word.time, word.id or ""))
+
+    def _come_home(self, strayed: Strayed, arrival: Arrival) -> None:
+        event, person = strayed.event, strayed.person
+        redirect = self._lane.redirects.get(person)
+        if redirect is not None and strayed.hops < MOST_HOPS:
+            event.user_id = self._owner(redirect, event.time)
+            self._stray(event.user_id, event, "redirect", strayed.hops + 1)
+        else:
+            self._apply(event, arrival.topic, arrival.offset)
+
+    def _join(self, met: Met) -> None:
+        """Let the history of an anonymous person go to the known one, and their events from now on."""
+        lane, person = self._lane, met.anonymous
+        self._batch.worked += 1
+        redirect, journey = lane.redirects.get(person), lane.journeys.get(person)
+        if redirect is not None:
+            self._hand_on(redirect, met)
+            return
+        if journey is not None and journey.user_id is not None:
+            # Two known people are never one.
+            self._moment.counts["unjoined", "known"] += 1
+            return
+        if lane.home is None and met.person not in lane.journeys:
+            return  # whoever it was has left meanwhile
+        self._redirect(met)
+        if journey is not None:
+            lane.engine.depart(journey, max(met.at, lane.clock), self._moment)
+            self._look_at_failures(person, met.at)
+            journey.audiences = []
+            del lane.journeys[person]
+            self._leave(journey, met)
+        self._lead_held(person)
+
+    def _hand_on(self, redirect: Journey, met: Met) -> None:
+        """A device in other hands: what was done with it stays with whom it went to."""
+        if self._owner(redirect, met.at) == met.person:
+            return
+        insort(redirect.moved, (met.at, met.person))
+        del redirect.moved[:-OWNERS_KEPT]
+        self._batch.changed[redirect.person] = redirect
+        self._moment.counts["unjoined", "shared"] += 1
+
+    def _redirect(self, met: Met) -> None:
+        lane, moment = self._lane, self._moment
+        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)])
+        lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
+        moment.arm(redirect, max(met.at, lane.clock) + KEPT_FOR)
+        self._arm()
+
+    def _leave(self, journey: Journey, met: Met) -> None:
+        if self._lane.home is None:
+            self._unite(met.person, journey)
+        else:
+            self._send(History(*self._next(), met.person, wire.encode(journey)))
+
+    def _lead_held(self, person: str) -> None:
+        """Let what is read of an anonymous person, but not yet reached, follow at once."""
+        lane = self._lane
+        for held in lane.hold.take_of(person):
+            held.event.user_id = self._owner(lane.redirects[person], held.time)
+            if lane.home is None:
+                lane.hold.add(held)
+            else:
+                self._stray(held.event.user_id, held.event, "redirect")
+
+    def _receive(self, history: History) -> None:
+        self._batch.worked += 1
+        redirect = self._lane.redirects.get(history.person)
+        if redirect is not None and history.hops < MOST_HOPS:
+            lane, number = self._next()
+            to = self._owner(redirect, redirect.last)
+            self._send(replace(history, lane=lane, number=number, person=to, hops=history.hops + 1))
+            return
+        self._unite(history.person, wire.decode(history.journey))
+
+    def _unite(self, person: str, other: Journey) -> None:
+        lane, moment = self._lane, self._moment
+        journey = lane.journeys.get(person)
+        if journey is None:
+            journey = lane.journeys[person] = Journey(person=person)
+        if other.episodes or other.deferred:
+            fit(other, lane.engine.of(person).matcher)
+        self._batch.changed[person] = journey
+        lane.engine.join(journey, other, moment)
+        self._look_at_failures(person, lane.clock)
+        self._arm()
+
+    def _look_at_failures(self, person: str, at: int) -> None:
+        if self._moment.failures:
+            failures = RulesFailed(self._moment.failures)
+            self._set_aside(person, failed_wait(max(at, 0), self._lane.partition, failures))
+
+    # -- when a redirect is over --
+
+    def lapse(self, person: str, due: int) -> None:
+        """Forget a redirect that nobody has used for long."""
+        redirect = self._lane.redirects[person]
+        self._batch.worked += 1
+        if redirect.alarm != due:
+            return
+        redirect.alarm = 0
+        if redirect.last + NOTED_EVERY + KEPT_FOR > self._moment.clock:
+            self._batch.changed[person] = redirect
+            self._moment.arm(redirect, redirect.last + NOTED_EVERY + KEPT_FOR)
+            self._arm()
+            return
+        del self._lane.redirects[person]
+        self._batch.changed.pop(person, None)
+        self._batch.forgotten.append(person)
+        self._moment.counts["dropped", "redirect"] += 1
+
+
+def held_of(arrival: Arrival) -> Held | None:
+    """An arrival as it waits for its time; None of what does not."""
+    crossing, event = arrival.crossing, arrival.event
+    if event is not None:
+        rank = PEOPLE if arrival.person else CATALOGUE
+        return Held(event.time, rank, arrival.topic, arrival.offset, event)
+    if isinstance(crossing, Strayed):
+        return Held(crossing.event.time, PEOPLE, arrival.topic, arrival.offset, crossing.event)
+    if isinstance(crossing, Joins):
+        word = Touchpoint(
+            id=crossing.event_id, type=WORD, name=crossing.to, time=crossing.at, anonymous_id=crossing.person
+        )
+        return Held(crossing.at, WORDS, arrival.topic, arrival.offset, word)
+    return None
+
+
+def beside(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
+    """The anonymous ids that stand beside people up to `target`: a lane that is alone acts on the spot."""
+    events = [held.event for held in hold.until(target)]
+    events += [arrival.event for arrival in arrivals if arrival.event is not None]
+    return {event.anonymous_id for event in events if event.user_id and event.anonymous_id}
+
+
+def concerned(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
+    """Everybody of whom there is something up to `target`, by either id."""
+    persons = {arrival.person for arrival in arrivals}
+    persons |= {held.event.anonymous_id or "" for held in hold.until(target)}
+    return persons | {one.event.anonymous_id or "" for one in arrivals if one.event is not None}
+
+
+def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:
+    """To whom the redirects of these people lead, in as many steps as it takes."""
+    found, left = set[str](), redirects.keys() & persons
+    while left:
+        led = {to for person in left for _, to in redirects[person].moved} - found
+        found |= led
+        left = redirects.keys() & led
+    return found

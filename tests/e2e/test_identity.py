@@ -1,0 +1,146 @@
+"""People turn out to be each other while workers are killed: all is as one undisturbed process has it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+from typing import Final
+
+import pytest
+
+from retarget.journeys import wire
+from retarget.times import DAY, HOUR, MINUTE, SECOND
+from streams import topics
+from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.kafka import KafkaAddress, Reader
+from streams.lanes import positions
+from streams.ports import Output
+from streams.stores import open_store
+from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, replayed, until
+from tests.factories import MIDNIGHT, Event, an_item
+from tests.support.kafka.real_kafka import RealKafka
+
+pytestmark = pytest.mark.timeout(300)
+
+LANES: Final = 4
+PEOPLE: Final = 120
+NOON: Final = MIDNIGHT + 12 * HOUR
+# Small batches: many moments at which a crash can come between the halves. What crosses comes in time.
+_SETTINGS: Final = (
+    *OLD_FILES,
+    "quiet_hours.enabled=false",
+    "clock.lateness=10s",
+    "batch.records=20",
+    "batch.persons=7",
+)
+
+
+def did(kind: str, at: int, **fields: object) -> Event:
+    """An event of one product, whose id is told by what it is."""
+    who = fields.get("user_id") or fields.get("anonymous_id")
+    return {"id": f"{who}-{kind}-{at}", "type": kind, "time": at} | fields
+
+
+def before(chance: Random) -> Iterator[Event]:
+    """What is done under both ids until they are told to be one."""
+    for number in range(PEOPLE):
+        for place in range(4):
+            who = {"user_id": f"u{number}"} if chance.random() < 0.4 else {"anonymous_id": f"a{number}"}
+            kind = chance.choice(("view", "add", "wishlist"))
+            at = NOON + place * MINUTE + number * 10
+            yield did(kind, at, items=[an_item(f"p{chance.randrange(3)}")], **who)
+
+
+def words() -> Iterator[Event]:
+    """Everybody says who they are."""
+    for number in range(PEOPLE):
+        at = NOON + 6 * MINUTE + number * 10
+        yield did(
+            "identify", at, user_id=f"u{number}", anonymous_id=f"a{number}", traits={"first_name": "Eve"}
+        )
+
+
+def after(chance: Random) -> Iterator[Event]:
+    """What is done with the devices afterwards, and by some their purchase."""
+    for number in range(PEOPLE):
+        at = NOON + 15 * MINUTE + number * 10
+        yield did("view", at, anonymous_id=f"a{number}", items=[an_item("p1")])
+        if chance.random() < 0.3:
+            bought = {"order_id": f"o{number}", "items": [an_item("p0"), an_item("p1"), an_item("p2")]}
+            yield did("purchase", at + SECOND, anonymous_id=f"a{number}", **bought)
+
+
+def last() -> Iterator[Event]:
+    """What moves the clock to where all has been decided."""
+    yield did("view", NOON + 5 * DAY, user_id="last", items=[an_item("p1")])
+
+
+async def joined(stage: Stage) -> None:
+    """Wait until everything is read, and everything that the lanes have told each other is in the store."""
+    reader = Reader(KafkaAddress(bootstrap=stage.bootstrap))
+    await reader.start()
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    try:
+
+        async def at_rest() -> bool:
+            people = 0
+            for lane in range(LANES):
+                stands = positions.decode((await store.image(lane)).meta)
+                for topic in (topics.TOUCHPOINTS, topics.MERGE):
+                    end, read = await reader.end(topic, lane), stands.frontier.get(topic, 0)
+                    if end > read and await reader.read(topic, lane, read, end):
+                        return False
+                _, found = await store.load(lane, [f"a{number}" for number in range(PEOPLE)])
+                people += sum(bool(one is not None and wire.decode(one).moved) for one in found)
+            return people == PEOPLE
+
+        await until(at_rest, "everybody joined", stage.logs)
+    finally:
+        await reader.close()
+        await store.close()
+
+
+async def play(stage: Stage, chance: Random) -> None:
+    """All of it, with a worker killed between the halves of merges, and required to be as in a replay."""
+    parts = [file_events(part) for part in (before(chance), words(), after(chance), last())]
+    wanted: list[Output] = await replayed([event for part in parts for event in part], _SETTINGS)
+    async with on_stage(stage):
+        first, _ = stage.worker("one"), stage.worker("two")
+        await stage.shared_out()
+        await stage.produce(parts[0])
+        await stage.produce(parts[1])
+        await asyncio.sleep(chance.random())
+        first.kill()
+        stage.worker("one")
+        await stage.done()
+        await joined(stage)
+        await stage.produce(parts[2], end=False)
+        await joined(stage)
+        await stage.produce(parts[3])
+        await stage.finish(wanted)
+    assert any(b'"person":"u1"' in one.value for one in wanted)
+
+
+def stage_on(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, emit: str) -> Stage:
+    """An engine of four lanes."""
+    return Stage(
+        bootstrap=bootstrap, store=store, folder=folder, app_id=app_id, emit=emit, partitions=LANES,
+        settings=_SETTINGS,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.slow)])
+async def test_a_kill_between_the_halves_with_transactions(
+    real_kafka: RealKafka, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str], seed: int
+) -> None:
+    """On Kafka: merged exactly once, and decided as one lane would."""
+    stage = stage_on(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional")
+    await play(stage, Random(seed))
+
+
+async def test_a_kill_between_the_halves_without_transactions(store: EmbeddedStore, tmp_path: Path) -> None:
+    """On the embedded broker, where what crosses may be written twice."""
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        await play(stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent"), Random(3))
