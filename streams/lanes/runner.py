@@ -289,9 +289,7 @@ class LaneRunner:
         grants = await self._granting.ask(self.lane, self._bundle.policy.lanes)
         self.lane.take(grants)
         moment = self._moment(self._wall.now(), self._pauses())
-        stepped = perf_counter()
         batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._stride.worked)
-        self._stride.took(max(batch.consumed, batch.worked), perf_counter() - stepped)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         offset = await self._commit(batch, moment, grants, advance_to, found)
@@ -317,7 +315,9 @@ class LaneRunner:
     def _step(self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int) -> Batch:
         started = perf_counter()
         batch = self.lane.work(arrivals, moment, advance_to=advance_to, limit=limit)
-        self._observer.stage("step", perf_counter() - started)
+        seconds = perf_counter() - started
+        self._stride.took(max(batch.consumed, batch.worked), seconds)
+        self._observer.stage("step", seconds)
         return batch
 
     async def _commit(self, batch: Batch, moment: Moment, grants: dict[str, Granted], advance_to: int,
@@ -372,8 +372,8 @@ class LaneRunner:
             waits=[(person, due) for person, due in batch.waits.items() if due is not None],
             unwaited=[person for person, due in batch.waits.items() if due is None],
             listings=[(product, catalogue.encode(listing)) for product, listing in batch.listed.items()],
-            following=_changed(batch, follows=True),
-            unfollowing=_changed(batch, follows=False),
+            following=batch.followed(come=True),
+            unfollowing=batch.followed(come=False),
         )
         sequence = await self._insisting.ask(lambda: self._store.checkpoint(self._number, checkpoint))
         self._require_next(sequence)
@@ -398,12 +398,3 @@ class LaneRunner:
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
         silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
         self._observer.silent(guarded=silent and lane.engine.guarded)
-
-
-def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:
-    return [
-        (product, person)
-        for product, persons in batch.following.items()
-        for person, has_come in persons.items()
-        if has_come is follows
-    ]
