@@ -43,12 +43,3 @@ class Batch:
         self.lateness: list[int] = []
         self.listed: dict[str, Listing] = {}
         self.following: Mapping[str, Mapping[str, bool]] = {}
-
-    def followed(self, *, come: bool) -> list[tuple[str, str]]:
-        """(product, person) of those who follow one from now on, else of those who no longer do."""
-        return [
-            (product, person)
-            for product, persons in self.following.items()
-            for person, has_come in persons.items()
-            if has_come is come
-        ]

@@ -14,18 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
-from msgspec.structs import replace
-
-from retarget import catalogue
 from retarget.engine import guard
 from retarget.engine.ceilings import Granted
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
-from retarget.journeys import wire
 from retarget.lane.batch import NEVER, Batch
 from retarget.lane.hold import CATALOGUE, PEOPLE, Held
 from retarget.lane.intake import Arrival
 from retarget.lane.lane import Lane
+from streams.lanes import keeping
 from streams.lanes import outputs as emitted
 from streams.lanes import positions as stored
 from streams.lanes.bundle import Bundle
@@ -41,7 +38,6 @@ from streams.lanes.returning import Returning
 from streams.lanes.stride import Stride
 from streams.lanes.wall import Wall
 from streams.ports import (
-    Checkpoint,
     Feed,
     Fenced,
     History,
@@ -200,12 +196,7 @@ class LaneRunner:
         """Decide by this bundle, from where the lane stands in the store; the feed must start again."""
         self._bundle = bundle
         self.lane = bundle.lane(self._number)
-        self.lane.clock = self._positions.clock
-        self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
-        self.lane.granted, self.lane.short = dict(self._positions.granted), dict(self._positions.short)
-        self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
-        self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
-        self.lane.heard = dict(self._positions.heard)
+        keeping.put_back(self.lane, self._positions)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -289,7 +280,9 @@ class LaneRunner:
         grants = await self._granting.ask(self.lane, self._bundle.policy.lanes)
         self.lane.take(grants)
         moment = self._moment(self._wall.now(), self._pauses())
+        stepped = perf_counter()
         batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._stride.worked)
+        self._stride.took(max(batch.consumed, batch.worked), perf_counter() - stepped)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         offset = await self._commit(batch, moment, grants, advance_to, found)
@@ -315,9 +308,7 @@ class LaneRunner:
     def _step(self, arrivals: Sequence[Arrival], moment: Moment, *, advance_to: int, limit: int) -> Batch:
         started = perf_counter()
         batch = self.lane.work(arrivals, moment, advance_to=advance_to, limit=limit)
-        seconds = perf_counter() - started
-        self._stride.took(max(batch.consumed, batch.worked), seconds)
-        self._observer.stage("step", seconds)
+        self._observer.stage("step", perf_counter() - started)
         return batch
 
     async def _commit(self, batch: Batch, moment: Moment, grants: dict[str, Granted], advance_to: int,
@@ -349,32 +340,9 @@ class LaneRunner:
     async def _checkpoint(self, batch: Batch, offset: int) -> None:
         """Bring the store up to a batch that the journal has."""
         started = perf_counter()
-        after = Positions(
-            incarnation=self._positions.incarnation,
-            clock=batch.clock,
-            frontier=self._positions.frontier | batch.frontier,
-            held=self.lane.hold.ranges(),
-            paced=dict(self.lane.paced),
-            risen=dict(self.lane.risen),
-            granted=dict(self.lane.granted),
-            short=dict(self.lane.short),
-            fanned=dict(self.lane.fanned),
-            has_listings=self.lane.has_listings,
-            spreads=list(self.lane.spreads),
-            heard=dict(self.lane.heard),
-            journal=offset + 1,
-        )
-        checkpoint = Checkpoint(
-            expected=self._sequence,
-            meta=stored.encode(after),
-            journeys=[(person, wire.encode(journey)) for person, journey in batch.changed.items()],
-            forgotten=batch.forgotten,
-            waits=[(person, due) for person, due in batch.waits.items() if due is not None],
-            unwaited=[person for person, due in batch.waits.items() if due is None],
-            listings=[(product, catalogue.encode(listing)) for product, listing in batch.listed.items()],
-            following=batch.followed(come=True),
-            unfollowing=batch.followed(come=False),
-        )
+        before = self._positions
+        after = keeping.positions_after(self.lane, batch, before, journal=offset + 1)
+        checkpoint = keeping.checkpoint_of(batch, self._sequence, after)
         sequence = await self._insisting.ask(lambda: self._store.checkpoint(self._number, checkpoint))
         self._require_next(sequence)
         self._sequence, self._positions, self._first = sequence, after, {}

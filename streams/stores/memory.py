@@ -21,8 +21,8 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._pauses: dict[str, int] = {}
-        self._ended: dict[str, int] = {}
         self._ceilings: defaultdict[tuple[str, int, int], dict[int, int]] = defaultdict(dict)
+        self._ended: dict[str, int] = {}
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane."""
