@@ -12,6 +12,8 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from retarget.engine.ceilings import Granted, Shortage
+
 
 class Record(msgspec.Struct, frozen=True, gc=False):
     """One input record. `timestamp` is the record's own in epoch ms, -1 without one."""
@@ -60,6 +62,16 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     def after(self) -> int:
         """The sequence that is stored afterwards."""
         return self.expected + 1 if self.then is None else self.then
+
+
+class Ask(NamedTuple):
+    """A lane asks for more of a rule's ceiling in one window; `has`: what it knows to be its own already."""
+
+    rule: str
+    shortage: Shortage
+    lane: int
+    has: int
+    lanes: int  # that share it
 
 
 class Portion(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -138,6 +150,13 @@ class JourneyStore(Protocol):
     def portions(self, lane: int) -> AsyncIterator[Portion]:
         """All that is held of a lane that nobody writes to meanwhile; something may come twice."""
 
+    async def grant(self, ask: Ask) -> Granted:
+        """All that the lane has of a ceiling from now on; asked again unchanged, the answer is the same.
+
+        All lanes together never have more than the ceiling; what one `has` counts even if the store lost it.
+        Raises UnknownOutcome.
+        """
+
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """Store it if the stored sequence is `expected`; the sequence stored after the call either way.
 
@@ -159,6 +178,7 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     tick: int | None = None  # wall clock that moved an idle lane
     bundle: str = ""
     pauses: dict[str, int] = {}  # kill switches in force: rule or channel -> since
+    grants: dict[str, Granted] = {}  # what the lane was granted of ceilings before this batch
     outputs: int = 0
     digest: str = ""
     writer: str = ""  # idempotent mode: the claim token of the writer

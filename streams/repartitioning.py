@@ -137,7 +137,7 @@ class Repartition:
     async def _begin_journals(self, old: Sequence[OldLane]) -> list[LaneImage]:
         """Write into each journal that a lane begins here; the images of the new lanes."""
         incarnation = 1 + max(lane.positions.incarnation for lane in old)
-        common = common_positions(old, self._lanes, incarnation)
+        common = common_positions(old, incarnation)
         images: list[LaneImage] = []
         for number in range(self._lanes):
             before = old[number] if number < self._before else OldLane(number, LaneImage(0, b""), Positions())
@@ -145,7 +145,7 @@ class Repartition:
                 await self._claim(number)
             sequence, offset = await self._begin_journal(before, incarnation)
             frontier = await self._frontier(before)
-            after = replace(common, frontier=frontier, journal=offset + 1)
+            after = replace(with_its_own(common, before), frontier=frontier, journal=offset + 1)
             images.append(LaneImage(sequence, stored.encode(after)))
         return images
 
@@ -210,7 +210,7 @@ class Repartition:
         return found
 
 
-def common_positions(old: Sequence[OldLane], lanes: int, incarnation: int) -> Positions:
+def common_positions(old: Sequence[OldLane], incarnation: int) -> Positions:
     """What all new lanes begin with: nothing that was decided is decided again, no bound is exceeded."""
     ran = [lane.positions for lane in old if lane.positions.clock >= 0]
     return Positions(
@@ -218,11 +218,15 @@ def common_positions(old: Sequence[OldLane], lanes: int, incarnation: int) -> Po
         # The earliest: what another lane has worked off is behind it, and a wait is decided at its time.
         clock=min((one.clock for one in ran), default=-1),
         paced=_latest(one.paced for one in ran),
-        risen=_shared([one.risen for one in ran], lanes),
         fanned=dict(old[0].positions.fanned),
         has_listings=any(one.has_listings for one in ran),
         heard=_latest(one.heard for one in ran),
     )
+
+
+def with_its_own(common: Positions, lane: OldLane) -> Positions:
+    """Of a ceiling each lane keeps what it has been granted and sent: the store has it under its number."""
+    return replace(common, risen=lane.positions.risen, granted=lane.positions.granted)
 
 
 def _latest(of_lanes: Iterable[Mapping[str, int]]) -> dict[str, int]:
@@ -232,12 +236,3 @@ def _latest(of_lanes: Iterable[Mapping[str, int]]) -> dict[str, int]:
         for name, at in one.items():
             found[name] = max(at, found.get(name, at))
     return found
-
-
-def _shared(risen: Sequence[Mapping[str, tuple[int, int]]], lanes: int) -> dict[str, tuple[int, int]]:
-    """What each rule has sent in its latest window, in equal parts, rounded up: no ceiling is exceeded."""
-    windows = _latest({rule: window for rule, (window, _) in one.items()} for one in risen)
-    return {
-        rule: (window, -(-sum(one[rule][1] for one in risen if one.get(rule, (-1, 0))[0] == window) // lanes))
-        for rule, window in windows.items()
-    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import about, compose, endings, experiments, reach
+from retarget.engine import about, ceilings, compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -193,7 +193,10 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
         message_id = compose.send(journey, candidate, verdict, moment)
     if verdict.outcome == "deferred":
         _defer(journey, candidate, verdict, moment)
-        if candidate.released:
+        if verdict.reason == "ceiling":
+            ceilings.ask(moment.short, candidate.rule, candidate.at)
+        # What waits for the next batch alone is nothing to tell of.
+        if candidate.released or verdict.reason == "ceiling":
             return
     moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
 

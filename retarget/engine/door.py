@@ -268,7 +268,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - it would not stand it the next time; the others go on
                 moment.fail(rule, error)
                 if not release:
-                    episodes.close(journey, rule, subject)
+                    self._give_up(journey, rule, subject, moment)
             decided += 1
         self._rearm(journey, moment)
         if moment.failures:
@@ -279,12 +279,16 @@ class Engine:
         """Give up all that is due by `due`: something else than a rule failed, and would the next time."""
         for rule, by_subject in list(journey.episodes.items()):
             for subject in [s for s, episode in by_subject.items() if episode.due <= due]:
-                over = by_subject[subject]
-                episodes.close(journey, rule, subject)
-                if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
-                    yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
+                self._give_up(journey, rule, subject, moment)
         journey.deferred = [d for d in journey.deferred if d.release > due]
         self._rearm(journey, moment)
+
+    def _give_up(self, journey: Journey, rule: str, subject: str, moment: Moment) -> None:
+        """Close an episode without a decision; a yearly date waits for its next turn all the same."""
+        over = journey.episodes[rule][subject]
+        episodes.close(journey, rule, subject)
+        if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
+            yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
 
     def misfits(self) -> Mapping[str, int]:
         """Rule -> how often it met a value of another type than it asks for, since this was last asked."""

@@ -37,6 +37,7 @@ class Judgement:
         "candidate",
         "channels",
         "gates",
+        "granted",
         "heard",
         "journey",
         "paced",
@@ -50,7 +51,7 @@ class Judgement:
     def __init__(self, candidate: Candidate, journey: Journey, moment: Moment) -> None:
         self.candidate, self.journey = candidate, journey
         self.policy, self.pauses, self.paced = moment.policy, moment.pauses, moment.paced
-        self.risen, self.heard = moment.risen, moment.heard
+        self.risen, self.granted, self.heard = moment.risen, moment.granted, moment.heard
         self.gates: list[GateRecord] = []
         self.channels: tuple[str, ...] = candidate.channels
         self.release: int | None = None
@@ -196,12 +197,17 @@ class Judgement:
 
     def ceiling(self) -> bool:
         """The rule has sent what it may to everybody together."""
-        rule, share = self.candidate.rule, ceilings.share(self.policy, self.candidate.rule)
-        if share is None or self.candidate.audience is not None:
+        candidate, rule = self.candidate, self.candidate.rule
+        granted = ceilings.granted(self.granted, self.policy, rule, candidate.at)
+        if granted is None or candidate.audience is not None:
             return False
-        sent = ceilings.sent(self.risen, rule, self.candidate.at)
-        self._note("ceiling", sent, share)
-        return sent >= share
+        sent = ceilings.sent(self.risen, rule, candidate.at)
+        self._note("ceiling", sent, granted.most)
+        if sent >= granted.most and not granted.last:
+            # Until the next batch, which may be granted more. What has no effect asks for nothing.
+            self.release = None if candidate.shadow else candidate.at
+            return not candidate.shadow
+        return sent >= granted.most
 
     def _over(self, channel: str) -> bool:
         applying = self._caps(channel)

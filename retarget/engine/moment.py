@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from retarget.catalogue import Listing
-from retarget.engine.ceilings import Risen
+from retarget.engine.ceilings import Granted, Risen, Short
 from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
@@ -49,8 +49,10 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
-        self.paced: Paced = {}  # the lane's own, as are the next two
+        self.paced: Paced = {}  # the lane's own, as are the next four
         self.risen: Risen = {}
+        self.granted: Mapping[str, Granted] = {}
+        self.short: Short = {}
         self.listings: Mapping[str, Listing | None] = {}
         # product -> person -> whether the index of products has them from now on
         self.following: dict[str, dict[str, bool]] = {}

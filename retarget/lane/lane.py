@@ -7,12 +7,12 @@ stretch (`limit`); it is then as if the arrival that moved the target had not be
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from retarget import catalogue
 from retarget.catalogue import Listing
-from retarget.engine.ceilings import Risen
+from retarget.engine.ceilings import Granted, Grants, Risen, Short
 from retarget.engine.door import Engine
 from retarget.engine.guard import Heard
 from retarget.engine.moment import Moment, Result, RulesFailed
@@ -50,6 +50,9 @@ class Lane:
         self.paced: Paced = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
+        # What it may send of each, and what it lacks to go on; stored likewise.
+        self.granted: Grants = {}
+        self.short: Short = {}
         # News of the catalogue under way, the next record of each of its partitions, whether there was any.
         self.spreads: list[Spread] = []
         self.fanned: dict[int, int] = {}
@@ -65,6 +68,17 @@ class Lane:
         if journey.episodes or journey.deferred:
             fit(journey, self.engine.of(journey.person).matcher)
         self.journeys[journey.person] = journey
+
+    def take(self, grants: Mapping[str, Granted]) -> None:
+        """Take in what the lane has asked for, before the batch that is to have it."""
+        self.granted.update(grants)
+        for rule in grants:
+            self.short.pop(rule, None)
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether the last batch has left something to be done before anything new is read."""
+        return bool(self.spreads or self.short)
 
     def target(self, arrivals: Iterable[Arrival], advance_to: int = NEVER) -> int:
         """How far these arrivals, or a tick, move the clock."""
@@ -112,7 +126,7 @@ class Lane:
         if self.spreads and not run.tell_on():
             return run.finish(())
         consumed = run.read(arrivals)
-        if consumed == len(arrivals) and not self.spreads:
+        if consumed == len(arrivals) and not self.goes_on:
             run.work_off(min(max(self.clock, advance_to), max(self.waits.horizon, self.clock)))
         return run.finish(arrivals[:consumed])
 
@@ -132,7 +146,7 @@ class _Run:
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
         moment.paced, moment.risen, moment.listings = lane.paced, lane.risen, lane.listings
-        moment.heard = lane.heard
+        moment.heard, moment.granted, moment.short = lane.heard, lane.granted, lane.short
         if self._now_is_clock:
             moment.now = lane.clock
 
@@ -141,6 +155,7 @@ class _Run:
         lane, moment, hold, waits = self._lane, self._moment, self._hold, self._waits
         batch, heap, apply = self._batch, waits.heap, self._apply
         lateness, now_is_clock, limit = self._lateness, self._now_is_clock, self._limit
+        short = lane.short
         clock = lane.clock
         for index, arrival in enumerate(arrivals):
             target = arrival.tells - lateness
@@ -168,6 +183,8 @@ class _Run:
                 if event.time < clock:
                     self._late += 1
                 apply(event, arrival.topic, arrival.offset)
+                if short:
+                    return index + 1
         return len(arrivals)
 
     def _take(self, arrival: Arrival) -> bool:
@@ -203,10 +220,10 @@ class _Run:
             self._moment.counts["dead", arrival.reason] += 1
 
     def work_off(self, target: int) -> bool:
-        """Move the clock to `target` through waits and held events; False when the limit stops it."""
+        """Move the clock to `target` through waits and held events; False when something stops it."""
         lane, hold, waits = self._lane, self._hold, self._waits
         bound = min(target, waits.horizon)
-        while True:
+        while not (lane.spreads or lane.short):
             due, event_time = self._next_due(bound), hold.first
             if due is not None and due <= event_time:
                 if self._batch.worked >= self._limit:
@@ -222,15 +239,11 @@ class _Run:
                     return False
                 self._move_to(event_time)
                 self._apply(held.event, held.topic, held.offset)
-                if lane.spreads:
-                    return False
             else:
-                break
-        if bound < target:
-            return False
-        if target > lane.clock:
-            self._move_to(target)
-        return True
+                if bound == target > lane.clock:
+                    self._move_to(target)
+                return bound == target
+        return False
 
     def _next_due(self, bound: int) -> int | None:
         """The due of the first wait up to `bound`; stale ones go.

@@ -60,10 +60,6 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"
     if settings.rules.dir and not settings.offers.secret and makes_offers(rules):
         yield "offers.secret: not set, so whoever knows a person's events can work out their codes"
-    lanes = settings.kafka.partitions
-    for rule in rules:
-        if rule.ceiling is not None and rule.ceiling.most < lanes:
-            yield f"{rule.name}: a ceiling of {rule.ceiling.most}, so each of {lanes} lanes may send nothing"
     for name in settings.rates.by_channel:
         if name not in CHANNELS:
             yield f"rates.{name}: no channel has this name{nearest(name, CHANNELS)}"

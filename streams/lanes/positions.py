@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from retarget.engine.ceilings import Granted, Shortage
 from retarget.errors import Damaged, LaneRefused
 from retarget.lane.spreading import Spread
 
@@ -22,6 +23,8 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     held: dict[str, list[tuple[int, int]]] = {}  # topic -> half-open ranges read but not yet applied
     paced: dict[str, int] = {}  # channel -> the first moment its rate has not given away, epoch us
     risen: dict[str, tuple[int, int]] = {}  # rule with a ceiling -> its window and what it sent in it
+    granted: dict[str, Granted] = {}  # what it may send of it
+    short: dict[str, Shortage] = {}  # what it lacks to go on
     fanned: dict[int, int] = {}  # partition of the catalogue -> the next of its records
     has_listings: bool = False  # whether the catalogue has ever said anything
     spreads: list[Spread] = []  # news of the catalogue, and up to whom they have come

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from retarget import catalogue
 from retarget.engine import guard
+from retarget.engine.ceilings import Granted
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
@@ -30,6 +31,7 @@ from streams.lanes import positions as stored
 from streams.lanes.bundle import Bundle
 from streams.lanes.bundles import Bundles
 from streams.lanes.gathering import Gathering
+from streams.lanes.granting import Granting
 from streams.lanes.limits import Limits, Reclaim
 from streams.lanes.loading import Loading
 from streams.lanes.observer import Cause, Observer
@@ -82,6 +84,7 @@ class LaneRunner:
         self._stopping = False
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
         self._loading = Loading(number, store, self._insisting, limits)
+        self._granting = Granting(number, store, self._insisting)
         self._gathering = Gathering(bundles.newest().intake(number), feed, wall, limits)
         self._reset()
 
@@ -190,6 +193,7 @@ class LaneRunner:
         self.lane = bundle.lane(self._number)
         self.lane.clock = self._positions.clock
         self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
+        self.lane.granted, self.lane.short = dict(self._positions.granted), dict(self._positions.short)
         self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
         self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
         self.lane.heard = dict(self._positions.heard)
@@ -237,6 +241,7 @@ class LaneRunner:
         arrivals = await self._read_up_to(record.frontier)
         moment = self._moment(record.now, record.pauses)
         await self._load(arrivals, record.clock, whole=True)
+        self.lane.take(record.grants)
         batch = self._step(arrivals, moment, advance_to=record.clock, limit=record.worked)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         if (len(found), emitted.digest(found)) != (record.outputs, record.digest):
@@ -262,21 +267,23 @@ class LaneRunner:
         if newest.id != self._bundle.id:
             await self._take_up(newest)
         started = perf_counter()
-        spreading = bool(self.lane.spreads)
-        arrivals = [] if spreading else await self._gathering.next()
+        goes_on = self.lane.goes_on
+        arrivals = [] if goes_on else await self._gathering.next()
         advance_to = NEVER
-        if not arrivals and not spreading and self._ticks:
+        if not arrivals and not goes_on and self._ticks:
             advance_to = self._gathering.idle_advance(self.lane, self._bundle.lateness)
-        if not arrivals and advance_to == NEVER and not spreading:
+        if not arrivals and advance_to == NEVER and not goes_on:
             self._tell_state()
             return False
         self._observer.stage("gather", perf_counter() - started)
         await self._load(arrivals, advance_to, whole=False)
+        grants = await self._granting.ask(self.lane, self._bundle.policy.lanes)
+        self.lane.take(grants)
         moment = self._moment(self._wall.now(), self._pauses())
         batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.worked)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
-        offset = await self._commit(batch, moment, advance_to, found)
+        offset = await self._commit(batch, moment, grants, advance_to, found)
         await self._checkpoint(batch, offset)
         self._tell(batch, batch.consumed)
         return True
@@ -302,7 +309,8 @@ class LaneRunner:
         self._observer.stage("step", perf_counter() - started)
         return batch
 
-    async def _commit(self, batch: Batch, moment: Moment, advance_to: int, found: list[Output]) -> int:
+    async def _commit(self, batch: Batch, moment: Moment, grants: dict[str, Granted], advance_to: int,
+                      found: list[Output]) -> int:  # fmt: skip
         started = perf_counter()
         record = JournalRecord(
             sequence=self._sequence + 1,
@@ -315,6 +323,7 @@ class LaneRunner:
             tick=advance_to if advance_to != NEVER else None,
             bundle=self._bundle.id,
             pauses=dict(moment.pauses),
+            grants=grants,
             outputs=len(found),
             digest=emitted.digest(found),
         )
@@ -332,6 +341,8 @@ class LaneRunner:
             held=self.lane.hold.ranges(),
             paced=dict(self.lane.paced),
             risen=dict(self.lane.risen),
+            granted=dict(self.lane.granted),
+            short=dict(self.lane.short),
             fanned=dict(self.lane.fanned),
             has_listings=self.lane.has_listings,
             spreads=list(self.lane.spreads),

@@ -6,6 +6,7 @@
     {app:lanes:lane.xy}:p:PRODUCT string      the listing of a product
     {app:lanes:lane.xy}:f        sorted set   product and person: who follows which, all with score 0
     app:pauses                   hash         rule or channel -> since, epoch ms
+    {app:pauses}:c:...           hash         of a ceiling's window: lane -> what it has been granted
 
 The braces come first, so nothing that a person's id holds, not even braces, can move a key to another slot.
 """
@@ -49,6 +50,11 @@ def lane_keys(app_id: str, lanes: int, lane: int) -> LaneKeys:
 def pauses_key(app_id: str) -> bytes:
     """The key of the kill switches, which belong to no lane."""
     return f"{app_id}:pauses".encode()
+
+
+def ceiling_key(app_id: str, rule: str, within: int, window: int) -> bytes:
+    """The key of what has been granted of a rule's ceiling in one window; all lie in one slot."""
+    return f"{{{app_id}:pauses}}:c:{within}:{window}:{rule}".encode()
 
 
 def person_bytes(person: str) -> bytes:

@@ -6,7 +6,8 @@ from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from streams.ports import Checkpoint, LaneImage, Portion
+from retarget.engine.ceilings import Granted
+from streams.ports import Ask, Checkpoint, LaneImage, Portion
 from streams.stores.keys import person_bytes
 from streams.stores.portions import PORTION, batched
 
@@ -20,6 +21,7 @@ class MemoryStore:
     def __init__(self) -> None:
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._pauses: dict[str, int] = {}
+        self._ceilings: defaultdict[tuple[str, int, int], dict[int, int]] = defaultdict(dict)
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane."""
@@ -61,6 +63,17 @@ class MemoryStore:
         if held.sequence == checkpoint.expected:
             held.write(checkpoint)
         return held.sequence
+
+    async def grant(self, ask: Ask) -> Granted:
+        """All that the lane has of a ceiling from now on."""
+        short = ask.shortage
+        by_lane = self._ceilings[ask.rule, short.within, short.window]
+        known = max(by_lane.get(ask.lane, 0), ask.has)
+        left = max(short.most - known - sum(has for lane, has in by_lane.items() if lane != ask.lane), 0)
+        lacks = short.wanted - (known - ask.has)
+        portion = min(left, max(lacks, -(-left // (2 * ask.lanes)))) if lacks > 0 else 0
+        by_lane[ask.lane] = known + portion
+        return Granted(short.window, known + portion, last=left == portion)
 
     async def journey(self, lane: int, person: str) -> bytes | None:
         """The stored journey of one person, to be looked at only."""

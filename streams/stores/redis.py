@@ -8,11 +8,14 @@ from typing import Final, Self
 
 from redis.exceptions import NoPermissionError
 
+from retarget.engine.ceilings import Granted
 from retarget.errors import BadInput, Unreachable
-from streams.ports import Checkpoint, LaneImage, Portion, UnknownOutcome
+from retarget.times import DAY
+from streams.ports import Ask, Checkpoint, LaneImage, Portion, UnknownOutcome
 from streams.stores import scripts
 from streams.stores.keys import (
     LaneKeys,
+    ceiling_key,
     escaped,
     follower,
     follower_prefix,
@@ -27,6 +30,8 @@ from streams.stores.routes import Routes
 
 _log: Final = logging.getLogger(__name__)
 _NO_LANE: Final = -1
+# Lanes may lie so far behind each other before what one was granted is forgotten.
+CEILING_KEPT: Final = 7 * DAY
 
 
 class RedisStore:
@@ -170,6 +175,15 @@ class RedisStore:
         """The due of a person's stored wait, epoch ms, to be looked at only. Raises UnknownOutcome."""
         due = await self._routes.call(lane, b"ZSCORE", self._keys(lane).waits, person_bytes(person))
         return None if due is None else int(due)
+
+    async def grant(self, ask: Ask) -> Granted:
+        """All that the lane has of a ceiling from now on. Raises UnknownOutcome."""
+        lacks = ask.shortage
+        key = ceiling_key(self._app_id, ask.rule, lacks.within, lacks.window)
+        kept = 2 * lacks.within + CEILING_KEPT
+        arguments: list[Argument] = [ask.lane, ask.has, lacks.wanted, lacks.most, ask.lanes, kept]
+        has, left = await self._routes.run(_NO_LANE, scripts.GRANT, [key], arguments)
+        return Granted(lacks.window, int(has), last=not left)
 
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause. Raises UnknownOutcome."""

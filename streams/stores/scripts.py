@@ -24,5 +24,6 @@ def script(name: str) -> Script:
 
 CHECKPOINT: Final = script("checkpoint")
 FOLLOWERS: Final = script("followers")
+GRANT: Final = script("grant")
 LOAD: Final = script("load")
 WAITS: Final = script("waits")

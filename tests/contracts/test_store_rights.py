@@ -10,10 +10,11 @@ from typing import Any, Final
 import pytest
 import redis
 
+from retarget.engine.ceilings import Granted, Shortage
 from retarget.errors import Unreachable
 from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK
-from streams.ports import Checkpoint, Portion, UnknownOutcome
+from streams.ports import Ask, Checkpoint, Portion, UnknownOutcome
 from streams.stores import RedisStore
 from tests.support.certificates import certificates
 from tests.support.tls_door import tls_door
@@ -81,6 +82,8 @@ async def everything(where: str) -> None:
             Portion(listings=[("p", b"l")]),
         ]
         assert (await store.journey(2, "ann"), await store.wait_of(2, "ann")) == (b"a", 5)
+        ask = Ask("rule", Shortage(window=7, within=1000, most=9, wanted=9), lane=2, has=0, lanes=4)
+        assert await store.grant(ask) == Granted(7, 9, last=True)
         await store.set_pause("email", 1)
         assert await store.pauses() == {"email": 1}
         await store.set_pause("email", None)

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retarget.engine.ceilings import Granted, Shortage
 from streams.embedded import EmbeddedStore
-from streams.ports import Checkpoint, LaneImage, Portion
+from streams.ports import Ask, Checkpoint, LaneImage, Portion
 from streams.stores import Store, open_store
 
 LANES = 8
@@ -364,6 +365,13 @@ _checkpoints = st.builds(
     unfollowing=st.lists(st.tuples(_products, _followers), max_size=3),
 )
 _lanes = st.integers(0, 1)
+
+
+def _ask(lane: int, has: int, wanted: int) -> Ask:
+    """A lane of two asks for more of nine."""
+    return Ask("rule", Shortage(7, 3_600_000, 9, wanted), lane, has, 2)
+
+
 _calls = st.one_of(
     st.tuples(st.just("next"), _lanes, _checkpoints),
     st.tuples(st.just("checkpoint"), _lanes, _checkpoints),
@@ -379,6 +387,7 @@ _calls = st.one_of(
     st.tuples(st.just("wait_of"), _lanes, _persons),
     st.tuples(st.just("set_pause"), _persons, st.none() | st.integers(0, 2**53)),
     st.tuples(st.just("pauses")),
+    st.tuples(st.just("grant"), st.builds(_ask, st.integers(0, 2), st.integers(0, 5), st.integers(0, 4))),
 )
 
 
@@ -422,6 +431,32 @@ async def _answers(url: str, app_id: str, calls: list[tuple[Any, ...]]) -> list[
                 await store.followers(lane, [(product, "") for product in LIKE_EACH_OTHER], 99),
             ]
     return answers
+
+
+async def test_a_ceiling_is_given_in_portions_until_all_of_it_is(url: str) -> None:
+    """A share of what is left, at least what is lacking; to all lanes together never more than there is."""
+    async with opened(url) as store:
+        assert await store.grant(_ask(0, 0, 1)) == Granted(7, 3, last=False)  # a quarter of 9, for two lanes
+        assert await store.grant(_ask(1, 0, 5)) == Granted(7, 5, last=False)
+        assert await store.grant(_ask(0, 2, 1)) == Granted(7, 3, last=False)  # it has more than it knows of
+        assert await store.grant(_ask(0, 3, 9)) == Granted(7, 4, last=True)
+        assert await store.grant(_ask(1, 5, 1)) == Granted(7, 5, last=True)
+        assert await store.grant(_ask(0, 3, 1)._replace(rule="other")) == Granted(7, 5, last=False)
+
+
+async def test_a_grant_whose_answer_was_lost_is_given_once(url: str) -> None:
+    """Asked again unchanged, the answer is the same."""
+    async with opened(url) as store:
+        assert (
+            await store.grant(_ask(0, 0, 3)) == await store.grant(_ask(0, 0, 3)) == Granted(7, 3, last=False)
+        )
+
+
+async def test_what_a_lane_has_counts_when_the_store_has_lost_it(url: str) -> None:
+    """It tells so when it asks; then nobody is given what has been given already."""
+    async with opened(url) as store:
+        assert await store.grant(_ask(0, 8, 0)) == Granted(7, 8, last=False)
+        assert await store.grant(_ask(1, 0, 4)) == Granted(7, 1, last=True)
 
 
 async def test_a_lane_at_rest_is_given_as_a_whole(url: str) -> None:

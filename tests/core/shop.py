@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import zoneinfo
 from collections import Counter
@@ -30,8 +31,13 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import MINUTE, parse_time
+from streams.lanes.granting import Granting
+from streams.lanes.observer import Observer
+from streams.lanes.patience import Insisting
 from streams.lanes.rollout import NOTHING, Rollout
+from streams.lanes.wall import RealWall
 from streams.rulebook import load_rules
+from streams.stores.memory import MemoryStore
 from tests.factories import Event
 
 RULES: Final = Path(__file__).resolve().parents[2] / "config" / "rules"
@@ -88,6 +94,7 @@ class Shop:
         self.lane.waits.horizon = FAR
         self.now = now
         self.portion = PORTION
+        self.number, self.pool = 0, MemoryStore()  # which lane this is, and where ceilings are shared
         self.pauses: Mapping[str, int] = {}
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
@@ -110,13 +117,15 @@ class Shop:
             while waiting:
                 batch = self._batch(waiting, limit=limit)
                 waiting = waiting[batch.consumed :]
+        while self.lane.short:
+            self._batch([], limit=limit)
         return self
 
     def until(self, time: int, limit: int = ALL) -> Shop:
         """Let the clock come to `time`."""
         while True:
             batch = self._batch([], advance_to=time, limit=limit)
-            if batch.worked < limit and not self.lane.spreads:
+            if batch.worked < limit and not self.lane.goes_on:
                 return self
 
     def end(self, limit: int = ALL) -> Shop:
@@ -153,6 +162,9 @@ class Shop:
         if self.now is not None:
             moment.now = self.now
         self._load(arrivals, advance_to)
+        if self.lane.short:
+            granting = Granting(self.number, self.pool, Insisting(RealWall(), Observer(), bool))
+            self.lane.take(asyncio.run(granting.ask(self.lane, self.policy.lanes)))
         batch = self.lane.work(arrivals, moment, advance_to=advance_to, limit=limit)
         self._keep(batch)
         self.counts.update(batch.counts)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import NamedTuple
 
+from retarget.engine.ceilings import Granted
 from streams.lanes import positions
-from streams.ports import Checkpoint, LaneImage, Portion
+from streams.ports import Ask, Checkpoint, LaneImage, Portion
 from tests.protocol.steps import step
 
 
@@ -19,6 +20,7 @@ class Image(NamedTuple):
     waits: Mapping[str, int] = {}
     listings: Mapping[str, bytes] = {}
     followers: frozenset[tuple[str, str]] = frozenset()
+    granted: Mapping[tuple[str, int], int] = {}  # (rule, window) -> what the lane has of its ceiling
 
     def after(self, checkpoint: Checkpoint) -> Image:
         """The image with a checkpoint written."""
@@ -34,7 +36,20 @@ class Image(NamedTuple):
         followers = (self.followers | {*checkpoint.following}) - {*checkpoint.unfollowing}
         for product in checkpoint.unlisted:
             listings.pop(product, None)
-        return Image(checkpoint.after, checkpoint.meta, journeys, waits, listings, followers)
+        return Image(checkpoint.after, checkpoint.meta, journeys, waits, listings, followers, self.granted)
+
+    def after_grant(self, ask: Ask) -> Image:
+        """The image once a lane has more of a ceiling, which nobody else uses: one more than it lacks."""
+        place = ask.rule, ask.shortage.window
+        known = max(self.granted.get(place, 0), ask.has)
+        lacks = ask.shortage.wanted - (known - ask.has)
+        more = min(lacks + 1, ask.shortage.most - known) if lacks > 0 else 0
+        return self._replace(granted={**self.granted, place: known + more})
+
+    def has(self, ask: Ask) -> Granted:
+        """What the lane has of it."""
+        found = self.granted[ask.rule, ask.shortage.window]
+        return Granted(ask.shortage.window, found, last=found >= ask.shortage.most)
 
     def content(self) -> object:
         """What must be the same in every image of this sequence: all but the place of the journal record."""
@@ -73,6 +88,11 @@ class StoredImages:
             if self._contents.setdefault(self.now.sequence, content) != content:
                 self.forked = self.now.sequence
         return self.now.sequence
+
+    def grant(self, ask: Ask) -> Granted:
+        """See JourneyStore."""
+        self._put(self.now.after_grant(ask))
+        return self.now.has(ask)
 
     def fail_over(self, lost: int) -> None:
         """Lose the last writes, as a new primary may."""
@@ -137,6 +157,10 @@ class ModelStore:
         """See JourneyStore."""
         del lane
         return await step("checkpoint", lambda: self._images.write(checkpoint), changes=True)
+
+    async def grant(self, ask: Ask) -> Granted:
+        """See JourneyStore."""
+        return await step("grant", lambda: self._images.grant(ask), changes=True)
 
     async def portions(self, lane: int) -> AsyncIterator[Portion]:
         """See JourneyStore."""

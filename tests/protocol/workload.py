@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from retarget.catalogue import Fanned, pack
-from retarget.rules.model import Count, Quiet, Rule
+from retarget.rules.model import Ceiling, Count, Quiet, Rule
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR, MINUTE, SECOND
 from retarget.touchpoints import Item, Touchpoint
@@ -113,7 +113,9 @@ def _settings(*further: str) -> Settings:
 
 
 def _rules(shape: Shape) -> tuple[Rule, ...]:
-    found = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    cart, views = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    # Reached in many a made-up story, and in no portion at once.
+    found = (cart, replace(views, ceiling=Ceiling(most=5, within=6 * HOUR)))
     if not shape.listed:
         return found
     of_catalogue = [_RULES / f"{name}.yaml" for name in ("price_drop", "back_in_stock", "low_stock")]

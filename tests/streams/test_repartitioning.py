@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from retarget.engine.ceilings import Granted
 from streams.lanes.positions import Positions
 from streams.ports import LaneImage
-from streams.repartitioning import OldLane, common_positions
+from streams.repartitioning import OldLane, common_positions, with_its_own
 
 
 def lanes(*found: Positions) -> list[OldLane]:
@@ -20,7 +21,6 @@ def test_no_wait_is_passed_and_no_word_forgotten() -> None:
             Positions(clock=300, heard={"purchase": 450}, fanned={0: 7}, has_listings=True),
             Positions(),
         ),
-        5,
         4,
     )
     assert (after.clock, after.heard) == (300, {"purchase": 450, "view": 9})
@@ -30,18 +30,24 @@ def test_no_wait_is_passed_and_no_word_forgotten() -> None:
 
 def test_lanes_that_never_ran_begin_as_such() -> None:
     """No clock, nothing heard."""
-    assert common_positions(lanes(Positions(), Positions()), 4, 1) == Positions(incarnation=1)
+    assert common_positions(lanes(Positions(), Positions()), 1) == Positions(incarnation=1)
 
 
-def test_rates_and_ceilings_are_not_exceeded_together() -> None:
-    """What was given away stays so; what was sent in the latest window is shared out, rounded up."""
+def test_rates_are_not_exceeded_together() -> None:
+    """What was given away stays so."""
     after = common_positions(
         lanes(
-            Positions(clock=1, paced={"email": 70, "sms": 9}, risen={"a": (3, 4), "b": (9, 1)}),
-            Positions(clock=1, paced={"email": 90}, risen={"a": (3, 3), "b": (8, 50)}),
+            Positions(clock=1, paced={"email": 70, "sms": 9}),
+            Positions(clock=1, paced={"email": 90}),
         ),
-        4,
         1,
     )
     assert after.paced == {"email": 90, "sms": 9}
-    assert after.risen == {"a": (3, 2), "b": (9, 1)}
+
+
+def test_each_lane_keeps_what_it_was_granted_of_a_ceiling() -> None:
+    """Its number stays, and the store counts by it; a new lane begins with nothing and asks."""
+    own = Positions(clock=1, risen={"a": (3, 4)}, granted={"a": Granted(3, 5, last=False)})
+    found = lanes(own, Positions())
+    after = [with_its_own(common_positions(found, 1), lane) for lane in found]
+    assert [(one.risen, one.granted) for one in after] == [(own.risen, own.granted), ({}, {})]

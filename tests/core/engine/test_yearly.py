@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
+from retarget.rules.conditions import Condition
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, parse_time
@@ -190,6 +192,22 @@ def test_a_year_that_failed_does_not_end_the_others() -> None:
     engine.abandon(journey, parse_time("2024-05-31"), moment)
     assert journey.episodes["birthday"]["u1"].year == 2025
     assert journey.alarm <= parse_time("2025-05-31")
+
+
+def test_a_rule_that_fails_on_the_day_has_its_turn_in_the_next_year() -> None:
+    """The rule may be mended by then; this year's turn is over."""
+
+    def fails_once(_scene: object) -> bool:
+        if failures:
+            raise failures.pop()
+        return True
+
+    failures = [RuntimeError("not this year")]
+    rule = replace(birthday(), condition=Condition("once", fails_once))
+    shop = Shop([rule]).read(told("2024-03-01", birthday="1990-05-31"), *years(2025))
+    final = shop.until(parse_time("2025-12-31")).final()
+    assert [d["reason"] for d in shop.dead] == ["rule_failed"]
+    assert [d["due"][:10] for d in final] == ["2025-05-31"]
 
 
 @given(
