@@ -196,6 +196,11 @@ class LaneMetrics:
         )
         self.clock = make.gauge("retarget_lane_clock_timestamp_seconds", "The lane's clock.", "lane")
         self.lag_records = make.gauge("retarget_lane_lag_records", "Records not yet read.", "lane")
+        self.catch_up = make.gauge(
+            "retarget_lane_catch_up_seconds",
+            "Until no record is left, at the rate of the last half minute; +Inf: not at this one.",
+            "lane",
+        )
         self.lag_seconds = make.gauge(
             "retarget_lane_lag_seconds", "Wall clock minus the lane's clock.", "lane"
         )
@@ -232,7 +237,7 @@ class LaneMetrics:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
-            self.waits, self.held, self.silent,
+            self.waits, self.held, self.silent, self.catch_up,
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))

@@ -7,8 +7,8 @@ external operation.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from typing import NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -113,6 +113,13 @@ class Copies(Protocol):
         """The newest whole copy of a lane; None without one. Raises LaneRefused for one of a newer build."""
 
 
+class StoredSwitches(NamedTuple):
+    """Kill switches: rule or channel -> since, epoch ms. Who knows one that is in neither knows of a loss."""
+
+    in_force: dict[str, int]
+    ended: dict[str, int]  # the last pause of each that was ended by hand
+
+
 class UnknownOutcome(Exception):
     """The call may or may not have had its effect. Store: send it again unchanged. Log: claim anew."""
 
@@ -186,16 +193,31 @@ class JournalRecord(msgspec.Struct, kw_only=True, omit_defaults=True):
     claim: str | None = None  # idempotent mode: this record is a claim with that token
 
 
-class History(NamedTuple):
-    """The valid journal from some point on: (offset, record) with ascending sequence.
+Entry = tuple[int, JournalRecord]  # a record with its offset in the journal
 
-    Outputs above `acknowledged` may be missing in their topics (never in transactional mode). Where it is not
-    the `whole`, it is some of it, at least one record, and more may follow behind the last.
+
+class History(NamedTuple):
+    """The valid journal from some point on, by ascending sequence.
+
+    It may be longer than memory, after a loss of the store: `portions` reads it, a part at a time, from its
+    beginning each time. Outputs above `acknowledged` may be missing in their topics (never in transactional
+    mode). `first` and `last` are None when there is nothing.
     """
 
-    records: list[tuple[int, JournalRecord]]
+    first: Entry | None
+    last: Entry | None
     acknowledged: int
-    whole: bool = True
+    portions: Callable[[], AsyncIterator[Sequence[Entry]]]
+
+    @classmethod
+    def of(cls, entries: Sequence[Entry], acknowledged: int) -> Self:
+        """One that is in memory."""
+
+        async def whole() -> AsyncIterator[Sequence[Entry]]:
+            yield entries
+
+        first, last = (entries[0], entries[-1]) if entries else (None, None)
+        return cls(first, last, acknowledged, whole)
 
 
 class LaneLog(Protocol):
@@ -205,7 +227,10 @@ class LaneLog(Protocol):
         """Shut out every former owner and settle what they left open. Raises UnknownOutcome, Fenced."""
 
     async def history(self, offset: int) -> History:
-        """The valid journal records from `offset` up to the end as it was when this call began, or some."""
+        """Every valid journal record from `offset` up to the end as it was when this call began.
+
+        Its portions raise what `read` raises.
+        """
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """Put the record and the outputs into the log, all or none; the record's offset.

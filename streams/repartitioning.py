@@ -129,8 +129,11 @@ class Repartition:
 
     async def _behind(self, lane: OldLane) -> bool:
         """Whether the journal goes on, but for the record that a former try has left."""
-        records = (await self._logs[lane.number].history(lane.positions.journal)).records
-        return any(not record.lanes for _, record in records)
+        history = await self._logs[lane.number].history(lane.positions.journal)
+        async for portion in history.portions():
+            if any(not record.lanes for _, record in portion):
+                return True
+        return False
 
     # -- the change --
 
@@ -159,10 +162,10 @@ class Repartition:
     async def _begin_journal(self, lane: OldLane, incarnation: int) -> tuple[int, int]:
         """The sequence and the offset of the record, of this try or of a former one."""
         log = self._logs[lane.number]
-        records = (await log.history(lane.positions.journal)).records
-        if records and records[-1][1].lanes == self._lanes:
-            return records[-1][1].sequence, records[-1][0]
-        sequence = records[-1][1].sequence if records else lane.image.sequence
+        last = (await log.history(lane.positions.journal)).last
+        if last is not None and last[1].lanes == self._lanes:
+            return last[1].sequence, last[0]
+        sequence = last[1].sequence if last is not None else lane.image.sequence
         record = JournalRecord(
             sequence=sequence + 1,
             incarnation=incarnation,

@@ -43,7 +43,7 @@ class ReplayLog:
 
     async def history(self, offset: int) -> History:  # noqa: ARG002 - the port's
         """Nothing came before."""
-        return History([], 0)
+        return History.of([], 0)
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:  # noqa: ARG002
         """Hand the outputs on."""

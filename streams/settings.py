@@ -16,6 +16,7 @@ from streams.settings_declared import (
     Arbitration,
     Batch,
     Caps,
+    Catalogue,
     Channels,
     Clock,
     Consent,
@@ -75,6 +76,7 @@ class Settings:
     hold_out: HoldOut = HoldOut()
     arbitration: Arbitration = Arbitration()
     guard: Guard = Guard()
+    catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
@@ -127,6 +129,7 @@ DECIDING: Final = frozenset(
         "hold_out",
         "arbitration",
         "guard",
+        "catalogue",
         "offers",
     }
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Final, Self
@@ -27,12 +27,12 @@ from streams.lanes.returning import Returning
 from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
 from streams.metrics import Metrics
-from streams.ports import UnknownOutcome
 from streams.progress import Progress
 from streams.settings import Settings
 from streams.shell import Shell, create_shell
 from streams.silence import Silence
 from streams.stores import Store
+from streams.switches import Switches
 from streams.topics import lane_topics
 from streams.transport import Chunk, ReadSettings
 from streams.transport.credentials import credentials_of
@@ -81,10 +81,9 @@ class Worker:
         self._watchdog = Watchdog(self.progress, self._look, stalled_after=settings.web.stalled_after)
         self._lanes: dict[int, _OwnedLane] = {}
         self._joined = False
-        self._pauses: Mapping[str, int] = {}
-        self._reading_switches = asyncio.Lock()
+        self._switches = Switches(store, self._metrics.decision.paused.set)
         snapshots = copies_of(settings)
-        self._returning = Returning(snapshots, self._regained)
+        self._returning = Returning(snapshots, self._switches.regained)
         self._freshness = Freshness(snapshots, self._metrics)
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
@@ -150,10 +149,11 @@ class Worker:
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
         await self._stack.enter_async_context(self.web)
-        await self._read_switches()
+        await self._switches.read()
         self._background(self._mind_switches())
         self._background(self._bundles.watch())
-        self._background(self._fan.run())
+        if self._settings.catalogue.enabled:
+            self._background(self._fan.run())
         self._background(self._watchdog.watch())
         self._background(self._freshness.watch())
 
@@ -197,7 +197,7 @@ class Worker:
             wall=RealWall(),
             limits=limits_of(settings),
             ticks=settings.clock.idle == "wall",
-            pauses=lambda: self._pauses,
+            pauses=lambda: self._switches.in_force,
             observer=report,
             returning=self._returning,
         )
@@ -252,31 +252,10 @@ class Worker:
 
     # -- around --
 
-    async def _read_switches(self) -> None:
-        try:
-            async with self._reading_switches:
-                pauses = await self._store.pauses()
-        except UnknownOutcome:
-            return
-        if pauses != self._pauses:
-            log.info("kill switches: %s", ", ".join(sorted(pauses)) or "none")
-        self._pauses = pauses
-        self._metrics.decision.paused.set(len(pauses))
-
-    async def _regained(self, pauses: Mapping[str, int]) -> None:
-        """Throw the kill switches again that the store lost together with a lane. Raises UnknownOutcome."""
-        async with self._reading_switches:
-            known = await self._store.pauses()
-            for name, since in pauses.items():
-                if name not in known:
-                    log.warning("the store had lost the kill switch of %s, it is thrown again", name)
-                    await self._store.set_pause(name, since)
-            self._pauses = {**pauses, **known}
-
     async def _mind_switches(self) -> None:
         while True:
             await asyncio.sleep(_SWITCHES_EVERY)
-            await self._read_switches()
+            await self._switches.read()
             self._metrics.decision.rules_refused.set(bool(self._bundles.refused()))
 
     def _look(self) -> None:

@@ -101,6 +101,12 @@ def _state(board: dashboard.Dashboard) -> dashboard.Dashboard:
         ),
         _number("Records to go", "Over all lanes.", "short", "sum(retarget_lane_lag_records)"),
         _number(
+            "Caught up in",
+            "The last of the lanes, at the rate of now.",
+            "s",
+            "max(retarget_lane_catch_up_seconds)",
+        ),
+        _number(
             "Lanes refused",
             "Journal and store contradict each other.",
             "none",

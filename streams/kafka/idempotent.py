@@ -4,7 +4,6 @@ A batch counts when its journal record stands behind its writer's claim and befo
 leave after that is known; consumers drop repeats by their headers.
 """
 
-import asyncio
 import secrets
 from collections.abc import Sequence
 
@@ -27,32 +26,36 @@ class IdempotentLog(LaneOnKafka):
         await self._replace_producer()
         end = await self._reader.end(self._journal, self._lane)
         token = journal.claim_token(end, secrets.token_hex(16))
-        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
-            offsets = await send(producer, [self._journaled(JournalRecord(sequence=0, claim=token))])
+        claim = self._journaled(JournalRecord(sequence=0, claim=token))
+        async with self._owned() as producer:
+            offsets = await send(producer, [claim], within_s=self._deadline_s)
             self._token, self._next = token, self._offset(offsets) + 1
 
     async def history(self, offset: int) -> History:
         """See LaneLog. Raises Fenced when another claim follows ours."""
-        arbiter = await self._arbitrate(offset)
-        if arbiter.owner != self._token:
+        history, owner = await self._survey(offset)
+        if owner != self._token:
             self._void()
             raise Fenced(f"lane {self._lane} has been claimed by another worker")
-        return arbiter.history()
+        return history
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog. It states that everything before this record is out: emit again first."""
         mine = msgspec.structs.replace(record, writer=self._token, acknowledged=record.sequence - 1)
-        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
-            outgoing = await stamped(producer, self._lane, record, outputs)
-            offset = self._offset(await send(producer, [self._journaled(mine)]))
+        within = self._deadline_s
+        async with self._owned() as producer:
+            outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
+            offset = self._offset(await send(producer, [self._journaled(mine)], within_s=within))
             await self._refuse_newer_claim(offset)
-            await send(producer, outgoing)
+            await send(producer, outgoing, within_s=within)
         return offset
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
         """See LaneLog."""
-        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
-            await send(producer, await stamped(producer, self._lane, record, outputs))
+        within = self._deadline_s
+        async with self._owned() as producer:
+            outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
+            await send(producer, outgoing, within_s=within)
 
     async def _refuse_newer_claim(self, offset: int) -> None:
         """Look at what stands between our last record and this one; nothing does when they are neighbours."""

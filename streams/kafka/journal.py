@@ -1,11 +1,15 @@
 """The journal's records as bytes, and which of them count."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from typing import Final
 
 import msgspec
 
 from retarget.errors import LaneRefused
-from streams.ports import History, JournalRecord, Record
+from streams.ports import Entry, History, JournalRecord, Record
+
+PORTION: Final = 2_000  # offsets that are read at once
+Reading = Callable[[int, int], Awaitable[Iterable[Entry]]]
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER = msgspec.json.Decoder(JournalRecord)
@@ -48,31 +52,67 @@ class Arbiter:
     def __init__(self, after: int) -> None:
         """Start behind offset `after` - 1, which holds a record that counts (nothing does at 0)."""
         self.owner = ""
+        #: Up to which sequence outputs are known to be out.
+        self.acknowledged = 0
         self._after = after
-        self._kept: list[tuple[int, JournalRecord]] = []
-        self._acknowledged = 0
+        self._latest: int | None = None
 
-    def take(self, entries: Iterable[tuple[int, JournalRecord]]) -> None:
-        """Go on with these, in the order of their offsets."""
+    def take(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Go on with these, in the order of their offsets; those that count."""
+        kept: list[Entry] = []
         for offset, record in entries:
             if offset < self._after:
                 self.owner = record.writer if record.claim is None else record.claim
             elif record.claim is not None:
                 self._claim(record.claim)
-            elif record.writer in ("", self.owner):
-                self._keep(offset, record)
-
-    def history(self) -> History:
-        """What counts, so far."""
-        return History(self._kept, self._acknowledged)
+            elif record.writer in ("", self.owner) and self._counts(record):
+                kept.append((offset, record))
+        return kept
 
     def _claim(self, token: str) -> None:
         if _number(token) > _number(self.owner):
             self.owner = token
 
-    def _keep(self, offset: int, record: JournalRecord) -> None:
-        if not (record.writer and self._kept) or record.sequence > self._kept[-1][1].sequence:
-            self._kept.append((offset, record))
-            # One that came by a transaction had its outputs in the same one.
-            settled = record.acknowledged if record.writer else record.sequence
-            self._acknowledged = max(self._acknowledged, settled)
+    def _counts(self, record: JournalRecord) -> bool:
+        if record.writer and self._latest is not None and record.sequence <= self._latest:
+            return False
+        self._latest = record.sequence
+        # One that came by a transaction had its outputs in the same one.
+        settled = record.acknowledged if record.writer else record.sequence
+        self.acknowledged = max(self.acknowledged, settled)
+        return True
+
+
+class Tail:
+    """The journal behind an offset, up to where it ended: surveyed first, then read again to be repeated.
+
+    Whether somebody else has claimed the lane, and up to where outputs are out, is known at its end only. So
+    it is read twice, a portion at a time; what fits one portion is kept.
+    """
+
+    def __init__(self, read: Reading, after: int, end: int, *, portion: int = PORTION) -> None:
+        """`read` gives the committed records of a range; `after` is as for the Arbiter."""
+        self._read, self._after, self._end, self._portion = read, after, end, portion
+
+    async def survey(self) -> tuple[History, str]:
+        """What counts, and the newest claim. Raises what `read` raises."""
+        arbiter = Arbiter(self._after)
+        first: Entry | None = None
+        last: Entry | None = None
+        kept: list[Entry] = []
+        for start, end in self._ranges():
+            kept = arbiter.take(await self._read(start, end))
+            if kept:
+                first, last = first or kept[0], kept[-1]
+        if len(self._ranges()) <= 1 or first is None:
+            return History.of(kept, arbiter.acknowledged), arbiter.owner
+        return History(first, last, arbiter.acknowledged, self._portions), arbiter.owner
+
+    async def _portions(self) -> AsyncIterator[Sequence[Entry]]:
+        arbiter = Arbiter(self._after)
+        for start, end in self._ranges():
+            yield arbiter.take(await self._read(start, end))
+
+    def _ranges(self) -> Sequence[tuple[int, int]]:
+        starts = range(max(self._after - 1, 0), self._end, self._portion)
+        return [(start, min(start + self._portion, self._end)) for start in starts]

@@ -12,6 +12,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     ProducerFenced,
+    RecordListTooLargeError,
 )
 
 from retarget.errors import LaneRefused
@@ -21,9 +22,8 @@ from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress, discard
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import refusal
 from streams.kafka.sending import Outgoing
-from streams.ports import Fenced, History, JournalRecord, Record, UnknownOutcome
+from streams.ports import Entry, Fenced, History, JournalRecord, Record, UnknownOutcome
 
-_AT_ONCE: Final = 2_000
 # The last two are how a producer answers whose transaction has failed meanwhile.
 _KAFKA_FAILED: Final = (KafkaError, TimeoutError, OSError, IllegalOperation, AssertionError)
 
@@ -40,26 +40,20 @@ class LaneOnKafka:
         app_id: str,
         journal_topic: str = topics.JOURNAL,
         deadline_s: float = 15.0,
-        at_once: int = _AT_ONCE,
     ) -> None:
-        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here.
-
-        `at_once`: so many offsets of the journal are read at once, so that a long one needs little memory.
-        """
+        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here."""
         self._address = address
         self._reader = reader
         self._lane = lane
         self._app_id = app_id
         self._journal = journal_topic
         self._deadline_s = deadline_s
-        self._at_once = at_once
         self._producer: AIOKafkaProducer | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     async def history(self, offset: int) -> History:
         """See LaneLog. `offset` is 0, or one more than that of a record this returned before."""
-        end = await self._reader.end(self._journal, self._lane)
-        return await self._portion(offset, end, self._at_once)
+        return (await self._survey(offset))[0]
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
         """See LaneLog."""
@@ -75,32 +69,23 @@ class LaneOnKafka:
         if self._leaving:
             await asyncio.wait(self._leaving)
 
-    async def _portion(self, offset: int, end: int, size: int) -> History:
-        """What counts from `offset` on, up to `end`, or some of it, about `size` offsets.
+    async def _survey(self, offset: int) -> tuple[History, str]:
+        """What counts from `offset` to the end, and the newest claim."""
+        end = await self._reader.end(self._journal, self._lane)
+        self._require_below(offset, end)
+        return await journal.Tail(self._entries, offset, end).survey()
 
-        Without transactions, outputs follow their record: of a part only that is told whose outputs are known
-        to be out.
-        """
-        while offset + size < end:
-            found = (await self._arbitrate(offset, offset + size)).history()
-            settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
-            if settled:
-                return History(settled, found.acknowledged, whole=False)
-            size *= 2
-        return (await self._arbitrate(offset, end)).history()
-
-    async def _arbitrate(self, offset: int, until: int | None = None) -> journal.Arbiter:
-        """What counts from `offset` on, up to `until`, else to the end."""
-        end = until if until is not None else await self._reader.end(self._journal, self._lane)
+    def _require_below(self, offset: int, end: int) -> None:
         if offset > end:
             raise LaneRefused(
                 f"{self._journal}[{self._lane}] ends at offset {end}, and the store has applied it up to "
                 f"{offset}: the journal was lost or belongs to another store"
             )
-        arbiter = journal.Arbiter(offset)
-        found = await self._reader.read(self._journal, self._lane, max(offset - 1, 0), end)
-        arbiter.take((one.offset, journal.decode(one)) for one in found)
-        return arbiter
+
+    async def _entries(self, start: int, end: int) -> list[Entry]:
+        """The journal records of a range."""
+        found = await self._reader.read(self._journal, self._lane, start, end)
+        return [(one.offset, journal.decode(one)) for one in found]
 
     def _journaled(self, record: JournalRecord) -> Outgoing:
         return Outgoing(self._journal, self._lane, b"%d" % self._lane, journal.encode(record))
@@ -130,10 +115,10 @@ class LaneOnKafka:
             self._void()
             if isinstance(error, ProducerFenced | InvalidProducerEpoch):
                 raise Fenced(f"lane {self._lane} has been claimed by another worker") from error
-            if isinstance(error, MessageSizeTooLargeError):
-                raise LaneRefused(
-                    f"lane {self._lane}: a topic refuses a record as too large, and would again: set "
-                    f"max.message.bytes of {self._journal} and the output topics to {TOPIC_RECORD_BYTES}"
+            if isinstance(error, MessageSizeTooLargeError | RecordListTooLargeError):
+                raise UnknownOutcome(
+                    f"lane {self._lane}: {''.join(map(str, error.args))} refuses a record as too large, "
+                    f"and will again: set its max.message.bytes to {TOPIC_RECORD_BYTES}"
                 ) from error
             if isinstance(error, _KAFKA_FAILED):
                 raise UnknownOutcome(f"lane {self._lane}: {refusal(error, 'Write')}") from error

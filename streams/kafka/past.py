@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from streams.kafka.connection import KafkaAddress
+from streams.kafka.journal import Arbiter
 from streams.kafka.lane import LaneOnKafka
 from streams.kafka.reader import Reader
 from streams.ports import History, JournalRecord, Output
@@ -27,8 +28,8 @@ class PastLog(LaneOnKafka):
         portion: int = _PORTION,
     ) -> None:
         """`end`: the journal's offset at which this ends."""
-        super().__init__(address, reader, lane, app_id=app_id, at_once=portion)
-        self._end = end
+        super().__init__(address, reader, lane, app_id=app_id)
+        self._end, self._portion = end, portion
         self.pauses: Mapping[str, int] | None = None
 
     async def claim(self) -> None:
@@ -40,10 +41,17 @@ class PastLog(LaneOnKafka):
         Without transactions, outputs follow their record: a copy that held what is not yet out would be
         taken for proof that it is, and it would never be sent.
         """
-        found = await self._portion(offset, max(self._end, offset), self._at_once)
-        settled = [one for one in found.records if one[1].sequence <= found.acknowledged]
-        self.pauses = settled[-1][1].pauses if settled else self.pauses
-        return History(settled, found.acknowledged)
+        size = self._portion
+        while True:
+            until = max(min(offset + size, self._end), offset)
+            self._require_below(offset, until)
+            arbiter = Arbiter(offset)
+            found = arbiter.take(await self._entries(max(offset - 1, 0), until))
+            settled = [one for one in found if one[1].sequence <= arbiter.acknowledged]
+            if settled or until >= self._end:
+                self.pauses = settled[-1][1].pauses if settled else self.pauses
+                return History.of(settled, arbiter.acknowledged)
+            size *= 2
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:  # noqa: ARG002
         """Never."""

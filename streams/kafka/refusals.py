@@ -26,6 +26,8 @@ def refusal(error: BaseException | None, right: Literal["Read", "Write"], topics
             what, right = f"group {_names(error)}", "Read"
         case TransactionalIdAuthorizationFailed():
             what, right = f"transactional id {_names(error)}", "Write"
+        case TimeoutError():
+            return str(error) or "no answer in time"
         case _:
             return repr(error)
     return f"the right {right} on {what} is missing; {_REMEDY}"

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -13,6 +13,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -26,6 +27,10 @@ from streams.ports import JournalRecord, Output
 
 # What no retry can help.
 _REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
+_UNCONFIRMED: Final = (
+    "{} did not confirm what was sent in {} s; the broker's log says why: is it there, has it enough "
+    "in-sync replicas (min.insync.replicas), is a disk full?"
+)
 
 
 class Outgoing(msgspec.Struct, frozen=True):
@@ -56,10 +61,18 @@ async def producing(address: KafkaAddress) -> AsyncIterator[AIOKafkaProducer]:
 
 
 async def stamped(
-    producer: AIOKafkaProducer, lane: int, record: JournalRecord, outputs: Sequence[Output]
+    producer: AIOKafkaProducer,
+    lane: int,
+    record: JournalRecord,
+    outputs: Sequence[Output],
+    *,
+    within_s: float,
 ) -> list[Outgoing]:
-    """The outputs of one batch with their partitions and headers. Raises LaneRefused for one too large."""
-    sizes = {topic: len(await producer.partitions_for(topic)) for topic in {one.topic for one in outputs}}
+    """The outputs of one batch with their partitions and headers.
+
+    Raises LaneRefused for one too large, TimeoutError for a topic that is not to be seen.
+    """
+    sizes = {topic: await _size_of(producer, topic, within_s) for topic in {one.topic for one in outputs}}
     return [
         Outgoing(
             one.topic,
@@ -72,22 +85,42 @@ async def stamped(
     ]
 
 
-async def send(producer: AIOKafkaProducer, outgoing: Iterable[Outgoing]) -> dict[tuple[str, int], int]:
+async def _size_of(producer: AIOKafkaProducer, topic: str, within_s: float) -> int:
+    """The number of the topic's partitions."""
+    try:
+        async with asyncio.timeout(within_s):
+            return len(await producer.partitions_for(topic))
+    except (TimeoutError, UnknownTopicOrPartitionError) as error:
+        raise TimeoutError(
+            f"{topic} was not to be seen for {within_s:g} s: is there such a topic?"
+        ) from error
+
+
+async def send(
+    producer: AIOKafkaProducer, outgoing: Iterable[Outgoing], *, within_s: float | None = None
+) -> dict[tuple[str, int], int]:
     """Send everything and await every acknowledgement; each partition's offset of its first record.
 
     The order within a partition holds whatever fails: its second batch leaves when the first is acknowledged.
-    Raises what the producer raises; some of the records may be out then.
+    Raises what the producer raises, TimeoutError with the topics that do not confirm; some of the records may
+    be out then.
     """
     first: dict[tuple[str, int], int] = {}
     queues = _batches(producer, outgoing)
     size = sum(batch.size() for batches in queues.values() for batch in batches)
-    while queues:
-        offsets = await _acknowledged(
-            [await _sent(producer, batches[0], place) for place, batches in queues.items()]
-        )
-        for place, offset in zip(queues, offsets, strict=True):
-            first.setdefault(place, offset)
-        queues = {place: batches[1:] for place, batches in queues.items() if len(batches) > 1}
+    sent: dict[tuple[str, int], asyncio.Future[Any]] = {}
+    try:
+        async with asyncio.timeout(within_s):
+            while queues:
+                sent.clear()
+                for place, batches in queues.items():
+                    sent[place] = await _sent(producer, batches[0], place)
+                for place, offset in (await _acknowledged(sent)).items():
+                    first.setdefault(place, offset)
+                queues = {place: batches[1:] for place, batches in queues.items() if len(batches) > 1}
+    except TimeoutError:
+        silent = {place[0] for place in queues if place not in sent or sent[place].cancelled()}
+        raise TimeoutError(_UNCONFIRMED.format(", ".join(sorted(silent)), within_s)) from None
     BURDEN.carried(size)
     return first
 
@@ -102,14 +135,15 @@ async def _sent(
     return future
 
 
-async def _acknowledged(futures: Sequence["asyncio.Future[Any]"]) -> list[int]:
+async def _acknowledged(sent: Mapping[tuple[str, int], "asyncio.Future[Any]"]) -> dict[tuple[str, int], int]:
     """The offsets of all batches; every future is awaited before the first error is raised."""
-    results = await asyncio.gather(*futures, return_exceptions=True)
-    offsets: list[int] = []
-    for result in results:
+    results = await asyncio.gather(*sent.values(), return_exceptions=True)
+    offsets: dict[tuple[str, int], int] = {}
+    for place, result in zip(sent, results, strict=True):
         if isinstance(result, BaseException):
+            result.args = result.args or (place[0],)  # the broker's refusals do not say which topic
             raise result
-        offsets.append(result.offset)
+        offsets[place] = result.offset
     return offsets
 
 

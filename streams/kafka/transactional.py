@@ -1,13 +1,12 @@
 """The log of a lane on a broker with transactions: a batch is one transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from aiokafka import AIOKafkaProducer
 
 from streams.kafka.lane import LaneOnKafka
-from streams.kafka.sending import send, stamped
+from streams.kafka.sending import Outgoing, send, stamped
 from streams.ports import JournalRecord, Output
 
 
@@ -23,24 +22,24 @@ class TransactionalLog(LaneOnKafka):
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog."""
-        async with self._owned() as producer:
-            return await self._transact(producer, msgspec.structs.replace(record, writer=""), outputs)
+        mine = msgspec.structs.replace(record, writer="")
+        offsets = await self._transact(record, outputs, [self._journaled(mine)])
+        return self._offset(offsets)
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
         """Needed once, after a change from idempotent mode; see LaneLog."""
-        async with self._owned() as producer, asyncio.timeout(self._deadline_s):
-            outgoing = await stamped(producer, self._lane, record, outputs)
-            await producer.begin_transaction()
-            await send(producer, outgoing)
-            await producer.commit_transaction()
+        await self._transact(record, outputs, [])
 
     async def _transact(
-        self, producer: AIOKafkaProducer, record: JournalRecord, outputs: Sequence[Output]
-    ) -> int:
-        async with asyncio.timeout(self._deadline_s):
-            outgoing = await stamped(producer, self._lane, record, outputs)
-            await producer.begin_transaction()
-            offsets = await send(producer, [*outgoing, self._journaled(record)])
+        self, record: JournalRecord, outputs: Sequence[Output], journaled: Sequence[Outgoing]
+    ) -> Mapping[tuple[str, int], int]:
+        within = self._deadline_s
+        async with self._owned() as producer:
+            outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
+            async with asyncio.timeout(within):
+                await producer.begin_transaction()
+            offsets = await send(producer, [*outgoing, *journaled], within_s=within)
             # Only now: aiokafka would commit a transaction with a failed batch, without it.
-            await producer.commit_transaction()
-        return self._offset(offsets)
+            async with asyncio.timeout(within):
+                await producer.commit_transaction()
+        return offsets

@@ -39,26 +39,26 @@ class Gathering:
         arrival = self._intake.arrival
         return [arrival(r.topic, r.offset, r.timestamp, r.value) for r in _merged(by_topic)]
 
-    async def next(self) -> list[Arrival]:
-        """What the next batch reads; nothing new before the last tick is worked off."""
+    async def next(self, most: int) -> list[Arrival]:
+        """What the next batch reads, at most so many; nothing new before the last tick is worked off."""
         if self._tick != NEVER:
             return []
         if not self._unread:
             records = await self._feed.take(self._limits.records, self._limits.wait, self._limits.idle)
             self._unread = self.arrivals_of(_by_topic(records))
-        return self._portion()
+        return self._portion(self._unread[:most])
 
-    def _portion(self) -> list[Arrival]:
-        """As many of the unread arrivals as one checkpoint carries well."""
+    def _portion(self, unread: list[Arrival]) -> list[Arrival]:
+        """As many of these as one checkpoint carries well."""
         most = self._limits.persons
-        if len({arrival.person for arrival in self._unread}) <= most:
-            return self._unread
+        if len({arrival.person for arrival in unread}) <= most:
+            return unread
         persons: set[str] = set()
-        for index, arrival in enumerate(self._unread):
+        for index, arrival in enumerate(unread):
             persons.add(arrival.person)
             if len(persons) > most:
-                return self._unread[:index]
-        return self._unread
+                return unread[:index]
+        return unread
 
     def taken(self, consumed: int, advance_to: int, clock: int) -> None:
         """A batch has read so many arrivals; a tick that it could not work off whole goes on."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from streams.lanes.observer import Cause
 from streams.settings import Settings
+
+# Half a second beside a lane at its limit still counts as at once.
+_STEP: Final = 250
 
 
 class Limits(NamedTuple):
@@ -17,6 +20,7 @@ class Limits(NamedTuple):
     wait: int = 30
     idle: int = 1_000
     cached: int = 10_000
+    step: int = 0  # a lane's step shall take no longer, as other lanes wait meanwhile; 0: however long
     ahead: int = 60_000
 
     @property
@@ -35,6 +39,7 @@ def limits_of(settings: Settings) -> Limits:
         wait=batch.wait,
         idle=settings.clock.idle_after,
         cached=batch.cached_persons,
+        step=_STEP,
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from math import inf
 from typing import Final
 
 from streams.clocks import monotonic_ms
+from streams.lanes.catching_up import CatchingUp
 from streams.lanes.observer import Cause, Observer, Stage
 from streams.metrics import Metrics
 from streams.progress import Progress
@@ -32,10 +34,12 @@ class LaneReport(Observer):
         }  # fmt: skip
         self._waiting: set[str] = set()
         self._silent = False
+        self._catching_up = CatchingUp()
 
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
         self._metrics.lane.claims.labels(cause).inc()
+        self._catching_up.forget()
         self._progress.claiming(self._lane, monotonic_ms())
         log.log(
             self._level_of(cause),
@@ -89,6 +93,8 @@ class LaneReport(Observer):
             )
         self._progress.waiting(service, detail, lane=self._lane)
         self._show(service)
+        if self._lag() > 0:
+            self._metrics.lane.catch_up.labels(self._label).set(inf)
 
     def answered(self, service: str) -> None:
         """The service answers again."""
@@ -156,6 +162,14 @@ class LaneReport(Observer):
         lane.waits.labels(self._label).set(waits)
         lane.progress.labels(self._label).set(now)
         self._progress.finished(self._lane, monotonic_ms(), lag=lag)
+        self._catch_up(lag)
+
+    def _catch_up(self, lag: int) -> None:
+        at = monotonic_ms()
+        self._catching_up.look(at, lag)
+        self._metrics.lane.catch_up.labels(self._label).set(self._catching_up.seconds(lag))
+        if line := self._catching_up.line(at, lag):
+            log.info("lane %d %s", self._lane, line, extra={"lane": self._lane})
 
     def silent(self, *, guarded: bool) -> None:
         """Whether guarded rules pause."""

@@ -69,21 +69,16 @@ class Return:
         wanted = self._copy.image if self._copy else _EMPTY
         history = await self._history_after(wanted)
         # Before anything else: what is paused must be so in the first batch, even after a crash in between.
-        if pauses := await self._pauses(history):
+        if pauses := self._pauses(history):
             await self._insisting.ask(lambda: self._how.regained(pauses))
         if self._copy is not None or found.sequence != 0:
             await self._put(found, wanted)
         return wanted, history
 
-    async def _pauses(self, history: History) -> Mapping[str, int]:
-        """Those of the last batch, so the journal is read to its end."""
-        found = self._copy.pauses if self._copy else {}
-        while True:
-            if history.records:
-                found = history.records[-1][1].pauses
-            if history.whole:
-                return found
-            history = await self._log.history(history.records[-1][0] + 1)
+    def _pauses(self, history: History) -> Mapping[str, int]:
+        if history.last is not None:
+            return history.last[1].pauses
+        return self._copy.pauses if self._copy else {}
 
     def impossible(self, why: LaneRefused) -> LaneRefused:
         """The refusal of a lane that cannot come back, with what to do."""
@@ -105,8 +100,8 @@ class Return:
             history = await self._log.history(stored.decode(wanted.meta).journal)
         except LaneRefused as why:
             raise self.impossible(why) from why
-        if history.records and history.records[0][1].sequence != wanted.sequence + 1:
-            offset, record = history.records[0]
+        if history.first is not None and history.first[1].sequence != wanted.sequence + 1:
+            offset, record = history.first
             raise self.impossible(
                 LaneRefused(
                     f"the journal goes on at offset {offset} with sequence {record.sequence}, and what "

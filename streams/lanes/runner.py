@@ -14,18 +14,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
-from msgspec.structs import replace
-
-from retarget import catalogue
 from retarget.engine import guard
 from retarget.engine.ceilings import Granted
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
-from retarget.journeys import wire
 from retarget.lane.batch import NEVER, Batch
 from retarget.lane.hold import CATALOGUE, PEOPLE, Held
 from retarget.lane.intake import Arrival
 from retarget.lane.lane import Lane
+from streams.lanes import keeping
 from streams.lanes import outputs as emitted
 from streams.lanes import positions as stored
 from streams.lanes.bundle import Bundle
@@ -38,9 +35,9 @@ from streams.lanes.observer import Cause, Observer
 from streams.lanes.patience import Insisting, Patience
 from streams.lanes.positions import Positions
 from streams.lanes.returning import Returning
+from streams.lanes.stride import Stride
 from streams.lanes.wall import Wall
 from streams.ports import (
-    Checkpoint,
     Feed,
     Fenced,
     History,
@@ -81,7 +78,9 @@ class LaneRunner:
         self._store, self._log, self._feed, self._wall = store, log, feed, wall
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
         self._observer, self._returning = observer or Observer(), returning or Returning()
+        self._stride = Stride(limits)
         self._stopping = False
+        self._unconfirmed = False  # a commit has failed, and no work was confirmed since
         self._insisting = Insisting(wall, self._observer, lambda: self._stopping)
         self._loading = Loading(number, store, self._insisting, limits)
         self._granting = Granting(number, store, self._insisting)
@@ -116,10 +115,12 @@ class LaneRunner:
         while not self._stopping:
             try:
                 await self.claim(cause, detail)
-                self._observer.answered("broker")
-                patience.forget()
+                if not self._unconfirmed:
+                    self._gets_on(patience)
                 while not self._stopping:
-                    await self.batch()
+                    worked = await self.batch()
+                    if self._unconfirmed and (worked or self._feed.caught_up_at() is not None):
+                        self._gets_on(patience)
             except Reclaim as problem:
                 cause, detail = problem.cause, problem.detail
             except Fenced as problem:
@@ -129,6 +130,12 @@ class LaneRunner:
                 self._observer.waiting("broker", detail)
             if not self._stopping:
                 await patience.pause()
+
+    def _gets_on(self, patience: Patience) -> None:
+        """Trust the broker; after a failed commit not before work is confirmed: it may refuse one topic."""
+        self._unconfirmed = False
+        self._observer.answered("broker")
+        patience.forget()
 
     # -- claim --
 
@@ -163,14 +170,12 @@ class LaneRunner:
         self._positions = stored.decode(image.meta)
         await self._find_frontier()
         await self._begin(self._bundle)
-        replayed = 0
-        while True:
-            for offset, record in history.records:
+        repeated = 0
+        async for portion in history.portions():
+            for offset, record in portion:
                 await self._replay(offset, record, emit=record.sequence > history.acknowledged)
-            replayed += len(history.records)
-            if history.whole:
-                return replayed
-            history = await self._log.history(history.records[-1][0] + 1)
+            repeated += len(portion)
+        return repeated
 
     async def _find_frontier(self) -> None:
         for topic in self._topics:
@@ -191,12 +196,7 @@ class LaneRunner:
         """Decide by this bundle, from where the lane stands in the store; the feed must start again."""
         self._bundle = bundle
         self.lane = bundle.lane(self._number)
-        self.lane.clock = self._positions.clock
-        self.lane.paced, self.lane.risen = dict(self._positions.paced), dict(self._positions.risen)
-        self.lane.granted, self.lane.short = dict(self._positions.granted), dict(self._positions.short)
-        self.lane.fanned, self.lane.has_listings = dict(self._positions.fanned), self._positions.has_listings
-        self.lane.spreads = [replace(spread) for spread in self._positions.spreads]
-        self.lane.heard = dict(self._positions.heard)
+        keeping.put_back(self.lane, self._positions)
         self.lane.waits.horizon = NEVER
         self._gathering.decode_by(bundle.intake(self._number))
         await self._hold_again()
@@ -268,7 +268,7 @@ class LaneRunner:
             await self._take_up(newest)
         started = perf_counter()
         goes_on = self.lane.goes_on
-        arrivals = [] if goes_on else await self._gathering.next()
+        arrivals = [] if goes_on else await self._gathering.next(self._stride.records)
         advance_to = NEVER
         if not arrivals and not goes_on and self._ticks:
             advance_to = self._gathering.idle_advance(self.lane, self._bundle.lateness)
@@ -280,7 +280,9 @@ class LaneRunner:
         grants = await self._granting.ask(self.lane, self._bundle.policy.lanes)
         self.lane.take(grants)
         moment = self._moment(self._wall.now(), self._pauses())
-        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._limits.worked)
+        stepped = perf_counter()
+        batch = self._step(arrivals, moment, advance_to=advance_to, limit=self._stride.worked)
+        self._stride.took(max(batch.consumed, batch.worked), perf_counter() - stepped)
         self._gathering.taken(batch.consumed, advance_to, self.lane.clock)
         found = emitted.outputs(batch.results, self._bundle.catalogue)
         offset = await self._commit(batch, moment, grants, advance_to, found)
@@ -327,39 +329,20 @@ class LaneRunner:
             outputs=len(found),
             digest=emitted.digest(found),
         )
-        offset = await self._log.commit(record, found)
+        try:
+            offset = await self._log.commit(record, found)
+        except UnknownOutcome:
+            self._unconfirmed = True
+            raise
         self._observer.stage("commit", perf_counter() - started)
         return offset
 
     async def _checkpoint(self, batch: Batch, offset: int) -> None:
         """Bring the store up to a batch that the journal has."""
         started = perf_counter()
-        after = Positions(
-            incarnation=self._positions.incarnation,
-            clock=batch.clock,
-            frontier=self._positions.frontier | batch.frontier,
-            held=self.lane.hold.ranges(),
-            paced=dict(self.lane.paced),
-            risen=dict(self.lane.risen),
-            granted=dict(self.lane.granted),
-            short=dict(self.lane.short),
-            fanned=dict(self.lane.fanned),
-            has_listings=self.lane.has_listings,
-            spreads=list(self.lane.spreads),
-            heard=dict(self.lane.heard),
-            journal=offset + 1,
-        )
-        checkpoint = Checkpoint(
-            expected=self._sequence,
-            meta=stored.encode(after),
-            journeys=[(person, wire.encode(journey)) for person, journey in batch.changed.items()],
-            forgotten=batch.forgotten,
-            waits=[(person, due) for person, due in batch.waits.items() if due is not None],
-            unwaited=[person for person, due in batch.waits.items() if due is None],
-            listings=[(product, catalogue.encode(listing)) for product, listing in batch.listed.items()],
-            following=_changed(batch, follows=True),
-            unfollowing=_changed(batch, follows=False),
-        )
+        before = self._positions
+        after = keeping.positions_after(self.lane, batch, before, journal=offset + 1)
+        checkpoint = keeping.checkpoint_of(batch, self._sequence, after)
         sequence = await self._insisting.ask(lambda: self._store.checkpoint(self._number, checkpoint))
         self._require_next(sequence)
         self._sequence, self._positions, self._first = sequence, after, {}
@@ -383,12 +366,3 @@ class LaneRunner:
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
         silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
         self._observer.silent(guarded=silent and lane.engine.guarded)
-
-
-def _changed(batch: Batch, *, follows: bool) -> list[tuple[str, str]]:
-    return [
-        (product, person)
-        for product, persons in batch.following.items()
-        for person, has_come in persons.items()
-        if has_come is follows
-    ]

@@ -5,7 +5,8 @@
     {app:lanes:lane.xy}:w        sorted set   person -> due of the wait, epoch ms
     {app:lanes:lane.xy}:p:PRODUCT string      the listing of a product
     {app:lanes:lane.xy}:f        sorted set   product and person: who follows which, all with score 0
-    app:pauses                   hash         rule or channel -> since, epoch ms
+    app:pauses                   hash         rule or channel -> since, epoch ms; ENDED rule or channel -> the
+                                              since of a pause that was ended, not lost
     {app:pauses}:c:...           hash         of a ceiling's window: lane -> what it has been granted
 
 The braces come first, so nothing that a person's id holds, not even braces, can move a key to another slot.
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SLOTS: Final = 16384
+ENDED: Final = b"\0ended\0"
 _LETTERS: Final = ascii_lowercase + digits
 
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 from retarget.engine.ceilings import Granted
-from streams.ports import Ask, Checkpoint, LaneImage, Portion
+from streams.ports import Ask, Checkpoint, LaneImage, Portion, StoredSwitches
 from streams.stores.keys import person_bytes
 from streams.stores.portions import PORTION, batched
 
@@ -22,6 +22,7 @@ class MemoryStore:
         self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
         self._pauses: dict[str, int] = {}
         self._ceilings: defaultdict[tuple[str, int, int], dict[int, int]] = defaultdict(dict)
+        self._ended: dict[str, int] = {}
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane."""
@@ -103,14 +104,18 @@ class MemoryStore:
 
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause."""
-        if since_ms is None:
-            self._pauses.pop(name, None)
-        else:
+        if since_ms is not None:
             self._pauses[name] = since_ms
+        elif name in self._pauses:
+            self._ended[name] = self._pauses.pop(name)
 
     async def pauses(self) -> dict[str, int]:
         """The pauses in force: rule or channel -> since, epoch ms."""
         return dict(self._pauses)
+
+    async def switches(self) -> StoredSwitches:
+        """The pauses in force, and those that were ended."""
+        return StoredSwitches(dict(self._pauses), dict(self._ended))
 
     async def close(self) -> None:
         """Nothing to release."""

@@ -11,9 +11,10 @@ from redis.exceptions import NoPermissionError
 from retarget.engine.ceilings import Granted
 from retarget.errors import BadInput, Unreachable
 from retarget.times import DAY
-from streams.ports import Ask, Checkpoint, LaneImage, Portion, UnknownOutcome
+from streams.ports import Ask, Checkpoint, LaneImage, Portion, StoredSwitches, UnknownOutcome
 from streams.stores import scripts
 from streams.stores.keys import (
+    ENDED,
     LaneKeys,
     ceiling_key,
     escaped,
@@ -187,15 +188,26 @@ class RedisStore:
 
     async def set_pause(self, name: str, since_ms: int | None) -> None:
         """Pause a rule or channel from `since_ms` on; None ends its pause. Raises UnknownOutcome."""
-        if since_ms is None:
-            await self._routes.call(_NO_LANE, b"HDEL", self._pauses, person_bytes(name))
-        else:
-            await self._routes.call(_NO_LANE, b"HSET", self._pauses, person_bytes(name), since_ms)
+        field = person_bytes(name)
+        if since_ms is not None:
+            await self._routes.call(_NO_LANE, b"HSET", self._pauses, field, since_ms)
+        elif (since := await self._routes.call(_NO_LANE, b"HGET", self._pauses, field)) is not None:
+            await self._routes.call(_NO_LANE, b"HSET", self._pauses, ENDED + field, since)
+            await self._routes.call(_NO_LANE, b"HDEL", self._pauses, field)
 
     async def pauses(self) -> dict[str, int]:
         """The pauses in force: rule or channel -> since, epoch ms. Raises UnknownOutcome."""
+        return (await self.switches()).in_force
+
+    async def switches(self) -> StoredSwitches:
+        """The pauses in force, and those that were ended. Raises UnknownOutcome."""
         flat = await self._routes.call(_NO_LANE, b"HGETALL", self._pauses)
-        return {person_text(name): int(since) for name, since in zip(flat[::2], flat[1::2], strict=True)}
+        found = StoredSwitches({}, {})
+        for field, since in zip(flat[::2], flat[1::2], strict=True):
+            ended = field.startswith(ENDED)
+            name = person_text(field.removeprefix(ENDED))
+            (found.ended if ended else found.in_force)[name] = int(since)
+        return found
 
     async def close(self) -> None:
         """End every connection."""

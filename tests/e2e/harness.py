@@ -236,10 +236,9 @@ class Stage:
         try:
             for lane in range(self.partitions):
                 end = await reader.end(topics.JOURNAL, lane)
-                arbiter = journal.Arbiter(0)
                 records = await reader.read(topics.JOURNAL, lane, 0, end)
-                arbiter.take((one.offset, journal.decode(one)) for one in records)
-                counted = [record.sequence for _, record in arbiter.history().records]
+                found_there = journal.Arbiter(0).take((one.offset, journal.decode(one)) for one in records)
+                counted = [record.sequence for _, record in found_there]
                 assert counted == list(range(1, len(counted) + 1)), (
                     f"lane {lane}: the journal has gaps or repeats"
                 )

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, cast
 
@@ -18,8 +15,9 @@ from streams.files import FileEvent
 from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing, producing
 from streams.producing import send_all
-from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed
+from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, replayed
 from tests.oracle.histories import random_history
+from tests.support.memory import Memory, watched
 from tests.support.slow_door import slow_store
 
 # What a worker of two lanes may grow by under any load: its limits below, and the fetches under way.
@@ -29,24 +27,6 @@ EVENTS: Final = 12_000
 HOT: Final = 4_000
 WEIGHT: Final = 60_000
 PADDING: Final = "x" * 4_000
-
-
-class Memory:
-    """The largest resident memory of a process, looked at often; in MB."""
-
-    def __init__(self, worker: WorkerProcess) -> None:
-        self._status = Path(f"/proc/{worker.pid}/status")
-        self.first = self.largest = self._now()
-
-    def _now(self) -> float:
-        found = re.search(r"VmRSS:\s+(\d+) kB", self._status.read_text())
-        return int(found[1]) / 1024 if found else 0.0
-
-    async def watch(self) -> None:
-        """Until cancelled."""
-        while True:
-            self.largest = max(self.largest, self._now())
-            await asyncio.sleep(0.05)
 
 
 def crowd(seed: int) -> list[FileEvent]:
@@ -81,17 +61,6 @@ async def ballast(stage: Stage, records: int) -> None:
         value = b'{"type": "view", "time": 5, "query": "%s"}' % PADDING.encode()
         told = (Outgoing(topics.TOUCHPOINTS, n % 2, b"k", value) for n in range(records))
         await send_all(producer, told)
-
-
-@contextmanager
-def watched(worker: WorkerProcess) -> Iterator[Memory]:
-    """The memory of a worker while it works."""
-    memory = Memory(worker)
-    task = asyncio.get_running_loop().create_task(memory.watch())
-    try:
-        yield memory
-    finally:
-        task.cancel()
 
 
 def told(name: str, memory: Memory, records: int, seconds: float) -> None:

@@ -113,11 +113,10 @@ async def journals(stage: Stage) -> list[list[JournalRecord]]:
     found = []
     try:
         for lane in range(LANES):
-            arbiter = journal.Arbiter(0)
             end = await reader.end(topics.JOURNAL, lane)
             records = await reader.read(topics.JOURNAL, lane, 0, end)
-            arbiter.take((one.offset, journal.decode(one)) for one in records)
-            found.append([record for _, record in arbiter.history().records])
+            counted = journal.Arbiter(0).take((one.offset, journal.decode(one)) for one in records)
+            found.append([record for _, record in counted])
     finally:
         await reader.close()
     return found

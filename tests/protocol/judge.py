@@ -158,6 +158,5 @@ def _taken(world: World) -> dict[str, list[Sent]]:
 
 
 def _journal(world: World) -> list[JournalRecord]:
-    arbiter = Arbiter(0)
-    arbiter.take(decoded(world.broker.visible(topics.JOURNAL)))
-    return [record for _, record in arbiter.history().records]
+    counted = Arbiter(0).take(decoded(world.broker.visible(topics.JOURNAL)))
+    return [record for _, record in counted]

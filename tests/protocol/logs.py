@@ -8,14 +8,14 @@ from typing import Final
 import msgspec
 
 from retarget.errors import LaneRefused
-from streams.kafka.journal import Arbiter, claim_token
-from streams.ports import Fenced, History, JournalRecord, Output, Record
+from streams.kafka.journal import Tail, claim_token
+from streams.ports import Entry, Fenced, History, JournalRecord, Output, Record
 from streams.topics import JOURNAL
 from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
 from tests.protocol.steps import step
 
-# So few batches are told at once that claims need several portions.
-_AT_ONCE: Final = 2
+# So little that a journal is read in several portions after a crash.
+_PORTION: Final = 5
 
 
 class ModelLog:
@@ -28,10 +28,7 @@ class ModelLog:
 
     async def history(self, offset: int) -> History:
         """See LaneLog."""
-        found = (await self._arbitrate(offset)).history()
-        if len(found.records) <= _AT_ONCE:
-            return found
-        return History(found.records[:_AT_ONCE], found.acknowledged, whole=False)
+        return (await self._survey(offset))[0]
 
     async def read(self, topic: str, start: int, end: int) -> list[Record]:
         """See LaneLog."""
@@ -46,14 +43,14 @@ class ModelLog:
     async def close(self) -> None:
         """See LaneLog."""
 
-    async def _arbitrate(self, offset: int) -> Arbiter:
+    async def _survey(self, offset: int) -> tuple[History, str]:
         end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))
         if offset > end:
             raise LaneRefused("the store is ahead of the journal")
-        first = max(offset - 1, 0)
-        arbiter = Arbiter(offset)
-        arbiter.take(decoded(await step("journal read", lambda: self._broker.read(JOURNAL, first, end))))
-        return arbiter
+        return await Tail(self._entries, offset, end, portion=_PORTION).survey()
+
+    async def _entries(self, start: int, end: int) -> list[Entry]:
+        return decoded(await step("journal read", lambda: self._broker.read(JOURNAL, start, end)))
 
     def _require(self) -> None:
         if not self._claimed:
@@ -115,11 +112,11 @@ class IdempotentModel(ModelLog):
 
     async def history(self, offset: int) -> History:
         """See LaneLog."""
-        arbiter = await self._arbitrate(offset)
-        if arbiter.owner != self._token:
+        history, owner = await self._survey(offset)
+        if owner != self._token:
             self._claimed = False
             raise Fenced("claimed by another")
-        return arbiter.history()
+        return history
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog."""

@@ -28,6 +28,7 @@ from streams.stores.memory import MemoryStore
 from tests.e2e.harness import OLD_FILES, file_events
 from tests.oracle.histories import random_history
 from tests.streams.test_runner import KeptLog
+from tests.support.journals import whole
 
 _PORTION: Final = 40
 LIMITS: Final = Limits(records=50, wait=0, idle=0)
@@ -99,9 +100,10 @@ class PastKeptLog(KeptLog):
     async def history(self, offset: int) -> History:
         """See LaneLog."""
         found = await super().history(offset)
-        if found.records:
-            self.pauses = found.records[:7][-1][1].pauses
-        return History(found.records[:7], found.acknowledged)
+        records = (await whole(found))[:7]
+        if records:
+            self.pauses = records[-1][1].pauses
+        return History.of(records, found.acknowledged)
 
 
 class Life:

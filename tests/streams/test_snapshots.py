@@ -19,6 +19,7 @@ from streams.ports import Checkpoint, JournalRecord, Portion, Record
 from streams.settings import Settings, load_settings
 from streams.snapshotting import snapshot_of_store
 from streams.stores import MemoryStore
+from tests.support.journals import whole
 
 _LANES = 2
 
@@ -182,7 +183,7 @@ async def sequences(log: PastLog) -> list[int]:
     """All that it gives, portion after portion."""
     found: list[int] = []
     offset = 0
-    while records := (await log.history(offset)).records:
+    while records := await whole(await log.history(offset)):
         found += [record.sequence for _, record in records]
         offset = records[-1][0] + 1
     return found

@@ -20,7 +20,7 @@ def stick(kind: str) -> None:
     real = LaneRunner.batch
 
     async def batch(runner: LaneRunner) -> bool:
-        arrivals = await runner._gathering.next()  # noqa: SLF001 - a bug asks for no permission
+        arrivals = await runner._gathering.next(10_000)  # noqa: SLF001 - a bug asks for no permission
         if runner._number == LANE and arrivals:  # noqa: SLF001
             if kind == "hanging":
                 threading.Event().wait()

@@ -10,7 +10,7 @@ from tests.support.kafka.readiness import speaks_kafka
 from tests.support.kafka.server_properties import SINGLE_NODE
 from tests.support.ports import kept_port
 
-_CLUSTER_ID: Final = "cmV0YXJnZXQtdGVzdHMtMQ"  # any 16 bytes, in base64
+CLUSTER_ID: Final = "cmV0YXJnZXQtdGVzdHMtMQ"  # any 16 bytes, in base64
 _START_S: Final = 60.0
 USER: Final = "retarget"
 PASSWORD: Final = "open-sesame"  # noqa: S105 - of a broker that lives as long as a test
@@ -37,6 +37,8 @@ class KafkaOnJava:
             **self.further_doors(),
             "CONTROLLER": kept_port(),
         }
+        #: Where further nodes find the controller.
+        self.controller = f"{LOOPBACK}:{doors['CONTROLLER']}"
         known = _properties(folder / "data", doors, told=told or inner_port) | self.further_properties()
         self._config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
         self._java = ["java", "-Xmx1g", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
@@ -86,7 +88,7 @@ class KafkaOnJava:
             "format",
             "--standalone",
             "-t",
-            _CLUSTER_ID,
+            CLUSTER_ID,
             "-c",
             str(self._config),
             *self.format_arguments(),

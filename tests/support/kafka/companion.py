@@ -1,0 +1,71 @@
+"""A second broker beside a real Kafka, for topics with two replicas."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from streams.embedded.processes import LOOPBACK, ChildProcess
+from tests.support.kafka.processes import CLUSTER_ID, KafkaOnJava
+from tests.support.kafka.readiness import speaks_kafka
+from tests.support.kafka.server_properties import SINGLE_NODE
+from tests.support.ports import kept_port
+
+_START_S: Final = 60.0
+
+
+class Companion:
+    """Node 2 of the cluster; what lives on it alone is away while it is."""
+
+    def __init__(self, folder: Path, classpath: str, first: KafkaOnJava) -> None:
+        """Write its settings and format its storage; nothing runs yet."""
+        port = kept_port()
+        config = folder / "companion.properties"
+        known = {
+            **SINGLE_NODE,
+            "process.roles": "broker",
+            "node.id": "2",
+            "listeners": f"PLAINTEXT://{LOOPBACK}:{port}",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "controller.quorum.bootstrap.servers": first.controller,
+            "log.dirs": str(folder / "companion"),
+        }
+        config.write_text("".join(f"{key}={value}\n" for key, value in known.items()))
+        java = ["java", "-Xmx512m", "-Dorg.apache.logging.log4j.level=WARN", "-cp", classpath]
+        format_it = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(config)]
+        subprocess.run(format_it, check=True, capture_output=True, timeout=_START_S, stdin=subprocess.DEVNULL)
+        argv = [*java, "kafka.Kafka", str(config)]
+        self._server = ChildProcess("Kafka's node 2", argv, port=port, log=folder / "companion.log")
+
+    def start(self) -> None:
+        """Start it, with all it held. Harmless when it runs."""
+        self._server.start(within_s=_START_S, ready=lambda: speaks_kafka(self._server.port))
+
+    def kill(self) -> None:
+        """End it with SIGKILL; what it holds stays."""
+        self._server.kill()
+
+
+async def settle(bootstrap: str) -> None:
+    """Have Kafka make its own topics now, while there is one node that they can lie on."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="settling")
+    await producer.start()
+    await producer.stop()
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id="settling")
+    await consumer.start()
+    await consumer.stop()
+
+
+async def create_on_both(bootstrap: str, name: str, partitions: int) -> None:
+    """A topic that takes nothing when one of two replicas is away."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        configs = {"min.insync.replicas": "2", "max.message.bytes": str(5 * 1024 * 1024)}
+        topic = NewTopic(name, partitions, replication_factor=2, topic_configs=configs)
+        await admin.create_topics([topic])
+    finally:
+        await admin.close()
