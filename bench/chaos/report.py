@@ -132,7 +132,8 @@ def _meaning(kind: str) -> str:
 
 def _runs(found: Sequence[Run]) -> list[str]:
     head = [
-        "| log | commit | store | minutes | a second | faults | ended by themselves | events | outputs | verdict |",
+        "| log | commit | store | minutes | a second | faults | ended by themselves | events | outputs "
+        "| verdict |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     return head + [_row(run) for run in found]
