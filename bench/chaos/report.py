@@ -131,8 +131,8 @@ def _meaning(kind: str) -> str:
 
 
 def _runs(found: Sequence[Run]) -> list[str]:
-    named = ("log", "commit", "store", "minutes", "a second", "faults", "ended by themselves", "events")
-    named += ("outputs", "verdict")
+    named = ["log", "commit", "store", "minutes", "a second", "faults", "ended by themselves", "events"]
+    named += ["outputs", "verdict"]
     head = [f"| {' | '.join(named)} |", "|---" * len(named) + "|"]
     return head + [_row(run) for run in found]
 
