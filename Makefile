@@ -11,7 +11,8 @@ MINUTES ?= 5
 CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test test-slow test-compiled bench bench-quick fuzz chaos demo lint format types contracts check clean
+.PHONY: help setup clients test test-slow test-compiled bench bench-quick fuzz chaos demo lint format types contracts \
+  check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -23,6 +24,9 @@ $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,dev]"
 	@touch $@
+
+clients: ## the client libraries for the collector's tests (needs Node; analytics.js also Chromium)
+	npm install --prefix tests/clients --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error
 
 test: setup ## all tests; those whose servers are missing are skipped with the reason
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

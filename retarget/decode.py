@@ -85,12 +85,25 @@ def parse_object(value: bytes) -> dict[str, Any]:
 
 def from_mapping(record: Mapping[str, Any]) -> Touchpoint:
     """The touchpoint of a mapping with canonical field names; unknown keys are ignored. Raises Rejected."""
-    touchpoint = Touchpoint(**_read_fields(record, READERS, ""))
+    touchpoint = _converted(record) or Touchpoint(**_read_fields(record, READERS, ""))
     if touchpoint.type not in TYPES:
         _make_custom(touchpoint)
     if not touchpoint.person and touchpoint.type not in IMPERSONAL:
         raise Rejected("no_person", f"a {touchpoint.type!r} event needs user_id or anonymous_id")
     return touchpoint
+
+
+def _converted(record: Mapping[str, Any]) -> Touchpoint | None:
+    """The same at once where all is of the right kind; None when each field has to be looked at."""
+    time = record.get("time")
+    try:
+        if isinstance(time, str):
+            record = {**record, "time": read_time(time)}
+        touchpoint = msgspec.convert(record, Touchpoint)
+    except (ValueError, OverflowError, RecursionError, Rejected):
+        return None
+    free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
+    return touchpoint if all(_is_storable(given, MAX_DEPTH) for given in free) else None
 
 
 def read_time(given: object, field: str = "time") -> int:

@@ -16,7 +16,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
-from retarget.catalogue import read_record
 from retarget.dialects import Dialect, LineReader, RecordDecoder, Rows, decoder_for, dialect_named
 from retarget.dialects.csv_rows import rows_of_mapping
 from retarget.errors import BadInput, Rejected
@@ -50,37 +49,16 @@ def read_files(
     """
     names = [str(path) for path in paths]
     form = dialect_named(dialect)
-    problems = [*_problems_of_names(names), *_problems_of_mapping(form, mapping)]
+    problems = [*problems_of_names(names), *_problems_of_mapping(form, mapping)]
     if problems:
         raise BadInput(problems)
-    shared = {name for name, times in Counter(map(_short_name, names)).items() if times > 1}
+    shared = {name for name, times in Counter(map(short_name, names)).items() if times > 1}
     if form.kind == "record":
         return _read_records(names, decoder_for(dialect), shared)
     if form.line is not None:
         return _read_lines(names, form.line, shared)
     rows = form.rows or rows_of_mapping(_mapping_text(str(mapping)), str(mapping))
     return _read_rows(names, rows, shared)
-
-
-def read_catalogue(paths: Sequence[str | Path], max_bytes: int, *, timed: bool = True) -> Iterator[FileEvent]:
-    """Every record of files of the catalogue, JSON lines, in their order. Raises BadInput as `read_files`.
-
-    `timed`: a record without a time cannot be used.
-    """
-    names = [str(path) for path in paths]
-    problems = list(_problems_of_names(names))
-    if problems:
-        raise BadInput(problems)
-    shared = {name for name, times in Counter(map(_short_name, names)).items() if times > 1}
-    for path in names:
-        file = _short_name(path)
-        _require_own_name(path, file, shared)
-        for number, raw in _lines(path):
-            if raw.strip():
-                found = _decoded(lambda raw: read_record(raw, None, max_bytes), raw)
-                if timed and isinstance(found, Touchpoint) and found.time < 0:
-                    found = Rejected("bad_time", "the record has no time, and a file tells none")
-                yield FileEvent(file, number, found, raw, listed=True)
 
 
 def with_catalogue(events: Iterable[FileEvent], listed: Iterable[FileEvent]) -> list[FileEvent]:
@@ -102,22 +80,22 @@ def sorted_by_time(events: Iterable[FileEvent]) -> list[FileEvent]:
 
 def _read_records(names: Sequence[str], decode: RecordDecoder, shared: set[str]) -> Iterator[FileEvent]:
     for path in names:
-        file = _short_name(path)
-        for number, raw in _lines(path):
+        file = short_name(path)
+        for number, raw in physical_lines(path):
             if not raw.strip():
                 continue
             found = _decoded(decode, raw)
             if isinstance(found, Touchpoint) and found.id is None:
-                _require_own_name(path, file, shared)
+                require_own_name(path, file, shared)
                 found.id = f"{file}:{number}"
             yield FileEvent(file, number, found, raw)
 
 
 def _read_lines(names: Sequence[str], read: LineReader, shared: set[str]) -> Iterator[FileEvent]:
     for path in names:
-        file = _short_name(path)
-        _require_own_name(path, file, shared)
-        for number, raw in _lines(path):
+        file = short_name(path)
+        require_own_name(path, file, shared)
+        for number, raw in physical_lines(path):
             try:
                 found: Sequence[Touchpoint | Rejected] = read(raw, f"{file}:{number}") if raw.strip() else ()
             except Rejected as rejected:
@@ -134,8 +112,8 @@ def _decoded(decode: RecordDecoder, raw: bytes) -> Touchpoint | Rejected:
 
 def _read_rows(names: Sequence[str], rows: Rows, shared: set[str]) -> Iterator[FileEvent]:
     for path in names:
-        file = _short_name(path)
-        _require_own_name(path, file, shared)
+        file = short_name(path)
+        require_own_name(path, file, shared)
         columns: Sequence[str] | None = None if rows.header else rows.columns
         for number, raw, cells in _table(path, rows.delimiter):
             if columns is None:
@@ -168,7 +146,7 @@ class _TextLines:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._lines = _lines(path)
+        self._lines = physical_lines(path)
         self.number = 0
         self.raw: list[bytes] = []
 
@@ -203,9 +181,9 @@ def _table(path: str, delimiter: str) -> Iterator[tuple[int, bytes, list[str]]]:
             yield first, b"\n".join(lines.raw), cells
 
 
-def _lines(path: str) -> Iterator[tuple[int, bytes]]:
-    # Physical lines without their ends; a byte order mark is no part of the first.
-    with _reading(path) as stream:
+def physical_lines(path: str) -> Iterator[tuple[int, bytes]]:
+    """Lines without their ends, from 1; a byte order mark is no part of the first. Raises BadInput."""
+    with opened(path) as stream:
         for number, line in enumerate(stream, start=1):
             raw = line.rstrip(b"\r\n")
             if number == 1:
@@ -216,7 +194,8 @@ def _lines(path: str) -> Iterator[tuple[int, bytes]]:
 
 
 @contextmanager
-def _reading(path: str) -> Iterator[BinaryIO]:
+def opened(path: str) -> Iterator[BinaryIO]:
+    """The file's bytes, unpacked. Raises BadInput for one that cannot be read or is cut off."""
     try:
         with _opened(path) as stream:
             yield stream
@@ -238,18 +217,21 @@ def _opened(path: str) -> Iterator[BinaryIO]:
         yield cast("BinaryIO", stream)
 
 
-def _short_name(path: str) -> str:
+def short_name(path: str) -> str:
+    """The name without folders, by which events are known."""
     return path if path == STANDARD_INPUT else Path(path).name
 
 
-def _require_own_name(path: str, file: str, shared: set[str]) -> None:
+def require_own_name(path: str, file: str, shared: set[str]) -> None:
+    """Raise BadInput when another file has the same name."""
     if file in shared:
         raise BadInput(
             [f"{path}: the ids of its events are {file}:LINE, as those of another file; rename one"]
         )
 
 
-def _problems_of_names(names: Sequence[str]) -> Iterator[str]:
+def problems_of_names(names: Sequence[str]) -> Iterator[str]:
+    """A line for each name that cannot be right."""
     if not names:
         yield "no file is given; name files, or - for standard input"
     if names.count(STANDARD_INPUT) > 1:

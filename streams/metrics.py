@@ -5,6 +5,7 @@ Lanes report once a batch, not once an event: looking a label up costs as much a
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
@@ -100,7 +101,7 @@ class InputMetrics:
             make.counter(
                 "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
             ),
-            ("consent", "preference"),
+            ("consent", "preference", "score"),
         )
 
 
@@ -252,10 +253,38 @@ class ServiceMetrics:
             ),
             get_args(Service),
         )
+        self.snapshot_age = make.gauge(
+            "retarget_snapshot_age_seconds",
+            "Since the newest snapshot in snapshot.folder was begun; +Inf: there is none that can be read, "
+            "NaN: no folder is set.",
+        )
+        self.snapshot_age.set(math.nan)
         self.build = make.gauge(
             "retarget_build_info", "Always 1; the labels say what runs.", "version", "python"
         )
         self.build.labels(version, platform.python_version()).set(1)
+
+
+class CollectMetrics:
+    """What `retarget collect` takes and refuses; in a registry of its own."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
+        ProcessCollector(registry=registry)
+        make = _Maker(registry)
+        self.requests = make.counter(
+            "retarget_collect_requests", "Requests with events, by answer.", "status"
+        )
+        self.events = make.counter("retarget_collect_events", "Events that are in Kafka.")
+        self.refused = _from_zero(
+            make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
+            get_args(RejectReason),
+        )
+        self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
+        self.seconds = make.histogram(
+            "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS
+        )
+        self.declared: Sequence[Declared] = tuple(make.declared)
 
 
 class Metrics:
@@ -293,11 +322,15 @@ def exposition(registry: CollectorRegistry) -> bytes:
 
 def manual() -> str:
     """The text of `docs/metrics.md`: `python -m streams.metrics > docs/metrics.md`."""
-    declared = Metrics(CollectorRegistry()).declared
-    rows = (
-        f"| `{one.name}` | {one.kind} | {', '.join(one.labels) or '-'} | {one.sentence} |" for one in declared
+    worker, collector = Metrics(CollectorRegistry()).declared, CollectMetrics(CollectorRegistry()).declared
+    return _MANUAL_HEAD + _rows(worker) + _COLLECTOR_HEAD + _rows(collector)
+
+
+def _rows(declared: Iterable[Declared]) -> str:
+    return "".join(
+        f"| `{one.name}` | {one.kind} | {', '.join(one.labels) or '-'} | {one.sentence} |\n"
+        for one in declared
     )
-    return _MANUAL_HEAD + "\n".join(rows) + "\n"
 
 
 _MANUAL_HEAD: Final = """\
@@ -306,6 +339,13 @@ _MANUAL_HEAD: Final = """\
 Every worker shows these at `/metrics` on `web.host`:`web.port`, beside `process_*` of the Prometheus client.
 `lane` is the partition. Alert rules: `deploy/prometheus/alerts.yml`, dashboard: `deploy/grafana`.
 Made by `python -m streams.metrics > docs/metrics.md`.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+_COLLECTOR_HEAD: Final = """
+`retarget collect` shows these at `/metrics` on `collect.host`:`collect.port`:
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

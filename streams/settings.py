@@ -19,6 +19,7 @@ from streams.settings_declared import (
     Catalogue,
     Channels,
     Clock,
+    Collect,
     Consent,
     Delivery,
     Guard,
@@ -80,6 +81,7 @@ class Settings:
     offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
+    collect: Collect = Collect()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

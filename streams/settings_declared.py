@@ -26,7 +26,9 @@ from streams.settings_kinds import (
 )
 from streams.settings_source import open_settings, setting
 
-Dialect = Literal["auto", "canonical", "segment"]
+Dialect = Literal[
+    "auto", "canonical", "segment", "ga4", "snowplow", "meta", "braze", "cloudevents", "criteo"
+]  # fmt: skip
 # Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
 _IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|(?<=password=)[^&]*", re.DOTALL)
 
@@ -339,6 +341,50 @@ class Web:
         60 * SECOND,
         "A lane with lag that finishes no batch for this long makes the worker unhealthy.",
         because="longer than a rebalance and a broker's restart take",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collect:
+    """The HTTP entrance for producers, `retarget collect`."""
+
+    host: Named = setting(
+        "127.0.0.1",
+        "Address to listen on; any other than this machine's own needs collect.write_keys.",
+        because="whoever can send events decides what people are sent",
+    )
+    port: Port = setting(9465, "Port to listen on; 0: any free one.")
+    write_keys: Names = setting(
+        (),
+        "Keys that producers send; web pages show theirs to everybody. None: nothing is asked for.",
+        because="with such a key nobody erases people, changes prices or moves clocks",
+        mask=_masked,
+    )
+    server_keys: Names = setting(
+        (),
+        "Keys of servers, which may send every type of event; never write one into a page.",
+        mask=_masked,
+    )
+    origins: SomeNames = setting(
+        ("*",), "Origins of pages that may send, such as https://shop.example; *: all."
+    )
+    max_body: Count = setting(
+        1_000_000,
+        "Requests whose body is longer than this, unpacked, are refused with 413.",
+        because="the client libraries send at most half of it",
+    )
+    max_waiting: Count = setting(
+        64_000_000,
+        "While bodies of so many bytes wait for Kafka, further requests are answered with 429.",
+        because="it bounds the memory whatever the producers and Kafka do",
+    )
+    patience: Duration = setting(
+        10 * SECOND, "Events that Kafka has not confirmed after this are answered with 503, to be sent again."
+    )
+    heartbeat: Duration = setting(
+        10 * SECOND,
+        "How often every partition is told the time; 0: never.",
+        because="with clock.idle=heartbeat nothing else moves the clock of a lane without events",
     )
 
 

@@ -15,6 +15,7 @@ JOURNAL: Final = "retarget.internal.journal"
 RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
 MERGE: Final = "retarget.internal.merge"
 FORWARD: Final = "retarget.internal.forward"  # records under a wrong key, on their way to the right lane
+REDRIVEN: Final = "retarget.internal.redriven"  # which dead letters have been sent again
 FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
 Keep = Literal["broker", "forever", "latest"]

@@ -34,7 +34,7 @@ class WebServer:
         """Port 0 takes any free one; `port` tells which. With a `token` only who sends it is told details."""
         self._registry, self._progress, self._now = registry, progress, now
         self._host, self._wanted = host, port
-        self._token = token.encode()
+        self._token = token
         self._runner: web.AppRunner | None = None
 
     @property
@@ -47,7 +47,7 @@ class WebServer:
 
     async def start(self) -> None:
         """Open the port. Raises BadInput, a line that names the setting, when it cannot or must not be."""
-        require_token(self._host, self._token.decode())
+        require_token(self._host, self._token)
         app = web.Application()
         app.add_routes(
             [
@@ -91,12 +91,8 @@ class WebServer:
         return f"web.host: cannot listen on {self._host}: {refused.strerror or refused}"
 
     def _admits(self, request: web.Request) -> bool:
-        """Whether the request brings the token; the time it takes to see that tells nothing of it."""
-        if not self._token:
-            return True
-        scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-        said = given.strip().encode(errors="surrogateescape")
-        return compare_digest(said, self._token) and scheme.lower() == "bearer"
+        """Whether nothing is asked for, or the request brings the token."""
+        return not self._token or bearer(request, self._token)
 
     async def _metrics(self, request: web.Request) -> web.Response:
         if not self._admits(request):
@@ -126,13 +122,21 @@ class WebServer:
 
 def require_token(host: str, token: str) -> None:
     """Raise BadInput when others than this machine could ask and nothing is asked of them."""
-    if not token and not _is_loopback(host):
+    if not token and not is_loopback(host):
         remedy = "set it (RETARGET_WEB_TOKEN, or RETARGET_WEB_TOKEN_FILE with a path), or listen on 127.0.0.1"
         problem = f"web.host: {host} can be reached from other machines, and web.token is not set"
         raise BadInput([f"{problem}; {remedy}"])
 
 
-def _is_loopback(host: str) -> bool:
+def bearer(request: web.Request, token: str) -> bool:
+    """Whether the request brings the token; the time it takes to see that tells nothing of it."""
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    said = given.strip().encode(errors="surrogateescape")
+    return compare_digest(said, token.encode()) and scheme.lower() == "bearer"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can reach who listens there."""
     try:
         return ip_address(host.strip("[]")).is_loopback
     except ValueError:

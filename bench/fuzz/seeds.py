@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from functools import cache
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -94,6 +96,15 @@ def segment() -> list[bytes]:
     return _lines(*_CALLS)
 
 
+@cache
+def golden(dialect: str) -> list[bytes]:
+    """What its producers send; none of a dialect without golden files."""
+    file = GOLDEN / f"{dialect}.json"
+    if not file.is_file():
+        return []
+    return _lines(*(case["given"] for case in json.loads(file.read_text(encoding="utf-8"))))
+
+
 def listed() -> list[bytes]:
     """Records of the catalogue."""
     return _lines(*_LISTED)
@@ -103,6 +114,23 @@ def fanned() -> list[bytes]:
     """The same on their way to the lanes."""
     return [pack(Fanned(0, at, b"p1", value, f"x:{at}", NOON)) for at, value in enumerate(listed())]
 
+
+GOLDEN: Final = Path(__file__).resolve().parents[2] / "tests" / "core" / "dialects" / "golden"
+FEEDS: Final = {
+    "csv": [b'sku;title;price;stock\ntent;"Tent\n2";12.50 EUR;3\nmug;Mug;4;\n'],
+    "xml": [
+        b'<?xml version="1.0"?><rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>tent</g:id>'
+        b"<g:price>12.50 EUR</g:price><g:availability>in stock</g:availability><title>A &amp; B</title></item>"
+        b"</channel></rss>",
+        b'<feed><entry><id>mug</id><link href="https://shop.example/mug"/><price>4 EUR</price></entry></feed>',
+    ],
+}
+BATCHES: Final = [
+    b'{"batch": ['
+    + b", ".join(json.dumps(call).encode() for call in _CALLS)
+    + b'], "sentAt": "2024-03-01T12:00:01Z"}'
+]
+PIXELS: Final = [base64.b64encode(json.dumps(call).encode()) for call in _CALLS]
 
 ROWS: Final = {
     "taobao": b"1,2268318,2520377,pv,1511544070\n100,3,4,buy,1511544071\n",

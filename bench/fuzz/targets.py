@@ -23,7 +23,11 @@ from retarget.rules.parse import parse_rules, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.budget_file import read_budget
 from streams.cases.reading import Known, read_cases
-from streams.files import read_catalogue, read_files
+from streams.collect import calls, cloudevents
+from streams.collect.bodies import parsed, unpacked
+from streams.collect.refusals import Refusal
+from streams.feeds import read_feeds
+from streams.files import read_files
 from streams.kafka import journal
 from streams.kafka.headers import decode_headers
 from streams.kafka.shelf import pointer_of
@@ -34,7 +38,7 @@ from streams.resources import default_rules_dir
 from streams.rulebook import load_rules, read_documents
 from streams.settings import load_settings
 
-REFUSALS: Final = (Rejected, BadInput, LaneRefused)
+REFUSALS: Final = (Rejected, BadInput, LaneRefused, Refusal)
 _MOST: Final = 100_000
 
 
@@ -72,9 +76,12 @@ def _dialect(name: str) -> Callable[[bytes], object]:
 def _records(dialect: str) -> list[bytes]:
     """What is right in that dialect, and a little of what is right in another one."""
     of_both = [*seeds.canonical(), *seeds.segment() * 20]
-    return {"canonical": of_both[:320], "segment": [*seeds.segment() * 20, *seeds.canonical()[-9:]]}.get(
-        dialect, of_both
-    )
+    if golden := seeds.golden(dialect):
+        return [*golden, *of_both[:3]]
+    return {
+        "canonical": of_both[:320],
+        "auto": [*of_both, *(one for name in DIALECTS for one in seeds.golden(name))],
+    }.get(dialect, of_both)
 
 
 @cache
@@ -102,7 +109,33 @@ def _mapping(value: bytes) -> None:
 
 
 def _listed_file(value: bytes) -> None:
-    list(read_catalogue([_file("listed.jsonl", value)], _MOST))
+    list(read_feeds([_file("listed.jsonl", value)], _MOST))
+
+
+def _feed(ending: str) -> Callable[[bytes], object]:
+    return lambda value: list(read_feeds([_file(f"feed.{ending}", value)], _MOST))
+
+
+def _call(value: bytes) -> None:
+    encode_touchpoint(calls.call_of_body("track", parsed(value), 1_772_359_200_000))
+
+
+def _calls(value: bytes) -> None:
+    list(calls.calls_of_batch(parsed(value), 1_772_359_200_000))
+
+
+def _query(value: bytes) -> None:
+    calls.call_in_query({"data": value.decode(errors="replace")})
+
+
+def _cloudevents(value: bytes) -> None:
+    cloudevents.events_of_batch(value)
+
+
+def _binary(value: bytes) -> None:
+    name = value[:20].decode(errors="replace")
+    said = {"ce-specversion": "1.0", "ce-id": name, "ce-source": "s", "ce-type": name}
+    cloudevents.event_of(said | {"Content-Type": "application/json"}, value)
 
 
 def _gzip(value: bytes) -> None:
@@ -205,6 +238,18 @@ TARGETS: Final[dict[str, Target]] = {
     "file: gzip": Target(lambda: [gzip.compress(seeds.ROWS["canonical"])], _gzip, 1),
     "file: mapping": Target(lambda: seeds.MAPPING, _mapping, 1),
     "file: catalogue": Target(seeds.listed, _listed_file, 1.5),
+    "file: feed, csv": Target(lambda: seeds.FEEDS["csv"], _feed("csv"), 1),
+    "file: feed, xml": Target(lambda: seeds.FEEDS["xml"], _feed("xml"), 1),
+    "http: call": Target(lambda: seeds.segment() * 3, _call, 2),
+    "http: batch": Target(lambda: seeds.BATCHES, _calls, 1),
+    "http: pixel": Target(lambda: seeds.PIXELS, _query, 1),
+    "http: cloudevents": Target(
+        lambda: [b"[" + one + b"]" for one in seeds.golden("cloudevents")], _cloudevents, 1
+    ),
+    "http: cloudevent, binary": Target(lambda: seeds.canonical()[:20], _binary, 1),
+    "http: compression": Target(
+        lambda: [gzip.compress(seeds.ROWS["canonical"])], lambda value: unpacked(value, "gzip", _MOST), 1
+    ),
     "file: rule": Target(seeds.rules, _rules, 0.5),
     "file: cases": Target(seeds.cases, _cases, 0.3),
     "file: budget": Target(lambda: seeds.BUDGET, _budget, 1),

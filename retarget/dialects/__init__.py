@@ -9,8 +9,7 @@ from typing import Final
 from retarget.decode import MAX_BYTES, decode_canonical
 from retarget.dialects import jd, otto, rees46, retailrocket, taobao
 from retarget.dialects.model import Dialect, LineReader, RecordDecoder, Rows
-from retarget.dialects.recognise import decode_auto
-from retarget.dialects.segment import decode_segment
+from retarget.dialects.recognise import RECOGNISED, decode_auto, decoder_of
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 
@@ -22,6 +21,14 @@ _ALL: Final = (
     ),
     Dialect(name="canonical", kind="record", sentence="JSON records in retarget's own form"),
     Dialect(name="segment", kind="record", sentence="calls of Segment, RudderStack or Jitsu as JSON records"),
+    Dialect(
+        name="ga4", kind="record", sentence="Google Analytics 4: Measurement Protocol, or rows of its export"
+    ),
+    Dialect(name="snowplow", kind="record", sentence="Snowplow's enriched events, JSON or tab-separated"),
+    Dialect(name="meta", kind="record", sentence="events of Meta's Conversions API"),
+    Dialect(name="braze", kind="record", sentence="Braze's events, attributes and purchases, and Currents"),
+    Dialect(name="criteo", kind="record", sentence="calls of Criteo's OneTag"),
+    Dialect(name="cloudevents", kind="record", sentence="CloudEvents in structured form, as JSON records"),
     Dialect(name="taobao", kind="file", sentence="rows of Taobao's UserBehavior.csv", rows=taobao.ROWS),
     Dialect(name="rees46", kind="file", sentence="rows of the REES46 stores' files", rows=rees46.ROWS),
     Dialect(
@@ -36,7 +43,7 @@ DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in _
 _DECODERS: Final[Mapping[str, Callable[..., Touchpoint]]] = {
     "auto": decode_auto,
     "canonical": decode_canonical,
-    "segment": decode_segment,
+    **{name: decoder_of(name) for name in RECOGNISED},
 }
 
 

@@ -2,38 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Mapping
 from typing import Any, Final
 
-from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_object, read_time, require_size
+from retarget.decode import from_mapping, read_time
+from retarget.dialects.parts import consent as said
+from retarget.dialects.parts import inner, item, medium, number, same, type_named
 from retarget.dialects.segment_events import CONSENT_EVENT, type_of
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 
-_ITEM_KEYS: Final = ("product_id", "variant_id", "name", "category", "brand", "url", "image_url")
-_SAME_PROPERTIES: Final = (
-    "cart_id", "checkout_id", "order_id", "store_id", "currency", "query", "dwell_ms", "sentiment", "channel",
-)  # fmt: skip
+_ITEM: Final = {
+    "product_id": "product_id", "sku": "product_id", "variant_id": "variant_id", "variant": "variant_id",
+    "name": "name", "category": "category", "brand": "brand", "price": "price", "quantity": "quantity",
+    "url": "url", "image_url": "image_url",
+}  # fmt: skip
 _TRAITS: Final = {
     "firstName": "first_name",
     "lastName": "last_name",
     "pushToken": "push_token",
     "pushTokens": "push_tokens",
 }
-# utm_medium is free text: the words that are common for each kind of reach.
-_MEDIA: Final = {
-    **dict.fromkeys(("cpc", "ppc", "cpm", "paid", "paid_social", "display", "banner", "retargeting"), "paid"),
-    **dict.fromkeys(("email", "e-mail", "newsletter", "push", "sms", "owned"), "owned"),
-    **dict.fromkeys(("organic", "referral", "social", "earned"), "earned"),
-}
 _MARKETING_CATEGORIES: Final = frozenset({"marketing", "advertising", "targeting"})
+_OF_CAMPAIGN: Final = frozenset({"campaign_id", "campaign_name", "message_id", "purl"})
+_SIGNS: Final = frozenset({"messageId", "event", "userId", "anonymousId"})
 
 
-def decode_segment(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint in one Segment call. Raises Rejected."""
-    require_size(value, max_bytes)
-    return from_record(parse_object(value))
+def is_segment(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a call of Segment's specification."""
+    call = record.get("type")
+    return isinstance(call, str) and call in CALLS and not _SIGNS.isdisjoint(record)
 
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
@@ -43,25 +41,25 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         raise Rejected(
             "unknown_dialect", f"type is {str(call)[:40]!r}; Segment has {', '.join(sorted(CALLS))}"
         )
-    context, properties = _object(record, "context"), _object(record, "properties")
+    context, properties = inner(record, "context"), inner(record, "properties")
     campaign = _campaign(context, properties)
     return from_mapping(
-        {key: properties.get(key) for key in _SAME_PROPERTIES}
+        same(properties)
         | {
             "id": record.get("messageId"),
             "time": _time(record),
             "user_id": record.get("userId"),
             "anonymous_id": record.get("anonymousId"),
             "session_id": properties.get("session_id") or context.get("sessionId"),
-            "device_id": _object(context, "device").get("id"),
-            "items": _items(properties, context),
-            "value": _first(_number(properties.get(key)) for key in ("value", "total", "revenue")),
-            "coupon": _first(properties.get(key) for key in ("coupon", "coupon_name", "coupon_id")),
-            "position": _number(properties.get("position")),
-            "source": _object(context, "campaign").get("source"),
-            "medium": _medium(_object(context, "campaign").get("medium")),
+            "device_id": inner(context, "device").get("id"),
+            "items": _items(properties, context) or [],
+            "value": number(_first(properties, "value", "total", "revenue")),
+            "coupon": _first(properties, "coupon", "coupon_name", "coupon_id"),
+            "position": number(properties.get("position")),
+            "source": inner(context, "campaign").get("source"),
+            "medium": medium(inner(context, "campaign").get("medium")),
             "campaign": campaign or None,
-            "geo": _object(context, "location") or None,
+            "geo": inner(context, "location") or properties.get("geo"),
         }
         | _CALLS[call](record, context)
     )
@@ -73,14 +71,20 @@ def _track(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, A
     consent = _consent(context)
     if name.casefold() == CONSENT_EVENT and consent:
         return {"type": "consent", "name": name, "consent": consent}
-    return {"type": type_of(name), "name": event, "consent": consent}
+    kind = type_of(name)
+    # Of what Segment has no word for: who names it as we do knows our fields.
+    if kind == "custom" and (kind := type_named(name)) != "custom":
+        properties = inner(record, "properties")
+        given = said(kind, properties) or consent
+        return {"type": kind, "name": event, "consent": given, "traits": properties.get("traits")}
+    return {"type": kind, "name": event, "consent": consent}
 
 
 def _identify(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    given = _object(context, "traits") | _object(record, "traits")
+    given = inner(context, "traits") | inner(record, "traits")
     traits = {_TRAITS.get(key, key): value for key, value in given.items()}
     traits |= {key: context[key] for key in ("locale", "timezone") if key not in traits and context.get(key)}
-    token = _object(context, "device").get("token")
+    token = inner(context, "device").get("token")
     if token and "push_token" not in traits:
         traits["push_token"] = token
     return {"type": "identify", "traits": traits or None, "consent": _consent(context)}
@@ -92,7 +96,7 @@ def _page(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, An
 
 def _group(record: Mapping[str, Any], _context: Mapping[str, Any]) -> dict[str, Any]:
     # The traits are those of the group: a company's name must not become the person's.
-    traits = {"group_id": record.get("groupId"), "group": _object(record, "traits")}
+    traits = {"group_id": record.get("groupId"), "group": inner(record, "traits")}
     return {"type": "identify", "traits": {key: value for key, value in traits.items() if value}}
 
 
@@ -125,57 +129,42 @@ def _items(properties: Mapping[str, Any], context: Mapping[str, Any]) -> list[An
         raise Rejected("bad_field", "properties.products must be a list of objects")
     if properties.get("product_id") is None and properties.get("sku") is None:
         return None
-    return [{"url": _object(context, "page").get("url")} | _item(properties, None)]
+    return [{"url": inner(context, "page").get("url")} | _item(properties, None)]
 
 
 def _item(product: object, category: object) -> dict[str, Any]:
-    if not isinstance(product, dict):
-        raise Rejected("bad_field", "properties.products must be a list of objects")
-    item = {key: product[key] for key in _ITEM_KEYS if product.get(key) is not None}
-    item.setdefault("product_id", product.get("sku"))
-    item.setdefault("variant_id", product.get("variant"))
-    item.setdefault("category", category)
-    return item | {key: _number(product.get(key)) for key in ("price", "quantity")}
+    found = item(product, _ITEM, "properties.products")
+    if category is not None:
+        found.setdefault("category", category)
+    return found
 
 
 def _campaign(context: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    campaign = {key: value for key, value in _object(context, "campaign").items() if value is not None}
+    if "campaign" not in context and "referrer" not in context and _OF_CAMPAIGN.isdisjoint(properties):
+        return {}
+    campaign = {key: value for key, value in inner(context, "campaign").items() if value is not None}
     more = {
         "id": properties.get("campaign_id"),
         "name": properties.get("campaign_name"),
         "message_id": properties.get("message_id"),
         "purl": properties.get("purl"),
-        "click_id": _object(context, "referrer").get("id"),
+        "click_id": inner(context, "referrer").get("id"),
     }
     return {key: value for key, value in more.items() if value is not None} | campaign
 
 
-def _medium(utm_medium: object) -> str | None:
-    return _MEDIA.get(utm_medium.casefold()) if isinstance(utm_medium, str) else None
-
-
 def _consent(context: Mapping[str, Any]) -> dict[str, Any] | None:
-    consent = _object(context, "consent")
+    consent = inner(context, "consent")
     if "state" in consent:
         return consent
-    for category, granted in _object(consent, "categoryPreferences").items():
+    for category, granted in inner(consent, "categoryPreferences").items():
         if category.casefold() in _MARKETING_CATEGORIES and isinstance(granted, bool):
             return {"purpose": "marketing", "state": "granted" if granted else "denied"}
     return None
 
 
-def _number(given: object) -> object:
-    """A number that was sent as text as the number; the canonical reader judges the rest."""
-    if isinstance(given, str):
-        with suppress(ValueError):
-            return float(given)
-    return given
-
-
-def _object(record: Mapping[str, Any], key: str) -> dict[str, Any]:
-    given = record.get(key)
-    return {} if given is None else read_object(given, key)
-
-
-def _first(given: Iterable[object]) -> object:
-    return next((one for one in given if one is not None), None)
+def _first(given: Mapping[str, Any], *names: str) -> object:
+    for name in names:
+        if (found := given.get(name)) is not None:
+            return found
+    return None

@@ -9,6 +9,7 @@ from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
 from retarget.engine.quiet_hours import zone_name
+from retarget.journeys.facts import STORE
 from retarget.journeys.model import Consent, Journey, Membership, Send
 from retarget.messages import Message, at_or_none
 from retarget.rules.model import Rule
@@ -16,6 +17,8 @@ from retarget.times import DAY, format_time
 
 # A message without an expiry of its own can be called back for this long.
 RECALLABLE: Final = 7 * DAY
+# What a message shows of where the person was last.
+_PLACE: Final = ("city", "region", "country", "postal_code", "lat", "lon", "latitude", "longitude")
 
 
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
@@ -129,6 +132,10 @@ def _context(journey: Journey, channel: str) -> dict[str, Any]:
         context["sender"] = traits["persona"]
     if channel == "email":
         context["list_unsubscribe"] = True
+    if STORE in traits:
+        context["store"] = traits[STORE]
+    if journey.geo is not None and (place := {key: journey.geo[key] for key in _PLACE if key in journey.geo}):
+        context["location"] = place
     return context
 
 

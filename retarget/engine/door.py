@@ -37,7 +37,7 @@ TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
-_IGNORED: Final = {"consent": "consent"}
+_IGNORED: Final = {"consent": "consent", "score": "score"}
 
 
 class Engine:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, consents, preferences, repeats
+from retarget.journeys import carts, consents, preferences, repeats, scores
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -14,6 +14,8 @@ from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 SESSION_GAP: Final = 30 * MINUTE
 # A person's orders, oldest dropped beyond this many; the count itself goes on.
 ORDERS_KEPT: Final = 256
+# The shop where the person was last, on the floor or at the till, as messages show it.
+STORE: Final = "store_id"
 UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
 
 
@@ -125,6 +127,8 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
     for product in _products(journey, event):
         product.bought = max(product.bought, time)
     carts.settle(journey, event)
+    if event.store_id is not None:
+        journey.traits[STORE] = event.store_id
     order = event.order_id or event.id or ""
     if order not in journey.orders:
         change.new_order = True
@@ -141,6 +145,9 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
             journey.traits.get(preferences.TRAIT), said[preferences.TRAIT]
         )
         said = said | {preferences.TRAIT: kept}
+    if scores.TRAIT in said:  # only `score` events may write there
+        said = {name: value for name, value in said.items() if name != scores.TRAIT}
+        change.ignored += 1
     journey.traits.update(said)
     if journey.bounced:
         renewed = {"email": "email", "push_token": "push", "push_tokens": "push"}
@@ -170,6 +177,15 @@ def _hear(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
     journey.consents[key] = word
 
 
+def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    if event.store_id is not None:
+        journey.traits[STORE] = event.store_id
+
+
+def _score(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    change.ignored = scores.hear(journey, event, time)
+
+
 def _bounce(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
     channel = event.type.removesuffix("_bounce")
     if channel not in journey.bounced:
@@ -192,6 +208,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "purchase": _purchase,
     "identify": _profile,
     "profile": _profile,
+    "score": _score,
+    "store_visit": _store_visit,
     "consent": _consent,
     "unsubscribe": _unsubscribe,
     "email_spam": _unsubscribe,

@@ -7,7 +7,7 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 from retarget.journeys import prices, sentiments, stages, traits
 from retarget.journeys.model import Journey, Product
-from retarget.rules import subjects, tallies
+from retarget.rules import subjects, tallies, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
@@ -385,6 +385,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="the same as a number; unknown when it is none",
         build=_trait_number,
     ),
+    **third_parties.FUNCTIONS,
 }
 
 VOCABULARY: Final = Vocabulary(NAMES, FUNCTIONS)

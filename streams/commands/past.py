@@ -59,10 +59,11 @@ def told_by_files(settings: Settings, args: argparse.Namespace, files: Sequence[
 
     Raises BadInput, also while they are read.
     """
-    from streams.files import read_catalogue, read_files
+    from streams.feeds import read_feeds
+    from streams.files import read_files
 
     events = read_files(files, args.dialect or "auto", args.mapping)
-    listed = read_catalogue(args.catalogue, settings.input.max_bytes) if args.catalogue else ()
+    listed = read_feeds(args.catalogue, settings.input.max_bytes) if args.catalogue else ()
     return chain(listed, events)
 
 

@@ -15,7 +15,8 @@ from retarget.times import parse_duration
 from retarget.touchpoints import Touchpoint
 from streams.clocks import now_ms
 from streams.commands.screen import add_progress, bar
-from streams.files import STANDARD_INPUT, FileEvent, read_catalogue, read_files, sorted_by_time
+from streams.feeds import read_feeds
+from streams.files import STANDARD_INPUT, FileEvent, read_files, sorted_by_time
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -37,8 +38,12 @@ def rate(text: str) -> float:
 def add(parser: argparse.ArgumentParser) -> None:
     """Which files, how they are read, where they go, how fast."""
     parser.add_argument("files", nargs="+", metavar="FILE", help="files, also .gz; - is standard input")
-    parser.add_argument("--dialect", default="auto", help="the form of the files (default: recognised JSON)")
-    parser.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    parser.add_argument(
+        "--dialect",
+        default="auto",
+        help="the form of the files (default: recognised; a catalogue's by its ending: jsonl, csv, merchant)",
+    )
+    parser.add_argument("--mapping", metavar="FILE", help="for the form csv: which column is which field")
     parser.add_argument("--as-is", action="store_true", help="in the order of the files; else sorted by time")
     parser.add_argument(
         "--topic",
@@ -115,8 +120,6 @@ async def _list(settings: Settings, args: argparse.Namespace) -> int:
     from streams.producing import send_all
 
     given = {
-        "--dialect": args.dialect != "auto",
-        "--mapping": args.mapping,
         "--as-is": args.as_is,
         "--end-heartbeats": args.end_heartbeats,
     }
@@ -124,7 +127,7 @@ async def _list(settings: Settings, args: argparse.Namespace) -> int:
         raise BadInput(wrong)
     address, topic, started = address_of(settings), args.topic, time.monotonic()
     partitions = await partitions_of_topic(address, topic)
-    events = read_catalogue(args.files, settings.input.max_bytes, timed=False)
+    events = read_feeds(args.files, settings.input.max_bytes, args.dialect, args.mapping, timed=False)
     records = _listed(events, wrong, topic, partitions)
     with bar("records", None, wanted=args.progress) as sent:
         async with producing(address) as producer:

@@ -50,7 +50,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Replay and say what came out. Raises BadInput."""
     from retarget.rules.vocabulary import VOCABULARY
-    from streams.files import read_catalogue, read_files, sorted_by_time, with_catalogue
+    from streams.feeds import read_feeds
+    from streams.files import read_files, sorted_by_time, with_catalogue
     from streams.kept import beside, kept_lines
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
@@ -65,7 +66,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     events = read_files(args.files, args.dialect or "auto", args.mapping)
     require_sorted(args)
     if args.catalogue:
-        listed = read_catalogue(args.catalogue, settings.input.max_bytes)
+        listed = read_feeds(args.catalogue, settings.input.max_bytes)
         events = iter(with_catalogue(events, listed))
     elif not args.as_is:
         events = iter(sorted_by_time(events))

@@ -45,9 +45,11 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def producing(address: KafkaAddress) -> AsyncIterator[AIOKafkaProducer]:
+async def producing(
+    address: KafkaAddress, transactional_id: str | None = None
+) -> AsyncIterator[AIOKafkaProducer]:
     """A started producer, without patience for what is unsent at the end. Raises Unreachable, BadInput."""
-    producer = address.producer()
+    producer = address.producer(transactional_id)
     try:
         await producer.start()
         yield producer

@@ -28,6 +28,8 @@ SECRETS = {
     "RETARGET_STORE_URL": "redis://me:store-canary%2F2@{place}/0?ssl_password=key-canary-5",
     "RETARGET_OFFERS_SECRET": "offers-canary-3",
     "RETARGET_WEB_TOKEN": "web-canary-token-4",
+    "RETARGET_COLLECT_WRITE_KEYS": "page-canary-key-66, page-canary-key-77",
+    "RETARGET_COLLECT_SERVER_KEYS": "server-canary-key-8",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",
@@ -44,6 +46,8 @@ WORDS = {
     "rules": ["list"],
     "produce": ["{events}"],
     "simulate": ["--seconds", "1"],
+    "collect": [],
+    "redrive": [],
     "tail": ["decisions"],
     "explain": ["u1"],
     "pause": ["email"],

@@ -51,11 +51,11 @@ def test_what_can_be_used_is_sent_and_the_rest_is_told(
 
 def test_what_is_for_touchpoints_is_refused(retarget: Retarget) -> None:
     """A catalogue has one form, and moves no clock."""
-    answer = retarget("produce", "f", "--topic", "catalogue", "--end-heartbeats", "--dialect", "taobao")
+    answer = retarget("produce", "f", "--topic", "catalogue", "--end-heartbeats", "--as-is")
     assert (answer.code, answer.err.splitlines()) == (
         1,
         [
-            "--dialect: is for touchpoints, not for the catalogue",
+            "--as-is: is for touchpoints, not for the catalogue",
             "--end-heartbeats: is for touchpoints, not for the catalogue",
         ],
     )

@@ -1,0 +1,175 @@
+"""Braze: events, attributes and purchases of `/users/track`, one in a record, and events of Currents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retarget.decode import from_mapping, parse_object
+from retarget.dialects import parts
+from retarget.errors import Rejected
+from retarget.times import SECOND
+from retarget.touchpoints import Touchpoint
+
+_TYPES: Final = {
+    "ecommerce.product_viewed": "view",
+    "ecommerce.checkout_started": "checkout",
+    "ecommerce.order_placed": "purchase",
+    "ecommerce.order_refunded": "refund",
+    "ecommerce.order_cancelled": "cancel",
+    "users.behaviors.app.sessionstart": "session",
+    "users.behaviors.app.firstsession": "app_open",
+    "users.messages.email.delivery": "email_delivered",
+    "users.messages.email.open": "email_open",
+    "users.messages.email.click": "email_click",
+    "users.messages.email.bounce": "email_bounce",
+    "users.messages.email.softbounce": "email_bounce",
+    "users.messages.email.markasspam": "email_spam",
+    "users.messages.email.unsubscribe": "unsubscribe",
+    "users.messages.pushnotification.send": "push_received",
+    "users.messages.pushnotification.open": "push_open",
+    "users.messages.pushnotification.bounce": "push_bounce",
+    "users.messages.sms.inboundreceive": "chat",
+    "users.messages.whatsapp.inboundreceive": "chat",
+}
+_CART: Final = "ecommerce.cart_updated"
+# A cart is told whole, unless the event says otherwise.
+_ACTIONS: Final = {"add": "add", "remove": "remove", "replace": "cart"}
+_ITEM: Final = {
+    "product_id": "product_id", "variant_id": "variant_id", "product_name": "name", "category": "category",
+    "brand": "brand", "price": "price", "quantity": "quantity", "product_url": "url",
+    "image_url": "image_url",
+}  # fmt: skip
+_SUBSCRIBED: Final = {"opted_in": "granted", "subscribed": "granted", "unsubscribed": "revoked"}
+_PERSON: Final = ("external_id", "user_alias", "braze_id", "external_user_id")
+_LISTS: Final = ("events", "attributes", "purchases")
+
+
+def is_braze(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is something of `/users/track` or of Currents."""
+    kind = record.get("event_type")
+    if isinstance(kind, str) and kind.startswith("users."):
+        return True
+    if any(name in record for name in _PERSON):
+        return True
+    listed: list[Any] = next((record[name] for name in _LISTS if isinstance(record.get(name), list)), [])
+    return bool(listed) and isinstance(listed[0], dict) and is_braze(listed[0])
+
+
+def from_record(record: Mapping[str, Any]) -> Touchpoint:
+    """The touchpoint of one event, set of attributes or purchase. Raises Rejected."""
+    for name in _LISTS:
+        if isinstance(record.get(name), list):
+            return _ITEMS_OF[name](parts.only(record, name))
+    if isinstance(record.get("event_type"), str):
+        return _current(record)
+    if isinstance(record.get("name"), str):
+        return _event(record)
+    return _purchase(record) if "product_id" in record else _attributes(record)
+
+
+def _event(event: Mapping[str, Any]) -> Touchpoint:
+    name = event.get("name")
+    if not isinstance(name, str):
+        raise Rejected("bad_field", "name is missing; an event of Braze has a name and a time")
+    return _touchpoint(name, _properties(event), event.get("time"), _person(event), event.get("event_id"))
+
+
+def _current(event: Mapping[str, Any]) -> Touchpoint:
+    """Times are in seconds there, and the name of a custom event is a field."""
+    properties = _properties(event)
+    name, user = str(event["event_type"]), parts.inner(event, "user")
+    if name.lower().endswith("customevent"):
+        name = str(event.get("name") or properties.get("name") or "")
+        properties = _properties(properties) or properties
+    time = event.get("time")
+    if isinstance(time, int) and not isinstance(time, bool):
+        time *= SECOND
+    return _touchpoint(name, properties, time, _person({**user, **event}), event.get("id"))
+
+
+def _touchpoint(
+    name: str, properties: Mapping[str, Any], time: object, person: dict[str, Any], id_: object
+) -> Touchpoint:
+    products = properties.get("products")
+    if products is None and properties.get("product_id") is not None:
+        products = [properties]
+    kind = _type(name, properties)
+    return from_mapping(
+        parts.same(properties)
+        | person
+        | parts.present(
+            type=kind,
+            name=name,
+            id=id_,
+            time=time,
+            value=parts.number(properties.get("total_value", properties.get("value"))),
+            source=properties.get("source"),
+            coupon=_coupon(properties),
+            campaign=_campaign(properties),
+            traits=properties.get("traits"),
+            consent=parts.consent(kind, properties),
+        )
+        | {"items": parts.items(products, _ITEM, "properties.products")}
+    )
+
+
+def _type(name: str, properties: Mapping[str, Any]) -> str:
+    known = name.lower()
+    if known == _CART:
+        return _ACTIONS.get(str(properties.get("action", "replace")).lower(), "cart")
+    return _TYPES.get(known) or parts.type_named(name)
+
+
+def _purchase(purchase: Mapping[str, Any]) -> Touchpoint:
+    given = parts.inner(purchase, "properties")
+    fields = {key: purchase.get(key) for key in ("product_id", "currency", "price", "quantity")}
+    return from_mapping(
+        parts.same({**given, **fields})
+        | _person(purchase)
+        | parts.present(type="purchase", name="purchase", time=purchase.get("time"))
+        | {"items": [parts.item({**given, **fields}, _ITEM, "purchases")]}
+    )
+
+
+def _attributes(attributes: Mapping[str, Any]) -> Touchpoint:
+    hidden = {*_PERSON, "push_token_import", "_update_existing_only"}
+    traits = {key: value for key, value in attributes.items() if key not in hidden and value is not None}
+    if "language" in traits:
+        traits.setdefault("locale", traits["language"])
+    if "time_zone" in traits:
+        traits.setdefault("timezone", traits["time_zone"])
+    consent = None
+    for channel in ("email", "push"):
+        if state := _SUBSCRIBED.get(str(attributes.get(f"{channel}_subscribe"))):
+            consent = consent or {"purpose": "marketing", "channel": channel, "state": state}
+    return from_mapping(_person(attributes) | parts.present(type="identify", traits=traits, consent=consent))
+
+
+def _person(given: Mapping[str, Any]) -> dict[str, Any]:
+    alias = parts.inner(given, "user_alias").get("alias_name")
+    known = given.get("external_id", given.get("external_user_id"))
+    other = alias or given.get("braze_id") or given.get("user_id") or given.get("device_id")
+    return {"user_id": known, "anonymous_id": other}
+
+
+def _properties(event: Mapping[str, Any]) -> dict[str, Any]:
+    """Currents writes them as text."""
+    given = event.get("properties")
+    return parse_object(given.encode()) if isinstance(given, str) else parts.inner(event, "properties")
+
+
+def _coupon(properties: Mapping[str, Any]) -> object:
+    discounts = properties.get("discounts")
+    first = discounts[0] if isinstance(discounts, list) and discounts else None
+    return first.get("code") if isinstance(first, dict) else properties.get("coupon")
+
+
+def _campaign(properties: Mapping[str, Any]) -> dict[str, Any]:
+    return parts.present(
+        id=properties.get("campaign_id"), name=properties.get("campaign_name"),
+        message_id=properties.get("message_id"), purl=properties.get("url"),
+    )  # fmt: skip
+
+
+_ITEMS_OF: Final = {"events": _event, "attributes": _attributes, "purchases": _purchase}

@@ -1,0 +1,162 @@
+"""Google Analytics 4: requests of the Measurement Protocol with one event, and rows of the export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retarget.decode import from_mapping, read_time
+from retarget.dialects import parts
+from retarget.errors import Rejected
+from retarget.touchpoints import Touchpoint
+
+_TYPES: Final = {
+    **dict.fromkeys(("view_item", "select_item"), "view"),
+    "view_item_list": "list_view",
+    **dict.fromkeys(("search", "view_search_results"), "search"),
+    **dict.fromkeys(("view_promotion", "select_promotion"), "promo"),
+    "add_to_cart": "add",
+    "remove_from_cart": "remove",
+    "view_cart": "cart_view",
+    "add_to_wishlist": "wishlist",
+    "remove_from_wishlist": "wishlist_remove",
+    **dict.fromkeys(("begin_checkout", "add_shipping_info", "add_payment_info"), "checkout"),
+    **dict.fromkeys(("page_view", "screen_view"), "page"),
+    "session_start": "session",
+    "first_open": "app_open",
+    **dict.fromkeys(("login", "sign_up"), "identify"),
+    "notification_receive": "push_received",
+    "notification_open": "push_open",
+    "campaign_details": "ad_click",
+}
+_ITEM: Final = {
+    "item_id": "product_id", "item_variant": "variant_id", "item_name": "name", "item_category": "category",
+    "item_brand": "brand", "price": "price", "quantity": "quantity", "item_url": "url",
+    "item_image_url": "image_url",
+}  # fmt: skip
+_VALUES: Final = ("string_value", "int_value", "double_value", "float_value")
+
+
+def is_ga4(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a request of the Measurement Protocol or a row of the export."""
+    if "events" in record:
+        return "client_id" in record or "app_instance_id" in record
+    return "event_name" in record and ("user_pseudo_id" in record or "event_timestamp" in record)
+
+
+def from_record(record: Mapping[str, Any]) -> Touchpoint:
+    """The touchpoint of one event. Raises Rejected."""
+    if "events" in record:
+        return _sent(record)
+    if isinstance(record.get("event_name"), str):
+        return _exported(record)
+    raise Rejected("unknown_dialect", "there is neither events nor event_name; see the dialect ga4")
+
+
+def _sent(record: Mapping[str, Any]) -> Touchpoint:
+    event = parts.only(record, "events")
+    params = parts.inner(event, "params")
+    person = {
+        "user_id": record.get("user_id"),
+        "anonymous_id": record.get("client_id") or record.get("app_instance_id"),
+    }
+    micros = event.get("timestamp_micros", record.get("timestamp_micros"))
+    given = parts.inner(record, "user_properties")
+    traits = {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
+    consent = parts.inner(record, "consent").get("ad_personalization")
+    return _touchpoint(
+        event.get("name"), params, person, micros, traits, consent=consent, products=params.get("items")
+    )
+
+
+def _exported(record: Mapping[str, Any]) -> Touchpoint:
+    params = _flat(record.get("event_params"), "event_params")
+    commerce = parts.inner(record, "ecommerce")
+    said = {"transaction_id": commerce.get("transaction_id"), "value": commerce.get("purchase_revenue")}
+    traffic, geo = parts.inner(record, "traffic_source"), parts.inner(record, "geo")
+    place = {
+        "campaign": traffic.get("name"),
+        "source": traffic.get("source"),
+        "medium": traffic.get("medium"),
+    }
+    params = parts.present(**said) | parts.present(**place) | params
+    person = {"user_id": record.get("user_id"), "anonymous_id": record.get("user_pseudo_id")}
+    traits = _flat(record.get("user_properties"), "user_properties")
+    return _touchpoint(
+        record["event_name"], params, person, record.get("event_timestamp"), traits,
+        geo=geo, products=record.get("items"),
+    )  # fmt: skip
+
+
+def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
+    name: object, params: dict[str, Any], person: dict[str, Any], micros: object, traits: dict[str, Any], *,
+    products: object, consent: object = None, geo: dict[str, Any] | None = None,
+) -> Touchpoint:  # fmt: skip
+    if not isinstance(name, str):
+        raise Rejected("bad_field", "the event has no name; write name, or event_name in an export")
+    kind = _TYPES.get(name) or parts.type_named(name)
+    session = params.get("ga_session_id", params.get("session_id"))
+    return from_mapping(
+        parts.same(params)
+        | person
+        | parts.present(
+            type=kind,
+            name=name,
+            id=params.get("event_id"),
+            time=_time(micros),
+            session_id=session,
+            order_id=params.get("transaction_id", params.get("order_id")),
+            items=parts.items(products, _ITEM, "items"),
+            value=parts.number(params.get("value")),
+            query=params.get("search_term", params.get("query")),
+            dwell_ms=parts.number(params.get("dwell_ms", params.get("engagement_time_msec"))),
+            source=params.get("source"),
+            medium=parts.medium(params.get("medium")),
+            campaign=_campaign(params),
+            geo=geo,
+            traits=traits,
+            consent=_consent(consent) or parts.consent(kind, params),
+        )
+    )
+
+
+def _campaign(params: Mapping[str, Any]) -> dict[str, Any]:
+    return parts.present(
+        id=params.get("campaign_id"), name=params.get("campaign"), click_id=params.get("gclid"),
+        message_id=params.get("message_id"), purl=params.get("purl"),
+    )  # fmt: skip
+
+
+def _consent(state: object) -> dict[str, Any] | None:
+    known = {"GRANTED": "granted", "DENIED": "denied"}
+    if not isinstance(state, str) or state.upper() not in known:
+        return None
+    return {"purpose": "marketing", "channel": "ads", "state": known[state.upper()]}
+
+
+def _time(micros: object) -> int | None:
+    """Epoch milliseconds of a number of microseconds, which the export writes as text."""
+    if micros is None:
+        return None
+    given = parts.number(micros)
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise Rejected("bad_time", f"the time is {str(micros)[:40]!r}; write microseconds since 1970")
+    return read_time(int(given) // 1000, "the time in microseconds")
+
+
+def _flat(given: object, field: str) -> dict[str, Any]:
+    """Key and value pairs of the export as an object."""
+    if given is None:
+        return {}
+    if isinstance(given, dict):
+        return given
+    if not isinstance(given, list) or not all(isinstance(one, dict) for one in given):
+        raise Rejected("bad_field", f"{field} must be a list of objects with key and value")
+    found: dict[str, Any] = {}
+    for one in given:
+        value = one.get("value")
+        if isinstance(value, dict):
+            value = next((value[kind] for kind in _VALUES if value.get(kind) is not None), None)
+        if isinstance(one.get("key"), str) and value is not None:
+            found[one["key"]] = value
+    return found

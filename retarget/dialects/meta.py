@@ -1,0 +1,109 @@
+"""Meta's Conversions API: one event, alone or in the `data` of a request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retarget.decode import from_mapping, read_time
+from retarget.dialects import parts
+from retarget.errors import Rejected
+from retarget.times import SECOND
+from retarget.touchpoints import Touchpoint
+
+_TYPES: Final = {
+    "viewcontent": "view",
+    "search": "search",
+    "addtocart": "add",
+    "addtowishlist": "wishlist",
+    "initiatecheckout": "checkout",
+    "addpaymentinfo": "checkout",
+    "purchase": "purchase",
+    "pageview": "page",
+    "contact": "chat",
+    "completeregistration": "identify",
+    "findlocation": "store_visit",
+}
+_ITEM: Final = {
+    "id": "product_id", "variant_id": "variant_id", "title": "name", "category": "category", "brand": "brand",
+    "item_price": "price", "quantity": "quantity", "url": "url", "image_url": "image_url",
+}  # fmt: skip
+
+
+def is_meta(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is an event of the Conversions API, or a request with events."""
+    if "event_name" in record:
+        return "event_time" in record or "user_data" in record or "action_source" in record
+    data = record.get("data")
+    return isinstance(data, list) and bool(data) and isinstance(data[0], dict) and "event_name" in data[0]
+
+
+def from_record(record: Mapping[str, Any]) -> Touchpoint:
+    """The touchpoint of one event. Raises Rejected."""
+    event = parts.only(record, "data") if "data" in record else record
+    name = event.get("event_name")
+    if not isinstance(name, str):
+        raise Rejected("unknown_dialect", "there is no event_name; see the dialect meta")
+    custom, user = parts.inner(event, "custom_data"), parts.inner(event, "user_data")
+    kind = _type(name, custom)
+    return from_mapping(
+        parts.same(custom)
+        | parts.present(
+            type=kind,
+            name=name,
+            id=event.get("event_id"),
+            time=_time(event.get("event_time")),
+            user_id=_one(user.get("external_id")),
+            anonymous_id=user.get("fbp"),
+            items=_items(custom, event.get("event_source_url")),
+            value=parts.number(custom.get("value")),
+            query=custom.get("search_string", custom.get("query")),
+            source=custom.get("source"),
+            channel=custom.get("channel") or event.get("action_source"),
+            medium="paid" if user.get("fbc") else None,
+            campaign=parts.present(click_id=user.get("fbc")),
+            traits=custom.get("traits"),
+            consent=parts.consent(kind, custom),
+        )
+    )
+
+
+def _type(name: str, custom: Mapping[str, Any]) -> str:
+    kind = _TYPES.get(name.lower()) or parts.type_named(name)
+    # Lists and products have one name: a group, or several products, is a list.
+    several = custom.get("content_type") == "product_group" or len(_contents(custom)) > 1
+    return "list_view" if kind == "view" and several else kind
+
+
+def _contents(custom: Mapping[str, Any]) -> list[Any]:
+    contents = custom.get("contents")
+    if isinstance(contents, list) and contents:
+        return contents
+    ids = custom.get("content_ids")
+    return [{"id": one} for one in ids] if isinstance(ids, list) else []
+
+
+def _items(custom: Mapping[str, Any], url: object) -> list[dict[str, Any]]:
+    found = parts.items(_contents(custom), _ITEM, "custom_data.contents")
+    for one in found:
+        if custom.get("content_category") is not None:
+            one.setdefault("category", custom["content_category"])
+    if len(found) == 1:
+        for name, given in (("name", custom.get("content_name")), ("url", url)):
+            if given is not None:
+                found[0].setdefault(name, given)
+    return found
+
+
+def _one(given: object) -> object:
+    """An id; of several the first."""
+    return (given[0] if given else None) if isinstance(given, list) else given
+
+
+def _time(given: object) -> int | None:
+    if given is None:
+        return None
+    seconds = parts.number(given)
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise Rejected("bad_time", f"event_time is {str(given)[:40]!r}; write seconds since 1970")
+    return read_time(round(seconds * SECOND), "event_time")

@@ -1,0 +1,200 @@
+"""Snowplow's enriched events: as JSON, as the analytics SDKs write it, or as tab-separated values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+
+from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_time, require_size
+from retarget.dialects import parts
+from retarget.dialects.snowplow_columns import record_of
+from retarget.errors import Rejected
+from retarget.touchpoints import Touchpoint
+
+_ACTIONS: Final = {
+    **dict.fromkeys(("product_view", "list_click"), "view"),
+    "list_view": "list_view",
+    "add_to_cart": "add",
+    "remove_from_cart": "remove",
+    "checkout_step": "checkout",
+    "transaction": "purchase",
+    "refund": "refund",
+    "trns_error": "payment_failed",
+    **dict.fromkeys(("promo_view", "promo_click"), "promo"),
+}
+_EVENTS: Final = {
+    **dict.fromkeys(("page_view", "page_ping", "screen_view"), "page"),
+    "site_search": "search",
+    "application_install": "app_open",
+}
+_ITEM: Final = {
+    "id": "product_id", "variant": "variant_id", "name": "name", "category": "category", "brand": "brand",
+    "price": "price", "quantity": "quantity", "url": "url", "image_url": "image_url",
+}  # fmt: skip
+_UNSTRUCT: Final = "unstruct_event_"
+_ENTITY: Final = "contexts_com_snowplowanalytics_snowplow_"
+_SHOP: Final = f"{_ENTITY}ecommerce_"
+_ENTITIES: Final = {
+    f"{_SHOP}product_": "product", f"{_SHOP}cart_": "cart", f"{_SHOP}transaction_error_": "error",
+    f"{_SHOP}transaction_": "transaction", f"{_SHOP}refund_": "refund", f"{_SHOP}user_": "user",
+    f"{_SHOP}page_": "page", f"{_SHOP}checkout_step_": "step", f"{_ENTITY}client_session_": "session",
+}  # fmt: skip
+_ACTION: Final = "snowplow_ecommerce_action"
+
+
+def is_snowplow(record: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is an enriched event."""
+    return "event_id" in record and "collector_tstamp" in record
+
+
+def decode_snowplow(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
+    """The touchpoint of one enriched event, JSON or tab-separated. Raises Rejected."""
+    require_size(value, max_bytes)
+    if b"\t" in value and not value.lstrip().startswith(b"{"):
+        return from_record(record_of(value))
+    return from_record(parse_object(value))
+
+
+def from_record(record: Mapping[str, Any]) -> Touchpoint:
+    """The touchpoint of one enriched event. Raises Rejected."""
+    if not is_snowplow(record):
+        raise Rejected(
+            "unknown_dialect", "there is no event_id with a collector_tstamp; see the dialect snowplow"
+        )
+    data, products, entities = _found(record)
+    kind, name = _type(record, data, entities)
+    order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
+    cart = entities.get("cart") or {}
+    return from_mapping(
+        parts.same(data)
+        | _person(record, entities)
+        | parts.present(
+            type=kind,
+            name=name,
+            id=record.get("event_id"),
+            time=_time(record),
+            session_id=record.get("domain_sessionid") or entities.get("session", {}).get("sessionId"),
+            cart_id=cart.get("cart_id") or data.get("cart_id"),
+            order_id=order.get("transaction_id") or data.get("order_id"),
+            currency=order.get("currency") or cart.get("currency") or data.get("currency"),
+            coupon=order.get("discount_code") or entities.get("step", {}).get("coupon_code"),
+            value=parts.number(
+                _first(
+                    order.get("revenue"),
+                    order.get("refund_amount"),
+                    cart.get("total_value"),
+                    data.get("value"),
+                )
+            ),
+            items=parts.items(products, _ITEM, f"{_SHOP}product"),
+            query=_query(data),
+            source=record.get("mkt_source"),
+            medium=parts.medium(record.get("mkt_medium")),
+            campaign=_campaign(record),
+            geo=_geo(record) or data.get("geo"),
+            traits=data.get("traits"),
+            consent=parts.consent(kind, data),
+        )
+    )
+
+
+def _type(
+    record: Mapping[str, Any], data: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]
+) -> tuple[str, str]:
+    name = str(record.get("event_name") or record.get("event") or "")
+    if name == _ACTION:
+        action = str(data.get("type") or "")
+        searched = action == "list_view" and entities.get("page", {}).get("type") == "search"
+        return ("search" if searched else _ACTIONS.get(action) or parts.type_named(action)), action
+    if record.get("event") == "struct":
+        name = str(record.get("se_action") or name)
+    return _EVENTS.get(name) or parts.type_named(name), name
+
+
+class _Found(NamedTuple):
+    """What an event carries: the self-describing event, products, and the first entity of each other kind."""
+
+    data: dict[str, Any]
+    products: object
+    entities: dict[str, dict[str, Any]]
+
+
+def _found(record: Mapping[str, Any]) -> _Found:
+    data: dict[str, Any] = {}
+    products: object = None
+    entities: dict[str, dict[str, Any]] = {}
+    for key, given in record.items():
+        kind = _kind(key)
+        if kind is None or not given:
+            continue
+        if kind == _UNSTRUCT:
+            data = parse_object(given.encode()) if isinstance(given, str) else parts.inner(record, key)
+        elif kind == "product":
+            products = products or given
+        elif isinstance(given, list) and isinstance(given[0], dict):
+            entities.setdefault(kind, given[0])
+    return _Found(data, products, entities)
+
+
+@lru_cache(maxsize=1024)  # a tracker has a few hundred names at most, and each event has thirty of them
+def _kind(key: str) -> str | None:
+    """What a field holds, where it is not of the event itself."""
+    if key.startswith(_UNSTRUCT):
+        return _UNSTRUCT
+    return next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
+
+
+def _person(record: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    user = record.get("user_id") or entities.get("user", {}).get("id")
+    other = _first(
+        record.get("domain_userid") or None,
+        entities.get("session", {}).get("userId"),
+        record.get("network_userid"),
+    )
+    return {"user_id": user, "anonymous_id": other}
+
+
+def _time(record: Mapping[str, Any]) -> int | None:
+    """Snowplow has put the clock right in `derived_tstamp`; without it that is done here."""
+    for name in ("true_tstamp", "derived_tstamp"):
+        if record.get(name):
+            return _moment(record[name], name)
+    names = ("collector_tstamp", "dvce_sent_tstamp", "dvce_created_tstamp")
+    received, sent, created = (_moment(record[name], name) if record.get(name) else None for name in names)
+    if received is not None and sent is not None and created is not None:
+        return read_time(
+            received - (sent - created), "collector_tstamp - (dvce_sent_tstamp - dvce_created_tstamp)"
+        )
+    return received
+
+
+def _moment(given: object, name: str) -> int:
+    """Times have a space where RFC 3339 has a T."""
+    return read_time(given.strip().replace(" ", "T", 1) if isinstance(given, str) else given, name)
+
+
+def _query(data: Mapping[str, Any]) -> object:
+    terms = data.get("terms")
+    return " ".join(map(str, terms)) if isinstance(terms, list) else data.get("query")
+
+
+def _campaign(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    if not (record.get("mkt_campaign") or record.get("mkt_clickid")):
+        return None
+    return parts.present(name=record.get("mkt_campaign"), click_id=record.get("mkt_clickid"))
+
+
+def _geo(record: Mapping[str, Any]) -> dict[str, Any]:
+    if not (record.get("geo_country") or record.get("geo_latitude") or record.get("geo_timezone")):
+        return {}
+    names = {
+        "geo_country": "country", "geo_region_name": "region", "geo_city": "city",
+        "geo_zipcode": "postal_code", "geo_latitude": "lat", "geo_longitude": "lon",
+        "geo_timezone": "timezone",
+    }  # fmt: skip
+    return {ours: parts.number(record[theirs]) for theirs, ours in names.items() if record.get(theirs)}
+
+
+def _first(*given: object) -> object:
+    return next((one for one in given if one is not None), None)

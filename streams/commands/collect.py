@@ -1,0 +1,93 @@
+"""`retarget collect`: the HTTP entrance for producers."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from typing import TYPE_CHECKING
+
+from retarget.errors import BadInput
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.collect import Delivery
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Where the events go; all else is told by settings."""
+    parser.add_argument("--topic", help="where to (default: the first of kafka.input_topics)")
+    parser.set_defaults(
+        settings=(
+            "kafka.bootstrap",
+            "kafka.input_topics",
+            "collect.host",
+            "collect.port",
+            "collect.write_keys",
+        )
+    )
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Listen until SIGTERM or SIGINT. Raises BadInput, Unreachable."""
+    import uvloop
+
+    from streams.collect.keys import Keys
+
+    topic = args.topic or settings.kafka.input_topics[0]
+    Keys(settings.collect)  # what must not be is told before anything is asked of Kafka
+    require_readable(settings, topic)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(collect(settings, topic))
+    return 0
+
+
+def require_readable(settings: Settings, topic: str) -> None:
+    """Raise BadInput when the engine would not understand what the collector writes there."""
+    dialect = settings.input.dialect_by_topic.get(topic, settings.input.dialect)
+    if dialect not in ("auto", "canonical"):
+        said = f"the topic {topic} is read as {dialect}, and the collector writes canonical touchpoints"
+        raise BadInput([f"input.dialect: {said}; set it to auto, or give --topic another topic"])
+
+
+async def collect(settings: Settings, topic: str) -> None:
+    """Take events until told to stop; what has been answered is in Kafka then."""
+    from prometheus_client import CollectorRegistry
+
+    from streams.collect import Delivery, Entrance
+    from streams.kafka.address import address_of
+    from streams.kafka.inventory import partitions_of_topic
+    from streams.kafka.sending import producing
+    from streams.logs import configure_logs
+    from streams.secrecy import hiding
+
+    address = address_of(settings)
+    await partitions_of_topic(address, topic)
+    asked = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, asked.set)
+    async with producing(address) as producer:
+        configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
+        delivery = Delivery(producer, topic)
+        async with asyncio.TaskGroup() as tasks:
+            sending = [tasks.create_task(delivery.run())]
+            if settings.collect.heartbeat:
+                sending.append(tasks.create_task(beat(delivery, settings.collect.heartbeat)))
+            async with Entrance(settings, delivery, CollectorRegistry()) as entrance:
+                print(f"listening on http://{settings.collect.host}:{entrance.port} for {topic}", flush=True)
+                await asked.wait()
+            for task in sending:
+                task.cancel()
+
+
+async def beat(delivery: Delivery, every_ms: int) -> None:
+    """Tell every partition the time, behind the events that came before it, until cancelled."""
+    from retarget.touchpoints import Touchpoint
+    from streams.clocks import now_ms
+    from streams.collect import NotTaken
+
+    while True:
+        with contextlib.suppress(NotTaken):
+            await delivery.deliver([Touchpoint(type="heartbeat", time=now_ms())])
+        await asyncio.sleep(every_ms / 1000)

@@ -1,0 +1,131 @@
+"""Dead letters read, chosen, and sent again in portions."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from retarget.decode import parse_object
+from retarget.errors import Rejected
+from streams.kafka.address import address_of
+from streams.kafka.connection import KafkaAddress
+from streams.kafka.headers import RepeatFilter
+from streams.kafka.inventory import existing_topics, partitions_of_topic
+from streams.kafka.looking import Seen, looking, records, spans
+from streams.kafka.sending import Outgoing
+from streams.redriving.choosing import Choice, Letter, channel_letter_of, letter_of
+from streams.redriving.ledger import Ledger, opened
+from streams.redriving.mending import again, message_again
+from streams.settings import Settings
+from streams.topics import DEAD, channel_topic, dead_channel_topic
+
+_PORTION: Final = 500
+
+
+@dataclass(kw_only=True)
+class Told:
+    """What came of it; `left` has a line for each chosen letter that cannot be sent again."""
+
+    sent: int = 0
+    before: int = 0
+    left: list[str] = field(default_factory=list)
+
+
+async def redrive(
+    settings: Settings,
+    choice: Choice,
+    *,
+    channel: str = "",
+    now: int,
+    as_new: bool = False,
+    dry: bool = False,
+) -> Told:
+    """Send the chosen letters of the engine, or of a channel's service, once more; `dry`: only tell.
+
+    Raises Unreachable, BadInput.
+    """
+    address, told = address_of(settings), Told()
+    source = dead_channel_topic(channel) if channel else DEAD
+    wanted = await _chosen(address, source, choice, channel, told)
+    existing = await existing_topics(address)
+
+    def mended(letter: Letter) -> list[Outgoing]:
+        partitions = existing.get(letter.topic, 1)
+        if channel:
+            return [message_again(letter, now, partitions)]
+        return list(again(letter, settings, partitions, as_new=as_new))
+
+    transactional = settings.kafka.emit == "transactional"
+    async with opened(address, settings.app.id, transactional=transactional) as ledger:
+        await _send(wanted, mended, ledger, told, dry=dry)
+    return told
+
+
+async def _send(
+    letters: list[tuple[Letter, list[str]]],
+    mended: Callable[[Letter], list[Outgoing]],
+    ledger: Ledger,
+    told: Told,
+    *,
+    dry: bool,
+) -> None:
+    records_: list[Outgoing] = []
+    places: list[str] = []
+    for letter, known_as in letters:
+        if ledger.has(known_as[-1]):
+            told.before += 1
+            continue
+        try:
+            records_ += mended(letter)
+        except Rejected as rejected:
+            told.left.append(f"{letter.place}: {rejected.reason}: {rejected.detail}")
+            continue
+        places += known_as
+        told.sent += 1
+        if not dry and len(records_) >= _PORTION:
+            await ledger.send(records_, places)
+            records_, places = [], []
+    if records_ and not dry:
+        await ledger.send(records_, places)
+
+
+async def _chosen(
+    address: KafkaAddress, source: str, choice: Choice, channel: str, told: Told
+) -> list[tuple[Letter, list[str]]]:
+    """Each record that is wanted once, with every place at which a letter about it stands, by time."""
+    found: dict[str, tuple[Letter, list[str]]] = {}
+    async for seen in _read(address, source):
+        try:
+            letter = channel_letter_of(seen, channel_topic(channel)) if channel else letter_of(seen)
+        except Rejected as rejected:
+            told.left.append(f"{seen.topic}-{seen.partition}-{seen.offset}: {rejected.detail}")
+            continue
+        if choice.wants(letter):
+            about = str((letter.message or {}).get("message_id") or letter.place)
+            _, before = found.get(about, (letter, []))
+            found[about] = letter, [*before, letter.place]
+    if channel and found:
+        async for seen in _read(address, channel_topic(channel)):
+            _forget_recalled(seen, found, told)
+    return sorted(found.values(), key=lambda one: one[0].time)
+
+
+def _forget_recalled(seen: Seen, found: dict[str, tuple[Letter, list[str]]], told: Told) -> None:
+    """Whoever has bought meanwhile is not reminded."""
+    try:
+        recalled = parse_object(seen.value or b"").get("recall_of")
+    except Rejected:
+        return
+    if isinstance(recalled, str) and recalled in found:
+        letter, _ = found.pop(recalled)
+        told.left.append(f"{letter.place}: the message has been recalled")
+
+
+async def _read(address: KafkaAddress, topic: str) -> AsyncIterator[Seen]:
+    repeats = RepeatFilter()
+    wanted = await spans(address, topic, range(await partitions_of_topic(address, topic)))
+    async with looking(address, "read_committed") as consumer:
+        async for seen in records(consumer, topic, wanted):
+            if repeats.is_new(seen.topic, seen.partition, seen.headers):
+                yield seen

@@ -1,0 +1,73 @@
+"""A dead letter as a record for the topic where it belongs, with the id and the time that it had."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+
+from retarget import catalogue
+from retarget.decode import decode_canonical, parse_object
+from retarget.dialects import decoder_for
+from retarget.errors import Rejected
+from retarget.lane.intake import RAW_KEPT
+from retarget.times import parse_time
+from retarget.touchpoints import Touchpoint
+from streams.kafka.sending import Outgoing
+from streams.producing import keyed, outgoing
+from streams.redriving.choosing import Letter
+from streams.settings import Settings
+
+FAILED: Final = "rule_failed"
+
+
+def again(letter: Letter, settings: Settings, partitions: int, *, as_new: bool) -> Sequence[Outgoing]:
+    """The records to be sent; a heartbeat has several. Raises Rejected while it still cannot be used."""
+    if not letter.raw:
+        raise Rejected("bad_field", "there are no bytes in it: it is about a wait, or news of the catalogue")
+    if len(letter.raw) >= RAW_KEPT:
+        raise Rejected("too_large", "only its first part was kept; the whole stands in its topic, if at all")
+    if letter.topic == settings.kafka.catalogue_topic:
+        return [_listed(letter, settings, partitions)]
+    if letter.topic not in settings.kafka.input_topics:
+        raise Rejected("bad_field", f"{letter.topic} is none of kafka.input_topics")
+    event = _failed(letter, as_new=as_new) if letter.reason == FAILED else _unread(letter, settings)
+    return list(outgoing(event, b"", letter.topic, partitions))
+
+
+def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:
+    """A message as it was. Raises Rejected for one that is worth nothing any more."""
+    message = letter.message or {}
+    expires = message.get("expires_at")
+    if isinstance(expires, str) and parse_time(expires) <= now:
+        raise Rejected("bad_time", f"the message was good until {expires}")
+    key = letter.key or str(message.get("person") or "").encode()
+    return keyed(key, msgspec.json.encode(message), letter.topic, partitions)
+
+
+def _unread(letter: Letter, settings: Settings) -> Touchpoint:
+    dialect = settings.input.dialect_by_topic.get(letter.topic, settings.input.dialect)
+    event = decoder_for(dialect, settings.input.max_bytes)(letter.raw)
+    event.id = event.id or letter.place
+    if event.time < 0 or event.time > letter.time + settings.clock.max_skew:
+        event.time = letter.time  # what its first record would have made of it
+    return event
+
+
+def _failed(letter: Letter, *, as_new: bool) -> Touchpoint:
+    """An event of which the journey knows already."""
+    if not as_new:
+        said = "its event has been applied, and again under its id it would be a repeat"
+        raise Rejected(FAILED, f"{said}; give --as-new to count it once more, under a new id")
+    event = decode_canonical(letter.raw)
+    event.id = f"{event.id}~again"
+    return event
+
+
+def _listed(letter: Letter, settings: Settings, partitions: int) -> Outgoing:
+    found = catalogue.read_record(letter.raw, letter.key, settings.input.max_bytes)
+    time = found.time if found.time >= 0 else letter.time
+    record = parse_object(letter.raw) | {"id": found.id or letter.place, "time": time}
+    product = found.items[0].product_id or ""
+    return keyed(product.encode(), msgspec.json.encode(record), letter.topic, partitions)

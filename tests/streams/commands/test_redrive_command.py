@@ -1,0 +1,176 @@
+"""`retarget redrive`: what was set aside goes once more, once, with the id and the time that it had."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from retarget.decode import decode_canonical
+from retarget.times import format_time
+from streams import topics
+from streams.embedded import EmbeddedBroker
+from streams.kafka import KafkaAddress, create_or_check
+from streams.kafka.sending import Outgoing, producing, send
+from tests.streams.commands.conftest import Answer, Retarget
+
+NOON = 1_772_362_800_000
+SEGMENT = {"type": "track", "event": "Order Completed", "userId": "u1", "properties": {"order_id": "o1"}}
+
+
+def letter(offset: int, raw: object, reason: str = "unknown_dialect", **more: object) -> dict[str, Any]:
+    """A dead letter about a record of partition 1."""
+    value = raw if isinstance(raw, bytes) else json.dumps(raw).encode()
+    return {
+        "reason": reason, "detail": "…", "topic": "touchpoints", "partition": 1, "offset": offset,
+        "time": format_time(NOON + offset), "raw": base64.b64encode(value).decode(), "schema": 1, "rules": [],
+        **more,
+    }  # fmt: skip
+
+
+def message(number: int, **more: object) -> dict[str, Any]:
+    """A message that a channel service could not send."""
+    return {"message_id": f"m{number}", "rule": "win_back", "person": "u1", "expires_at": None, **more}
+
+
+@pytest.fixture
+def engine(own_broker: EmbeddedBroker) -> str:
+    """A broker with the topics of an engine of two lanes; its address."""
+    address = KafkaAddress(bootstrap=own_broker.bootstrap)
+    asyncio.run(create_or_check(address, topics.topic_specs(["touchpoints"], 2)))
+    return own_broker.bootstrap
+
+
+def put(bootstrap: str, topic: str, values: Sequence[Mapping[str, Any] | bytes]) -> None:
+    """Write records into partition 0."""
+
+    async def write() -> None:
+        async with producing(KafkaAddress(bootstrap=bootstrap)) as producer:
+            raws = [one if isinstance(one, bytes) else json.dumps(one).encode() for one in values]
+            await send(producer, [Outgoing(topic, 0, b"u1", raw) for raw in raws])
+
+    asyncio.run(write())
+
+
+class Engine:
+    """The command against one broker."""
+
+    def __init__(self, retarget: Retarget, bootstrap: str) -> None:
+        self._retarget = retarget
+        self._where = ["--set", f"kafka.bootstrap={bootstrap}", "--set", "kafka.emit=idempotent"]
+
+    def redrive(self, *words: str) -> Answer:
+        """Run it."""
+        return self._retarget("redrive", *words, *self._where)
+
+    def there(self, topic: str) -> list[str]:
+        """What stands in a topic."""
+        return self._retarget("tail", topic, "--from-start", "--json", *self._where).out.splitlines()
+
+
+def test_each_goes_once_with_its_own_time(retarget: Retarget, engine: str) -> None:
+    """A record without id and time keeps those of its first place, however often the command runs."""
+    put(engine, topics.DEAD, [letter(7, SEGMENT), letter(7, SEGMENT), letter(8, b"nonsense", "not_json")])
+    ours = Engine(retarget, engine)
+
+    assert ours.redrive("--dry-run").out == "1 would be sent again, 0 had been before, 1 left\n"
+    assert ours.there("touchpoints") == []
+    first = ours.redrive()
+    assert (first.code, first.out) == (1, "1 sent again, 0 had been before, 1 left\n")
+    assert first.err.startswith("touchpoints-1-8: not_json: ")
+    again = ours.redrive()
+    assert again.out == "0 sent again, 1 had been before, 1 left\n"
+
+    [sent] = [decode_canonical(line.encode()) for line in ours.there("touchpoints")]
+    assert (sent.id, sent.time, sent.type) == ("touchpoints-1-7", NOON + 7, "purchase")
+    assert (sent.user_id, sent.order_id) == ("u1", "o1")
+
+
+@pytest.mark.parametrize(
+    ("words", "offsets"),
+    [
+        ((), [1, 2, 3]),
+        (("--reason", "unknown_dialect"), [1, 3]),
+        (("--reason", "bad_time", "--reason", "unknown_dialect"), [1, 2, 3]),
+        (("--from", "2026-03-01T11:00:00.002Z"), [2, 3]),
+        (("--to", "2026-03-01T11:00:00.002Z"), [1]),
+        (("--topic", "elsewhere"), []),
+    ],
+)
+def test_chosen_by_reason_time_and_topic(
+    retarget: Retarget, engine: str, words: tuple[str, ...], offsets: list[int]
+) -> None:
+    """Only these."""
+    letters = [letter(1, SEGMENT), letter(2, SEGMENT, "bad_time"), letter(3, SEGMENT)]
+    put(engine, topics.DEAD, letters)
+    ours = Engine(retarget, engine)
+    assert ours.redrive(*words).code == 0
+    ids = [str(decode_canonical(line.encode()).id) for line in ours.there("touchpoints")]
+    assert sorted(ids) == [f"touchpoints-1-{offset}" for offset in offsets]
+
+
+def test_a_rule_that_failed(retarget: Retarget, engine: str) -> None:
+    """Its event has been applied: sent again it would change nothing, unless it gets a new id."""
+    event = {"id": "e1", "type": "purchase", "user_id": "u1", "time": NOON}
+    failed = letter(4, event, "rule_failed", rules=["win_back"])
+    put(engine, topics.DEAD, [failed, letter(-1, b"", "rule_failed", topic="wait", rules=["win_back"])])
+    ours = Engine(retarget, engine)
+    refused = ours.redrive("--rule", "win_back")
+    assert (refused.code, refused.out) == (1, "0 sent again, 0 had been before, 2 left\n")
+    assert "--as-new" in refused.err
+    assert ours.redrive("--rule", "loyal_customer", "--as-new").out.startswith("0 sent")
+    assert ours.redrive("--rule", "win_back", "--as-new").out.startswith("1 sent")
+    [sent] = [decode_canonical(line.encode()) for line in ours.there("touchpoints")]
+    assert (sent.id, sent.time) == ("e1~again", NOON)
+
+
+def test_records_of_the_catalogue(retarget: Retarget, engine: str) -> None:
+    """They go back there, with the time at which they came."""
+    put(engine, topics.DEAD, [letter(5, {"product_id": "tent", "price": 80}, "bad_field", topic="catalogue")])
+    ours = Engine(retarget, engine)
+    assert ours.redrive().code == 0
+    [sent] = map(json.loads, ours.there("catalogue"))
+    assert sent == {"product_id": "tent", "price": 80, "id": "catalogue-1-5", "time": NOON + 5}
+
+
+def test_what_a_channel_could_not_send(retarget: Retarget, engine: str) -> None:
+    """A message as it was, once for each; neither an expired nor a recalled one."""
+    raw = base64.b64encode(json.dumps(message(2)).encode()).decode()
+    letters: list[Mapping[str, Any] | bytes] = [
+        message(1),
+        message(1),
+        {"reason": "smtp_down", "time": format_time(NOON), "raw": raw},
+        {"reason": "smtp_down", "message": message(3, rule="refill")},
+        message(4, expires_at="2026-03-01T00:00:00.000Z"),
+        message(5),
+        b"nothing",
+    ]
+    put(engine, "retarget.dead.email", letters)
+    put(
+        engine,
+        "retarget.email",
+        [{"message_id": "r5", "operation": "recall", "recall_of": "m5", "rule": "win_back"}],
+    )
+    ours = Engine(retarget, engine)
+
+    chosen = ours.redrive("--channel", "email", "--rule", "refill", "--reason", "smtp_down")
+    assert chosen.out.startswith("1 sent again")
+    rest = ours.redrive("--channel", "email")
+    assert (rest.code, rest.out) == (1, "2 sent again, 1 had been before, 3 left\n")
+    assert "recalled" in rest.err
+    assert "good until" in rest.err
+    there = [json.loads(line) for line in ours.there("retarget.email")]
+    assert sorted(one["message_id"] for one in there) == ["m1", "m2", "m3", "r5"]
+    assert next(one for one in there if one["message_id"] == "m3") == message(3, rule="refill")
+    assert ours.redrive("--channel", "email").out.startswith("0 sent again, 3 had been before")
+
+
+def test_words_that_mean_nothing(retarget: Retarget, engine: str) -> None:
+    """A reason that there is not, a time that is none."""
+    ours = Engine(retarget, engine)
+    assert ours.redrive("--reason", "boredom").err.startswith("--reason: 'boredom' is none")
+    assert ours.redrive("--from", "soon").code == 2
