@@ -11,7 +11,8 @@ MINUTES ?= 5
 CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients test test-slow fuzz chaos demo lint format types contracts check clean
+.PHONY: help setup clients test test-slow test-compiled bench bench-quick fuzz chaos demo lint format types contracts \
+  check clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -38,6 +39,16 @@ fuzz: setup ## a million broken inputs (FUZZ_ARGS="--examples 20000"); the resul
 
 chaos: setup ## faults under load on a real broker and stores (SEED=n MINUTES=m CHAOS_ARGS="--store cluster")
 	$(BIN)/python -m bench.chaos --seed $(SEED) --minutes $(MINUTES) $(CHAOS_ARGS)
+
+test-compiled: setup ## the tests of the core over the compiled build, in a copy of the checkout (build/compiled)
+	$(BIN)/python hatch_build.py build/compiled
+	cd build/compiled && $(CURDIR)/$(BIN)/python -m pytest tests/core tests/protocol $(PYTEST_ARGS)
+
+bench: setup ## every line of docs/performance.md's table, with its bound and verdict (40 minutes)
+	$(BIN)/python -m bench --whole
+
+bench-quick: setup ## the same with less of everything (5 minutes)
+	$(BIN)/python -m bench
 
 demo: setup ## a shop, a broker, a store and the engine on this machine (DEMO_ARGS="--seconds 20")
 	$(BIN)/retarget demo $(DEMO_ARGS)

@@ -113,7 +113,8 @@ def run_once(records: Sequence[Record], end: int, bundle: Bundle) -> tuple[float
     return (time.process_time() - started) / len(records) * 1e6, found
 
 
-def _bundle(rules: Sequence[Rule]) -> Bundle:
+def bundle_for(rules: Sequence[Rule]) -> Bundle:
+    """A bundle of these rules for the simulated shop."""
     settings = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=2s", "clock.now=event"])
     return bundle_of(settings, rules, [TOPIC])._replace(decoders={TOPIC: decode_canonical})
 
@@ -122,7 +123,7 @@ def measure(events: int, people: int, rounds: int) -> Report:
     """Every set once in each round, one after the other."""
     records, end = shop_records(events, people)
     sets = {SHIPPED: load_rules([default_rules_dir()], VOCABULARY), **{str(n): rules_of(n) for n in SIZES}}
-    bundles = {name: _bundle(rules) for name, rules in sets.items()}
+    bundles = {name: bundle_for(rules) for name, rules in sets.items()}
     spent: dict[str, list[float]] = {name: [] for name in sets}
     left: dict[str, Counter[str]] = {}
     for _ in range(rounds):

@@ -49,6 +49,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "resume": "end a pause",
     "snapshot": "copies of all lanes as files, from which a lost store comes back",
     "repartition": "more partitions, while no worker runs",
+    "sizing": "what so many people take: store, shards, workers, partitions, Kafka",
 }
 
 

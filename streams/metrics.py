@@ -5,6 +5,7 @@ Lanes report once a batch, not once an event: looking a label up costs as much a
 
 from __future__ import annotations
 
+import math
 import platform
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, Literal, NamedTuple, TypeVar, get_args
@@ -252,6 +253,12 @@ class ServiceMetrics:
             ),
             get_args(Service),
         )
+        self.snapshot_age = make.gauge(
+            "retarget_snapshot_age_seconds",
+            "Since the newest snapshot in snapshot.folder was begun; +Inf: there is none that can be read, "
+            "NaN: no folder is set.",
+        )
+        self.snapshot_age.set(math.nan)
         self.build = make.gauge(
             "retarget_build_info", "Always 1; the labels say what runs.", "version", "python"
         )

@@ -16,6 +16,7 @@ from streams.settings_declared import (
     Arbitration,
     Batch,
     Caps,
+    Catalogue,
     Channels,
     Clock,
     Collect,
@@ -76,6 +77,7 @@ class Settings:
     hold_out: HoldOut = HoldOut()
     arbitration: Arbitration = Arbitration()
     guard: Guard = Guard()
+    catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
     batch: Batch = Batch()
     web: Web = Web()
@@ -129,6 +131,7 @@ DECIDING: Final = frozenset(
         "hold_out",
         "arbitration",
         "guard",
+        "catalogue",
         "offers",
     }
 )

@@ -280,6 +280,17 @@ class Guard:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Catalogue:
+    """What the shop tells of its products."""
+
+    enabled: bool = setting(
+        default=True,
+        sentence="Whether the shop tells prices and stock; false: no rule may ask for them.",
+        because="who follows which product is written down else, which costs up to a fifth of an event",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Offers:
     """Discounts that messages promise."""
 

@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
 from streams.clocks import monotonic_ms, now_ms
+from streams.freshness import Freshness
 from streams.images import copies_of
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
 from streams.kafka.fan import Fan
@@ -81,7 +82,9 @@ class Worker:
         self._lanes: dict[int, _OwnedLane] = {}
         self._joined = False
         self._switches = Switches(store, self._metrics.decision.paused.set)
-        self._returning = Returning(copies_of(settings), self._switches.regained)
+        snapshots = copies_of(settings)
+        self._returning = Returning(snapshots, self._switches.regained)
+        self._freshness = Freshness(snapshots, self._metrics)
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
         self._shell = self._build_shell(alone=alone)
@@ -149,8 +152,10 @@ class Worker:
         await self._switches.read()
         self._background(self._mind_switches())
         self._background(self._bundles.watch())
-        self._background(self._fan.run())
+        if self._settings.catalogue.enabled:
+            self._background(self._fan.run())
         self._background(self._watchdog.watch())
+        self._background(self._freshness.watch())
 
     async def wait(self) -> None:
         """Return when the shell was stopped; raises what crashed it."""

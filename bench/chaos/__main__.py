@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench.chaos.run import Plan, play
-from bench.chaos.schedule import KINDS_OF, QUICK
+from bench.chaos.schedule import KINDS_OF
 from tests.support.kafka.jars import KafkaMissing
 
 
@@ -27,13 +27,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", choices=sorted(KINDS_OF), default="pair")
     parser.add_argument("--rate", type=float, default=60.0, help="events a second")
     parser.add_argument("--kinds", default="", help="only these, with commas")
-    parser.add_argument("--quick", action="store_true", help="every quick kind once, then the verdict")
+    parser.add_argument("--soak", action="store_true", help="no fault ends one worker; judge how it grows")
     parser.add_argument("--no-log", action="store_true", help="leave no file in bench/results/chaos")
     parser.add_argument("--folder", type=Path, help="for the servers' and workers' logs; kept")
     given = parser.parse_args(argv)
     kinds = tuple(given.kinds.split(",")) if given.kinds else KINDS_OF[given.store]
-    if given.quick:
-        kinds = tuple(kind for kind in kinds if kind in QUICK)
     unknown = sorted(set(kinds) - set(KINDS_OF[given.store]))
     if unknown:
         parser.error(f"no such faults with --store {given.store}: {', '.join(unknown)}")
@@ -43,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         layout=given.store,
         rate=given.rate,
         kinds=kinds,
-        most=len(kinds) if given.quick else None,
+        soak=given.soak,
         keep=not given.no_log,
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -23,8 +23,12 @@ SETTINGS: Final = (*OLD_FILES, "batch.records=300", "batch.persons=100", "batch.
 class Arena:
     """The engine under fire. `noted` are things that happened by themselves, such as a worker that ended."""
 
-    def __init__(self, folder: Path, broker: KafkaOnJava, door: Proxy, stores: Stores) -> None:
+    def __init__(
+        self, folder: Path, broker: KafkaOnJava, door: Proxy, stores: Stores, *, spared: str = ""
+    ) -> None:
+        """`spared`: the worker that no fault ends."""
         self.broker, self.door, self.stores = broker, door, stores
+        self.mortals = tuple(name for name in WORKERS if name != spared)
         self.stage = Stage(
             bootstrap=broker.bootstrap,
             store=stores,
@@ -62,8 +66,11 @@ class Arena:
 
     def one_of(self, choice: float) -> WorkerProcess:
         """One that runs; `choice` from 0 to 1."""
-        running = self.workers()
-        return running[min(int(choice * len(running)), len(running) - 1)]
+        return _drawn(self.workers(), choice)
+
+    def victim(self, choice: float) -> WorkerProcess:
+        """One that runs and may be ended; `choice` from 0 to 1."""
+        return _drawn([worker for worker in self.workers() if worker.name in self.mortals], choice)
 
     def start(self, name: str) -> WorkerProcess:
         """Another worker, or one that has ended, again."""
@@ -101,3 +108,7 @@ class Arena:
                     self.noted.append(f"{worker.name} ended by itself with code {worker.returncode}")
                     self.stage.worker(worker.name)
             await asyncio.sleep(0.5)
+
+
+def _drawn(workers: Sequence[WorkerProcess], choice: float) -> WorkerProcess:
+    return workers[min(int(choice * len(workers)), len(workers) - 1)]

@@ -13,7 +13,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from itertools import chain
 from typing import Final
 
-from bench.chaos.arena import WORKERS, Arena
+from bench.chaos.arena import Arena
+from bench.chaos.proxy import Proxy
 from bench.chaos.schedule import Fault
 from tests.e2e.harness import WorkerProcess, until
 
@@ -35,7 +36,7 @@ def kind(happening: Callable[[Arena, Fault], AsyncIterator[str]]) -> Happening:
 @kind
 async def worker_kill(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGKILL; the others find out by the session timeout. It comes back when they have its lanes."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     arena.kill(worker)
     yield worker.name
     arena.start(worker.name)
@@ -45,7 +46,7 @@ async def worker_kill(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def worker_crash_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGKILL, and started again at once under the same name."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     arena.kill(worker)
     arena.start(worker.name)
     yield worker.name
@@ -55,7 +56,7 @@ async def worker_crash_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]
 @kind
 async def worker_stop(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """SIGTERM; over when the process has ended. It comes back when the others have its lanes."""
-    worker = arena.one_of(fault.choice)
+    worker = arena.victim(fault.choice)
     await arena.stop(worker)
     yield worker.name
     arena.start(worker.name)
@@ -95,13 +96,13 @@ async def rebalance_storm(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def rolling_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]:  # noqa: ARG001 - as all
     """Every worker is stopped and started again, one after the other, as the runbook says."""
-    for name in WORKERS:
+    for name in arena.mortals:
         worker = next(each for each in arena.workers() if each.name == name)
         await arena.stop(worker)
         arena.start(name)
-        if name != WORKERS[-1]:
+        if name != arena.mortals[-1]:
             await arena.settled()
-    yield ", ".join(WORKERS)
+    yield ", ".join(arena.mortals)
     await arena.settled()
 
 
@@ -139,20 +140,35 @@ async def broker_bounce(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def broker_cut(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """The way from the workers to the broker is cut: broken off, or silent."""
-    (arena.door.cut if fault.choice < 0.5 else arena.door.hush)()
-    await asyncio.sleep(fault.lasts_s)
-    arena.door.mend()
-    yield "broken off" if fault.choice < 0.5 else "silent"
+    yield await cut(arena.door, fault)
 
 
 @kind
 async def broker_delay(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """Everything between workers and broker takes 50 to 500 ms longer."""
-    delay = 0.05 + 0.45 * fault.choice
-    arena.door.slow(delay)
+    yield await delay(arena.door, fault)
+
+
+async def cut(door: Proxy, fault: Fault) -> str:
+    """Shut a door for a while; how."""
+    if fault.choice < 0.5:
+        how = "broken off"
+        door.cut()
+    else:
+        how = "silent"
+        door.hush()
+    await asyncio.sleep(fault.lasts_s)
+    door.mend()
+    return how
+
+
+async def delay(door: Proxy, fault: Fault) -> str:
+    """Slow a door down for a while; by how much."""
+    delay_s = 0.05 + 0.45 * fault.choice
+    door.slow(delay_s)
     await asyncio.sleep(2 * fault.lasts_s)
-    arena.door.slow(0)
-    yield f"{delay * 1000:.0f} ms"
+    door.slow(0)
+    return f"{delay_s * 1000:.0f} ms"
 
 
 async def others_have_all(arena: Arena, frozen: WorkerProcess) -> None:

@@ -11,7 +11,7 @@ RESULTS: Final = Path(__file__).resolve().parents[1] / "results" / "chaos"
 
 
 class Began(msgspec.Struct, kw_only=True, tag="began"):
-    """The circumstances. `layout`: pair or cluster; `rate` in events a second."""
+    """The circumstances. `layout`: pair or cluster; `rate` in events a second; `spared`: no fault ends it."""
 
     seed: int
     minutes: float
@@ -20,10 +20,23 @@ class Began(msgspec.Struct, kw_only=True, tag="began"):
     date: str
     commit: str
     versions: dict[str, str]
+    spared: str = ""
+
+
+class Weight(msgspec.Struct, frozen=True, array_like=True):
+    """What a worker process holds at a moment: resident memory in MiB, open file descriptors."""
+
+    name: str
+    pid: int
+    memory_mib: float
+    files: int
 
 
 class Happened(msgspec.Struct, kw_only=True, tag="fault"):
-    """One fault: `at_s` s into the run, over `took_s` later; each lane was back `lanes_s` after that."""
+    """One fault: `at_s` s into the run, over `took_s` later; each lane was back `lanes_s` after that.
+
+    `workers`: what each of them held when all was as before.
+    """
 
     number: int
     kind: str
@@ -33,6 +46,7 @@ class Happened(msgspec.Struct, kw_only=True, tag="fault"):
     recovered_s: float
     lanes_s: list[float]
     noted: list[str]
+    workers: list[Weight] = []
 
 
 class Ended(msgspec.Struct, kw_only=True, tag="verdict"):

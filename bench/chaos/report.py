@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from statistics import median
 from typing import Final, NamedTuple
@@ -12,6 +13,7 @@ from typing import Final, NamedTuple
 from bench.chaos import store_faults
 from bench.chaos.faults import KINDS
 from bench.chaos.records import RESULTS, Began, Ended, Happened, read
+from bench.chaos.soak import GROWTH, soaked
 
 assert store_faults.__name__  # its faults are in KINDS once it is imported
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "chaos.md"
@@ -19,6 +21,9 @@ BEGIN: Final = "<!-- measured: python -m bench.chaos.report -->"
 END: Final = "<!-- end of the measured part -->"
 
 
+#: What the logs must have together: so many faults, and of each kind so many.
+FAULTS: Final = 200
+OF_EACH: Final = 8
 # Session timeout and 2 s; a clean stop.
 MOST_S: Final = {"worker_kill": 17.0, "worker_stop": 3.0}
 
@@ -69,6 +74,7 @@ def measured(found: Sequence[Run]) -> list[str]:
         *_kinds(faults),
         "",
         *_criteria(faults),
+        *chain.from_iterable(_soak(run) for run in found if run.began.spared),
         "",
         *_runs(found),
     ]
@@ -87,7 +93,13 @@ def _kinds(faults: Sequence[Happened]) -> list[str]:
 
 def _criteria(faults: Sequence[Happened]) -> list[str]:
     """What is required of the time to recover, and what it was."""
-    lines = []
+    times = Counter(dict.fromkeys(KINDS, 0))
+    times.update(fault.kind for fault in faults)
+    fewest, least = times.most_common()[-1]
+    enough = "kept" if len(faults) >= FAULTS and least >= OF_EACH else "**not yet**"
+    lines = [
+        f"- {FAULTS} faults, each kind {OF_EACH} times: {enough} ({len(faults)}; `{fewest}` {least} times)"
+    ]
     for kind, most_s in MOST_S.items():
         took = [fault.recovered_s for fault in faults if fault.kind == kind]
         kept = "kept" if max(took, default=0.0) <= most_s else "**exceeded**"
@@ -97,6 +109,22 @@ def _criteria(faults: Sequence[Happened]) -> list[str]:
     return lines
 
 
+def _soak(run: Run) -> Iterator[str]:
+    """How the worker that a soak spares grew."""
+    try:
+        measures = soaked(run.began.spared, run.faults)
+    except ValueError as problem:
+        yield f"- `{run.name}`: **not judged**: {problem}"
+        return
+    for each in measures:
+        quarters = ", ".join(f"{quarter:.1f}" for quarter in each.quarters)
+        kept = "kept" if each.flat else "**exceeded**"
+        yield (
+            f"- `{run.name}`, {each.what} of the worker no fault ends, last quarter at most {GROWTH:.0%} "
+            f"above the second: {kept} ({each.growth:+.1%}; medians {quarters}, at most {each.most:.1f})"
+        )
+
+
 def _meaning(kind: str) -> str:
     said = (KINDS[kind].__doc__ or "").replace("\n", " ").split()
     return " ".join(said).rstrip(".")
@@ -104,8 +132,8 @@ def _meaning(kind: str) -> str:
 
 def _runs(found: Sequence[Run]) -> list[str]:
     head = [
-        "| log | store | minutes | faults | ended by themselves | events | outputs | verdict |",
-        "|---|---|---|---|---|---|---|---|",
+        "| log | store | minutes | a second | faults | ended by themselves | events | outputs | verdict |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     return head + [_row(run) for run in found]
 
@@ -116,6 +144,7 @@ def _row(run: Run) -> str:
         f"`{run.name}`",
         run.began.layout,
         f"{run.began.minutes:g}",
+        f"{run.began.rate:g}",
         str(len(run.faults)),
         str(by_themselves),
     ]

@@ -9,17 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
-from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.chaos import checker, store_faults
-from bench.chaos.arena import PARTITIONS, SETTINGS, Arena
+from bench.chaos.arena import PARTITIONS, SETTINGS, WORKERS, Arena
 from bench.chaos.faults import KINDS
 from bench.chaos.load import Load
 from bench.chaos.proxy import Proxy
-from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog
+from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog, read
 from bench.chaos.schedule import Fault, schedule
+from bench.chaos.soak import soaked, weigh
 from bench.chaos.stores import Cluster, Pair
 from bench.chaos.watch import RECOVER_S, NotRecovered, Watch
 from streams.embedded import StartFailed
@@ -37,21 +37,31 @@ _END_S: Final = 180.0
 
 
 class Plan(NamedTuple):
-    """What to play. `most`: faults at most; `keep`: leave a log among the results."""
+    """What to play. `soak`: one worker lives through it all; `keep`: leave a log among the results."""
 
     seed: int
     minutes: float
     layout: str
     rate: float
     kinds: tuple[str, ...]
-    most: int | None
+    soak: bool
     keep: bool
+
+    @property
+    def name(self) -> str:
+        """Of its log."""
+        return f"{'soak' if self.soak else self.layout}-{self.seed}"
+
+    @property
+    def spared(self) -> str:
+        """The worker that no fault ends; empty: any may be."""
+        return WORKERS[0] if self.soak else ""
 
 
 async def play(plan: Plan, folder: Path) -> int:
     """Play it with the files of servers in `folder`; 0 when all is well, else 1. Raises KafkaMissing."""
-    log = RunLog((RESULTS if plan.keep else folder) / f"{plan.layout}-{plan.seed}.jsonl")
-    with arena_of(plan.layout, folder) as arena:
+    log = RunLog((RESULTS if plan.keep else folder) / f"{plan.name}.jsonl")
+    with arena_of(plan.layout, folder, spared=plan.spared) as arena:
         began = Began(
             seed=plan.seed,
             minutes=plan.minutes,
@@ -60,6 +70,7 @@ async def play(plan: Plan, folder: Path) -> int:
             date=datetime.now(UTC).date().isoformat(),
             commit=_commit(),
             versions=_versions(arena),
+            spared=plan.spared,
         )
         log.add(began)
         print(
@@ -77,11 +88,25 @@ async def play(plan: Plan, folder: Path) -> int:
         f"{ended.outputs} outputs in {ended.lasted_s:.0f} s; {log.path.name}",
         flush=True,
     )
-    return 1 if ended.differences else 0
+    flat = _flat(plan.spared, log) if plan.soak else True
+    return 0 if flat and not ended.differences else 1
+
+
+def _flat(spared: str, log: RunLog) -> bool:
+    """Say how the memory and the files of the spared worker went; whether they are within the bound."""
+    faults = [line for line in read(log.path) if isinstance(line, Happened)]
+    try:
+        measures = soaked(spared, faults)
+    except ValueError as problem:
+        print(f"soak: {problem}")
+        return False
+    for each in measures:
+        print(f"soak: {each}")
+    return all(each.flat for each in measures)
 
 
 @contextmanager
-def arena_of(layout: str, folder: Path) -> Iterator[Arena]:
+def arena_of(layout: str, folder: Path, *, spared: str = "") -> Iterator[Arena]:
     """Broker, door and stores, started; all gone behind the block. Raises KafkaMissing."""
     with Proxy(0) as door:
         broker = KafkaOnJava(folder, classpath(), told=door.port)
@@ -89,7 +114,7 @@ def arena_of(layout: str, folder: Path) -> Iterator[Arena]:
         try:
             broker.start()
             with Cluster(folder) if layout == "cluster" else Pair(folder) as stores:
-                yield Arena(folder, broker, door, stores)
+                yield Arena(folder, broker, door, stores, spared=spared)
         finally:
             broker.close()
 
@@ -105,7 +130,7 @@ async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
     try:
         async with load.flowing():
             await watch.recovered(begun)
-            for fault in islice(schedule(plan.seed, plan.kinds), plan.most):
+            for fault in schedule(plan.seed, plan.kinds):
                 if time.monotonic() - begun > plan.minutes * 60:
                     break
                 faults += 1
@@ -143,6 +168,7 @@ async def _strike(arena: Arena, fault: Fault, watch: Watch, log: RunLog, begun: 
         recovered_s=max(lanes),
         lanes_s=list(lanes),
         noted=noted,
+        workers=weigh(arena.workers()),
     )
     log.add(happened)
     print(

@@ -38,21 +38,6 @@ CLUSTER: Final = (
     "shard_full",
 )
 KINDS_OF: Final = {"pair": WORKERS_AND_BROKER + PAIR, "cluster": WORKERS_AND_BROKER + CLUSTER}
-# Over within seconds each: what CI has time for.
-QUICK: Final = (
-    "worker_crash_restart",
-    "worker_stop",
-    "broker_kill",
-    "broker_cut",
-    "clock_jump",
-    "store_kill",
-    "store_failover",
-    "store_old_image",
-    "store_flush",
-    "store_full",
-    "store_cut",
-    "store_delay",
-)
 _SHORTEST_S, _LONGEST_S = 1.0, 4.0
 
 

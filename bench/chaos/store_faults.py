@@ -11,7 +11,7 @@ from typing import Final
 from redis.crc import key_slot
 
 from bench.chaos.arena import PARTITIONS, Arena
-from bench.chaos.faults import kind
+from bench.chaos.faults import cut, delay, kind
 from bench.chaos.schedule import Fault
 from bench.chaos.stores import Cluster, Pair, StoreServer
 from streams.embedded.processes import LOOPBACK
@@ -75,21 +75,13 @@ async def store_freeze(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 @kind
 async def store_cut(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """The way from the workers to the store is cut: broken off, or silent."""
-    door = _pair(arena).door
-    (door.cut if fault.choice < 0.5 else door.hush)()
-    await asyncio.sleep(fault.lasts_s)
-    door.mend()
-    yield "broken off" if fault.choice < 0.5 else "silent"
+    yield await cut(_pair(arena).door, fault)
 
 
 @kind
 async def store_delay(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """Every call to the store takes 50 to 500 ms longer."""
-    door, delay = _pair(arena).door, 0.05 + 0.45 * fault.choice
-    door.slow(delay)
-    await asyncio.sleep(2 * fault.lasts_s)
-    door.slow(0)
-    yield f"{delay * 1000:.0f} ms"
+    yield await delay(_pair(arena).door, fault)
 
 
 # -- of a cluster --

@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _given(argv)
     try:
         peers = Peers()
-        programs = [_peer(peers, name) for name in given.peers.split(",") if name]
+        programs = [peer(peers, name) for name in given.peers.split(",") if name]
         with servers() as services:
             runs = asyncio.run(_all(given, peers, programs, services))
     except (PeersMissing, KafkaMissing) as missing:
@@ -169,7 +169,8 @@ def engine() -> Program:
     return Program(ENGINE, [sys.executable, "-m", "bench.common_job.worker"], ROOT, topics.OURS, ours=True)
 
 
-def _peer(peers: Peers, name: str) -> Program:
+def peer(peers: Peers, name: str) -> Program:
+    """A stock program."""
     command, folder = peers.program(name)
     return Program(name, command, folder, [f"messages-{name}"])
 
@@ -180,7 +181,7 @@ def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:
     return Report(
         machine=machine_text(),
         versions={
-            "retarget": _revision(),
+            "retarget": revision(),
             "python": platform.python_version(),
             "kafka": VERSION,
             "store": Path(store_binary()).name,
@@ -192,7 +193,7 @@ def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:
     )
 
 
-def _revision() -> str:
+def revision() -> str:
     """The commit that was measured, with a mark when files differ from it."""
     command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

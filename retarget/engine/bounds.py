@@ -8,7 +8,7 @@ day, and at once when it is crowded (`repeats.CROWDED`) with ids of the dedupe w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -49,7 +49,8 @@ _size: Final = msgspec.msgpack.Encoder().encode
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     """Bring every part of a journey within its bound; what is within it costs hardly anything."""
-    for kind, count in (*_of_shop(journey, moment), *_of_rules(journey), *_of_person(journey)):
+    found = chain(_of_shop(journey, moment), _of_rules(journey), _of_messages(journey), _of_person(journey))
+    for kind, count in found:
         if count:
             moment.counts["dropped", kind] += count
     if len(journey.audiences) > AUDIENCES_KEPT:
@@ -70,8 +71,8 @@ def _of_shop(journey: Journey, moment: Moment) -> Iterator[tuple[str, int]]:
 def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
     """What rules have noted."""
     for name, by_subject in journey.tallies.items():
-        if len(by_subject) > _FEW:
-            yield "tally", _tally(by_subject, width(name))
+        if len(by_subject) > _FEW and (gone := _tally(by_subject, width(name))):
+            yield "tally", gone
     for episodes in journey.episodes.values():
         if len(episodes) > SUBJECTS_KEPT:
             yield "episode", _oldest(episodes, SUBJECTS_KEPT, lambda episode: episode.touched)
@@ -80,9 +81,16 @@ def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
             yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
     if len(journey.ended) > ENDED_KEPT:
         yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
-    yield "send", _cut(journey.sends, SENDS_KEPT)
-    yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
-    yield "offer", _cut(journey.offers, OFFERS_KEPT)
+
+
+def _of_messages(journey: Journey) -> Iterator[tuple[str, int]]:
+    """What has been sent, waits to be, or was promised."""
+    if len(journey.sends) > SENDS_KEPT:
+        yield "send", _cut(journey.sends, SENDS_KEPT)
+    if len(journey.deferred) > DEFERRED_KEPT:
+        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+    if len(journey.offers) > OFFERS_KEPT:
+        yield "offer", _cut(journey.offers, OFFERS_KEPT)
 
 
 def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
@@ -115,7 +123,7 @@ def _first(kept: dict[str, _T], most: int) -> int:
 
 
 def _cut(kept: list[_T], most: int) -> int:
-    over = max(len(kept) - most, 0)
+    over = len(kept) - most
     del kept[:over]
     return over
 

@@ -87,7 +87,11 @@ def room(journey: Journey, found: Iterable[Applying], at: int) -> int | None:
 def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
     """When the sends went out that the cap counts at `at`."""
     since = at - one.cap.within
-    return [send.counts_at for send in journey.sends if send.counts_at > since and _counts(send, one.scope)]
+    return [
+        send.counts_at
+        for send in journey.sends
+        if (send.at > since or send.leaves > since) and _counts(send, one.scope)
+    ]
 
 
 def _counts(send: Send, scope: str) -> bool:

@@ -90,10 +90,17 @@ def ended_since(journey: Journey, compiled: Compiled, subject: str, touch: Touch
 
 def _open_subjects(journey: Journey, rule: str) -> Iterable[str]:
     """Everything of a rule that an ending can reach: episodes, deferred and sent messages, audiences."""
+    # Plain loops: at every event, for every rule that a condition may end, mostly over nothing of it.
     found = dict.fromkeys(journey.episodes.get(rule, ()))
-    found.update(dict.fromkeys(d.subject for d in journey.deferred if d.rule == rule))
-    found.update(dict.fromkeys(s.subject for s in journey.sends if s.rule == rule and s.until))
-    found.update(dict.fromkeys(m.subject for m in journey.audiences if m.rule == rule))
+    for deferred in journey.deferred:
+        if deferred.rule == rule:
+            found[deferred.subject] = None
+    for send in journey.sends:
+        if send.rule == rule and send.until:
+            found[send.subject] = None
+    for membership in journey.audiences:
+        if membership.rule == rule:
+            found[membership.subject] = None
     return found
 
 

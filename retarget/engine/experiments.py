@@ -88,6 +88,8 @@ def told(journey: Journey, rule: Rule, arm: Arm | None, policy: Policy) -> dict[
 
     Of a step with variants: its variant, times the share of people who are not held out.
     """
+    if arm is None and not (rule.hold_out or policy.hold_out):
+        return None
     shares = {name: share for name, share in held_out(rule, policy).items() if share > 0}
     arms = {name: journey.arms[name] for name in shares if name in journey.arms}
     held = next((name for name, drawn in arms.items() if drawn == CONTROL), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from retarget.engine import bounds, offers
 from retarget.engine.moment import Moment
-from retarget.journeys.model import Journey, Product
+from retarget.journeys.model import Journey
 from retarget.rules import tallies
 from retarget.rules.matcher import SHADOW_MARK, Matcher
 from retarget.rules.model import NEVER
@@ -41,7 +41,8 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     if journey.ended:
         journey.ended = {what: t for what, t in journey.ended.items() if t > at - moment.max_age}
     horizon = at - matcher.product_reach
-    for name in [name for name, p in journey.products.items() if p.seen <= horizon and _only_seen(p)]:
+    known = journey.products.items()
+    for name in [name for name, p in known if p.seen <= horizon and not (p.carted or p.wished or p.bought)]:
         if journey.products.pop(name).followed:
             moment.follow(name, journey.person, follows=False)
     bounds.keep_within(journey, matcher, at, moment)
@@ -54,7 +55,3 @@ def _tidy_marks(journey: Journey, matcher: Matcher, at: int) -> None:
             journey.marks[rule] = {s: t for s, t in by_subject.items() if t > at - again}
         if not journey.marks[rule]:
             del journey.marks[rule]
-
-
-def _only_seen(product: Product) -> bool:
-    return not (product.carted or product.wished or product.bought)

@@ -224,8 +224,8 @@ class _Run:
         lane, hold, waits = self._lane, self._hold, self._waits
         bound = min(target, waits.horizon)
         while not (lane.spreads or lane.short):
-            due, event_time = waits.next_due(), hold.first
-            if due is not None and due <= bound and due <= event_time:
+            due, event_time = self._next_due(bound), hold.first
+            if due is not None and due <= event_time:
                 if self._batch.worked >= self._limit:
                     return False
                 self._move_to(due)
@@ -244,6 +244,19 @@ class _Run:
                     self._move_to(target)
                 return bound == target
         return False
+
+    def _next_due(self, bound: int) -> int | None:
+        """The due of the first wait up to `bound`; stale ones go.
+
+        They count for nothing: which there are depends on when waits were loaded, in a replay at other times.
+        """
+        waits, journeys = self._waits, self._lane.journeys
+        while (due := waits.next_due()) is not None and due <= bound:
+            journey = journeys.get(waits.heap[0][1])
+            if journey is not None and journey.alarm == due:
+                return due
+            waits.pop()
+        return None
 
     def _move_to(self, time: int) -> None:
         lane = self._lane
@@ -280,8 +293,6 @@ class _Run:
     def _wake(self, due: int, person: str) -> None:
         journey, moment = self._journey(person), self._moment
         self._batch.worked += 1
-        if journey.alarm != due:
-            return
         self._woken.add(person)
         self._batch.changed[person] = journey
         try:

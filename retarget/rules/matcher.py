@@ -126,6 +126,11 @@ class Compiled:
         self.own_tally = bool(self.count and rule.unless)
         self.tally = self._tally_name()
 
+    @property
+    def asks_catalogue(self) -> bool:
+        """Whether it cannot decide as it says without the shop's catalogue."""
+        return self.catalogue is not None or _asks_offer(self.rule)
+
     def governs(self, version: str) -> bool:
         """Whether an episode that notes this version is this one's to touch, decide and end."""
         return version == self.rule.version if self.former else version not in self.others
@@ -192,9 +197,7 @@ class Matcher:
         self.conditional = [c for c in ordered if c.conditional]
         self.catalogue = [c for c in ordered if c.catalogue is not None and not c.former]
         # Whether anybody's decisions hang on the catalogue, so that people follow the products they look at.
-        self.follows = any(
-            c.catalogue is not None or _asks_offer(c.rule) or _shows_one(c.rule) for c in ordered
-        )
+        self.follows = any(c.asks_catalogue or _shows_one(c.rule) for c in ordered)
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
         self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)
@@ -210,6 +213,10 @@ class Matcher:
     def listen(self) -> None:
         """Let guarded rules know of the purchases that are heard here."""
         self.plans[HEARTBEAT].acts = self.plans[HEARTBEAT].heard = True
+
+    def without_catalogue(self) -> None:
+        """Let nobody follow products: the shop tells nothing of them."""
+        self.follows = False
 
     def of(self, name: str, version: str) -> Compiled:
         """By which version an episode or a deferred message of this rule goes on that notes `version`."""

@@ -90,6 +90,8 @@ def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
 def reached(tally: Tally, count: Count, at: int) -> list[str]:
     """The ids of what a count rule counts at `at`, in time order; none when it is not enough."""
     wide = 3 if valued(count) else 2
+    if len(tally) < count.at_least * wide:
+        return []
     start, end = _span(tally, wide, count.within, at)
     window = tally[start * wide : end * wide]
     if count.distinct == "day":

@@ -7,13 +7,13 @@ import logging
 import os
 import shutil
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from retarget.errors import BadInput
-from retarget.times import format_time
+from retarget.errors import BadInput, LaneRefused
+from retarget.times import format_time, parse_time
 from streams.images import manifest, parts
 from streams.images.manifest import LaneEntry, Manifest
 from streams.ports import LaneImage, Portion
@@ -77,6 +77,16 @@ class Folder:
                 return await asyncio.to_thread(self._copy, folder, lane)
             except BadInput as error:
                 _log.warning("passed over, an older snapshot is tried: %s", error)
+        return None
+
+    def begun(self) -> int | None:
+        """When the newest one that this build can read was begun, epoch ms; None without any."""
+        try:
+            for folder in self.all():
+                with suppress(BadInput):
+                    return parse_time(manifest.read(folder).at)
+        except (LaneRefused, OSError) as error:
+            _log.warning("no snapshot can be read: %s", error)
         return None
 
     def _copy(self, folder: Path, lane: int) -> Copy:

@@ -27,6 +27,9 @@ _EARLIEST: Final = -2
 _UNCOMMITTED: Final = 0
 _COMMITTED: Final = 1
 _FETCH_BYTES: Final = 4 * 1024 * 1024
+# A replay asks for the few records of one batch after the other, and not each time for all that follows.
+_LEAST_BYTES: Final = 64 * 1024
+_RECORD_BYTES: Final = 2 * 1024
 _WAIT_MS: Final = 50  # short: a broker answers the requests of one connection one after another
 _BACKOFF_S: Final = 0.1
 
@@ -114,13 +117,14 @@ class Reader:
     async def _next(self, topic: str, partition: int, position: int, end: int) -> Fetched:
         """The next answer that moves the position. May raise OffsetOutOfRangeError."""
         high_watermark = end
+        size = min(_LEAST_BYTES + _RECORD_BYTES * (end - position), _FETCH_BYTES)
         try:
             async with asyncio.timeout(self._deadline_s):
                 while True:
-                    answer = await self._fetch(topic, partition, (position, end))
+                    answer = await self._fetch(topic, partition, (position, end), size=size)
                     if answer.position > position:
                         return answer
-                    high_watermark = answer.high_watermark
+                    high_watermark, size = answer.high_watermark, _FETCH_BYTES
         except TimeoutError:
             if high_watermark < end:
                 raise await self._gone(topic, partition, position, end) from None
@@ -137,10 +141,10 @@ class Reader:
         isolation: int = _COMMITTED,
         *,
         wait_ms: int = _WAIT_MS,
+        size: int = 1,
     ) -> Fetched:
-        """One answer about the offsets of `span`; asked again until there is one."""
-        position, end = span
-        wanted = [(topic, [(partition, position, _FETCH_BYTES if position < end else 1)])]
+        """One answer of about `size` bytes about the offsets of `span`; asked again until there is one."""
+        wanted = [(topic, [(partition, span[0], size)])]
         request = FetchRequest(wait_ms, 1, _FETCH_BYTES, isolation, wanted, rack_id="")
         while True:
             try:
@@ -234,4 +238,7 @@ def _unpack(
     )
     taken = list(itertools.takewhile(lambda record: record.offset < end, unpacked))
     records = [Record(topic, one.offset, one.timestamp, one.key, one.value) for one in taken]
+    # Left half way, it and its generator hold each other and all that was fetched, until the collector comes,
+    # which is seldom.
+    unpacked._records_iterator = None  # noqa: SLF001 - it has no way to close it
     return Fetched(records, [one.headers for one in taken], unpacked.next_fetch_offset, high_watermark)

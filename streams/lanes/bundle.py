@@ -13,6 +13,7 @@ from retarget.dialects import decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
+from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
 from retarget.lane.lane import Lane
 from retarget.rules.matcher import Matcher
@@ -69,15 +70,19 @@ def bundle_of(
         topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
         for topic in topics
     }
+    matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
+    if not settings.catalogue.enabled:
+        for one in (matcher, *(canary[:1] if canary is not None else ())):
+            _leave_out_catalogue(one)
     return Bundle(
         id=bundle_id(build(), settings.deciding(), rules, rollout),
-        matcher=rollout.matcher(rules),
+        matcher=matcher,
         policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes),
         lateness=settings.clock.lateness,
         max_skew=settings.clock.max_skew,
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
-        canary=rollout.of_canary(rules),
+        canary=canary,
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,
@@ -87,6 +92,19 @@ def bundle_of(
             loops=not set(topics) & set(settings.kafka.input_topics),
         ),
     )
+
+
+def _leave_out_catalogue(matcher: Matcher) -> None:
+    asking = [one.rule.name for one in matcher.rules.values() if one.asks_catalogue]
+    if asking:
+        raise BadInput(
+            [
+                f"rule {name}: it asks what the catalogue says, and catalogue.enabled is false; "
+                f"set it to true or leave the rule out"
+                for name in sorted(asking)
+            ]
+        )
+    matcher.without_catalogue()
 
 
 def build() -> list[str]:

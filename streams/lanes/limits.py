@@ -12,7 +12,7 @@ _STEP: Final = 250
 
 
 class Limits(NamedTuple):
-    """How much a lane takes at once; durations in ms."""
+    """How much a lane takes at once; durations in ms. Waits are loaded so far `ahead` of the work."""
 
     records: int = 10_000
     persons: int = 1_000
@@ -21,6 +21,7 @@ class Limits(NamedTuple):
     idle: int = 1_000
     cached: int = 10_000
     step: int = 0  # a lane's step shall take no longer, as other lanes wait meanwhile; 0: however long
+    ahead: int = 60_000
 
     @property
     def worked(self) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from retarget import catalogue
 from retarget.journeys import wire
@@ -13,9 +12,6 @@ from retarget.lane.spreading import PORTION, Page
 from streams.lanes.limits import Limits, Reclaim
 from streams.lanes.patience import Insisting
 from streams.ports import JourneyStore
-
-# Waits are loaded so far ahead of the clock, ms.
-AHEAD: Final = 60_000
 
 
 class Loading:
@@ -32,7 +28,7 @@ class Loading:
         """
         waits, limit = lane.waits, self._limits.waits
         while waits.horizon < target and (whole or len(waits) < limit):
-            until = target + AHEAD
+            until = target + self._limits.ahead
             found = await self._insisting.ask(
                 lambda until=until: self._store.waits(self._number, waits.horizon, until, limit)  # type: ignore[misc]
             )

@@ -36,3 +36,4 @@ def test_a_log_is_read_as_it_was_written(tmp_path: Path) -> None:
     text = "\n".join(measured(list(runs([log.path]))))
     assert "**1 differences**" in text
     assert "`worker_kill` at most 17 s: kept (15.0 s, 1 times)" in text
+    assert "200 faults, each kind 8 times: **not yet** (1; " in text

@@ -1,5 +1,6 @@
 # ruff: noqa: SLF001 - a commit is stopped half way by its own means
 import asyncio
+import gc
 import os
 import random
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
+from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.transaction import EndTxnRequest
 
@@ -355,6 +357,31 @@ async def test_any_range_can_be_read(side: Side, unique_name: Name) -> None:
             for stop in range(start, end + 1):
                 found = await here.reader.read(here.out, partition, start, stop)
                 assert found == [one for one in everything if start <= one.offset < stop]
+
+
+async def test_a_read_of_a_part_keeps_nothing_of_the_rest(side: Side, unique_name: Name) -> None:
+    """A replay reads a part thousands of times, and the collector comes seldom; large ones come as well."""
+    async with world(side, unique_name) as here:
+        log = here.log()
+        await log.claim()
+        large = [Output(here.out, b"p0", b"%d" % n * 300_000) for n in range(6)]
+        await log.commit(batch(1), large)
+        partition = topics.partition_of(b"p0", PARTITIONS)
+        gc.collect()
+        gc.disable()
+        try:
+            before = fetches_kept()
+            for n, wanted in enumerate(large):
+                (found,) = await here.reader.read(here.out, partition, n, n + 1)
+                assert found.value == wanted.value
+            assert fetches_kept() == before
+        finally:
+            gc.enable()
+
+
+def fetches_kept() -> int:
+    """How many answers to fetches are in memory, with all that came in them."""
+    return sum(isinstance(each, PartitionRecords) for each in gc.get_objects())
 
 
 async def test_a_position_beyond_the_end_is_refused(side: Side, unique_name: Name) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import aiohttp
 import pytest
 import redis
 from aiokafka import TopicPartition
@@ -19,7 +20,17 @@ from streams.kafka import KafkaAddress
 from streams.lanes import positions
 from streams.ports import LaneImage
 from streams.stores import open_store
-from tests.e2e.harness import OLD_FILES, ROOT, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.e2e.harness import (
+    OLD_FILES,
+    ROOT,
+    WITHIN_S,
+    Stage,
+    WorkerProcess,
+    file_events,
+    on_stage,
+    replayed,
+    until,
+)
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
 
@@ -111,8 +122,18 @@ async def test_lanes_come_back_from_a_snapshot_and_go_on(
         await stage.shared_out()
         assert worker.said.count("the store had lost it; it is back from ") == stage.partitions, worker.said
         assert await held(stage) == before
+        assert await age_shown(worker) < WITHIN_S
         await stage.produce(events[_FIRST:])
         await stage.finish(wanted)
+
+
+async def age_shown(worker: WorkerProcess) -> float:
+    """How old its newest snapshot is, as its page tells, s."""
+    url = f"http://127.0.0.1:{worker.port}/metrics"
+    async with aiohttp.ClientSession() as session, session.get(url) as answer:
+        lines = (await answer.text()).splitlines()
+    (age,) = [line.split()[1] for line in lines if line.startswith("retarget_snapshot_age_seconds ")]
+    return float(age)
 
 
 async def forget_inputs(stage: Stage) -> None:

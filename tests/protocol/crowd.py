@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from random import Random
 from typing import Final, NamedTuple
 
+from retarget.times import HOUR
 from streams.lanes.limits import Limits
 from tests.protocol.judge import judge
 from tests.protocol.scheduler import HANDOVERS, Fault, Faults
@@ -28,6 +29,8 @@ _LEAST, _MOST = 3, 9
 _AT_ONCE: Final = 25
 # So little that batches end in the middle of what has the same time.
 _LIMITS: Final = Limits(records=5, persons=4, waits=1, cached=4)
+# Waits that are loaded long before they are due, and mean nothing by then.
+_FAR_AHEAD: Final = _LIMITS._replace(waits=10, ahead=HOUR)
 
 
 class Tried(NamedTuple):
@@ -41,7 +44,8 @@ class Tried(NamedTuple):
 def story(seed: int, lane: int) -> tuple[Setup, Faults]:
     """The world of one lane, and what happens in it; at least one handover."""
     topics = (("touchpoints",), ("app", "web"))[seed % 2]
-    shape = Shape(topics, ticks=seed % 3 == 0, limits=_LIMITS, story=1 + seed * LANES + lane)
+    limits = _FAR_AHEAD if seed % 7 < 3 else _LIMITS
+    shape = Shape(topics, ticks=seed % 3 == 0, limits=limits, story=1 + seed * LANES + lane)
     setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=seed % 5 == 0)
     chance = Random(seed * LANES + lane)
     placed = dict(at_random(setup, chance.randrange(10**9), _LEAST, _MOST))

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from retarget.errors import LaneRefused
 from retarget.rules.vocabulary import VOCABULARY
+from retarget.times import DAY
 from streams.lanes import positions
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.lanes.bundles import OneBundle
@@ -30,6 +31,9 @@ from tests.streams.test_runner import KeptLog
 from tests.support.journals import whole
 
 _PORTION: Final = 40
+LIMITS: Final = Limits(records=50, wait=0, idle=0)
+# The further ahead waits are loaded, the more of them are stale when they come due.
+FAR_AHEAD: Final = LIMITS._replace(records=3, ahead=DAY)
 
 
 class MemoryCopy:
@@ -118,7 +122,12 @@ class Life:
             self.copies.append(await MemoryCopy.of(self.store))
 
     def runner(
-        self, store: MemoryStore, copy: MemoryCopy | None, feed: RecordFeed | None = None, **more: object
+        self,
+        store: MemoryStore,
+        copy: MemoryCopy | None,
+        feed: RecordFeed | None = None,
+        limits: Limits = LIMITS,
+        **more: object,
     ) -> LaneRunner:
         """The lane in a process of its own."""
         return LaneRunner(
@@ -129,7 +138,7 @@ class Life:
             log=self.log,
             feed=feed or RecordFeed((), lambda: -1),
             wall=ReplayWall(),
-            limits=Limits(records=50, wait=0, idle=0),
+            limits=limits,
             ticks=False,
             pauses=lambda: {"live": 9},
             returning=Returning(OneCopy(copy), **more),  # type: ignore[arg-type] # what a test gives
@@ -235,6 +244,7 @@ async def test_a_zombie_with_an_older_copy_changes_nothing(bundle: Bundle, other
 async def test_kill_switches_are_told_before_anything_is_written(bundle: Bundle) -> None:
     """Those of the journal's last batch; of the copy when nothing follows it."""
     life = await lived(bundle)
+    life.log.journal[-1] = replace(life.log.journal[-1], pauses={"last": 3})
     told: list[Mapping[str, int]] = []
     store = DyingStore()
     store.left = 1
@@ -244,7 +254,7 @@ async def test_kill_switches_are_told_before_anything_is_written(bundle: Bundle)
 
     with pytest.raises(Crash):
         await life.runner(store, life.copies[0], regained=regained).claim()
-    assert told == [{"live": 9}]
+    assert told == [{"last": 3}]
     await life.runner(MemoryStore(), life.copies[-1], regained=regained).claim()
     assert told[1:] == [{"copied": 7}]
     await life.runner(life.store, None, regained=regained).claim()
@@ -326,3 +336,18 @@ async def test_a_recount_that_comes_to_other_outputs_is_refused(bundle: Bundle) 
     lane = RecountedLane(LANE, past, OneBundle(bundle), (TOPIC,), OneCopy(None))
     with pytest.raises(LaneRefused, match=r"batch 1 comes to other outputs here.*--from-store"):
         await lane.recount()
+
+
+async def test_a_replay_over_former_claims_comes_to_the_same(bundle: Bundle) -> None:
+    """Which stale waits are in memory depends on when the lane was claimed, and counts for nothing."""
+    events = file_events(random_history(5, 1_200, long_gaps=False))
+    life = Life(bundle, [Record(TOPIC, n, -1, None, each.raw) for n, each in enumerate(events)])
+    for end in range(0, len(life.inputs), 7):
+        feed = RecordFeed(life.inputs[end : end + 7], lambda: -1)
+        runner = life.runner(life.store, None, feed, FAR_AHEAD)
+        await runner.claim()
+        while await runner.batch():
+            pass
+    again = MemoryStore()
+    await life.runner(again, None, None, FAR_AHEAD).claim()
+    assert await life.held(again) == await life.held(life.store)
