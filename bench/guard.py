@@ -35,10 +35,10 @@ from streams.rulebook import load_rules
 BASE: Final = Path(__file__).with_name("guard.json")
 ALLOWED: Final = 1.20
 STAGES: Final = ("decode", "load", "step", "encode outputs", "encode journeys")
-EVENTS: Final = 12_000
-PEOPLE: Final = 300
-SIZE: Final = 500
-ROUNDS: Final = 8
+EVENTS: Final = 5_000
+PEOPLE: Final = 60
+SIZE: Final = 250
+ROUNDS: Final = 10
 RETRIES: Final = 2
 _FAR: Final = 2**62
 _T = TypeVar("_T")

@@ -19,7 +19,6 @@ from streams.settings_declared import (
     Catalogue,
     Channels,
     Clock,
-    Collect,
     Consent,
     Delivery,
     Guard,
@@ -27,15 +26,14 @@ from streams.settings_declared import (
     Identity,
     Input,
     Kafka,
-    Log,
     Offers,
     QuietHours,
     Rates,
     Rules,
     Snapshot,
     Store,
-    Web,
 )
+from streams.settings_services import Collect, Log, Web
 from streams.settings_source import (
     CONFIG,
     Declared,

@@ -237,3 +237,8 @@ def kind_of(annotation: object) -> Kind:
     if get_origin(annotation) is Literal:
         return choice(*get_args(annotation))
     return _PLAIN[annotation]
+
+
+def masked(text: str) -> str:
+    """A secret as it may be shown."""
+    return "***" if text else ""

@@ -131,10 +131,9 @@ def _meaning(kind: str) -> str:
 
 
 def _runs(found: Sequence[Run]) -> list[str]:
-    head = [
-        "| log | store | minutes | a second | faults | ended by themselves | events | outputs | verdict |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    named = ["log", "commit", "store", "minutes", "a second", "faults", "ended by themselves", "events"]
+    named += ["outputs", "verdict"]
+    head = [f"| {' | '.join(named)} |", "|---" * len(named) + "|"]
     return head + [_row(run) for run in found]
 
 
@@ -142,6 +141,7 @@ def _row(run: Run) -> str:
     by_themselves = sum("by itself" in note for fault in run.faults for note in fault.noted)
     cells = [
         f"`{run.name}`",
+        run.began.commit,
         run.began.layout,
         f"{run.began.minutes:g}",
         f"{run.began.rate:g}",

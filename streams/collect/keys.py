@@ -12,7 +12,7 @@ from aiohttp import web
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 from streams.collect.refusals import Refusal
-from streams.settings_declared import Collect
+from streams.settings_services import Collect
 from streams.web import is_loopback
 
 # A key of web pages is known to everybody: with one, nobody erases people or changes prices.

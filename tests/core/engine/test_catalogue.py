@@ -195,7 +195,7 @@ def test_a_shop_may_give_all_records_of_a_product_one_id() -> None:
 
 def test_what_people_do_leaves_room_for_records_of_times_to_come(monkeypatch: pytest.MonkeyPatch) -> None:
     """Held events do not count for the number of records that may be held."""
-    monkeypatch.setattr("retarget.lane.lane.LISTINGS_HELD", 2)
+    monkeypatch.setattr("retarget.lane.run.LISTINGS_HELD", 2)
     shop = a_shop(lateness=MINUTE).read(priced("p1", 100, at=NOON))
     shop.read(*(an_event("page", at=NOON + n) for n in range(1, 9)), a_listing(at=NOON + HOUR, price=50))
     assert not shop.listings

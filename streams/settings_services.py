@@ -1,0 +1,86 @@
+"""The settings of what listens and tells, declared once each, as in `settings_declared`."""
+# ruff: noqa: RUF009 - `setting(...)` is how a field is declared here
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from retarget.times import SECOND
+from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked
+from streams.settings_source import setting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Web:
+    """The worker's own pages: /metrics, /health, /ready."""
+
+    host: Named = setting(
+        "127.0.0.1",
+        "Address to listen on; any other than this machine's own needs web.token.",
+        because="open it on purpose: 0.0.0.0 in a container",
+    )
+    token: str = setting(
+        "",
+        "What /metrics, and the details of the other pages, ask for as `Authorization: Bearer TOKEN`.",
+        because="lags and rule names are nobody else's business; empty: nothing is asked for",
+        mask=masked,
+    )
+    port: Port = setting(9464, "Port to listen on, one per worker; 0: any free one.")
+    stalled_after: Duration = setting(
+        60 * SECOND,
+        "A lane with lag that finishes no batch for this long makes the worker unhealthy.",
+        because="longer than a rebalance and a broker's restart take",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Collect:
+    """The HTTP entrance for producers, `retarget collect`."""
+
+    host: Named = setting(
+        "127.0.0.1",
+        "Address to listen on; any other than this machine's own needs collect.write_keys.",
+        because="whoever can send events decides what people are sent",
+    )
+    port: Port = setting(9465, "Port to listen on; 0: any free one.")
+    write_keys: Names = setting(
+        (),
+        "Keys that producers send; web pages show theirs to everybody. None: nothing is asked for.",
+        because="with such a key nobody erases people, changes prices or moves clocks",
+        mask=masked,
+    )
+    server_keys: Names = setting(
+        (),
+        "Keys of servers, which may send every type of event; never write one into a page.",
+        mask=masked,
+    )
+    origins: SomeNames = setting(
+        ("*",), "Origins of pages that may send, such as https://shop.example; *: all."
+    )
+    max_body: Count = setting(
+        1_000_000,
+        "Requests whose body is longer than this, unpacked, are refused with 413.",
+        because="the client libraries send at most half of it",
+    )
+    max_waiting: Count = setting(
+        64_000_000,
+        "While bodies of so many bytes wait for Kafka, further requests are answered with 429.",
+        because="it bounds the memory whatever the producers and Kafka do",
+    )
+    patience: Duration = setting(
+        10 * SECOND, "Events that Kafka has not confirmed after this are answered with 503, to be sent again."
+    )
+    heartbeat: Duration = setting(
+        10 * SECOND,
+        "How often every partition is told the time; 0: never.",
+        because="with clock.idle=heartbeat nothing else moves the clock of a lane without events",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Log:
+    """What the worker says."""
+
+    format: Literal["text", "json"] = setting("text", "Lines for people, or JSON lines for machines.")
+    level: Literal["debug", "info", "warning", "error"] = setting("info", "The least important lines shown.")
