@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Generator
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Coroutine, Generator
+from typing import Any, NamedTuple, TypeVar, cast
+
+from streams.ports import Fenced, UnknownOutcome
 
 T = TypeVar("T")
 
@@ -16,6 +18,22 @@ class Operation(NamedTuple):
     effect: Callable[[], Any]
     changes: bool = False  # it leaves something behind, so a late or repeated arrival matters
     answers: bool = True  # its answer may stay out: UnknownOutcome
+
+
+async def at_once(operations: Coroutine[Operation, Any, T]) -> T:
+    """Carry out every operation of a call as it comes, as a part that never fails would; its answer."""
+    answer: Any = None
+    problem: Exception | None = None
+    while True:
+        try:
+            operation = operations.throw(problem) if problem is not None else operations.send(answer)
+        except StopIteration as end:
+            return cast("T", end.value)
+        answer, problem = None, None
+        try:
+            answer = operation.effect()
+        except (Fenced, UnknownOutcome) as refused:
+            problem = refused
 
 
 @types.coroutine

@@ -86,10 +86,13 @@ class StoredImages:
         """Compare and set; the sequence afterwards."""
         if self.now.sequence == checkpoint.expected:
             self._put(self.now.after(checkpoint))
-            content = self.now.content()
-            if self._contents.setdefault(self.now.sequence, content) != content:
-                self.forked = self.now.sequence
+            self._compare()
         return self.now.sequence
+
+    def _compare(self) -> None:
+        content = self.now.content()
+        if self._contents.setdefault(self.now.sequence, content) != content:
+            self.forked = self.now.sequence
 
     def grant(self, ask: Ask) -> Granted:
         """See JourneyStore."""
