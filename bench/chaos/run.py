@@ -22,7 +22,10 @@ from bench.chaos.schedule import Fault, schedule
 from bench.chaos.soak import soaked, weigh
 from bench.chaos.stores import Cluster, Pair
 from bench.chaos.watch import RECOVER_S, NotRecovered, Watch
+from retarget.times import DAY
+from streams.clocks import now_ms
 from streams.embedded import StartFailed
+from streams.files import FileEvent
 from streams.replaying import LANE
 from streams.stores.memory import MemoryStore
 from tests.e2e.harness import file_events, replayed
@@ -119,10 +122,17 @@ def arena_of(layout: str, folder: Path, *, spared: str = "") -> Iterator[Arena]:
             broker.close()
 
 
+def told(seed: int, events: int, now: int) -> list[FileEvent]:
+    """The history that flows in, all of it in the past: workers clamp what claims to be of the future."""
+    history = random_history(seed, events)
+    ahead = max(max(event["time"] for event in history) - (now - DAY), 0)
+    return file_events([{**event, "time": event["time"] - ahead} for event in history])
+
+
 async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
     begun = time.monotonic()
     most = int(plan.rate * (plan.minutes * 60 + _SPARE_S))
-    load = Load(arena.broker.bootstrap, PARTITIONS, file_events(random_history(plan.seed, most)), plan.rate)
+    load = Load(arena.broker.bootstrap, PARTITIONS, told(plan.seed, most, now_ms()), plan.rate)
     watch = Watch(arena.broker.bootstrap, arena.stores.url, arena.stage.app_id, PARTITIONS)
     await watch.start()
     wrong: list[str] = []

@@ -7,7 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from bench.chaos.records import Happened, Weight
+from bench.chaos.run import told
 from bench.chaos.soak import soaked
+from retarget.times import DAY
+from retarget.touchpoints import Touchpoint
+from tests.factories import NOON
 
 
 def faults(memory: Sequence[float], files: Sequence[int], pids: Sequence[int]) -> list[Happened]:
@@ -65,3 +69,9 @@ def test_a_fault_after_which_the_worker_was_not_seen_proves_nothing() -> None:
     seen[3].workers = seen[3].workers[1:]
     with pytest.raises(ValueError, match="seen after 7 of 8 faults"):
         soaked("one", seen)
+
+
+def test_a_long_story_does_not_reach_into_the_future() -> None:
+    """Whatever comes from there is clamped by workers, which a replay of files does not do."""
+    last = max(event.found.time for event in told(3, 3_000, NOON) if isinstance(event.found, Touchpoint))
+    assert last == NOON - DAY
