@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Any, Final
 
@@ -193,10 +194,19 @@ async def fanned(stage: Stage, wanted: int) -> int:
         await lanes.close()
 
 
+def of_lane(lane: int) -> str:
+    """Somebody whose lane this is: what is anybody else's is sent on, and comes later."""
+    return next(
+        one for n in count() if topics.partition_of((one := f"stranger-{n}").encode(), _LANES) == lane
+    )
+
+
 async def send_nameless(stage: Stage) -> None:
     """Send every lane what cannot be used, and a purchase that has no id but its place."""
-    purchase = '{"type": "purchase", "user_id": "stranger-%d", "time": %d}'
-    values = [(lane, v) for lane in range(_LANES) for v in (b"{", (purchase % (lane, START)).encode())]
+    purchase = '{"type": "purchase", "user_id": "%s", "time": %d}'
+    values = [
+        (lane, v) for lane in range(_LANES) for v in (b"{", (purchase % (of_lane(lane), START)).encode())
+    ]
     async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
         await send_all(producer, (Outgoing(topics.TOUCHPOINTS, lane, b"k", value) for lane, value in values))
 

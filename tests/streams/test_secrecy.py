@@ -56,6 +56,7 @@ WORDS = {
     "topics": [],
     "settings": ["--json"],
     "repartition": ["--to", "16"],
+    "sizing": ["--people", "1000", "--events", "1000"],
 }
 
 
