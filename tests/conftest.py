@@ -7,6 +7,7 @@ With CI=true the want of a server fails a test instead of skipping it.
 import asyncio
 import inspect
 import os
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -37,6 +38,12 @@ _MARKER_OF_FIXTURE: Final = {
 # No deadline: a slow machine is no wrong answer. In CI a failure must be the change's own, not the draw's.
 settings.register_profile("retarget", deadline=None, print_blob=True, derandomize=IN_CI)
 settings.load_profile("retarget")
+
+
+def pytest_configure() -> None:
+    """Whoever runs tests in the background ignores SIGINT, and so would all that they start."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -59,10 +59,7 @@ def test_ctrl_c_ends_tail_at_once(
         env=clean,
     )
     command = [sys.executable, "-m", "streams", "tail", topic, "--follow", *where]
-    # Who runs tests in the background ignores SIGINT, and what they start would too.
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     tail = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=clean)
-    signal.signal(signal.SIGINT, before)
     try:
         assert tail.stdout is not None
         assert b"view  ann" in tail.stdout.readline()
