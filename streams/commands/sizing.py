@@ -25,8 +25,11 @@ _TOLD = {
 def add(parser: argparse.ArgumentParser) -> None:
     """Who comes, how often, and what was measured elsewhere."""
     demand, by = Demand(0, 0), Measured()
-    parser.add_argument("--people", type=positive, required=True, metavar="N", help="known to the shop")
-    parser.add_argument("--events", type=positive, required=True, metavar="N", help="of a person, each day")
+    parser.add_argument(
+        "--people", type=positive, required=True, metavar="N", help="people known to the shop"
+    )
+    parser.add_argument("--events", type=positive, required=True, metavar="N",
+                        help="events of one person each day, such as 2")  # fmt: skip
     parser.add_argument("--peak", type=positive, default=demand.peak, metavar="X", help="busiest hour / mean")
     parser.add_argument("--products", type=float, default=demand.products, metavar="N",
                         help="that a person follows; 0 without a catalogue")  # fmt: skip
@@ -47,10 +50,12 @@ def run(_settings: Settings, args: argparse.Namespace) -> int:
         event_bytes=args.event_bytes, days_kept=args.days, shard_gib=args.shard_gib,
     )  # fmt: skip
     found = sized(demand, Measured(journey_bytes=args.journey_bytes, cpu_us=args.cpu_us))
-    print(json.dumps(found._asdict(), indent=1) if args.json else _table(found))
+    print(json.dumps(found._asdict(), indent=1) if args.json else _table(demand, found))
     return 0
 
 
-def _table(found: Sized) -> str:
+def _table(demand: Demand, found: Sized) -> str:
     width = max(map(len, _TOLD.values()))
-    return "\n".join(f"{_TOLD[key]:<{width}}  {value:>12,.0f}" for key, value in found._asdict().items())
+    rows = [f"{_TOLD[key]:<{width}}  {value:>12,.0f}" for key, value in found._asdict().items()]
+    asked = f"{demand.people:,} people, each with {demand.events_per_person_day:g} events a day:"
+    return "\n".join([asked, "", *rows])
