@@ -24,6 +24,7 @@ from streams.kafka.sending import Outgoing, producing
 from streams.producing import send_all
 from streams.settings import load_settings
 from streams.topics import lane_topics, topic_specs
+from tests.e2e.harness import until
 from tests.support.certificates import Certificates, certificates
 from tests.support.kafka.jars import KafkaMissing, classpath
 from tests.support.kafka.secured import PASSWORD, USER, GuardedKafka, Right
@@ -156,6 +157,18 @@ async def looked_at(given: tuple[str, ...]) -> list[str]:
     return problems
 
 
+async def looked_until(given: tuple[str, ...], *, any_lines: bool) -> list[str]:
+    """The same once the broker goes by the rights that it was given; it may take a moment to hear of them."""
+    lines: list[str] = []
+
+    async def there() -> bool:
+        lines[:] = await looked_at(given)
+        return bool(lines) is any_lines
+
+    await until(there, "the broker goes by the rights", lambda: str(lines))
+    return lines
+
+
 def told_at_start() -> list[Right]:
     """Those whose want is told at once; that of others when they are used, as the test below shows."""
     later = {
@@ -173,13 +186,15 @@ async def test_of_each_right_that_is_missing_a_worker_is_told_when_it_starts(
     guarded: GuardedKafka, made: Certificates
 ) -> None:
     """A line with the name of the topic, group or transactional id."""
-    assert await looked_at(settings(guarded, made)) == []
+    given = settings(guarded, made)
+    assert await looked_at(given) == []
     for right in told_at_start():
         await guarded.forbid(right)
         try:
-            lines = await looked_at(settings(guarded, made))
+            lines = await looked_until(given, any_lines=True)
         finally:
             await guarded.allow([right])
+        await looked_until(given, any_lines=False)
         assert len(lines) == 1, (right, lines)
         assert right.name in lines[0]
         assert "docs/security.md" in lines[0]
