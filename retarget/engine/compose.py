@@ -94,10 +94,10 @@ def expires_at(candidate: Candidate) -> int | None:
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     """The products a message shows: the step's own choice, else the subject's."""
-    if candidate.step.products is not None:
-        return candidate.products[: about.PRODUCTS_SHOWN]
-    kind = candidate.rule.subject
-    return about.products(journey, kind, candidate.subject_id, candidate.products)[: about.PRODUCTS_SHOWN]
+    shown = candidate.products
+    if candidate.step.products is None:
+        shown = about.products(journey, candidate.rule.subject, candidate.subject_id, shown)
+    return shown[: about.PRODUCTS_SHOWN]
 
 
 def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
             _wait(journey, event, compiled, subject, due)
             moment.arm(journey, due)
         elif episode is not None:
-            episodes.close(journey, compiled.name, subject)
+            journey.close(compiled.name, subject)
 
 
 def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str, due: int) -> None:

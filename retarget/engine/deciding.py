@@ -196,8 +196,8 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
         _defer(journey, candidate, verdict, moment)
         if verdict.reason == "ceiling":
             ceilings.ask(moment.short, candidate.rule, candidate.at)
-        # What waits for the next batch alone is nothing to tell of.
-        if candidate.released or verdict.reason == "ceiling":
+            return  # it waits for the next batch alone, which is nothing to tell of
+        if candidate.released:
             return
     moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
 

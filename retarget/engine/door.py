@@ -302,7 +302,7 @@ class Engine:
     def _give_up(self, journey: Journey, rule: str, subject: str, moment: Moment) -> None:
         """Close an episode without a decision; a yearly date waits for its next turn all the same."""
         over = journey.episodes[rule][subject]
-        episodes.close(journey, rule, subject)
+        journey.close(rule, subject)
         if rule in self.matcher.rules and self.matcher.rules[rule].yearly:
             yearly.go_on(journey, self.matcher.rules[rule], over, over.due, moment)
 

@@ -79,13 +79,7 @@ def _products_of(ending: Ending, event: Touchpoint) -> frozenset[str] | None:
 
 def ended_since(journey: Journey, compiled: Compiled, subject: str, touch: Touchpoint) -> bool:
     """Whether an ending event later than this touch has been applied: a late one opens nothing then."""
-    ended = journey.ended
-    for name, ending in compiled.endings.items():
-        named = subjects.product(touch) if ending.same == "product" else (subject,)
-        for one in named:
-            if ended.get(name if ending.same is None else _key(name, compiled, ending, one), 0) > touch.time:
-                return True
-    return False
+    return last_ending(journey, compiled, subject, subjects.product(touch)) > touch.time
 
 
 def last_ending(journey: Journey, compiled: Compiled, subject: str, about: Iterable[str]) -> int:
@@ -158,21 +152,14 @@ def _close(journey: Journey, compiled: Compiled, subject: str, at: int, moment: 
         return False
     episode = journey.episodes.get(rule, {}).get(subject)
     if episode is not None and _is_about(episode, only):
-        _end_episode(journey, compiled, subject, at, moment)
+        if compiled.yearly:
+            yearly.ended(journey, compiled, at, moment)
+        else:
+            journey.close(rule, subject)
     for deferred in journey.deferred:
         if deferred.rule == rule and deferred.subject == subject and _is_about(deferred, only):
             deferred.closed = True
     return True
-
-
-def _end_episode(journey: Journey, compiled: Compiled, subject: str, at: int, moment: Moment) -> None:
-    if compiled.yearly:
-        yearly.ended(journey, compiled, at, moment)
-        return
-    episodes = journey.episodes[compiled.name]
-    del episodes[subject]
-    if not episodes:
-        del journey.episodes[compiled.name]
 
 
 def _version(journey: Journey, rule: str, subject: str) -> str:

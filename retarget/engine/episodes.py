@@ -99,7 +99,7 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
              goes_on: bool, shift: int) -> None:  # fmt: skip
     steps = compiled.rule.steps
     if not goes_on or episode.step >= len(steps):
-        close(journey, compiled.name, subject)
+        journey.close(compiled.name, subject)
         if compiled.in_force.yearly:
             yearly.go_on(journey, compiled, episode, episode.due, moment)
         return
@@ -108,14 +108,6 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
     episode.step += 1
     episode.due = episode.decided + steps[episode.step - 1].after
     moment.arm(journey, episode.due)
-
-
-def close(journey: Journey, rule: str, subject: str) -> None:
-    """Forget an episode that is over."""
-    episodes = journey.episodes[rule]
-    del episodes[subject]
-    if not episodes:
-        del journey.episodes[rule]
 
 
 def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchpoint, scene: Scene,

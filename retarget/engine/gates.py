@@ -203,11 +203,12 @@ class Judgement:
             return False
         sent = ceilings.sent(self.risen, rule, candidate.at)
         self._note("ceiling", sent, granted.most)
-        if sent >= granted.most and not granted.last:
-            # Until the next batch, which may be granted more. What has no effect asks for nothing.
-            self.release = None if candidate.shadow else candidate.at
-            return not candidate.shadow
-        return sent >= granted.most
+        if sent < granted.most or granted.last:
+            return sent >= granted.most
+        if candidate.shadow:
+            return False  # what has no effect asks for nothing
+        self.release = candidate.at  # until the next batch, which may be granted more
+        return True
 
     def _over(self, channel: str) -> bool:
         applying = self._caps(channel)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, TypeVar
 
-from retarget.engine import endings, episodes, merging, recalls
+from retarget.engine import endings, merging, recalls
 from retarget.engine.moment import Met, Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys.model import Deferred, Episode, Journey, Send
@@ -119,7 +119,7 @@ def _close_served(journey: Journey, by: Journey, matcher: Matcher) -> None:
     """Close what the other side has been sent for since it was last touched here, or would be sent again."""
     for rule, by_subject in list(journey.episodes.items()):
         for subject in [s for s, episode in by_subject.items() if _is_served(episode, rule, s, by)]:
-            episodes.close(journey, rule, subject)
+            journey.close(rule, subject)
     for deferred in journey.deferred:
         if deferred.rule in matcher.rules and _would_repeat(deferred, by, matcher.rules[deferred.rule].rule):
             deferred.closed = True
@@ -152,7 +152,7 @@ def _close_ended(journey: Journey, matcher: Matcher) -> None:
             continue
         for subject, episode in list(journey.episodes.get(name, {}).items()):
             if endings.last_ending(journey, compiled, subject, episode.about) > episode.touched:
-                episodes.close(journey, name, subject)
+                journey.close(name, subject)
         for deferred in [one for one in journey.deferred if one.rule == name]:
             last = endings.last_ending(journey, compiled, deferred.subject, deferred.about)
             deferred.closed |= last > _touched(compiled, deferred.due, deferred.step)
@@ -165,11 +165,11 @@ def _look_at_conditions(journey: Journey, matcher: Matcher, scene: Scene, moment
         for subject in list(journey.episodes.get(compiled.name, ())) if not compiled.yearly else ():
             try:
                 if endings.condition_holds(compiled, subject, scene):
-                    episodes.close(journey, compiled.name, subject)
+                    journey.close(compiled.name, subject)
             except Exception as error:  # noqa: BLE001 - the other rules go on
                 moment.fail(compiled.name, error)
                 # It may have been over, and nobody is written to after that.
-                episodes.close(journey, compiled.name, subject)
+                journey.close(compiled.name, subject)
 
 
 def _take_back(journey: Journey, matcher: Matcher, moment: Moment) -> None:

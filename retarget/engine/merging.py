@@ -6,17 +6,15 @@ told from what is kept stays as the known person had it.
 
 from __future__ import annotations
 
-from typing import Final, TypeVar
+from typing import TypeVar
 
 from msgspec.structs import replace
 
+from retarget.engine.episodes import EVIDENCE_KEPT
 from retarget.journeys import carts, repeats, scores
 from retarget.journeys.facts import ORDERS_KEPT, SESSION_GAP
 from retarget.journeys.model import CartLine, Episode, Journey, Product, Session, Tally
 from retarget.rules import tallies
-
-# The opening event and the latest touches of both.
-EVIDENCE_KEPT: Final = 8
 
 _T = TypeVar("_T")
 

@@ -40,7 +40,7 @@ def go_on(journey: Journey, compiled: Compiled, over: Episode, after: int, momen
     if compiled.in_force.yearly:
         _wait(journey, compiled.in_force, after, moment, over.evidence)
     else:
-        _forget(journey, compiled.name, journey.person)
+        journey.close(compiled.name, journey.person)
 
 
 def ended(journey: Journey, compiled: Compiled, at: int, moment: Moment) -> None:
@@ -75,7 +75,7 @@ def _wait(journey: Journey, compiled: Compiled, after: int, moment: Moment, evid
         go_on(journey, compiled, waiting, after, moment)
         return
     if turn is None:
-        _forget(journey, compiled.name, journey.person)
+        journey.close(compiled.name, journey.person)
         return
     year, due = turn
     # The year names the episode, so that a year has one decision however often the day is told.
@@ -83,13 +83,6 @@ def _wait(journey: Journey, compiled: Compiled, after: int, moment: Moment, evid
         str(year), after, after, due, evidence=evidence, year=year, version=compiled.opens_as
     )
     moment.arm(journey, due)
-
-
-def _forget(journey: Journey, rule: str, person: str) -> None:
-    by_subject = journey.episodes.get(rule, {})
-    by_subject.pop(person, None)
-    if not by_subject:
-        journey.episodes.pop(rule, None)
 
 
 def _next(journey: Journey, compiled: Compiled, after: int, zone: tzinfo) -> tuple[int, int] | None:

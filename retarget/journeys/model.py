@@ -209,3 +209,11 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     offers: list[Given] = []  # by codes that are good, or may still be said
     joined: dict[str, int] = {}  # anonymous ids of this person -> when they were last seen together
     moved: list[tuple[int, str]] = []  # a redirect: from when on events are whose; in order
+
+    def close(self, rule: str, subject: str) -> None:
+        """Forget the episode of a rule about a subject, if there is one."""
+        by_subject = self.episodes.get(rule)
+        if by_subject is not None:
+            by_subject.pop(subject, None)
+            if not by_subject:
+                del self.episodes[rule]

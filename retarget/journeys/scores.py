@@ -26,9 +26,9 @@ def hear(journey: Journey, event: Touchpoint, time: int) -> int:
     of that source.
     """
     said, state = event.traits or {}, (event.consent or {}).get("state")
-    kept: _Said = {source: dict(names) for source, names in _known(journey).items()}
     if not event.source:
         return 1
+    kept: _Said = {source: dict(names) for source, names in _known(journey).items()}
     if state in ("denied", "revoked"):
         if kept.pop(event.source, None) is not None:
             journey.traits[TRAIT] = kept

@@ -17,9 +17,7 @@ def fit(journey: Journey, matcher: Matcher) -> None:
             if rule in matcher.rules and matcher.rules[rule].yearly:
                 by_subject[subject].step, by_subject[subject].year = 1, 0
             else:
-                del by_subject[subject]
-        if not by_subject:
-            del journey.episodes[rule]
+                journey.close(rule, subject)
     journey.deferred = [d for d in journey.deferred if d.step <= _steps(matcher, d.rule, d.version)]
 
 
