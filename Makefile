@@ -1,4 +1,4 @@
-# Everything a developer runs. `make check` is what CI runs, but for the wheel and the demo (.ci/run).
+# Everything a developer runs. `make check` is the first part of what CI runs (.ci/run).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
