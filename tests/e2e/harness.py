@@ -181,6 +181,13 @@ class Stage:
         if end:
             await self.move_clocks(self.latest)
 
+    async def ballast(self, records: int) -> None:
+        """Send what weighs something and is nothing: dead letters of 4 KB, in every lane."""
+        value = b'{"type": "view", "time": 5, "query": "%s"}' % (b"x" * 4_000)
+        told = (Outgoing(topics.TOUCHPOINTS, n % self.partitions, b"k", value) for n in range(records))
+        async with producing(KafkaAddress(bootstrap=self.bootstrap)) as producer:
+            await send_all(producer, told)
+
     async def close_input(self, events: Sequence[FileEvent]) -> None:
         """Move every lane's clock to the last of these events, which somebody else has sent."""
         times = [each.found.time for each in events if isinstance(each.found, Touchpoint)]
@@ -293,19 +300,23 @@ async def _clear(address: KafkaAddress) -> None:
     """Delete what former tests left on a shared broker: topics of the engine have fixed names."""
     names = {spec.name for spec in topics.topic_specs((topics.TOUCHPOINTS,), 1)}
     left = sorted(names & (await existing_topics(address)).keys())
-    if not left:
-        return
+    if left:
+        await delete_topics(address, left)
+
+
+async def delete_topics(address: KafkaAddress, names: Sequence[str]) -> None:
+    """Delete topics and wait until they are gone."""
     admin = address.admin()
     await admin.start()
     try:
-        await admin.delete_topics(left)
+        await admin.delete_topics(list(names))
     finally:
         await admin.close()
 
     async def gone() -> bool:
-        return not names & (await existing_topics(address)).keys()
+        return not {*names} & (await existing_topics(address)).keys()
 
-    await until(gone, "the former topics deleted")
+    await until(gone, f"{', '.join(names)} deleted")
 
 
 def file_events(history: Iterable[object]) -> list[FileEvent]:

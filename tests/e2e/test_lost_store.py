@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import aiohttp
 import pytest
 import redis
 from aiokafka import TopicPartition
@@ -33,6 +32,7 @@ from tests.e2e.harness import (
 )
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
+from tests.support.worker import page
 
 _FIRST, _SECOND = 1_200, 1_400
 
@@ -129,9 +129,7 @@ async def test_lanes_come_back_from_a_snapshot_and_go_on(
 
 async def age_shown(worker: WorkerProcess) -> float:
     """How old its newest snapshot is, as its page tells, s."""
-    url = f"http://127.0.0.1:{worker.port}/metrics"
-    async with aiohttp.ClientSession() as session, session.get(url) as answer:
-        lines = (await answer.text()).splitlines()
+    lines = (await page(worker, "/metrics")).text.splitlines()
     (age,) = [line.split()[1] for line in lines if line.startswith("retarget_snapshot_age_seconds ")]
     return float(age)
 

@@ -12,9 +12,6 @@ import pytest
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.files import FileEvent
-from streams.kafka import KafkaAddress
-from streams.kafka.sending import Outgoing, producing
-from streams.producing import send_all
 from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, replayed
 from tests.oracle.histories import random_history
 from tests.support.memory import Memory, watched
@@ -26,7 +23,6 @@ LIMITS: Final = ("batch.records=2000", "batch.persons=500", "batch.cached_person
 EVENTS: Final = 12_000
 HOT: Final = 4_000
 WEIGHT: Final = 60_000
-PADDING: Final = "x" * 4_000
 
 
 def crowd(seed: int) -> list[FileEvent]:
@@ -55,14 +51,6 @@ def stage_of(broker: EmbeddedBroker, store: EmbeddedStore, folder: Path) -> Stag
     )
 
 
-async def ballast(stage: Stage, records: int) -> None:
-    """Records that are dead letters and weigh something, before everything else."""
-    async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
-        value = b'{"type": "view", "time": 5, "query": "%s"}' % PADDING.encode()
-        told = (Outgoing(topics.TOUCHPOINTS, n % 2, b"k", value) for n in range(records))
-        await send_all(producer, told)
-
-
 def told(name: str, memory: Memory, records: int, seconds: float) -> None:
     """A line for docs/overload.md."""
     grown = memory.largest - memory.first
@@ -80,7 +68,7 @@ async def worked_off(stage: Stage, events: Sequence[FileEvent], weight: int, nam
         await stage.shared_out()
         with watched(worker) as memory:
             started = time.monotonic()
-            await ballast(stage, weight)
+            await stage.ballast(weight)
             await stage.produce(events)
             await stage.done(within_s=400)
             seconds = time.monotonic() - started

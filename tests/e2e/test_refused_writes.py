@@ -14,12 +14,18 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from streams import topics
 from streams.embedded import EmbeddedStore
 from streams.kafka import KafkaAddress, create_or_check
-from streams.kafka.inventory import existing_topics
-from streams.kafka.sending import Outgoing, producing
-from streams.producing import send_all
 from streams.stores import open_store
 from tests.e2e.emitted import differences
-from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.e2e.harness import (
+    OLD_FILES,
+    Stage,
+    WorkerProcess,
+    delete_topics,
+    file_events,
+    on_stage,
+    replayed,
+    until,
+)
 from tests.oracle.histories import random_history
 from tests.support.kafka.companion import Companion, create_on_both, settle
 from tests.support.kafka.jars import KafkaMissing, classpath
@@ -34,7 +40,6 @@ PARTITIONS: Final = 2
 # Of a worker of two lanes: 2 x 16 MB read, a batch each, fetches under way, what a new try has not freed.
 GROWTH_MB: Final = 220
 WEIGHT: Final = 20_000
-PADDING: Final = "x" * 4_000
 BEFORE: Final = 1_000
 _WAITING: Final = 'retarget_service_waiting{service="broker"} '
 
@@ -50,7 +55,7 @@ class Refusal(NamedTuple):
         if self.how == "size":
             await configure(address, self.topic, {"max.message.bytes": "150"})
         else:
-            await delete(address, self.topic)
+            await delete_topics(address, [self.topic])
 
     async def end(self, address: KafkaAddress) -> None:
         """As it was."""
@@ -69,29 +74,6 @@ async def configure(address: KafkaAddress, topic: str, values: dict[str, str]) -
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, values)])
     finally:
         await admin.close()
-
-
-async def delete(address: KafkaAddress, topic: str) -> None:
-    """Take a topic away."""
-    admin = address.admin()
-    await admin.start()
-    try:
-        await admin.delete_topics([topic])
-    finally:
-        await admin.close()
-
-    async def gone() -> bool:
-        return topic not in await existing_topics(address)
-
-    await until(gone, f"{topic} deleted")
-
-
-async def ballast(stage: Stage) -> None:
-    """Much more than a worker may hold: dead letters of 4 KB."""
-    async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
-        value = b'{"type": "view", "time": 5, "query": "%s"}' % PADDING.encode()
-        told = (Outgoing(topics.TOUCHPOINTS, n % PARTITIONS, b"k", value) for n in range(WEIGHT))
-        await send_all(producer, told)
 
 
 async def stored(stage: Stage) -> list[int]:
@@ -177,7 +159,7 @@ async def test_too_few_replicas(
         async with on_stage(stage):
             await settle(kafka.bootstrap)
             companion.start()
-            await delete(KafkaAddress(bootstrap=kafka.bootstrap), topics.DECISIONS)
+            await delete_topics(KafkaAddress(bootstrap=kafka.bootstrap), [topics.DECISIONS])
             await create_on_both(kafka.bootstrap, topics.DECISIONS, PARTITIONS)
 
             async def leave() -> None:
@@ -244,7 +226,7 @@ async def lives_through(stage: Stage, trouble: Trouble) -> None:
     with watched(worker) as memory:
         await trouble.begin()
         await stage.produce(events[trouble.before :])
-        await ballast(stage)
+        await stage.ballast(WEIGHT)
         said = await comes_to(worker, "/ready", 503, "waiting for the broker")
         assert trouble.topic in said.text
 

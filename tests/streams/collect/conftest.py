@@ -15,7 +15,7 @@ from tests.support.collecting import Collector, collecting
 def collector(
     embedded_broker: EmbeddedBroker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[..., Collector]]:
-    """Start a collector with these settings, each with a topic of its own; one for equal settings."""
+    """Start a collector with these settings, each with a topic of its own."""
     with ExitStack() as opened:
 
         def start(*settings: str) -> Collector:
