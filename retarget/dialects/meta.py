@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import Any, Final
 
 from retarget.decode import from_mapping, read_time
@@ -106,4 +107,5 @@ def _time(given: object) -> int | None:
     seconds = parts.number(given)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise Rejected("bad_time", f"event_time is {str(given)[:40]!r}; write seconds since 1970")
-    return read_time(round(seconds * SECOND), "event_time")
+    ms = seconds * SECOND
+    return read_time(round(ms) if abs(ms) < inf else ms, "event_time")
