@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_time, require_size
+from retarget.decode import from_mapping, parse_object, read_time
 from retarget.dialects import parts
 from retarget.dialects.snowplow_columns import record_of
 from retarget.errors import Rejected
@@ -48,12 +48,11 @@ def is_snowplow(record: Mapping[str, Any]) -> bool:
     return "event_id" in record and "collector_tstamp" in record
 
 
-def decode_snowplow(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint of one enriched event, JSON or tab-separated. Raises Rejected."""
-    require_size(value, max_bytes)
+def parse(value: bytes) -> dict[str, Any]:
+    """The enriched event in a record, JSON or tab-separated. Raises Rejected."""
     if b"\t" in value and not value.lstrip().startswith(b"{"):
-        return from_record(record_of(value))
-    return from_record(parse_object(value))
+        return record_of(value)
+    return parse_object(value)
 
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
