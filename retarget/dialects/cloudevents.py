@@ -10,6 +10,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from retarget.decode import from_mapping, parse_object, read_id, read_time
+from retarget.dialects.binary import is_json
 from retarget.errors import Rejected
 from retarget.touchpoints import LONGEST_ID, TYPES, Touchpoint
 
@@ -77,6 +78,9 @@ def _canonical(event: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]
 def _data(event: Mapping[str, Any]) -> dict[str, Any]:
     data = event.get("data")
     if data is None and event.get("data_base64") is not None:
+        kind = event.get("datacontenttype")
+        if isinstance(kind, str) and not is_json(kind):
+            raise Rejected("bad_field", f"datacontenttype is {kind[:60]!r}; send data as application/json")
         try:
             data = parse_object(base64.b64decode(str(event["data_base64"]), validate=True))
         except ValueError:

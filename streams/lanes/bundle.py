@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from retarget.dialects import decoder_for
+from retarget.dialects import WITH_HEADERS, decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
@@ -39,6 +39,7 @@ class Bundle(NamedTuple):
     catalogue: str
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
+    with_headers: frozenset[str] = frozenset()
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -58,7 +59,9 @@ class Bundle(NamedTuple):
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
         crossed = "" if self.listed.loops else MERGE
-        return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
+        return Intake(
+            partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
+        )
 
 
 def bundle_of(
@@ -74,11 +77,8 @@ def bundle_of(
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
-    by_topic = settings.input.dialect_by_topic
-    decoders = {
-        topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
-        for topic in topics
-    }
+    dialects = {topic: settings.input.dialect_by_topic.get(topic, settings.input.dialect) for topic in topics}
+    decoders = {topic: decoder_for(name, settings.input.max_bytes) for topic, name in dialects.items()}
     matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
     if not settings.catalogue.enabled:
         for one in (matcher, *(canary[:1] if canary is not None else ())):
@@ -92,6 +92,7 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=canary,
+        with_headers=frozenset(topic for topic, name in dialects.items() if name in WITH_HEADERS),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,
