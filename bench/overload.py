@@ -132,7 +132,7 @@ async def fill(stage: Stage, events: Iterator[FileEvent]) -> int:
         for each in events:
             assert isinstance(each.found, Touchpoint)
             latest = max(latest, each.found.time)
-            yield from outgoing(each.found, each.raw, topics.TOUCHPOINTS, PARTITIONS)
+            yield from outgoing(each.to_send, topics.TOUCHPOINTS, PARTITIONS)
 
     async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
         sent = await send_all(producer, told())
