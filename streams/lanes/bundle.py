@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from retarget.dialects import WITH_HEADERS, decoder_for
+from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
@@ -22,6 +22,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
+from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
 
@@ -77,8 +78,7 @@ def bundle_of(
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
-    dialects = {topic: settings.input.dialect_by_topic.get(topic, settings.input.dialect) for topic in topics}
-    decoders = {topic: decoder_for(name, settings.input.max_bytes) for topic, name in dialects.items()}
+    decoders = {topic: decoder_of(settings, topic) for topic in topics}
     matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
     if not settings.catalogue.enabled:
         for one in (matcher, *(canary[:1] if canary is not None else ())):
@@ -92,7 +92,7 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=canary,
-        with_headers=frozenset(topic for topic, name in dialects.items() if name in WITH_HEADERS),
+        with_headers=frozenset(topic for topic in topics if dialect_of(settings, topic) in WITH_HEADERS),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,

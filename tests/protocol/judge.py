@@ -75,6 +75,8 @@ def _problem(world: World) -> str | None:
         return world.problems[0]
     if world.images.forked is not None:
         return f"two contents of the store at sequence {world.images.forked}"
+    if world.images.invented is not None:
+        return f"a lane was told of sequence {world.images.invented}, which the store never had"
     journal = _journal(world)
     if world.images.now.sequence != journal[-1].sequence:
         return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"

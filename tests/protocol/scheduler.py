@@ -7,8 +7,7 @@ from contextlib import suppress
 from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
-from streams.ports import Fenced, UnknownOutcome
-from tests.protocol.steps import Operation
+from tests.protocol.steps import REFUSALS, Operation
 from tests.protocol.store import Image
 from tests.protocol.world import Setup, Worker, World
 
@@ -37,6 +36,11 @@ class Fault(IntEnum):
     RESTORE_FIRST = auto()  # the store comes back as it once was
     RESTORE_HALF = auto()
     TIME_OUT = auto()  # the coordinator ends the open transaction
+    MOVED = auto()  # another node of the store has the lane
+    MOVED_TWICE = auto()  # and as soon as that was told, yet another one
+    ASK = auto()  # the lane is on its way to another node
+    TRY_AGAIN = auto()  # and not all of it is there
+    NO_SCRIPT = auto()  # the store has forgotten the script
 
 
 Faults = Mapping[int, Fault]
@@ -48,6 +52,7 @@ _REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
 _LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
 HANDOVERS: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.TAKEOVER)
 _MOVES: Final = (*HANDOVERS, Fault.CRASH)
+_REDIRECTIONS: Final = (Fault.MOVED, Fault.MOVED_TWICE, Fault.ASK, Fault.TRY_AGAIN)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *_DELAYS)
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
 _PUBLICATIONS: Final = (14, 23, 40)
@@ -134,6 +139,10 @@ class Scheduler:
             found += (Fault.FAIL_OVER_1, Fault.FAIL_OVER_3, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
+        if operation.command is not None:
+            found += _REDIRECTIONS
+            if operation.command.script is not None:
+                found.append(Fault.NO_SCRIPT)
         return tuple(found)
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
@@ -149,6 +158,8 @@ class Scheduler:
             self._do(self._workers[self._other()])
         elif fault is Fault.TIME_OUT:
             self.world.broker.time_out()
+        elif fault in _REDIRECTIONS or fault is Fault.NO_SCRIPT:
+            self._redirect(fault, worker)
         else:
             self._go_back_in_time(fault)
         self._do(self._workers[self._current])
@@ -181,6 +192,17 @@ class Scheduler:
             self._late.append(Late(self._step + _REPEATS[fault], operation.effect))
         else:
             _arrive(operation)
+
+    def _redirect(self, fault: Fault, worker: Worker) -> None:
+        assert worker.pending is not None
+        command, cluster = worker.pending.command, self.world.cluster
+        assert command is not None
+        if fault is Fault.NO_SCRIPT:
+            cluster.forget(command)
+        elif fault in (Fault.MOVED, Fault.MOVED_TWICE):
+            cluster.move(command.slot, twice=fault is Fault.MOVED_TWICE)
+        else:
+            cluster.begin_to_move(command.slot, split=fault is Fault.TRY_AGAIN)
 
     def _go_back_in_time(self, fault: Fault) -> None:
         images = self.world.images
@@ -244,5 +266,5 @@ class Scheduler:
 
 def _arrive(late: Late | Operation) -> None:
     """Have the effect, with nobody there to hear the answer."""
-    with suppress(Fenced, UnknownOutcome):
+    with suppress(*REFUSALS):
         late.effect()
