@@ -25,6 +25,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from bench.common_job.processes import Tree
 from retarget.decode import encode_touchpoint
 from retarget.dialects import decoder_for
 from retarget.times import format_time
@@ -81,9 +82,10 @@ def entrance(events: Sequence[Touchpoint], args: argparse.Namespace) -> dict[str
             for name, argv in _programs(broker.bootstrap).items():
                 with _started(name, argv) as (process, port):
                     asyncio.run(_post(port, bodies[:10], args))
-                    before, started = _cpu(process), time.monotonic()
+                    tree = Tree(process.pid)
+                    before, started = tree.sample(), time.monotonic()
                     asyncio.run(_post(port, bodies, args))
-                    took, spent = time.monotonic() - started, _cpu(process) - before
+                    took, spent = time.monotonic() - started, tree.sample() - before
                     count = len(bodies) * BATCH
                     figures[name].append((count / took, spent / count * 1e6))
     return {
@@ -166,12 +168,6 @@ async def _post(port: int, bodies: Sequence[bytes], args: argparse.Namespace) ->
 
     async with aiohttp.ClientSession() as session:
         await asyncio.gather(*(client(session) for _ in range(_AT_ONCE)))
-
-
-def _cpu(process: ChildProcess) -> float:
-    """Seconds of CPU that it has used."""
-    fields = Path(f"/proc/{process.pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 if __name__ == "__main__":

@@ -16,9 +16,7 @@ from retarget.touchpoints import Touchpoint
 __all__ = ["DIALECTS", "Dialect", "LineReader", "RecordDecoder", "Rows", "decoder_for", "dialect_named"]
 
 _ALL: Final = (
-    Dialect(
-        name="auto", kind="record", sentence="JSON records, canonical or Segment's, told by their content"
-    ),
+    Dialect(name="auto", kind="record", sentence="JSON records of any dialect, told by their content"),
     Dialect(name="canonical", kind="record", sentence="JSON records in retarget's own form"),
     Dialect(name="segment", kind="record", sentence="calls of Segment, RudderStack or Jitsu as JSON records"),
     Dialect(

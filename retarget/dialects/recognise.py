@@ -8,20 +8,24 @@ from typing import Any, Final, NamedTuple
 from retarget.decode import KNOWN_KEYS, MAX_BYTES, decode_fast, from_mapping, parse_object, require_size
 from retarget.dialects import braze, cloudevents, criteo, ga4, meta, segment, snowplow
 from retarget.errors import Rejected
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import IMPERSONAL, Touchpoint
 
 
 class Form(NamedTuple):
-    """A dialect of JSON objects: whether one is in it, and its touchpoint (raises Rejected)."""
+    """A dialect of JSON objects: whether one is in it, its touchpoint, and how its bytes become an object.
+
+    `read` and `parse` raise Rejected.
+    """
 
     fits: Callable[[Mapping[str, Any]], bool]
     read: Callable[[dict[str, Any]], Touchpoint]
+    parse: Callable[[bytes], dict[str, Any]] = parse_object
 
 
 # In this order: the first that fits is it.
 _FORMS: Final[dict[str, Form]] = {
     "segment": Form(segment.is_segment, segment.from_record),
-    "snowplow": Form(snowplow.is_snowplow, snowplow.from_record),
+    "snowplow": Form(snowplow.is_snowplow, snowplow.from_record, snowplow.parse),
     "ga4": Form(ga4.is_ga4, ga4.from_record),
     "meta": Form(meta.is_meta, meta.from_record),
     "criteo": Form(criteo.is_criteo, criteo.from_record),
@@ -34,8 +38,8 @@ def decode_auto(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
     if len(value) > max_bytes:
         require_size(value, max_bytes)
     touchpoint = decode_fast(value)
-    # A record of another dialect may pass for a canonical one only as `custom`.
-    if touchpoint is not None and touchpoint.type != "custom":
+    # A record of another dialect may pass for a canonical one only as `custom`, or as one about nobody.
+    if touchpoint is not None and touchpoint.type not in _SHARED:
         return touchpoint
     record = parse_object(value)
     if cloudevents.is_cloudevent(record):
@@ -65,15 +69,16 @@ def read_cloudevent(record: dict[str, Any]) -> Touchpoint:
 
 def decoder_of(name: str) -> Callable[..., Touchpoint]:
     """What decodes the records of one such dialect. Raises KeyError."""
-    if name == "snowplow":
-        return snowplow.decode_snowplow
-    read = read_cloudevent if name == "cloudevents" else _FORMS[name].read
+    form = _ALL[name]
 
     def decode(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-        require_size(value, max_bytes)
-        return read(parse_object(value))
+        if len(value) > max_bytes:
+            require_size(value, max_bytes)
+        return form.read(form.parse(value))
 
     return decode
 
 
-RECOGNISED: Final = (*_FORMS, "cloudevents")
+_ALL: Final = _FORMS | {"cloudevents": Form(cloudevents.is_cloudevent, read_cloudevent)}
+_SHARED: Final = IMPERSONAL | {"custom"}
+RECOGNISED: Final = tuple(_ALL)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_time, require_size
+from retarget.decode import parse_object, read_time
 from retarget.dialects import parts
 from retarget.dialects.snowplow_columns import record_of
 from retarget.errors import Rejected
@@ -48,12 +48,11 @@ def is_snowplow(record: Mapping[str, Any]) -> bool:
     return "event_id" in record and "collector_tstamp" in record
 
 
-def decode_snowplow(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint of one enriched event, JSON or tab-separated. Raises Rejected."""
-    require_size(value, max_bytes)
+def parse(value: bytes) -> dict[str, Any]:
+    """The enriched event in a record, JSON or tab-separated. Raises Rejected."""
     if b"\t" in value and not value.lstrip().startswith(b"{"):
-        return from_record(record_of(value))
-    return from_record(parse_object(value))
+        return record_of(value)
+    return parse_object(value)
 
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
@@ -65,38 +64,38 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
     data, products, entities = _found(record)
     kind, name = _type(record, data, entities)
     order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
-    cart = entities.get("cart") or {}
-    return from_mapping(
-        parts.same(data)
-        | _person(record, entities)
-        | parts.present(
-            type=kind,
-            name=name,
-            id=record.get("event_id"),
-            time=_time(record),
-            session_id=record.get("domain_sessionid") or entities.get("session", {}).get("sessionId"),
-            cart_id=cart.get("cart_id") or data.get("cart_id"),
-            order_id=order.get("transaction_id") or data.get("order_id"),
-            currency=order.get("currency") or cart.get("currency") or data.get("currency"),
-            coupon=order.get("discount_code") or entities.get("step", {}).get("coupon_code"),
-            value=parts.number(
-                _first(
-                    order.get("revenue"),
-                    order.get("refund_amount"),
-                    cart.get("total_value"),
-                    data.get("value"),
-                )
-            ),
-            items=parts.items(products, _ITEM, f"{_SHOP}product"),
-            query=_query(data),
-            source=record.get("mkt_source"),
-            medium=parts.medium(record.get("mkt_medium")),
-            campaign=_campaign(record),
-            geo=_geo(record) or data.get("geo"),
-            traits=data.get("traits"),
-            consent=parts.consent(kind, data),
-        )
+    cart, session = entities.get("cart", {}), entities.get("session", {})
+    worth = _first(
+        order.get("revenue"), order.get("refund_amount"), cart.get("total_value"), data.get("value")
     )
+    found = {
+        **data,
+        "type": kind,
+        "name": name,
+        "id": record.get("event_id"),
+        "user_id": record.get("user_id") or entities.get("user", {}).get("id"),
+        "anonymous_id": record.get("domain_userid")
+        or _first(session.get("userId"), record.get("network_userid")),
+        "items": parts.items(products, _ITEM, f"{_SHOP}product"),
+        "value": parts.number(worth),
+        "query": _query(data),
+        "source": record.get("mkt_source"),
+        "medium": parts.medium(record.get("mkt_medium")),
+        "campaign": _campaign(record),
+        "traits": data.get("traits") or None,
+        "consent": parts.consent(kind, data),
+        "trace": None,
+    }
+    more = {
+        "session_id": record.get("domain_sessionid") or session.get("sessionId"),
+        "cart_id": cart.get("cart_id"),
+        "order_id": order.get("transaction_id"),
+        "currency": order.get("currency") or cart.get("currency"),
+        "coupon": order.get("discount_code") or entities.get("step", {}).get("coupon_code"),
+        "geo": _geo(record),
+    }
+    found |= {field: given for field, given in more.items() if given}
+    return parts.touchpoint(found, _time(record))
 
 
 def _type(
@@ -129,7 +128,7 @@ def _found(record: Mapping[str, Any]) -> _Found:
         if kind is None or not given:
             continue
         if kind == _UNSTRUCT:
-            data = parse_object(given.encode()) if isinstance(given, str) else parts.inner(record, key)
+            data = parts.written(record, key)
         elif kind == "product":
             products = products or given
         elif isinstance(given, list) and isinstance(given[0], dict):
@@ -143,16 +142,6 @@ def _kind(key: str) -> str | None:
     if key.startswith(_UNSTRUCT):
         return _UNSTRUCT
     return next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
-
-
-def _person(record: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    user = record.get("user_id") or entities.get("user", {}).get("id")
-    other = _first(
-        record.get("domain_userid") or None,
-        entities.get("session", {}).get("userId"),
-        record.get("network_userid"),
-    )
-    return {"user_id": user, "anonymous_id": other}
 
 
 def _time(record: Mapping[str, Any]) -> int | None:

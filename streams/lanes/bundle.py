@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from retarget.dialects import decoder_for
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
@@ -22,6 +21,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
+from streams.reading import decoder_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
 
@@ -74,11 +74,7 @@ def bundle_of(
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
-    by_topic = settings.input.dialect_by_topic
-    decoders = {
-        topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
-        for topic in topics
-    }
+    decoders = {topic: decoder_of(settings, topic) for topic in topics}
     matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
     if not settings.catalogue.enabled:
         for one in (matcher, *(canary[:1] if canary is not None else ())):

@@ -83,6 +83,8 @@ def test_merges_come_to_the_same_when_nothing_happens() -> None:
     assert set(people["bob"].carts[""]) == {"kettle", "sofa"}
     assert set(people["ann"].products) == {"lamp", "clock"}
     assert set(people["dan"].products) == {"chair"}
+    assert people["fay"].erased
+    assert "device-of-fay" not in people
 
 
 @pytest.fixture
