@@ -13,6 +13,7 @@ from streams.stores import RedisStore
 from streams.stores.link import Argument, Link
 from streams.stores.routes import Routes
 from tests.protocol.commands import Command, carried_out, understood
+from tests.protocol.faults import Fault
 from tests.protocol.steps import step
 from tests.protocol.store import StoredImages
 
@@ -44,6 +45,15 @@ class Cluster:
         self._now = now
         self._slots: defaultdict[bytes, Slot] = defaultdict(Slot)
         self._forgotten: set[tuple[int, bytes]] = set()  # (node, digest of a script)
+
+    def disturb(self, fault: Fault, command: Command) -> None:
+        """Let what a command needs be moved, or on its way, or forgotten."""
+        if fault is Fault.NO_SCRIPT:
+            self.forget(command)
+        elif fault in (Fault.MOVED, Fault.MOVED_TWICE):
+            self.move(command.slot, twice=fault is Fault.MOVED_TWICE)
+        else:
+            self.begin_to_move(command.slot, split=fault is Fault.TRY_AGAIN)
 
     def move(self, slot: bytes, *, twice: bool = False) -> None:
         """Give a slot to the next node; `twice`: and to the one after it, once a client was told."""

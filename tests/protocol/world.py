@@ -164,7 +164,9 @@ class Worker:
         self.name = name
         self.idle = False  # it has found nothing to do
         self._world = world
-        self._running: Coroutine[Any, Any, None] = _runner(world).run()
+        self.stopping = False
+        self._runner = _runner(world)
+        self._running: Coroutine[Any, Any, None] = self._runner.run()
         self.pending: Operation | None = None
         self._go_on(None)
 
@@ -182,10 +184,20 @@ class Worker:
         self._go_on(answer)
         self.idle = nothing and self.pending is not None and self.pending.name == "take"
 
+    @property
+    def rests(self) -> bool:
+        """Whether it has nothing to do, or is at its end."""
+        return (self.idle and not self.stopping) or self.pending is None
+
     def fail(self) -> None:
         """Go on as if no answer had come."""
         assert self.pending is not None
         self._go_on(self.pending.lost("no answer"))
+
+    def stop(self) -> None:
+        """Finish the batch at hand and end, as a worker does whose lane is taken away."""
+        self.stopping = True
+        self._runner.stop()
 
     def crash(self) -> None:
         """End without a trace."""
@@ -199,6 +211,8 @@ class Worker:
                 self.pending = self._running.throw(answer)
             else:
                 self.pending = self._running.send(answer)
+        except StopIteration:
+            self.pending = None
         except LaneRefused as refused:
             self._world.problems.append(f"refused: {refused}")
             self.pending = None
