@@ -39,6 +39,13 @@ class Bundle(NamedTuple):
     catalogue: str
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
+    # As one of so many lanes that tell each other of people, though it has another input; 0: by its topics.
+    over: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether there are other lanes."""
+        return bool(self.over) or not self.listed.loops
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -52,12 +59,12 @@ class Bundle(NamedTuple):
             self.lateness,
             now_is_clock=self.now_is_clock,
             partition=partition,
-            home=None if self.listed.loops else partial(lane_of, lanes=self.listed.lanes),
+            home=partial(lane_of, lanes=self.over or self.listed.lanes) if self.crosses else None,
         )
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        crossed = "" if self.listed.loops else MERGE
+        crossed = MERGE if self.crosses else ""
         return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
 
 

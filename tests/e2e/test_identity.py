@@ -28,7 +28,7 @@ LANES: Final = 4
 PEOPLE: Final = 120
 NOON: Final = MIDNIGHT + 12 * HOUR
 # Small batches: many moments at which a crash can come between the halves. What crosses comes in time.
-_SETTINGS: Final = (
+SETTINGS: Final = (
     *OLD_FILES,
     "quiet_hours.enabled=false",
     "clock.lateness=10s",
@@ -105,7 +105,7 @@ async def joined(stage: Stage) -> None:
 async def play(stage: Stage, chance: Random) -> None:
     """All of it, with a worker killed between the halves of merges, and required to be as in a replay."""
     parts = [file_events(part) for part in (before(chance), words(), after(chance), last())]
-    wanted: list[Output] = await replayed([event for part in parts for event in part], _SETTINGS)
+    wanted: list[Output] = await replayed([event for part in parts for event in part], SETTINGS)
     async with on_stage(stage):
         first, _ = stage.worker("one"), stage.worker("two")
         await stage.shared_out()
@@ -127,7 +127,7 @@ def stage_on(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, em
     """An engine of four lanes."""
     return Stage(
         bootstrap=bootstrap, store=store, folder=folder, app_id=app_id, emit=emit, partitions=LANES,
-        settings=_SETTINGS,
+        settings=SETTINGS,
     )  # fmt: skip
 
 
