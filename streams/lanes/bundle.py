@@ -166,6 +166,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         offer_secret=settings.offers.secret,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
+        apart=frozenset(settings.identity.apart),
     )
 
 
