@@ -21,7 +21,7 @@ from streams.backtest.pool import Plan, backtest
 from streams.backtest.reading import of_files
 from streams.backtest.report import Report
 from streams.backtest.sends import Sends
-from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import Bar, Files, run_trial
 from streams.commands.screen import bar
 from streams.files import FileEvent, sorted_by_time, with_catalogue
@@ -195,7 +195,7 @@ class Changing(Files):
 
     def split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         """See Source."""
         self._rules.write_text(self._text)
         return super().split(folder, parts, is_nobody, bar)
@@ -258,6 +258,6 @@ def test_nobody_brings_no_people_together(tmp_path: Path) -> None:
         guest = {"type": "view", "time": number, "user_id": f"u{number}", "anonymous_id": "guest"}
         for told in of_files(in_a_file([event, guest])):
             splitting.add(told)
-    sizes = [part.events.entries for part in splitting.close(ahead=0)]
+    sizes = [part.entries for part in splitting.close(ahead=0)]
     assert sum(sizes) == 400
     assert max(sizes) < 60
