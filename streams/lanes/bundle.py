@@ -13,6 +13,7 @@ import msgspec
 from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
@@ -168,6 +169,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),
+        shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
     )
 
 
