@@ -117,10 +117,10 @@ class IdentityMetrics:
                 "retarget_people_not_joined",
                 "Anonymous ids said to be a person's, not joined: too_many of one person; known as another "
                 "person; shared, with a history that is somebody else's; erased, on its way to somebody who "
-                "has been forgotten.",
+                "has been forgotten; apart, by identity.apart.",
                 "why",
             ),
-            ("too_many", "known", "shared", "erased"),
+            ("too_many", "known", "shared", "erased", "apart"),
         )
         self.sent_on = _from_zero(
             make.counter(

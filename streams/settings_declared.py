@@ -212,6 +212,11 @@ class Identity:
         "Ids that stand for no one person, in letters of any size: they join nobody, and are nobody's.",
         because="what producers send where they know nobody would make one person of everybody",
     )
+    apart: Names = setting(
+        (),
+        "Anonymous ids that are people of their own, whoever they are said to be; a replay takes them apart.",
+        because="a wrong identify that has joined two people is undone so, by an operator (docs/runbook.md)",
+    )
     most: Count = setting(
         50,
         "Anonymous ids that are joined to one person at most; further ones stay people of their own.",

@@ -42,6 +42,13 @@ class Bundle(NamedTuple):
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
     with_headers: frozenset[str] = frozenset()
+    # As one of so many lanes that tell each other of people, though it has another input; 0: by its topics.
+    over: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether there are other lanes."""
+        return bool(self.over) or not self.listed.loops
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -55,12 +62,12 @@ class Bundle(NamedTuple):
             self.lateness,
             now_is_clock=self.now_is_clock,
             partition=partition,
-            home=None if self.listed.loops else partial(lane_of, lanes=self.listed.lanes),
+            home=partial(lane_of, lanes=self.over or self.listed.lanes) if self.crosses else None,
         )
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        crossed = "" if self.listed.loops else MERGE
+        crossed = MERGE if self.crosses else ""
         return Intake(
             partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
         )
@@ -161,6 +168,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         offer_secret=settings.offers.secret,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
+        apart=frozenset(settings.identity.apart),
         shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
     )
 

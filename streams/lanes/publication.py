@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
@@ -105,10 +106,16 @@ def id_of(publication: Publication) -> str:
 
 
 def bundle_from(
-    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, secret: str = ""
+    bundle: str,
+    publication: Publication,
+    topics: Sequence[str],
+    lanes: int,
+    secret: str = "",
+    apart: Sequence[str] = (),
 ) -> Bundle:
     """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
+    `apart` is the worker's own `identity.apart`: also in batches that were decided before anybody knew of it.
     Raises BadInput when this build refuses settings, or makes offers by another secret than the one that
     shelved them, and what `understood` raises.
     """
@@ -121,7 +128,8 @@ def bundle_from(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
     settings = _settings(bundle, publication, topics, secret)
-    return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
+    made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)
+    return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(apart)))
 
 
 def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:

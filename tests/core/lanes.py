@@ -47,6 +47,7 @@ class Lanes:
             self.lanes.append(lane)
             self._intakes.append(Intake(number, {"t": decode_canonical}, 5 * MINUTE, None, CROSSING))
         self.on_the_way: deque[tuple[int, bytes]] = deque()
+        self.told: list[tuple[int, bytes]] = []  # all that has ever been on the way
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
@@ -113,6 +114,7 @@ class Lanes:
         for result in batch.results:
             if result.kind == "merge":
                 self.on_the_way.append((by_first_letter(result.person), result.value))
+                self.told.append(self.on_the_way[-1])
             else:
                 where[result.kind].append(json.loads(result.value))
         return batch
