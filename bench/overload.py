@@ -45,7 +45,7 @@ from tests.e2e.emitted import OUTPUT_TOPICS
 from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, on_stage
 from tests.support.kafka.jars import KafkaMissing
 from tests.support.kafka.real_kafka import running
-from tests.support.memory import Memory
+from tests.support.memory import Memory, watched
 from tests.support.worker import page
 
 PARTITIONS: Final = 4
@@ -132,7 +132,7 @@ async def fill(stage: Stage, events: Iterator[FileEvent]) -> int:
         for each in events:
             assert isinstance(each.found, Touchpoint)
             latest = max(latest, each.found.time)
-            yield from outgoing(each.found, each.raw, topics.TOUCHPOINTS, PARTITIONS)
+            yield from outgoing(each.to_send, topics.TOUCHPOINTS, PARTITIONS)
 
     async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
         sent = await send_all(producer, told())
@@ -167,13 +167,14 @@ async def measured(stage: Stage, records: int, people: int, cached: int) -> int:
         expected = await wanted(traffic(records, people))
         print(f"{sum(expected.values()):,} outputs are wanted", flush=True)
         said: list[Told] = []
-        worker = stage.worker("one")
-        memory, started = Memory(worker), time.monotonic()
-        watching = [asyncio.create_task(memory.watch()), asyncio.create_task(listen(worker, said))]
-        await stage.done(within_s=7_200)
+        worker, started = stage.worker("one"), time.monotonic()
+        with watched(worker) as memory:
+            listening = asyncio.create_task(listen(worker, said))
+            try:
+                await stage.done(within_s=7_200)
+            finally:
+                listening.cancel()
         seconds = time.monotonic() - started
-        for task in watching:
-            task.cancel()
         found = await emitted(stage.bootstrap)
     missing, more = sum((expected - found).values()), sum((found - expected).values())
     tell(total, seconds, memory, said, cached)

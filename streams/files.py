@@ -39,6 +39,11 @@ class FileEvent(NamedTuple):
     raw: bytes
     listed: bool = False  # a record of the catalogue: about nobody, and it tells no lane the time
 
+    @property
+    def to_send(self) -> Touchpoint | bytes:
+        """The touchpoint; what could not be read as it is."""
+        return self.raw if isinstance(self.found, Rejected) else self.found
+
 
 def read_files(
     paths: Sequence[str | Path], dialect: str = "auto", mapping: str | Path | None = None

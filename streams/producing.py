@@ -11,7 +11,6 @@ from typing import Final
 from aiokafka import AIOKafkaProducer
 
 from retarget.decode import encode_touchpoint
-from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 from streams.kafka.sending import Outgoing, send
 from streams.topics import partition_of
@@ -21,18 +20,18 @@ _CHUNK: Final = 5_000
 _BEATS: Final = 10
 
 
-def outgoing(found: Touchpoint | Rejected, raw: bytes, topic: str, partitions: int) -> Iterator[Outgoing]:
+def outgoing(event: Touchpoint | bytes, topic: str, partitions: int) -> Iterator[Outgoing]:
     """The records for one touchpoint; a heartbeat goes to every partition.
 
-    What could not be read goes on as its `raw` bytes, so that the engine sets it aside and counts it.
+    Bytes are a record that could not be read: it goes on as it is; the engine sets it aside and counts it.
     """
-    if isinstance(found, Rejected):
-        yield keyed(b"", raw, topic, partitions)
-    elif found.type == "heartbeat" and not found.person:
-        yield from heartbeats(found, topic, partitions)
+    if isinstance(event, bytes):
+        yield keyed(b"", event, topic, partitions)
+    elif event.type == "heartbeat" and not event.person:
+        yield from heartbeats(event, topic, partitions)
     else:
-        product = next((item.product_id for item in found.items if item.product_id), "")
-        yield keyed((found.person or product).encode(), encode_touchpoint(found), topic, partitions)
+        product = next((item.product_id for item in event.items if item.product_id), "")
+        yield keyed((event.person or product).encode(), encode_touchpoint(event), topic, partitions)
 
 
 def keyed(key: bytes, value: bytes, topic: str, partitions: int) -> Outgoing:

@@ -15,7 +15,7 @@ from retarget.rules.parts import AUDIENCE, ENDING, PAUSE
 from retarget.rules.records import Key, OrWord, Record, Short
 from retarget.rules.sending import OFFER
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, OrAll, Several, Text
-from retarget.rules.triggers import COUNT, DATE, QUIET, SEQUENCE, TYPE
+from retarget.rules.triggers import CATALOGUE, COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
 _INTRODUCTION: Final = """\
@@ -52,6 +52,7 @@ one product or one order there is one at a time.
 | `event` | at each such event |
 | `sequence` | at each event that follows another in time, with nothing forbidden between |
 | `date` | at, before or after a date that a trait tells, or at which something is expected again |
+| `catalogue` | when the shop changes a product's price or stock, for each person it interests |
 | `becomes` | when the first state whose condition holds is another one than before |
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
@@ -75,7 +76,6 @@ text is parsed, checked for names and types, and turned into comparisons when th
 - `exists(name)` asks whether a value is known, and `exists(trait("vip"))` whether a trait is. A comparison
   with an unknown value does not hold, not even `!=`; a calculation with one is unknown. So is a trait of
   another type than is asked for, which `retarget_conditions_misfit_total` counts by rule.
-  with an unknown value does not hold, not even `!=`; a calculation with one is unknown.
 - A `value` is written likewise, and gives a number: `0.05 * cart.value`. Where it is unknown it counts as 0.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
 """
@@ -97,6 +97,7 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("quiet", "`quiet`", QUIET),
     ("sequence", "`sequence`", SEQUENCE),
     ("date", "`date`", DATE),
+    ("catalogue", "`catalogue`", CATALOGUE),
     ("unless", "`unless`: an ending", ENDING),
     ("steps", "`steps`: a step", STEP),
     ("products", "`products`", SHOWN),

@@ -30,6 +30,7 @@ from streams.settings_declared import (
     QuietHours,
     Rates,
     Rules,
+    Shops,
     Snapshot,
     Store,
 )
@@ -79,6 +80,7 @@ class Settings:
     guard: Guard = Guard()
     catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
+    shops: Shops = Shops()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -134,6 +136,7 @@ DECIDING: Final = frozenset(
         "guard",
         "catalogue",
         "offers",
+        "shops",
     }
 )
 _TOKEN: Final = 16

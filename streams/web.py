@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Callable
-from hmac import compare_digest
-from ipaddress import ip_address
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
 from retarget.errors import BadInput
 from streams.clocks import monotonic_ms
+from streams.listening import Listener, bearer, is_loopback
 from streams.metrics import CONTENT_TYPE, exposition
 from streams.progress import Progress
+
+_ANOTHER: Final = ", perhaps by another worker; workers on one machine also need an app.worker_id each"
 
 
 class WebServer:
@@ -33,17 +33,13 @@ class WebServer:
     ) -> None:
         """Port 0 takes any free one; `port` tells which. With a `token` only who sends it is told details."""
         self._registry, self._progress, self._now = registry, progress, now
-        self._host, self._wanted = host, port
-        self._token = token
-        self._runner: web.AppRunner | None = None
+        self._host, self._token = host, token
+        self._listener = Listener("web", host, port, hint=_ANOTHER)
 
     @property
     def port(self) -> int:
         """The port it answers on. Raises RuntimeError while it is closed."""
-        if self._runner is None:
-            raise RuntimeError("the web server is not open")
-        port: int = self._runner.addresses[0][1]
-        return port
+        return self._listener.port
 
     async def start(self) -> None:
         """Open the port. Raises BadInput, a line that names the setting, when it cannot or must not be."""
@@ -56,20 +52,11 @@ class WebServer:
                 web.get("/ready", self._ready),
             ]
         )
-        runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._host, self._wanted).start()
-        except OSError as refused:
-            await runner.cleanup()
-            raise BadInput([self._refusal(refused)]) from refused
-        self._runner = runner
+        await self._listener.open(app)
 
     async def stop(self) -> None:
         """Close the port; twice does no harm."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.close()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -79,16 +66,6 @@ class WebServer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.stop()
-
-    def _refusal(self, refused: OSError) -> str:
-        if refused.errno == errno.EADDRINUSE:
-            return (
-                f"web.port: {self._wanted} is in use on {self._host}, perhaps by another worker; set another "
-                f"one, or 0 for any free one. Workers on one machine also need an app.worker_id each"
-            )
-        if refused.errno == errno.EACCES:
-            return f"web.port: {self._wanted} needs rights this process has not; set one of 1024 or more"
-        return f"web.host: cannot listen on {self._host}: {refused.strerror or refused}"
 
     def _admits(self, request: web.Request) -> bool:
         """Whether nothing is asked for, or the request brings the token."""
@@ -126,18 +103,3 @@ def require_token(host: str, token: str) -> None:
         remedy = "set it (RETARGET_WEB_TOKEN, or RETARGET_WEB_TOKEN_FILE with a path), or listen on 127.0.0.1"
         problem = f"web.host: {host} can be reached from other machines, and web.token is not set"
         raise BadInput([f"{problem}; {remedy}"])
-
-
-def bearer(request: web.Request, token: str) -> bool:
-    """Whether the request brings the token; the time it takes to see that tells nothing of it."""
-    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
-    said = given.strip().encode(errors="surrogateescape")
-    return compare_digest(said, token.encode()) and scheme.lower() == "bearer"
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach who listens there."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

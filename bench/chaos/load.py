@@ -62,7 +62,7 @@ class Load:
         size = max(1, round(self._rate / _BEATS))
         while not self._stopping and self._number < len(self._events):
             chunk = self._events[self._number : self._number + size]
-            pieces = (outgoing(one.found, one.raw, topics.TOUCHPOINTS, self._partitions) for one in chunk)
+            pieces = (outgoing(one.to_send, topics.TOUCHPOINTS, self._partitions) for one in chunk)
             await send(producer, chain.from_iterable(pieces))
             self._number += len(chunk)
             await asyncio.sleep(1 / _BEATS)

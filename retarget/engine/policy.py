@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from retarget.engine.shops import Shop
 from retarget.times import DAY, HOUR, MINUTE
 
 EXTERNAL: Final = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
@@ -40,7 +41,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
     offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
-    person has `most_joined` anonymous ids at most, and none of those that stay `apart`.
+    person has `most_joined` anonymous ids at most, and none of those that stay `apart`. Messages tell people
+    which of the `shops` is next to them.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -65,6 +67,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
     apart: frozenset[str] = frozenset()
+    shops: tuple[Shop, ...] = ()
 
     def is_nobody(self, person: str) -> bool:
         """Whether this id stands for no one person."""

@@ -68,7 +68,8 @@ class History:
             for lane in range(self.lanes) if only is None else (only,):
                 decode = intake(lane).arrival
                 async for one in _merged([self._chunks(reader, topic, lane) for topic in sorted(self._held)]):
-                    yield told_of(lane, one, decode(one.topic, one.offset, one.timestamp, one.value))
+                    found = decode(one.topic, one.offset, one.timestamp, one.value, one.attributes)
+                    yield told_of(lane, one, found)
         finally:
             await reader.close()
 

@@ -11,8 +11,11 @@ from typing import Final
 
 import msgspec
 
+from retarget.decode import encode_touchpoint
+from retarget.touchpoints import Touchpoint
 from streams.backtest.crossing import Crossing
 from streams.backtest.figures import Comparison, Figures
+from streams.backtest.reading import NO_TIME
 from streams.backtest.sends import Sends, Sent, read_sent
 from streams.backtest.spill import Entry, Sorted
 from streams.backtest.splitting import SEVERAL, TIME, Part, Together, product_mark, time_of, unpacked
@@ -107,8 +110,12 @@ class _Told:
                 yield product_mark(item.product_id or "")
 
     def rest(self) -> Iterator[Record]:
-        """What is behind the end."""
-        return (listed_of_file(event, offset, at_once=True) for offset, event in self._behind)
+        """What is behind the end, at the time that the whole lane has come to by then."""
+        if self._behind and self._end >= 0:
+            end = encode_touchpoint(Touchpoint(type="heartbeat", time=self._end))
+            yield Record(TOPIC, self._behind[0][0], NO_TIME, None, end)
+        for offset, event in self._behind:
+            yield listed_of_file(event, offset, at_once=True)
 
 
 def outcome_of(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -64,9 +64,14 @@ async def read_body(request: web.Request, most: int, patience_s: float) -> bytes
 
 def require_json(request: web.Request) -> None:
     """Raise Refusal 415 for a body that says it is something else than JSON."""
-    kind = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    kind = kind_of(request.headers)
     if kind not in _JSON:
         raise Refusal(415, "Content-Type", f"it is {kind[:60]!r}", "send application/json")
+
+
+def kind_of(headers: Mapping[str, str]) -> str:
+    """The media type of a body, without parameters."""
+    return headers.get("Content-Type", "").partition(";")[0].strip().lower()
 
 
 def parsed(body: bytes) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from retarget.decode import parse_object
 from retarget.dialects.recognise import read_cloudevent
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
+from streams.collect.bodies import kind_of
 from streams.collect.refusals import Refusal
 
 # Our fields have their own names in the data.
@@ -23,12 +24,12 @@ _BATCH: Final = "application/cloudevents-batch+json"
 
 def is_batch(headers: Mapping[str, str]) -> bool:
     """Whether the body is a list of CloudEvents."""
-    return _kind(headers) == _BATCH
+    return kind_of(headers) == _BATCH
 
 
 def event_of(headers: Mapping[str, str], body: bytes) -> Touchpoint:
     """The touchpoint of a binary or structured request. Raises Rejected, Refusal 415."""
-    kind = _kind(headers)
+    kind = kind_of(headers)
     if kind == _STRUCTURED:
         return read_cloudevent(parse_object(body))
     attributes: dict[str, Any] = {
@@ -70,7 +71,3 @@ def _each(one: object) -> Touchpoint | Rejected:
         return read_cloudevent(one)
     except Rejected as rejected:
         return rejected
-
-
-def _kind(headers: Mapping[str, str]) -> str:
-    return headers.get("Content-Type", "").partition(";")[0].strip().lower()

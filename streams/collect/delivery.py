@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import OrderedDict
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from dataclasses import dataclass
+from typing import Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from retarget.decode import encode_touchpoint
 from retarget.touchpoints import Touchpoint
-from streams.kafka.sending import Outgoing, send
-from streams.producing import heartbeats, keyed
+from streams.kafka.sending import send
+from streams.producing import outgoing
 
 log: Final = logging.getLogger("retarget.collect")
 _GROUP: Final = 5_000
@@ -23,7 +24,8 @@ class NotTaken(Exception):
     """Kafka did not acknowledge all of it."""
 
 
-class _Request(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class _Request:
     events: Sequence[Touchpoint | bytes]
     done: asyncio.Future[None]
 
@@ -33,14 +35,9 @@ class Delivery:
 
     def __init__(self, producer: AIOKafkaProducer, topic: str) -> None:
         self._producer, self._topic = producer, topic
-        self._waiting: list[_Request] = []
+        self._waiting: OrderedDict[_Request, None] = OrderedDict()
         self._some = asyncio.Event()
         self.trouble = ""  # what Kafka said last, if it took nothing
-
-    @property
-    def waiting(self) -> int:
-        """How many events are not yet on their way."""
-        return sum(len(request.events) for request in self._waiting)
 
     async def deliver(self, events: Sequence[Touchpoint | bytes]) -> None:
         """Return when they are in Kafka; bytes are events that cannot be used. Raises NotTaken.
@@ -48,15 +45,19 @@ class Delivery:
         Who is cancelled may find some of them there.
         """
         request = _Request(events, asyncio.get_running_loop().create_future())
-        self._waiting.append(request)
+        self._waiting[request] = None
         self._some.set()
-        await request.done
+        try:
+            await request.done
+        finally:
+            self._waiting.pop(request, None)  # who has been told to come again holds no memory here
 
     async def run(self) -> None:
         """Send group after group until cancelled."""
         while True:
             await self._some.wait()
-            requests = self._next()
+            if not (requests := self._next()):
+                continue  # all have been told to come again
             try:
                 await self._send(requests)
             except (KafkaError, TimeoutError) as error:
@@ -69,10 +70,9 @@ class Delivery:
         group: list[_Request] = []
         size = 0
         while self._waiting and size < _GROUP:
-            request = self._waiting.pop(0)
-            if not request.done.done():  # else its producer has been told to come again
-                group.append(request)
-                size += len(request.events)
+            request, _ = self._waiting.popitem(last=False)
+            group.append(request)
+            size += len(request.events)
         if not self._waiting:
             self._some.clear()
         return group
@@ -83,7 +83,7 @@ class Delivery:
             record
             for request in requests
             for event in request.events
-            for record in _records(event, self._topic, partitions)
+            for record in outgoing(event, self._topic, partitions)
         ]
         await send(self._producer, records)
         self.trouble = ""
@@ -98,12 +98,3 @@ class Delivery:
         for request in requests:
             if not request.done.done():
                 request.done.set_exception(NotTaken(repr(error)))
-
-
-def _records(event: Touchpoint | bytes, topic: str, partitions: int) -> Sequence[Outgoing]:
-    if isinstance(event, bytes):
-        return [keyed(b"", event, topic, partitions)]
-    if event.type == "heartbeat" and not event.person:
-        return list(heartbeats(event, topic, partitions))
-    product = next((item.product_id for item in event.items if item.product_id), "")
-    return [keyed((event.person or product).encode(), encode_touchpoint(event), topic, partitions)]

@@ -12,8 +12,8 @@ from aiohttp import web
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 from streams.collect.refusals import Refusal
+from streams.listening import is_loopback
 from streams.settings_services import Collect
-from streams.web import is_loopback
 
 # A key of web pages is known to everybody: with one, nobody erases people or changes prices.
 ONLY_SERVERS: Final = frozenset({"erase", "heartbeat", "price_change", "stock_change", "score", "profile"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +14,7 @@ from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
 from retarget.decode import encode_touchpoint
-from retarget.errors import BadInput, Rejected
+from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 from streams.clocks import now_ms
 from streams.collect import browsers, calls, cloudevents
@@ -23,9 +22,9 @@ from streams.collect.bodies import Room, expected_size, parsed, read_body, requi
 from streams.collect.delivery import Delivery, NotTaken
 from streams.collect.keys import Keys, key_in_header, require_right
 from streams.collect.refusals import SEGMENT, Refusal, of_event, told
+from streams.listening import Listener, bearer
 from streams.metrics import CONTENT_TYPE, CollectMetrics, exposition
 from streams.settings import Settings
-from streams.web import bearer
 
 
 class Entrance:
@@ -41,37 +40,25 @@ class Entrance:
         self._keys, self._room = Keys(settings.collect), Room(settings.collect.max_waiting)
         self._delivery, self._registry = delivery, registry
         self._metrics = CollectMetrics(registry)
-        self._runner: web.AppRunner | None = None
+        self._listener = Listener("collect", settings.collect.host, settings.collect.port)
 
     @property
     def port(self) -> int:
         """The port it answers on. Raises RuntimeError while it is closed."""
-        if self._runner is None:
-            raise RuntimeError("the collector is not open")
-        port: int = self._runner.addresses[0][1]
-        return port
+        return self._listener.port
 
     async def __aenter__(self) -> Self:
         """Open the port. Raises BadInput, a line that names the setting, when that cannot be."""
         app = web.Application(middlewares=[self._answered])
         app.add_routes(self._routes())
-        runner = web.AppRunner(app, access_log=None, handle_signals=False, auto_decompress=False)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, self._settings.collect.host, self._settings.collect.port).start()
-        except OSError as refused:
-            await runner.cleanup()
-            raise BadInput([self._refusal(refused)]) from refused
-        self._runner = runner
+        await self._listener.open(app, decompress=False)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Take nothing more; what is being answered is answered."""
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        await self._listener.close()
 
     def _routes(self) -> list[web.RouteDef]:
         return [
@@ -229,12 +216,6 @@ class Entrance:
             self._metrics.requests.labels(str(response.status)).inc()
             self._metrics.seconds.observe(time.monotonic() - started)
         return response
-
-    def _refusal(self, refused: OSError) -> str:
-        host, port = self._settings.collect.host, self._settings.collect.port
-        if refused.errno == errno.EADDRINUSE:
-            return f"collect.port: {port} is in use on {host}; set another one, or 0"
-        return f"collect.host: cannot listen on {host}: {refused.strerror or refused}"
 
 
 def _text(given: object) -> str:

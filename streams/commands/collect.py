@@ -45,7 +45,9 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def require_readable(settings: Settings, topic: str) -> None:
     """Raise BadInput when the engine would not understand what the collector writes there."""
-    dialect = settings.input.dialect_by_topic.get(topic, settings.input.dialect)
+    from streams.reading import dialect_of
+
+    dialect = dialect_of(settings, topic)
     if dialect not in ("auto", "canonical"):
         said = f"the topic {topic} is read as {dialect}, and the collector writes canonical touchpoints"
         raise BadInput([f"input.dialect: {said}; set it to auto, or give --topic another topic"])

@@ -159,7 +159,7 @@ def _records(events: Iterable[FileEvent], told: Told, topic: str, partitions: in
         if event.file == STANDARD_INPUT and isinstance(event.found, Touchpoint):
             # What comes by a pipe has no name: line 1 of today is no repeat of line 1 of yesterday.
             event.found.id = None if event.found.id == f"-:{event.line}" else event.found.id
-        yield from outgoing(event.found, event.raw, topic, partitions)
+        yield from outgoing(event.to_send, topic, partitions)
 
 
 def _with_end(

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.decode import read_time
+from retarget.dialects.cells import epoch
 from retarget.errors import Rejected
 
 # The first that has something in it counts.
@@ -54,7 +55,11 @@ def record_of(row: Mapping[str, str], names: Mapping[str, tuple[str, ...]] = NAM
 def _value(field: str, column: str, text: str) -> object:
     if field in _NUMBERS:
         return _number(column, text)
-    return read_time(int(text) if text.isdigit() else text, column) if field in _TIMES else text
+    return _moment(column, text) if field in _TIMES else text
+
+
+def _moment(column: str, text: str) -> int:
+    return epoch(text, 1, column) if text.isdigit() else read_time(text, column)
 
 
 def _number(column: str, text: str) -> float:

@@ -44,7 +44,6 @@ class PastLog(LaneOnKafka):
         size = self._portion
         while True:
             until = max(min(offset + size, self._end), offset)
-            self._require_below(offset, until)
             arbiter = Arbiter(offset)
             found = arbiter.take(await self._entries(max(offset - 1, 0), until))
             settled = [one for one in found if one[1].sequence <= arbiter.acknowledged]

@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from retarget.dialects import decoder_for
+from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
@@ -22,6 +23,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
+from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
 
@@ -39,6 +41,7 @@ class Bundle(NamedTuple):
     catalogue: str
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
+    with_headers: frozenset[str] = frozenset()
     # As one of so many lanes that tell each other of people, though it has another input; 0: by its topics.
     over: int = 0
 
@@ -65,7 +68,9 @@ class Bundle(NamedTuple):
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
         crossed = MERGE if self.crosses else ""
-        return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
+        return Intake(
+            partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
+        )
 
 
 def bundle_of(
@@ -81,11 +86,7 @@ def bundle_of(
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
-    by_topic = settings.input.dialect_by_topic
-    decoders = {
-        topic: decoder_for(by_topic.get(topic, settings.input.dialect), settings.input.max_bytes)
-        for topic in topics
-    }
+    decoders = {topic: decoder_of(settings, topic) for topic in topics}
     matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
     if not settings.catalogue.enabled:
         for one in (matcher, *(canary[:1] if canary is not None else ())):
@@ -99,6 +100,7 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=canary,
+        with_headers=frozenset(topic for topic in topics if dialect_of(settings, topic) in WITH_HEADERS),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,
@@ -167,6 +169,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),
+        shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
     )
 
 

@@ -1,6 +1,6 @@
 """Dead letters once more, after what was wrong has been mended."""
 
 from streams.redriving.choosing import Choice
-from streams.redriving.driving import Told, redrive
+from streams.redriving.driving import redrive
 
-__all__ = ["Choice", "Told", "redrive"]
+__all__ = ["Choice", "redrive"]

@@ -8,9 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from retarget.decode import parse_object
+from retarget.decode import parse_object, read_time
 from retarget.errors import Rejected
-from retarget.times import parse_time
 from streams.kafka.looking import Seen
 
 
@@ -96,10 +95,9 @@ def channel_letter_of(seen: Seen, topic: str) -> Letter:
 
 
 def _time(given: object, otherwise: int) -> int:
-    if isinstance(given, str):
-        with suppress(ValueError, OverflowError):
-            return parse_time(given)
-    return given if isinstance(given, int) and not isinstance(given, bool) else otherwise
+    with suppress(Rejected):
+        return read_time(given)
+    return otherwise
 
 
 def _raw(given: object) -> bytes:

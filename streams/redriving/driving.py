@@ -56,7 +56,8 @@ async def redrive(
             return [message_again(letter, now, partitions)]
         return list(again(letter, settings, partitions, as_new=as_new))
 
-    transactional = settings.kafka.emit == "transactional"
+    # Whoever only looks must not shut out one that sends.
+    transactional = settings.kafka.emit == "transactional" and not dry
     async with opened(address, settings.app.id, transactional=transactional) as ledger:
         await _send(wanted, mended, ledger, told, dry=dry)
     return told

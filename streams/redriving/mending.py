@@ -8,14 +8,13 @@ from typing import Final
 import msgspec
 
 from retarget import catalogue
-from retarget.decode import decode_canonical, parse_object
-from retarget.dialects import decoder_for
+from retarget.decode import decode_canonical, parse_object, read_time
 from retarget.errors import Rejected
 from retarget.lane.intake import RAW_KEPT
-from retarget.times import parse_time
 from retarget.touchpoints import Touchpoint
 from streams.kafka.sending import Outgoing
 from streams.producing import keyed, outgoing
+from streams.reading import decoder_of
 from streams.redriving.choosing import Letter
 from streams.settings import Settings
 
@@ -33,22 +32,21 @@ def again(letter: Letter, settings: Settings, partitions: int, *, as_new: bool) 
     if letter.topic not in settings.kafka.input_topics:
         raise Rejected("bad_field", f"{letter.topic} is none of kafka.input_topics")
     event = _failed(letter, as_new=as_new) if letter.reason == FAILED else _unread(letter, settings)
-    return list(outgoing(event, b"", letter.topic, partitions))
+    return list(outgoing(event, letter.topic, partitions))
 
 
 def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:
     """A message as it was. Raises Rejected for one that is worth nothing any more."""
     message = letter.message or {}
     expires = message.get("expires_at")
-    if isinstance(expires, str) and parse_time(expires) <= now:
+    if expires is not None and read_time(expires, "expires_at") <= now:
         raise Rejected("bad_time", f"the message was good until {expires}")
     key = letter.key or str(message.get("person") or "").encode()
     return keyed(key, msgspec.json.encode(message), letter.topic, partitions)
 
 
 def _unread(letter: Letter, settings: Settings) -> Touchpoint:
-    dialect = settings.input.dialect_by_topic.get(letter.topic, settings.input.dialect)
-    event = decoder_for(dialect, settings.input.max_bytes)(letter.raw)
+    event = decoder_of(settings, letter.topic)(letter.raw)
     event.id = event.id or letter.place
     if event.time < 0 or event.time > letter.time + settings.clock.max_skew:
         event.time = letter.time  # what its first record would have made of it

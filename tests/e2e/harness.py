@@ -203,7 +203,7 @@ class Stage:
     def outgoing(self, events: Iterable[FileEvent]) -> Iterator[Outgoing]:
         """The records of these events, each with its partition."""
         for each in events:
-            yield from outgoing(each.found, each.raw, topics.TOUCHPOINTS, self.partitions)
+            yield from outgoing(each.to_send, topics.TOUCHPOINTS, self.partitions)
 
     # -- outcome --
 

@@ -147,6 +147,14 @@ def test_csv(tmp_path: Path, delimiter: str) -> None:
     assert found[5][1] == {"product_id": "cup", "name": "Cup", "price": 4, "stock": 7}
 
 
+@pytest.mark.parametrize("time", ["²", "9" * 5_000, "soon", "-1"])
+def test_times_that_are_none(tmp_path: Path, time: str) -> None:
+    """Refused with the column; the next row is read."""
+    found = read(tmp_path, "feed.csv", f"sku,price,updated_at\na,1,{time}\nb,2,1772362800000\n")
+    assert str(found[0][1]).startswith("updated_at is ")
+    assert found[1][1] == {"product_id": "b", "price": 2, "time": 1_772_362_800_000}
+
+
 def test_rows_that_are_no_text(tmp_path: Path) -> None:
     """The row is left out, not the file."""
     found = read(tmp_path, "feed.csv", b"sku,price\na,1\n\xff\xfe,2\nb,3\n")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from weakref import ref
 
 import aiohttp
 import pytest
@@ -146,6 +148,36 @@ async def test_a_refusal_of_kafka_reaches_who_waits() -> None:
         with pytest.raises(NotTaken, match="gone"):
             await delivery.deliver([Touchpoint(type="view", user_id="u")])
     assert delivery.trouble
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_who_gave_up_holds_no_memory() -> None:
+    """What nobody waits for any more is neither kept nor sent."""
+
+    class Many(list[Touchpoint | bytes]):
+        """A list that tells when it is gone."""
+
+    class Unasked:
+        async def partitions_for(self, _: str) -> set[int]:
+            raise AssertionError("there is nothing to send")
+
+    delivery = Delivery(Unasked(), "t")
+
+    async def give_up() -> ref[Many]:
+        events = Many([b"{}"])
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await delivery.deliver(events)
+        return ref(events)
+
+    held = await asyncio.create_task(give_up())  # a task of its own, as each request has
+    gc.collect()
+    assert held() is None
+    task = asyncio.create_task(delivery.run())
+    await asyncio.sleep(0)
+    assert not task.done()
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

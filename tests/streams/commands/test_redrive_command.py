@@ -169,6 +169,18 @@ def test_what_a_channel_could_not_send(retarget: Retarget, engine: str) -> None:
     assert ours.redrive("--channel", "email").out.startswith("0 sent again, 3 had been before")
 
 
+def test_letters_with_nonsense_in_them(retarget: Retarget, engine: str) -> None:
+    """An expiry that is none: it is left, the others go. A time that is none is that of the record."""
+    put(
+        engine,
+        "retarget.dead.email",
+        [message(1, expires_at="soon"), {"time": -5, "message": message(2)}, message(3, expires_at=1)],
+    )
+    told = Engine(retarget, engine).redrive("--channel", "email", "--from", "2020-01-01T00:00:00Z")
+    assert told.out == "1 sent again, 0 had been before, 2 left\n"
+    assert "expires_at is 'soon'" in told.err
+
+
 def test_words_that_mean_nothing(retarget: Retarget, engine: str) -> None:
     """A reason that there is not, a time that is none."""
     ours = Engine(retarget, engine)

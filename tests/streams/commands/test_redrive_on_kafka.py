@@ -56,3 +56,17 @@ def test_once_although_it_broke_off(retarget: Retarget, engine: KafkaAddress) ->
     assert retarget("redrive", *where).out == "0 sent again, 1 had been before, 0 left\n"
     [sent] = retarget("tail", "touchpoints", "--from-start", "--json", *where).out.splitlines()
     assert json.loads(sent)["id"] == "touchpoints-0-3"
+
+
+def test_who_only_looks_shuts_nobody_out(retarget: Retarget, engine: KafkaAddress) -> None:
+    """A dry run beside one that sends: the latter goes on."""
+    where = ["--set", f"kafka.bootstrap={engine.bootstrap}"]
+
+    async def beside() -> str:
+        async with opened(engine, "retarget", transactional=True) as ledger:
+            told = await asyncio.to_thread(retarget, "redrive", "--dry-run", *where)
+            await ledger.send([Outgoing("touchpoints", 0, b"u1", b"{}")], ["touchpoints-0-3"])
+        return told.out
+
+    assert asyncio.run(beside()) == "1 would be sent again, 0 had been before, 0 left\n"
+    assert retarget("redrive", *where).out == "0 sent again, 1 had been before, 0 left\n"
