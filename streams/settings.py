@@ -27,6 +27,7 @@ from streams.settings_declared import (
     Input,
     Kafka,
     Offers,
+    Personal,
     QuietHours,
     Rates,
     Rules,
@@ -79,6 +80,7 @@ class Settings:
     guard: Guard = Guard()
     catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
+    personal: Personal = Personal()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -134,6 +136,7 @@ DECIDING: Final = frozenset(
         "guard",
         "catalogue",
         "offers",
+        "personal",
     }
 )
 _TOKEN: Final = 16

@@ -330,6 +330,20 @@ class Offers:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Personal:
+    """How messages speak to people."""
+
+    language: Literal["none", "de", "en", "fr", "es", "nl", "it"] = setting(
+        "none",
+        "Language of people who have told no locale; none: they are greeted without a name, in English.",
+        because="a greeting in the wrong language is worse than one without a name",
+    )
+    formality: Literal["formal", "informal"] = setting(
+        "formal", "How people are addressed who have not told by the trait `formality`."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """How much a lane takes at once."""
 

@@ -8,10 +8,12 @@ from retarget.engine import about, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
+from retarget.engine.policy import Policy
 from retarget.engine.quiet_hours import zone_name
 from retarget.journeys.facts import STORE
 from retarget.journeys.model import Consent, Journey, Membership, Send
 from retarget.messages import Message, at_or_none
+from retarget.personal.salutation import salutation
 from retarget.rules.model import Rule
 from retarget.times import DAY, format_time
 
@@ -62,7 +64,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         products=[_product(journey, candidate, p) for p in products_of(journey, candidate)],
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
-        context=_context(journey, channel),
+        context=_context(journey, channel, policy),
         purl=f"{policy.purl_base}{message_id}" if policy.purl_base and candidate.audience is None else None,
         purpose=rule.purpose,
         legal_basis=_legal_basis(rule, word),
@@ -123,11 +125,11 @@ def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[st
     return shown
 
 
-def _context(journey: Journey, channel: str) -> dict[str, Any]:
-    """Salutation only from what is known, never guessed; how many purchases the person has made."""
+def _context(journey: Journey, channel: str, policy: Policy) -> dict[str, Any]:
+    """How to greet the person, by what they have told and no guess; how many purchases they have made."""
     traits = journey.traits
-    names = {key: traits[key] for key in ("title", "first_name", "last_name", "gender") if traits.get(key)}
-    context: dict[str, Any] = {"salutation": names or {"neutral": True}, "purchases": journey.order_count}
+    greeted = salutation(traits, policy.language, formal=policy.formal)
+    context: dict[str, Any] = {"salutation": greeted, "purchases": journey.order_count}
     if traits.get("persona"):
         context["sender"] = traits["persona"]
     if channel == "email":

@@ -40,7 +40,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
     offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
-    person has `most_joined` anonymous ids at most.
+    person has `most_joined` anonymous ids at most. `language` is that of people who have told no locale, and
+    `formal` how they are greeted unless they wish otherwise.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -64,6 +65,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     offer_secret: str = ""
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
+    language: str = ""
+    formal: bool = True
 
     def is_nobody(self, person: str) -> bool:
         """Whether this id stands for no one person."""

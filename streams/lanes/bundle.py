@@ -155,6 +155,8 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         offer_secret=settings.offers.secret,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
+        language=settings.personal.language.replace("none", ""),
+        formal=settings.personal.formality == "formal",
     )
 
 

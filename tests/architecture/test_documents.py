@@ -28,7 +28,7 @@ LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 PURE: Final = frozenset({
     "__future__", "ast", "base64", "bisect", "collections", "contextlib", "dataclasses", "datetime",
     "difflib", "enum", "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "tomllib",
-    "typing", "warnings", "zlib", "msgspec", "retarget",
+    "typing", "unicodedata", "warnings", "zlib", "msgspec", "retarget",
 })  # fmt: skip
 
 
