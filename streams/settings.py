@@ -31,6 +31,7 @@ from streams.settings_declared import (
     QuietHours,
     Rates,
     Rules,
+    Senders,
     Snapshot,
     Store,
 )
@@ -81,6 +82,7 @@ class Settings:
     catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
     personal: Personal = Personal()
+    senders: Senders = Senders()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -137,6 +139,7 @@ DECIDING: Final = frozenset(
         "catalogue",
         "offers",
         "personal",
+        "senders",
     }
 )
 _TOKEN: Final = 16

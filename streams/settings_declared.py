@@ -17,6 +17,7 @@ from streams.settings_kinds import (
     Names,
     Pairs,
     RatesByName,
+    SendersByName,
     Share,
     SomeNames,
     TimeOfDay,
@@ -315,6 +316,10 @@ class Catalogue:
         sentence="Whether the shop tells prices and stock; false: no rule may ask for them.",
         because="who follows which product is written down else, which costs up to a fifth of an event",
     )
+    currency: str = setting(
+        "",
+        "Currency of the catalogue's prices, such as EUR; empty: that in which the person saw the product.",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -340,6 +345,20 @@ class Personal:
     )
     formality: Literal["formal", "informal"] = setting(
         "formal", "How people are addressed who have not told by the trait `formality`."
+    )
+    sender_seed: Named = setting(
+        "retarget", "Chooses which of `senders.*` writes to whom; another seed chooses otherwise."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Senders:
+    """Who of the shop writes to people; each person keeps theirs. Without any, messages name none."""
+
+    by_id: SendersByName = open_settings(
+        {},
+        'Senders by an id of yours, such as maria = { name = "Maria Muster", role = "Advice" }.',
+        because="people answer to people",
     )
 
 

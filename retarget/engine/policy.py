@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from retarget.personal.senders import Sender
 from retarget.times import DAY, HOUR, MINUTE
 
 EXTERNAL: Final = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
@@ -41,7 +42,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
     offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
     person has `most_joined` anonymous ids at most. `language` is that of people who have told no locale, and
-    `formal` how they are greeted unless they wish otherwise.
+    `formal` how they are greeted unless they wish otherwise. One of `senders`, drawn by
+    `sender_seed`, writes to each person. Prices of the catalogue are in `catalogue_currency`; empty: in that
+    in which the person has seen the product.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -67,6 +70,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     most_joined: int = 50
     language: str = ""
     formal: bool = True
+    senders: tuple[Sender, ...] = ()
+    sender_seed: str = ""
+    catalogue_currency: str = ""
 
     def is_nobody(self, person: str) -> bool:
         """Whether this id stands for no one person."""

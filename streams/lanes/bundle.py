@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
@@ -157,6 +158,9 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         most_joined=settings.identity.most,
         language=settings.personal.language.replace("none", ""),
         formal=settings.personal.formality == "formal",
+        senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),
+        sender_seed=settings.personal.sender_seed,
+        catalogue_currency=settings.catalogue.currency,
     )
 
 
