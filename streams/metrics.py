@@ -116,10 +116,11 @@ class IdentityMetrics:
             make.counter(
                 "retarget_people_not_joined",
                 "Anonymous ids said to be a person's, not joined: too_many of one person; known as another "
-                "person; shared, with a history that is somebody else's.",
+                "person; shared, with a history that is somebody else's; erased, on its way to somebody who "
+                "has been forgotten.",
                 "why",
             ),
-            ("too_many", "known", "shared"),
+            ("too_many", "known", "shared", "erased"),
         )
         self.sent_on = _from_zero(
             make.counter(

@@ -66,6 +66,13 @@ _FURTHER: Final[tuple[dict[str, Any], ...]] = (
     {"id": "g", "type": "view", "user_id": "u1", "time": "2024-03-01T12:00:00+01:00", "geo": {"country": "DE"},
      "campaign": {"source": "ad"}, "items": [{"product_id": "p1", "price": 2, "category": "c1"}], "sentiment": -0.5},
 )  # fmt: skip
+_ONCE_WRONG: Final[dict[str, tuple[bytes, ...]]] = {
+    "meta": (
+        b'{"event_name": "Purchase", "event_time": 1e306, "user_data": {"fbp": "f"}}',
+        b'{"event_name": "Purchase", "event_time": "1e306", "user_data": {"fbp": "f"}}',
+        b'{"event_name": "Purchase", "event_time": 1%b, "user_data": {"fbp": "f"}}' % (b"0" * 306),
+    )
+}
 _LISTED: Final[tuple[dict[str, Any], ...]] = (
     {
         "product_id": "p1",
@@ -103,6 +110,11 @@ def golden(dialect: str) -> list[bytes]:
     if not file.is_file():
         return []
     return _lines(*(case["given"] for case in json.loads(file.read_text(encoding="utf-8"))))
+
+
+def once_wrong(dialect: str) -> list[bytes]:
+    """What once ended a lane, in that dialect or in any."""
+    return [one for name, some in _ONCE_WRONG.items() if dialect in (name, "auto") for one in some]
 
 
 def listed() -> list[bytes]:

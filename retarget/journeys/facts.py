@@ -237,7 +237,13 @@ def _bounce(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
 
 def _erase(journey: Journey, _event: Touchpoint, _time: int, _change: Change) -> None:
     """Forget everything but that it was forgotten; what `again: never` has let pass stays passed."""
-    blank = Journey(person=journey.person, marks=journey.marks, erased=True, alarm=journey.alarm)
+    blank = Journey(
+        person=journey.person,
+        marks=journey.marks,
+        erased=True,
+        alarm=journey.alarm,
+        erased_at=journey.erased_at,
+    )
     for name in journey.__struct_fields__:
         setattr(journey, name, getattr(blank, name))
 

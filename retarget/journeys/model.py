@@ -227,6 +227,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     offers: list[Given] = []  # by codes that are good, or may still be said
     joined: dict[str, int] = {}  # anonymous ids of this person -> when they were last seen together
     moved: list[tuple[int, str]] = []  # a redirect: from when on events are whose; in order
+    erased_at: int = 0  # by the lane's clock: nothing told of a time up to it says who else the person is
     sender: str = ""  # who of the shop has written to them
     paid: dict[str, Paid] = {}  # by order
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`

@@ -6,8 +6,9 @@ That is known only when all is read, so the parts are read once more, if there i
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -17,9 +18,22 @@ from streams.backtest.spill import Sorted, Spill
 _KEPT: Final = 100_000
 
 
+class _Ids(Protocol):
+    """What an event says of who it is about."""
+
+    user_id: str | None
+    anonymous_id: str | None
+
+
 class _Who(msgspec.Struct):
     user_id: str | None = None
     anonymous_id: str | None = None
+
+
+def somebody(who: _Ids, is_nobody: Callable[[str], bool]) -> str:
+    """Whose event it is: beside an anonymous id one that stands for nobody counts as none, as in a lane."""
+    user, anonymous = who.user_id, who.anonymous_id
+    return anonymous if anonymous and (not user or is_nobody(user)) else user or ""
 
 
 _who: Final = msgspec.json.Decoder(_Who).decode
@@ -50,7 +64,9 @@ class Kin:
         return {name: part for name, part in parts.items() if part != part_of(name)}
 
 
-def reunited(parts: Sequence[Sorted], moved: dict[str, int], head: int) -> list[Sorted]:
+def reunited(
+    parts: Sequence[Sorted], moved: dict[str, int], head: int, is_nobody: Callable[[str], bool]
+) -> list[Sorted]:
     """The parts of a lane with everybody where they belong; the former files are removed.
 
     An entry is an event in JSON behind a `head` of so many bytes. What only tells the time goes along with
@@ -59,7 +75,7 @@ def reunited(parts: Sequence[Sorted], moved: dict[str, int], head: int) -> list[
     spills = [Spill(Path(f"{part.path}-reunited")) for part in parts]
     waiting = 0
     for number, part in enumerate(parts):
-        for key, value, to in _placed(part, number, moved, head):
+        for key, value, to in _placed(number, moved, partial(_people, part, head, is_nobody)):
             for target in to:
                 spills[target].add(key, value)
             waiting += len(to)
@@ -72,16 +88,16 @@ def reunited(parts: Sequence[Sorted], moved: dict[str, int], head: int) -> list[
 
 
 def _placed(
-    part: Sorted, number: int, moved: dict[str, int], head: int
+    number: int, moved: dict[str, int], people: Callable[[], Iterator[tuple[bytes, bytes, str]]]
 ) -> Iterator[tuple[bytes, bytes, set[int]]]:
     """Each entry with the parts in which it belongs."""
-    targets = {moved.get(person, number) for _, _, person in _people(part, head)} | {number}
-    for key, value, person in _people(part, head):
+    targets = {moved.get(person, number) for _, _, person in people()} | {number}
+    for key, value, person in people():
         yield key, value, {moved.get(person, number)} if person else targets
 
 
-def _people(part: Sorted, head: int) -> Iterator[tuple[bytes, bytes, str]]:
+def _people(part: Sorted, head: int, is_nobody: Callable[[str], bool]) -> Iterator[tuple[bytes, bytes, str]]:
     """Each entry with its person; none where it only tells the time."""
     for key, value in part.read():
         who = _who(memoryview(value)[head:])
-        yield key, value, who.user_id or who.anonymous_id or ""
+        yield key, value, somebody(who, is_nobody)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -18,7 +19,7 @@ from zlib import crc32
 from retarget.decode import encode_touchpoint
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
-from streams.backtest.reuniting import Kin, reunited
+from streams.backtest.reuniting import Kin, reunited, somebody
 from streams.backtest.spill import Sorted, Spill
 
 _PLACE: Final = struct.Struct(">QQ")
@@ -61,14 +62,15 @@ class Splitting:
     """Takes the input record by record. `by_time`: each lane is to be sorted by time, as a replay does."""
 
     def __init__(
-        self, folder: Path, *, lanes: int, parts: int, by_time: bool, idle_after: int = NEVER
-    ) -> None:
-        """`parts` is how many each lane is split into.
+        self, folder: Path, *, lanes: int, parts: int, by_time: bool, is_nobody: Callable[[str], bool],
+        idle_after: int = NEVER,
+    ) -> None:  # fmt: skip
+        """`parts` is how many each lane is split into; ids of which `is_nobody` holds are no one person's.
 
         After `idle_after` ms without a record the wall clock moves a lane on; as its workers keep up, that is
         what the timestamp of its next record says.
         """
-        self._by_time, self._parts, self._lanes = by_time, parts, lanes
+        self._by_time, self._parts, self._lanes, self._is_nobody = by_time, parts, lanes, is_nobody
         # The parts of all lanes; then, for each lane, what all its parts are told.
         self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * (parts + 1))]
         self._clock = [NO_TIME] * lanes
@@ -104,9 +106,10 @@ class Splitting:
     def _spill_of(self, lane: int, event: Touchpoint) -> int:
         if not event.person:
             return self._lanes * self._parts + lane
-        if event.user_id and event.anonymous_id:
-            self._kin[lane].meet(event.user_id, event.anonymous_id)
-        return lane * self._parts + self._part_of(event.person)
+        user, anonymous = event.user_id, event.anonymous_id
+        if user and anonymous and not (self._is_nobody(user) or self._is_nobody(anonymous)):
+            self._kin[lane].meet(user, anonymous)
+        return lane * self._parts + self._part_of(somebody(event, self._is_nobody))
 
     def _part_of(self, person: str) -> int:
         return crc32(person.encode()) % self._parts
@@ -139,7 +142,7 @@ class Splitting:
         for lane, kin in enumerate(self._kin):
             own = slice(lane * self._parts, (lane + 1) * self._parts)
             if moved := kin.moved(self._part_of):
-                closed[own] = reunited(closed[own], moved, _STAMP.size)
+                closed[own] = reunited(closed[own], moved, _STAMP.size, self._is_nobody)
         return [
             Part(events, ends[number // self._parts], shared[number // self._parts])
             for number, events in enumerate(closed[: self._lanes * self._parts])

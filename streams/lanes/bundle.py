@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec.structs import replace
 
+from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.split import Part, SplitEngine
@@ -22,7 +23,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
-from streams.reading import decoder_of
+from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
 
@@ -40,6 +41,7 @@ class Bundle(NamedTuple):
     catalogue: str
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
+    with_headers: frozenset[str] = frozenset()
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -59,7 +61,9 @@ class Bundle(NamedTuple):
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
         crossed = "" if self.listed.loops else MERGE
-        return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
+        return Intake(
+            partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
+        )
 
 
 def bundle_of(
@@ -89,6 +93,7 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=canary,
+        with_headers=frozenset(topic for topic in topics if dialect_of(settings, topic) in WITH_HEADERS),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,

@@ -66,10 +66,12 @@ async def backtested(stage: Stage, folder: Path) -> list[Output]:
     """The outputs of a backtest of the whole topic, seven parts to a lane."""
     history = History(KafkaAddress(bootstrap=stage.bootstrap), [topics.TOUCHPOINTS])
     await history.look()
-    splitting = Splitting(folder, lanes=history.lanes, parts=7, by_time=False)
+    bundle = Plan(stage.settings, default_rules_dir()).bundles().rules
+    splitting = Splitting(
+        folder, lanes=history.lanes, parts=7, by_time=False, is_nobody=bundle.policy.is_nobody
+    )
     async for told in history.told(bundle_of(stage.settings, [], [topics.TOUCHPOINTS]).intake):
         splitting.add(told)
-    bundle = Plan(stage.settings, default_rules_dir()).bundles().rules
     found: list[Output] = []
     for part in splitting.close(ahead=0):
         await asyncio.to_thread(run_part, part, bundle, found.append, lambda _: None)

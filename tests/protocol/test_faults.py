@@ -13,8 +13,8 @@ import pytest
 
 from streams.lanes import loading
 from streams.topics import MERGE
+from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import bundles_named, decoded_people, judge, undisturbed
-from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
 from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
@@ -83,6 +83,8 @@ def test_merges_come_to_the_same_when_nothing_happens() -> None:
     assert set(people["bob"].carts[""]) == {"kettle", "sofa"}
     assert set(people["ann"].products) == {"lamp", "clock"}
     assert set(people["dan"].products) == {"chair"}
+    assert people["fay"].erased
+    assert "device-of-fay" not in people
 
 
 @pytest.fixture
