@@ -363,6 +363,23 @@ class Senders:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Purl:
+    """The link of each message, which leads to its products and nobody else can make."""
+
+    base: str = setting(
+        "",
+        "Where people reach /p/ of `retarget collect`, as https://go.shop.example/p/; empty: no links.",
+    )
+    keys: Names = setting(
+        (),
+        "Secrets that links are sealed by: the first seals, all open; the same in workers and collectors.",
+        because="a new one is put before the others, and an old one taken out when its links have expired",
+        mask=masked,
+    )
+    lasts: Duration = setting(30 * DAY, "How long a link leads anywhere, from when its message leaves.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Batch:
     """How much a lane takes at once."""
 

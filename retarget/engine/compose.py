@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from retarget.engine import about, ceilings, experiments, offers, pacing, reach
@@ -15,6 +16,7 @@ from retarget.journeys.facts import BY_CATALOGUE, STORE
 from retarget.journeys.model import Consent, Journey, Membership, Product, Send
 from retarget.journeys.traits import word
 from retarget.messages import Message, at_or_none
+from retarget.personal import links
 from retarget.personal.salutation import salutation
 from retarget.personal.senders import sender_of
 from retarget.rules.model import Rule
@@ -28,16 +30,16 @@ _PLACE: Final = ("city", "region", "country", "postal_code", "lat", "lon", "lati
 
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
     """Emit the message or audience change and remember it in the journey; its id."""
-    channel = verdict.channel or ""
+    channel, policy = verdict.channel or "", moment.policy
     leaves = (
-        None
-        if candidate.audience is not None
-        else pacing.take(moment.paced, moment.policy, channel, candidate.now)
+        None if candidate.audience is not None else pacing.take(moment.paced, policy, channel, candidate.now)
     )
     message = _message(journey, candidate, channel, moment)
     message.not_before = at_or_none(leaves)
     if candidate.audience is None and candidate.step.offer is not None:
         message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
+    if candidate.audience is None and policy.seal is not None:
+        message.purl = _purl(journey, message, policy, policy.seal, max(candidate.at, leaves or 0))
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
@@ -68,7 +70,6 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
         context=_context(journey, candidate, channel, policy),
-        purl=f"{policy.purl_base}{message_id}" if policy.purl_base and candidate.audience is None else None,
         purpose=rule.purpose,
         legal_basis=_legal_basis(rule, word),
         due=format_time(candidate.due),
@@ -81,6 +82,20 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         why=rule.why or rule.description,
         trace=candidate.trace,
     )
+
+
+def _purl(journey: Journey, message: Message, policy: Policy, seal: Callable[[bytes], str], at: int) -> str:
+    """The message's own link, from `at` on; it leads to the products that the message shows."""
+    link = links.link_of(
+        message.message_id,
+        journey.person,
+        known=journey.user_id == journey.person,
+        channel=message.channel,
+        products=[product["product_id"] for product in message.products],
+        at=at,
+        lasts=policy.purl_lasts,
+    )
+    return policy.purl_base + seal(links.encode(link))
 
 
 def _legal_basis(rule: Rule, word: Consent | None) -> str:

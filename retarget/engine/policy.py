@@ -44,7 +44,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     person has `most_joined` anonymous ids at most. `language` is that of people who have told no locale, and
     `formal` how they are greeted unless they wish otherwise. One of `senders`, drawn by
     `sender_seed`, writes to each person. Prices of the catalogue are in `catalogue_currency`; empty: in that
-    in which the person has seen the product.
+    in which the person has seen the product. Links are good for `purl_lasts`; `seal` makes the last part of
+    their address of what they hold, always the same of the same; without one there are none.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -61,6 +62,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_out: float = 0.0
     hold_out_salt: str = "retarget"
     purl_base: str = ""
+    purl_lasts: int = 30 * DAY
+    seal: Callable[[bytes], str] | None = None
     pace: Mapping[str, int] = msgspec.field(default_factory=dict)
     lanes: int = 1
     arbitration: int = 0

@@ -23,6 +23,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
+from streams.links.tokens import Seal
 from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
@@ -166,6 +167,9 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),
         sender_seed=settings.personal.sender_seed,
         catalogue_currency=settings.catalogue.currency,
+        purl_base=settings.purl.base,
+        purl_lasts=settings.purl.lasts,
+        seal=Seal(settings.purl.keys[0]) if settings.purl.base else None,
     )
 
 
