@@ -312,6 +312,14 @@ class CollectMetrics:
             make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
             get_args(RejectReason),
         )
+        self.links = _from_zero(
+            make.counter(
+                "retarget_collect_links",
+                "Links of messages that were followed: clicked, by a program, leading nowhere.",
+                "outcome",
+            ),
+            ("clicked", "program", "nowhere"),
+        )
         self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
         self.seconds = make.histogram(
             "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS
