@@ -33,7 +33,7 @@ from streams.settings_declared import (
     Snapshot,
     Store,
 )
-from streams.settings_services import Collect, Log, Web
+from streams.settings_services import Channel, Collect, Email, Log, Web
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -82,6 +82,8 @@ class Settings:
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
+    channel: Channel = Channel()
+    email: Email = Email()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
