@@ -108,6 +108,9 @@ class Channel:
     patience: Duration = setting(
         24 * HOUR, "A message that is refused for the moment is a dead letter after this."
     )
+    session: Duration = setting(
+        10 * SECOND, "A service that is not heard of for this long loses its partitions to the others."
+    )
     waiting: Count = setting(
         20_000,
         "Messages that wait in one partition; beyond, nothing more is read, recalls included.",

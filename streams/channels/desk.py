@@ -109,7 +109,6 @@ class Desk:
             self._withdraw(queue, record.offset)
         self._is_stale = True
         self._metrics.outcomes.labels(self._channel.name, "repeat").inc(queue.repeated - before)
-        self._metrics.waiting.labels(self._channel.name, str(self._place[1])).set(len(queue))
         self._let_flow()
         self._some.set()
 
@@ -343,6 +342,8 @@ class Desk:
 
     def _let_flow(self) -> None:
         queue = self._queue
+        waiting = 0 if queue is None else len(queue)
+        self._metrics.waiting.labels(self._channel.name, str(self._place[1])).set(waiting)
         wanted = queue is not None and len(queue) < self._terms.most
         if wanted != self._flows:
             self._flows = wanted

@@ -29,7 +29,6 @@ from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_
 log: Final = logging.getLogger("retarget.channel")
 _POLL_MS: Final = 200
 _AT_ONCE: Final = 1_000
-_SESSION_MS: Final = 10_000
 # When a partition goes to another service, what is under way is settled first; it is in doubt otherwise.
 _DRAIN_S: Final = 8.0
 _OBSERVED_S: Final = 5.0
@@ -41,11 +40,10 @@ class Service:
 
     def __init__(
         self, settings: Settings, address: KafkaAddress, channel: Channel, rate: Rate,
-        metrics: ChannelMetrics, *, session_ms: int = _SESSION_MS,
+        metrics: ChannelMetrics,
     ) -> None:  # fmt: skip
-        """Whoever is not heard of for `session_ms` has its partitions taken away."""
         self._settings, self._address, self._channel = settings, address, channel
-        self._rate, self._metrics, self._session_ms = rate, metrics, session_ms
+        self._rate, self._metrics = rate, metrics
         self._topic = channel_topic(channel.name)
         self._reader = Reader(address)
         self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
@@ -88,13 +86,14 @@ class Service:
             await asyncio.sleep(_PAUSE_S)
 
     async def _work(self) -> None:
+        session_ms = self._settings.channel.session
         consumer = self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._address.bootstrap,
             group_id=f"{self._settings.app.id}-channel-{self._channel.name}",
             client_id=f"retarget-{self._channel.name}",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
-            session_timeout_ms=self._session_ms,
-            heartbeat_interval_ms=self._session_ms // 4,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
             isolation_level="read_committed",
             enable_auto_commit=False,
             auto_offset_reset="earliest",

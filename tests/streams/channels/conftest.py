@@ -25,8 +25,6 @@ from streams.settings import Settings, load_settings
 from streams.topics import partition_of, topic_specs
 from tests.support.mailbox import Mailbox
 
-PARTITIONS = 2
-
 
 def message(number: int | str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a message
     """A message of the engine's."""
@@ -48,18 +46,21 @@ def message(number: int | str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -
 class Engine:
     """The topics of an engine: what is put there, and what is there."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str, partitions: int = 2) -> None:
+        self._partitions = partitions
         self.address = KafkaAddress(bootstrap=bootstrap)
         self._sequence = 0
 
     async def make(self) -> None:
         """Create all topics."""
-        await create_or_check(self.address, topic_specs(["touchpoints"], PARTITIONS))
+        await create_or_check(self.address, topic_specs(["touchpoints"], self._partitions))
 
     def settings(self, *overrides: str) -> Settings:
         """Settings of a service."""
-        return load_settings(overrides=[f"kafka.bootstrap={self.address.bootstrap}", "kafka.emit=idempotent",
-                                        "channel.port=0", *overrides])  # fmt: skip
+        # The embedded broker lets a group begin after half of the session.
+        given = ["channel.session=1500ms", "kafka.emit=idempotent", "channel.port=0"]
+        given.append(f"kafka.bootstrap={self.address.bootstrap}")
+        return load_settings(overrides=[*given, *overrides])
 
     async def put(
         self,
@@ -76,7 +77,7 @@ class Engine:
             key = b"nobody" if isinstance(one, bytes) else one["person"].encode()
             headers = None if bare else encode_headers(Stamp(0, 0, self._sequence, index))
             outgoing.append(
-                Outgoing(f"retarget.{channel}", partition_of(key, PARTITIONS), key, value, headers)
+                Outgoing(f"retarget.{channel}", partition_of(key, self._partitions), key, value, headers)
             )
         async with producing(self.address) as producer:
             await send(producer, outgoing)
@@ -84,7 +85,7 @@ class Engine:
     async def there(self, topic: str) -> list[dict[str, Any]]:
         """What stands in a topic, repeats by headers dropped."""
         repeats = RepeatFilter()
-        wanted = await spans(self.address, topic, range(PARTITIONS))
+        wanted = await spans(self.address, topic, range(self._partitions))
         async with looking(self.address, "read_committed") as consumer:
             return [
                 json.loads(seen.value or b"null")
@@ -141,8 +142,7 @@ async def working(
     rate = rate or Rate(channel.name, None, None)
     chosen = settings or engine.settings()
     metrics = ChannelMetrics(registry)
-    # The embedded broker lets a group begin after half of the session.
-    async with Service(chosen, engine.address, channel, rate, metrics, session_ms=1_500) as service:
+    async with Service(chosen, engine.address, channel, rate, metrics) as service:
         task = asyncio.create_task(service.run())
         try:
             yield Working(service, registry)
