@@ -35,7 +35,7 @@ from streams.settings_declared import (
     Store,
 )
 from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
-from streams.settings_services import Collect, Log, Web
+from streams.settings_services import Channel, Collect, Email, Log, Web
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -88,6 +88,8 @@ class Settings:
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
+    channel: Channel = Channel()
+    email: Email = Email()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
