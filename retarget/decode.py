@@ -192,6 +192,14 @@ def _read_item(given: object, field: str) -> Item:
     return Item(**_read_fields(given, ITEM_READERS, field + "."))
 
 
+def _read_texts(given: object, field: str) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise _bad(field, given, "an object of texts")
+    return {
+        name: read_text(text, f"{field}.{name[:_SHOWN]}") for name, text in given.items() if text is not None
+    }
+
+
 Reader = Callable[[object, str], Any]
 
 _BY_HINT: Final[dict[object, Reader]] = {
@@ -202,6 +210,7 @@ _BY_HINT: Final[dict[object, Reader]] = {
     int: read_time,
     str: _read_type,
     list[Item]: _read_items,
+    dict[str, str] | None: _read_texts,
 }
 
 

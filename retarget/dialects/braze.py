@@ -97,7 +97,7 @@ def _touchpoint(
     products = properties.get("products")
     if products is None and properties.get("product_id") is not None:
         products = [properties]
-    kind = _type(name, properties)
+    kind = type_of(name, str(properties.get("action", "replace")))
     found = {
         **properties,
         "type": kind,
@@ -117,11 +117,10 @@ def _touchpoint(
     return parts.touchpoint(found, time)
 
 
-def _type(name: str, properties: Mapping[str, Any]) -> str:
+def type_of(name: str, action: str) -> str:
+    """Our type for the name of an event; `action`: what an event of a cart says was done to it."""
     kind = _named(name)
-    if kind == _CART:
-        return _ACTIONS.get(str(properties.get("action", "replace")).lower(), "cart")
-    return kind
+    return _ACTIONS.get(action.lower(), "cart") if kind == _CART else kind
 
 
 @lru_cache(maxsize=1024)

@@ -31,7 +31,7 @@ _ITEM: Final = {
     "image_url": "image_url",
 }  # fmt: skip
 # These say something of the visitor; an event of theirs alone is an `identify`.
-_SETTING: Final = "set"
+SETTING: Final = "set"
 
 
 def is_criteo(record: Mapping[str, Any]) -> bool:
@@ -41,7 +41,7 @@ def is_criteo(record: Mapping[str, Any]) -> bool:
     event = record.get("event")
     return (
         isinstance(event, str)
-        and (event.lower() in _TYPES or event.startswith(_SETTING))
+        and (event.lower() in _TYPES or event.startswith(SETTING))
         and "type" not in record
     )
 
@@ -56,7 +56,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
     settings: dict[str, Mapping[str, Any]] = {}
     happened: list[Mapping[str, Any]] = []
     for one in calls:
-        if one["event"].startswith(_SETTING):
+        if one["event"].startswith(SETTING):
             settings[one["event"].lower()] = one
         else:
             happened.append(one)
@@ -71,7 +71,7 @@ def _touchpoint(
     event: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]
 ) -> Touchpoint:
     name = event["event"]
-    kind = _type(name)
+    kind = type_of(name)
     ids = record.get("id")
     known = ids if isinstance(ids, dict) else {}
     customer, visitor = settings.get("setcustomerid", {}), settings.get("setretailervisitorid", {})
@@ -101,7 +101,8 @@ def _touchpoint(
 
 
 @lru_cache(maxsize=1024)
-def _type(name: str) -> str:
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
     return _TYPES.get(name.lower()) or parts.type_named(name)
 
 

@@ -69,7 +69,7 @@ def _sent(record: Mapping[str, Any]) -> Touchpoint:
     }
     return _touchpoint(
         event.get("name"), params, record.get("user_id"), visitor, micros, traits,
-        products=params.get("items"), consent=_consent(parts.inner(record, "consent")),
+        products=params.get("items"), consent=consent_of(parts.inner(record, "consent")),
     )  # fmt: skip
 
 
@@ -97,7 +97,7 @@ def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
 ) -> Touchpoint:  # fmt: skip
     if not isinstance(name, str):
         raise Rejected("bad_field", "the event has no name; write name, or event_name in an export")
-    kind = _TYPES.get(name) or parts.type_named(name)
+    kind = type_of(name)
     found = {
         **params,
         "type": kind,
@@ -118,7 +118,12 @@ def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
         "consent": consent or parts.consent(kind, params),
         "trace": None,
     }
-    return parts.touchpoint(found, None if micros is None else _time(micros))
+    return parts.touchpoint(found, None if micros is None else time_of(micros))
+
+
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
+    return _TYPES.get(name) or parts.type_named(name)
 
 
 def _campaign(params: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -126,13 +131,14 @@ def _campaign(params: Mapping[str, Any]) -> dict[str, Any] | None:
     return found or None
 
 
-def _consent(given: Mapping[str, Any]) -> dict[str, Any] | None:
+def consent_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the request says of the person's consent."""
     state = given.get("ad_personalization")
     known = _STATES.get(state.upper()) if isinstance(state, str) else None
     return {"purpose": "marketing", "channel": "ads", "state": known} if known else None
 
 
-def _time(micros: object) -> int:
+def time_of(micros: object) -> int:
     """Epoch milliseconds of a number of microseconds, which the export writes as text."""
     given = parts.number(micros)
     if isinstance(given, bool) or not isinstance(given, int | float):

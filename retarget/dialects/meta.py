@@ -48,7 +48,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         raise Rejected("unknown_dialect", "there is no event_name; see the dialect meta")
     custom, user = parts.inner(event, "custom_data"), parts.inner(event, "user_data")
     contents, click = _contents(custom), user.get("fbc")
-    kind = _type(name)
+    kind = type_of(name)
     # Lists and products have one name: a group, or several products, is a list.
     if kind == "view" and (len(contents) > 1 or custom.get("content_type") == "product_group"):
         kind = "list_view"
@@ -70,11 +70,12 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "consent": parts.consent(kind, custom),
         "trace": None,
     }
-    return parts.touchpoint(found, None if time is None else _time(time))
+    return parts.touchpoint(found, None if time is None else time_of(time))
 
 
 @lru_cache(maxsize=1024)
-def _type(name: str) -> str:
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
     return _TYPES.get(name.lower()) or parts.type_named(name)
 
 
@@ -103,7 +104,8 @@ def _one(given: object) -> object:
     return (given[0] if given else None) if isinstance(given, list) else given
 
 
-def _time(given: object) -> int:
+def time_of(given: object) -> int:
+    """Epoch milliseconds of seconds, as a number or as text. Raises Rejected."""
     seconds = parts.number(given)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise Rejected("bad_time", f"event_time is {str(given)[:40]!r}; write seconds since 1970")

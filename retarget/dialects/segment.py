@@ -78,27 +78,24 @@ Given = Mapping[str, Any]
 
 def _track(record: Given, context: Given, properties: Given) -> dict[str, Any]:
     event = record.get("event")
-    kind, consent, traits = said_by(
-        event if isinstance(event, str) else "", inner(context, "consent"), properties
-    )
-    return {"type": kind, "name": event, "consent": consent, "traits": traits}
-
-
-def said_by(event: str, context_consent: Given, properties: Given) -> tuple[str, Any, Any]:
-    """Type, consent and traits of a tracked event."""
-    kind, is_named_as_ours = kind_of(event)
-    consent = consent_of(context_consent) if context_consent else None
-    if consent and kind == "custom" and event.casefold() == CONSENT_EVENT:
-        return "consent", consent, None
+    consent = consent_of(inner(context, "consent"))
+    kind, is_named_as_ours = kind_of(event if isinstance(event, str) else "", consent)
     if not is_named_as_ours:
-        return kind, consent, None
+        return {"type": kind, "name": event, "consent": consent}
     # Who names it as we do knows our fields.
-    return kind, said(kind, properties) or consent, properties.get("traits")
+    given = said(kind, properties) or consent
+    return {"type": kind, "name": event, "consent": given, "traits": properties.get("traits")}
+
+
+def kind_of(name: str, consent: Given | None) -> tuple[str, bool]:
+    """Our type, and whether that is because the event has our name, for want of one of Segment's."""
+    kind, is_named_as_ours = _named(name)
+    is_consent = consent and kind == "custom" and name.casefold() == CONSENT_EVENT
+    return ("consent", False) if is_consent else (kind, is_named_as_ours)
 
 
 @lru_cache(maxsize=1024)
-def kind_of(name: str) -> tuple[str, bool]:
-    """Our type, and whether that is because the event has our name, for want of one of Segment's."""
+def _named(name: str) -> tuple[str, bool]:
     kind = type_of(name)
     if kind == "custom" and (kind := type_named(name)) != "custom":
         return kind, True
@@ -107,12 +104,18 @@ def kind_of(name: str) -> tuple[str, bool]:
 
 def _identify(record: Given, context: Given, _properties: Given) -> dict[str, Any]:
     given = inner(context, "traits") | inner(record, "traits")
-    traits = {_TRAITS.get(key, key): value for key, value in given.items()}
-    traits |= {key: context[key] for key in ("locale", "timezone") if key not in traits and context.get(key)}
     token = inner(context, "device").get("token")
-    if token and "push_token" not in traits:
-        traits["push_token"] = token
-    return {"type": "identify", "traits": traits or None, "consent": consent_of(inner(context, "consent"))}
+    traits = traits_of(given, context.get("locale"), context.get("timezone"), token)
+    return {"type": "identify", "traits": traits, "consent": consent_of(inner(context, "consent"))}
+
+
+def traits_of(given: Given, locale: object, timezone: object, token: object) -> dict[str, Any] | None:
+    """Somebody's traits under our names, with what the device says of itself."""
+    traits = {_TRAITS.get(key, key): value for key, value in given.items()}
+    for name, said_by_device in (("locale", locale), ("timezone", timezone), ("push_token", token)):
+        if said_by_device and name not in traits:
+            traits[name] = said_by_device
+    return traits or None
 
 
 def _page(record: Given, context: Given, _properties: Given) -> dict[str, Any]:
