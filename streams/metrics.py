@@ -18,7 +18,8 @@ from prometheus_client import (
 )
 
 from retarget.errors import RejectReason
-from streams.instruments import Declared, Maker, from_zero
+from streams.instruments import LATE_SECONDS, SECONDS, Declared, Maker, from_zero
+from streams.metrics_services import ChannelMetrics, CollectMetrics
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
 ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed"]
@@ -26,12 +27,8 @@ Service = Literal["broker", "store"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-# A stage takes 1-60 ms when all is well; seconds mean that a service struggles.
-_STAGE_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # From one person at night to a full batch of a backlog.
 _RECORDS: Final = (1.0, 10.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
-# A live wait is late by clock.lateness; after an outage by hours.
-_LATE_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 # A claim reads the journal's end; one that replays takes longer.
 _CLAIM_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -139,7 +136,7 @@ class DecisionMetrics:
             "rule",
         )
         self.wait_lateness = make.histogram(
-            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", _LATE_SECONDS
+            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", LATE_SECONDS
         )
         self.paused = make.gauge("retarget_paused_switches", "Kill switches in force.")
         self.rules_refused = make.gauge(
@@ -155,7 +152,7 @@ class BatchMetrics:
             make.histogram(
                 "retarget_stage_seconds",
                 "Time of a batch in each stage; commit is the Kafka transaction, checkpoint the store call.",
-                _STAGE_SECONDS,
+                SECONDS,
                 "stage",
             ),
             get_args(Stage),
@@ -255,71 +252,6 @@ class ServiceMetrics:
             "retarget_build_info", "Always 1; the labels say what runs.", "version", "python"
         )
         self.build.labels(version, platform.python_version()).set(1)
-
-
-class CollectMetrics:
-    """What `retarget collect` takes and refuses; in a registry of its own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
-        ProcessCollector(registry=registry)
-        make = Maker(registry)
-        self.requests = make.counter(
-            "retarget_collect_requests", "Requests with events, by answer.", "status"
-        )
-        self.events = make.counter("retarget_collect_events", "Events that are in Kafka.")
-        self.refused = from_zero(
-            make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
-            get_args(RejectReason),
-        )
-        self.links = _from_zero(
-            make.counter(
-                "retarget_collect_links",
-                "Links of messages that were followed: clicked, by a program, leading nowhere.",
-                "outcome",
-            ),
-            ("clicked", "program", "nowhere"),
-        )
-        self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
-        self.seconds = make.histogram(
-            "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS
-        )
-        self.declared: Sequence[Declared] = tuple(make.declared)
-
-
-class ChannelMetrics:
-    """What `retarget channel` hands over; in a registry of its own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
-        ProcessCollector(registry=registry)
-        make = Maker(registry)
-        self.outcomes = make.counter(
-            "retarget_channel_messages",
-            "What came of messages: handed over; to be tried later; in doubt, as no answer came; dead; "
-            "expired; recalled in time; too_late to recall; repeat of a record; lost by the retention.",
-            "channel",
-            "outcome",
-        )
-        self.repeats = make.counter(
-            "retarget_channel_repeats",
-            "Messages in doubt that were handed over once more: people may have got them twice.",
-            "channel",
-        )
-        self.dead = make.counter(
-            "retarget_channel_dead_letters", "Messages that could not be handed over.", "channel", "reason"
-        )
-        self.waiting = make.gauge(
-            "retarget_channel_waiting", "Messages read and not yet settled.", "channel", "partition"
-        )
-        self.late = make.histogram(
-            "retarget_channel_late_seconds",
-            "From when a message could have gone to its handing over.",
-            _LATE_SECONDS,
-            "channel",
-        )
-        self.unsubscribed = make.counter("retarget_channel_unsubscribes", "One-click unsubscribes taken.")
-        self.declared: Sequence[Declared] = tuple(make.declared)
 
 
 class Metrics:
