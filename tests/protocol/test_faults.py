@@ -19,6 +19,9 @@ from tests.protocol.search import at_random, every_placement, pairs_at_random, s
 from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
 
+# Thousands of runs in a test: on a machine that others keep busy the longest takes two minutes.
+pytestmark = pytest.mark.timeout(600)
+
 _SETUPS: Final = [
     pytest.param(Setup(mode, shape), id=f"{mode}-{'-'.join(shape.topics)}")
     for mode in MODES
