@@ -13,7 +13,9 @@ from retarget.errors import Unsendable
 from retarget.formats.segments import segments_of, septets, units
 from retarget.messages import Message
 from retarget.rules.model import SubjectKind
+from retarget.times import DAY
 from tests.core.formats.cases import AUTH, FORMATTERS, P256DH, TERMS, a_message
+from tests.factories import NOON
 
 TEXT: Final = st.text(st.characters(codec="utf-8"), max_size=40) | st.sampled_from(
     ["", "€" * 400, "🛒" * 900]
@@ -81,7 +83,28 @@ def test_whatever_it_says_a_message_is_formatted_or_refused(message: Message, pr
     assert made(provider, message) == made(provider, message)
 
 
-@given(message=messages(), title=TEXT, body=TEXT, now=st.integers(0, 4_000_000_000_000))
+LONG: Final = st.builds(str.__mul__, st.sampled_from(["x", "€", "🛒", '"', "\\"]), st.integers(0, 4_200))
+DEVICES: Final = [
+    "t1", {"platform": "ios", "token": "ab" * 32},
+    {"endpoint": "https://push.example/1", "keys": {"p256dh": P256DH, "auth": AUTH}},
+]  # fmt: skip
+
+
+@st.composite
+def pushes(draw: st.DrawFn) -> Message:
+    """Messages of any length to all kinds of devices."""
+    products = draw(
+        st.lists(st.fixed_dictionaries({"product_id": LONG, "url": st.just("https://x.example")}))
+    )
+    operation = draw(st.sampled_from(["send", "send", "recall"]))
+    return a_message(
+        to={"push_tokens": DEVICES}, products=products, operation=operation, recall_of="0f" * 16,
+        why=draw(LONG), rule=draw(LONG), subject={"kind": draw(TEXT), "id": draw(LONG)}, template=draw(st.none() | TEXT),
+        expires_at=draw(st.none() | st.sampled_from(["2024-03-01T12:00:00.001Z", "2034-03-01T12:00:00Z"])),
+    )  # fmt: skip
+
+
+@given(message=pushes(), title=LONG, body=LONG, now=st.sampled_from([NOON, NOON + 1, NOON - DAY, 0]))
 @settings(max_examples=150, deadline=None)
 def test_no_limit_of_a_push_is_exceeded(message: Message, title: str, body: str, now: int) -> None:
     """FCM: 4,096 bytes, 28 days; APNs: 4,096 bytes, 64 of the key; browsers: 3,993 and 32 characters."""
