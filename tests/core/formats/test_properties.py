@@ -99,8 +99,9 @@ def pushes(draw: st.DrawFn) -> Message:
     operation = draw(st.sampled_from(["send", "send", "recall"]))
     return a_message(
         to={"push_tokens": DEVICES}, products=products, operation=operation, recall_of="0f" * 16,
-        why=draw(LONG), rule=draw(LONG), subject={"kind": draw(TEXT), "id": draw(LONG)}, template=draw(st.none() | TEXT),
-        expires_at=draw(st.none() | st.sampled_from(["2024-03-01T12:00:00.001Z", "2034-03-01T12:00:00Z"])),
+        why=draw(LONG), rule=draw(LONG), subject={"kind": draw(TEXT), "id": draw(LONG)},
+        template=draw(st.none() | TEXT),
+        expires_at=draw(st.sampled_from([None, "2024-03-01T12:00:00.001Z", "2034-03-01T12:00:00Z"])),
     )  # fmt: skip
 
 
