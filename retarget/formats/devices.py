@@ -18,8 +18,9 @@ PLATFORMS: Final[Mapping[str, Platform]] = {
 _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "fcm": re.compile(r"[A-Za-z0-9_:%.-]{1,1024}"),
     "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){8,100}"),
-    "webpush": re.compile(r"https://[\x21-\x7e]{1,1500}"),
+    "webpush": re.compile(r"(?:https://|http://(?:127\.0\.0\.1|localhost)[:/])[\x21-\x7e]{1,1500}"),
 }
+_MOST: Final = 20
 _BASE64: Final = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 # An uncompressed point of P-256, and the secret that goes with it.
 _POINT, _SECRET = 65, 16
@@ -33,9 +34,14 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     p256dh: str = ""
     auth: str = ""
 
+    @property
+    def keys(self) -> dict[str, str]:
+        """A browser's keys, as its subscription has them."""
+        return {"p256dh": self.p256dh, "auth": self.auth}
+
 
 def devices_of(to: Mapping[str, object]) -> list[Device]:
-    """Those of `push_tokens` and `push_token` that can be used, each once.
+    """Those of `push_tokens` and `push_token` that can be used, each once, 20 at most.
 
     A token is a text, or an object with `token` and `platform`; a browser's is its subscription: `endpoint`
     and `keys`. One that is no good keeps the message from no other. Raises Unsendable when none is left.
@@ -46,7 +52,7 @@ def devices_of(to: Mapping[str, object]) -> list[Device]:
     found = dict.fromkeys(filter(_is_one, map(_device, told)))
     if not found:
         raise Unsendable("bad_address", "no token is one of FCM, APNs or a browser's subscription")
-    return list(found)
+    return list(found)[:_MOST]
 
 
 def _several(told: object) -> Iterable[object]:

@@ -48,7 +48,7 @@ def data_of(message: Message, notice: Notice | None) -> dict[str, str]:
     """
     reading.only(message, "send", "recall")
     found: dict[str, str | None] = {
-        "message": message.message_id,
+        "message_id": message.message_id,
         "operation": message.operation,
         "tag": collapse_key(message),
         "recall_of": message.recall_of,
@@ -56,7 +56,7 @@ def data_of(message: Message, notice: Notice | None) -> dict[str, str]:
     if message.operation == "send":
         if notice is None or not (title := reading.line(notice.title)):
             raise Unsendable("missing_variable", "a push needs a title")
-        found |= {"title": title, "body": reading.text(notice.body), "link": reading.link_of(message)}
+        found |= {"title": title, "body": reading.text(notice.body), "url": reading.link_of(message)}
         found |= {"template": message.template, **_optional(message)}
     return {key: told for key, value in found.items() if (told := reading.text(value)) is not None}
 

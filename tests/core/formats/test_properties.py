@@ -111,9 +111,11 @@ def test_no_limit_of_a_push_is_exceeded(message: Message, title: str, body: str,
     """FCM: 4,096 bytes, 28 days; APNs: 4,096 bytes, 64 of the key; browsers: 3,993 and 32 characters."""
     terms = {"now": now, "notice": [title, body]}
     for request in made("fcm", message, **terms) or []:
-        data, android = request.body["message"]["data"], request.body["message"]["android"]
-        assert all(isinstance(value, str) for value in data.values())
-        assert sum(len((key + value).encode()) for key, value in data.items()) <= 4_096
+        told = request.body["message"]
+        android, shown = told["android"], told.get("notification", {})
+        assert all(isinstance(value, str) for value in told["data"].values())
+        texts = [*told["data"].items(), *shown.items()]
+        assert sum(len((key + value).encode()) for key, value in texts) <= 4_096
         assert 0 <= int(android["ttl"][:-1]) <= 28 * 86_400
     for request in made("apns", message, **terms) or []:
         assert len(request.encoded()) <= 4_096

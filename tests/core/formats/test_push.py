@@ -99,7 +99,7 @@ def test_what_is_least_needed_is_left_out_first() -> None:
 
     assert "products" not in data
     assert data["why"] == message.why
-    assert data["link"] == message.purl
+    assert data["url"] == message.purl
 
 
 @pytest.mark.parametrize("size", [3_000, 5_000])
