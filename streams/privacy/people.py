@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from retarget.errors import BadInput
@@ -44,29 +45,31 @@ class Person(NamedTuple):
         return next((one.journey for one in self.kept if one.name == self.name), None)
 
 
-async def find(store: Store, lanes: int, name: str) -> Person:
+async def find(store: Store, lanes: int, name: str, more: Sequence[str] = ()) -> Person:
     """Everything that is stored of a person, whichever of their ids `name` is; lanes may be at work.
+
+    `more` are ids that were theirs too, as somebody says who knows.
 
     Raises BadInput for an anonymous id that several people had in turn, LaneRefused for a journey of another
     build, UnknownOutcome.
     """
-    found = await _under(store, lanes, name)
+    found = await under(store, lanes, name)
     owners = {to for one in found for _, to in one.journey.moved}
     if len(owners) > 1:
         said = ", ".join(sorted(owners))
         raise BadInput([f"{name!r} was the device of several people in turn: {said}; name one of them"])
     person = owners.pop() if owners else name
-    kept = found if person == name else await _under(store, lanes, person)
-    ids = {person, name}
+    kept = found if person == name else await under(store, lanes, person)
+    ids = {person, name, *more}
     for one in kept:
         ids |= {*one.journey.joined, *filter(None, (one.journey.anonymous_id,))}
     for other in sorted(ids - {person}):
-        kept = kept + [one for one in await _under(store, lanes, other) if _is_theirs(one, person)]
+        kept = kept + [one for one in await under(store, lanes, other) if _is_theirs(one, person)]
     return Person(person, [person, *sorted(ids - {person})], kept)
 
 
-async def _under(store: Store, lanes: int, name: str) -> list[Kept]:
-    """What the lanes have under this very id."""
+async def under(store: Store, lanes: int, name: str) -> list[Kept]:
+    """What the lanes have under this very id. Raises UnknownOutcome, LaneRefused."""
     found: list[Kept] = []
     for lane in range(lanes):
         data = await store.journey(lane, name)
