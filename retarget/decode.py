@@ -22,6 +22,7 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
 _SHOWN: Final = 60
 _NOTHING_FREE: Final = (None, None, None, None)
+_SEVERAL: Final = (list, tuple)  # as a union of types it would be made anew at each call
 _DEPTH: Final = MAX_DEPTH + 1  # the free-form objects together
 _ALWAYS_STORABLE: Final = frozenset({str, float, bool, type(None)})
 _INTEGERS: Final = range(-(2**63), 2**64)
@@ -192,6 +193,14 @@ def _read_item(given: object, field: str) -> Item:
     return Item(**_read_fields(given, ITEM_READERS, field + "."))
 
 
+def _read_texts(given: object, field: str) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise _bad(field, given, "an object of texts")
+    return {
+        name: read_text(text, f"{field}.{name[:_SHOWN]}") for name, text in given.items() if text is not None
+    }
+
+
 Reader = Callable[[object, str], Any]
 
 _BY_HINT: Final[dict[object, Reader]] = {
@@ -202,6 +211,7 @@ _BY_HINT: Final[dict[object, Reader]] = {
     int: read_time,
     str: _read_type,
     list[Item]: _read_items,
+    dict[str, str] | None: _read_texts,
 }
 
 
@@ -232,7 +242,7 @@ def _is_storable(given: object, depth: int) -> bool:
     # what it looks at.
     if isinstance(given, dict):
         given = given.values()
-    elif not isinstance(given, list | tuple):
+    elif not isinstance(given, _SEVERAL):
         return type(given) is not int or given in _INTEGERS
     if depth <= 0:
         return False

@@ -18,7 +18,6 @@ from streams.settings_kinds import (
     Pairs,
     RatesByName,
     Share,
-    ShopsById,
     SomeNames,
     TimeOfDay,
     Zone,
@@ -326,29 +325,9 @@ class Catalogue:
         sentence="Whether the shop tells prices and stock; false: no rule may ask for them.",
         because="who follows which product is written down else, which costs up to a fifth of an event",
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offers:
-    """Discounts that messages promise."""
-
-    secret: str = setting(
+    currency: str = setting(
         "",
-        "What people's codes are worked out from; the same in all workers and where rules are published.",
-        because="whoever knows it can work out the code of anybody whose events they know",
-        mask=masked,
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shops:
-    """The shop's stores, each by its id: `mitte = "52.5245, 13.4100; Mitte; Berlin; Mo-Sa 10-20"`."""
-
-    by_id: ShopsById = open_settings(
-        {},
-        "Stores by id. Messages to people whose place is known have the nearest as `context.nearest_store`.",
-        because="who lives round the corner may rather come than order",
-        names=re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*"),
+        "Currency of the catalogue's prices, such as EUR; empty: that in which the person saw the product.",
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from retarget.times import SECOND
+from retarget.times import HOUR, SECOND
 from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked
 from streams.settings_source import setting
 
@@ -71,11 +71,75 @@ class Collect:
     patience: Duration = setting(
         10 * SECOND, "Events that Kafka has not confirmed after this are answered with 503, to be sent again."
     )
+    purl_target: str = setting(
+        "",
+        "Page of the shop to which links of messages lead, as https://shop.example/for-you; empty: nowhere.",
+    )
+    purl_parameter: Named = setting(
+        "product", "Parameter of that page in which each product of the message stands."
+    )
+    purl_revoked: Names = setting((), "Ids of messages whose links lead nowhere any more.")
     heartbeat: Duration = setting(
         10 * SECOND,
         "How often every partition is told the time; 0: never.",
         because="with clock.idle=heartbeat nothing else moves the clock of a lane without events",
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """What all channel services have in common, `retarget channel NAME`."""
+
+    host: Named = setting(
+        "127.0.0.1",
+        "Address to listen on for one-click unsubscribes, /health and /metrics.",
+        because="behind the web server that channel.public_url names",
+    )
+    port: Port = setting(9466, "Port to listen on, one per service; 0: any free one.")
+    public_url: str = setting(
+        "",
+        "Where people reach that port, such as https://news.shop.example; empty: mails carry no unsubscribe.",
+        because="Gmail and Yahoo ask for one-click unsubscribe from 5,000 mails a day on",
+    )
+    secret: str = setting(
+        "",
+        "What unsubscribe links are sealed with; the same in all services, and never another later.",
+        because="mails live for years, and whoever knows it can unsubscribe people",
+        mask=masked,
+    )
+    templates: str = setting("", "Folder with templates, used before those that ship; empty: only those.")
+    addresses: str = setting(
+        "",
+        "Where addresses are asked for that a message does not have: a URL with {user_id} that answers JSON.",
+        because="a shop need not tell addresses to the engine",
+    )
+    patience: Duration = setting(
+        24 * HOUR, "A message that is refused for the moment is a dead letter after this."
+    )
+    session: Duration = setting(
+        10 * SECOND, "A service that is not heard of for this long loses its partitions to the others."
+    )
+    waiting: Count = setting(
+        20_000,
+        "Messages that wait in one partition; beyond, nothing more is read, recalls included.",
+        because="they are in memory, and their places are put down with each portion",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Email:
+    """How mails leave: the relay that `retarget channel email` hands them to."""
+
+    host: Named = setting("localhost", "The relay; it signs with DKIM, the List-Unsubscribe lines included.")
+    port: Port = setting(25, "Its port: 25, 587 for STARTTLS, 465 for TLS from the start.")
+    security: Literal["none", "starttls", "tls"] = setting("none", "How the connection is secured.")
+    ca_file: str = setting("", "File with the relay's certificate authority; empty: the machine's own.")
+    user: str = setting("", "User name at the relay; empty: it asks for none.")
+    password: str = setting("", "Password at the relay.", mask=masked)
+    sender: Named = setting("Shop <news@shop.example>", "From whom mails are.")
+    reply_to: str = setting("", "Where answers go; empty: to the sender.")
+    connections: Count = setting(4, "Connections to the relay, and mails under way at once in a partition.")
+    timeout: Duration = setting(60 * SECOND, "How long each answer of the relay is waited for.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

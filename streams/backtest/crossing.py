@@ -108,7 +108,7 @@ class Crossing:
         for lane in self._lanes:
             await lane.runner.claim()
         groups = [_groups(number, each) for number, each in enumerate(records)]
-        for arrival, number, together in heapq.merge(*groups, key=lambda group: group[:2]):
+        for arrival, _, number, together in heapq.merge(*groups, key=lambda group: group[:3]):
             await self._wake(arrival)
             self._watch(number, arrival, together)
             await self._lanes[number].read(together)
@@ -157,17 +157,19 @@ class Crossing:
                 heapq.heappush(self._alarms, (max(when, arrival), number))
 
 
-def _groups(number: int, records: Iterator[Record]) -> Iterator[tuple[int, int, list[Record]]]:
-    """The records of a lane by the latest timestamp so far; what has none goes with what comes next."""
-    latest, waiting = NO_TIME, list[Record]()
+def _groups(number: int, records: Iterator[Record]) -> Iterator[tuple[int, int, int, list[Record]]]:
+    """The records of a lane by the latest timestamp and time so far; without a timestamp: with the next."""
+    arrival, time, waiting = NO_TIME, NO_TIME, list[Record]()
     for record in records:
         waiting.append(record)
+        if record.topic == TOPIC:
+            time = max(time, _says(record.value or b"").time)
         if record.timestamp >= 0:
-            latest = max(latest, record.timestamp)
-            yield latest, number, waiting
+            arrival = max(arrival, record.timestamp)
+            yield arrival, time, number, waiting
             waiting = []
     if waiting:
-        yield latest, number, waiting
+        yield arrival, time, number, waiting
 
 
 def _time_of(value: bytes) -> int:

@@ -14,13 +14,14 @@ from typing import Final, Protocol
 
 import msgspec
 
+from retarget.engine.policy import Policy
 from streams.backtest.spill import Sorted, Spill
 
 # So many entries are in memory before they are written.
 _KEPT: Final = 100_000
 
 
-class _Ids(Protocol):
+class Ids(Protocol):
     """What an event says of who it is about."""
 
     user_id: str | None
@@ -32,7 +33,7 @@ class _Who(msgspec.Struct):
     anonymous_id: str | None = None
 
 
-def somebody(who: _Ids, is_nobody: Callable[[str], bool]) -> str:
+def somebody(who: Ids, is_nobody: Callable[[str], bool]) -> str:
     """Whose event it is: beside an anonymous id one that stands for nobody counts as none, as in a lane."""
     user, anonymous = who.user_id, who.anonymous_id
     return anonymous if anonymous and (not user or is_nobody(user)) else user or ""
@@ -54,6 +55,14 @@ class Kin:
         if self._home(name) != lane:
             self._astray.add(name)
 
+    def hear(self, who: Ids, policy: Policy) -> None:
+        """An event: whoever stands in it with both ids is one, if the lanes believe it."""
+        user, anonymous = who.user_id, who.anonymous_id
+        if not user or not anonymous or anonymous in policy.apart:
+            return
+        if not (policy.is_nobody(user) or policy.is_nobody(anonymous)):
+            self.meet(user, anonymous)
+
     def meet(self, one: str, other: str) -> None:
         """These two have stood in one event."""
         first, second = sorted((self.root(one), self.root(other)))
@@ -65,6 +74,11 @@ class Kin:
         while (lead := self._leads.get(name)) is not None:
             name = lead
         return name
+
+    def family(self, name: str) -> frozenset[str]:
+        """All names that may be one person's with this one."""
+        root, names = self.root(name), {name, *self._leads, *self._leads.values()}
+        return frozenset(one for one in names if self.root(one) == root)
 
     def moved(self, part_of: Callable[[str], int], parts: int) -> dict[str, int]:
         """Who leaves their part of a lane, of so many, and for which; from `parts` on those of all lanes."""

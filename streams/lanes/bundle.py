@@ -9,6 +9,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
@@ -23,6 +24,7 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
+from streams.links.tokens import Seal
 from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
@@ -170,6 +172,14 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),
         shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
+        language=settings.personal.language.replace("none", ""),
+        formal=settings.personal.formality == "formal",
+        senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),
+        sender_seed=settings.personal.sender_seed,
+        catalogue_currency=settings.catalogue.currency,
+        purl_base=settings.purl.base,
+        purl_lasts=settings.purl.lasts,
+        seal=Seal(settings.purl.keys[0]) if settings.purl.base else None,
     )
 
 

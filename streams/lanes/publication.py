@@ -14,7 +14,7 @@ from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
 from streams.lanes.rollout import Rollout
-from streams.settings import SECRET, Settings, fingerprint, load_settings
+from streams.settings import PURL_KEYS, SECRET, Settings, fingerprint, load_settings
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,12 +112,13 @@ def bundle_from(
     lanes: int,
     secret: str = "",
     apart: Sequence[str] = (),
+    purl_keys: Sequence[str] = (),
 ) -> Bundle:
     """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
     `apart` is the worker's own `identity.apart`: also in batches that were decided before anybody knew of it.
-    Raises BadInput when this build refuses settings, or makes offers by another secret than the one that
-    shelved them, and what `understood` raises.
+    Raises BadInput when this build refuses settings, or makes offers or links by another secret than the one
+    that shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
     rollout = rollout_of(bundle, publication)
@@ -127,14 +128,29 @@ def bundle_from(
         raise BadInput(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
-    settings = _settings(bundle, publication, topics, secret)
+    settings = _settings(
+        publication, bundle, topics, {SECRET: secret, PURL_KEYS: _signing(bundle, publication, purl_keys)}
+    )
     made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)
     return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(apart)))
 
 
-def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:
+def _signing(bundle: str, publication: Publication, keys: Sequence[str]) -> str:
+    """Which of the keys its links are sealed by. Raises BadInput when it is none of them."""
+    said = publication.settings.get(PURL_KEYS, "")
+    found = next((key for key in keys if fingerprint(key) == said), "")
+    if said and not found:
+        raise BadInput(
+            [f"bundle {bundle}: its links are by none of {PURL_KEYS}; keep the former key behind the new one"]
+        )
+    return found
+
+
+def _settings(
+    publication: Publication, bundle: str, topics: Sequence[str], secrets: Mapping[str, str]
+) -> Settings:
     """The settings that decide, and the input topics; the others are of no account here."""
-    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), SECRET: secret}
+    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), **secrets}
     try:
         return load_settings(presets=presets)
     except BadInput as error:

@@ -18,6 +18,7 @@ from retarget.journeys.model import (
     Journey,
     Membership,
     Offer,
+    Paid,
     Product,
     Send,
     Session,
@@ -30,8 +31,8 @@ from streams.privacy.people import Kept, Person
 # Of each record the fields that are moments; of `Journey` also those that hold moments by name.
 TIMES: Final[Mapping[type, frozenset[str]]] = {
     CartLine: frozenset({"since"}),
-    Offer: frozenset({"expires"}),
-    Product: frozenset({"seen", "viewed", "wished", "carted", "bought", "regarded"}),
+    Offer: frozenset({"expires", "said"}),
+    Product: frozenset({"seen", "viewed", "wished", "carted", "bought", "regarded", "priced"}),
     Episode: frozenset({"opened", "touched", "due", "decided"}),
     Bid: frozenset({"due"}),
     Deferred: frozenset({"release", "due"}),
@@ -40,6 +41,7 @@ TIMES: Final[Mapping[type, frozenset[str]]] = {
     Given: frozenset({"at", "expires"}),
     Consent: frozenset({"at"}),
     Session: frozenset({"started", "last"}),
+    Paid: frozenset(),
     Journey: frozenset({"first", "last", "stage_until", "alarm", "tidied", "erased_at"}),
 }
 # Those whose whole numbers are none.
@@ -51,6 +53,11 @@ NUMBERS: Final[Mapping[type, frozenset[str]]] = {
     Given: frozenset({"step"}),
     Session: frozenset({"events"}),
     Journey: frozenset({"order_count", "stage", "orders"}),
+}
+# Money, told in whole units.
+THOUSANDTHS: Final[Mapping[type, frozenset[str]]] = {
+    Paid: frozenset({"gross", "back"}),
+    Journey: frozenset({"spent"}),
 }
 MOMENTS_BY_NAME: Final = frozenset({"ended", "pauses", "joined"})
 _WORDS: Final = {"moved": "is_since", "alarm": "looked_at_again", "tidied": "tidied_at"}
@@ -110,9 +117,11 @@ def _tally(name: str, tally: Sequence[Any]) -> list[Plain]:
     ]
 
 
-def _plain(value: object, name: str, kind: type) -> Any:  # noqa: ANN401 - whatever JSON has
+def _plain(value: Any, name: str, kind: type) -> Any:  # noqa: ANN401 - whatever JSON has
     if name in TIMES.get(kind, ()) and isinstance(value, int):
         return _time(value)
+    if name in THOUSANDTHS.get(kind, ()):
+        return {key: one / 1000 for key, one in value.items()} if isinstance(value, Mapping) else value / 1000
     if isinstance(value, msgspec.Struct | Bid):
         return _fields(value)
     if isinstance(value, Mapping):
@@ -130,4 +139,4 @@ def _fields(one: msgspec.Struct | Bid) -> Plain:
 
 
 def _time(ms: int) -> str | None:
-    return format_time(ms) if ms else None
+    return format_time(ms) if ms > 0 else None

@@ -30,6 +30,7 @@ SECRETS = {
     "RETARGET_WEB_TOKEN": "web-canary-token-4",
     "RETARGET_COLLECT_WRITE_KEYS": "page-canary-key-66, page-canary-key-77",
     "RETARGET_COLLECT_SERVER_KEYS": "server-canary-key-8",
+    "RETARGET_PURL_KEYS": "link-canary-key-number-9, link-canary-key-number-10",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",

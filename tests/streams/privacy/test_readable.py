@@ -14,13 +14,14 @@ from retarget.journeys.model import (
     Given,
     Journey,
     Membership,
+    Paid,
     Product,
     Send,
 )
 from retarget.journeys.repeats import admit
 from retarget.times import DAY, HOUR, format_time
 from streams.privacy.people import Kept
-from streams.privacy.readable import MOMENTS_BY_NAME, NUMBERS, TIMES, kept_as_plain
+from streams.privacy.readable import MOMENTS_BY_NAME, NUMBERS, THOUSANDTHS, TIMES, kept_as_plain
 from tests.factories import NOON
 
 
@@ -44,6 +45,7 @@ def test_every_part_of_a_journey_is_told_by_its_name() -> None:
     ann.offers = [Given("CODE", "r", "", "e1", 1, NOON, NOON + DAY, percent=5.0)]
     ann.consents = {"marketing|email": Consent(granted=True, at=NOON, basis="form", text_version="3")}
     ann.joined, ann.ended = {"a7": NOON}, {"purchase": NOON}
+    ann.paid, ann.spent = {"o1": Paid("EUR", 12_500)}, {"EUR": 990_000}
     told, noon = kept_as_plain(Kept(3, ann, NOON + DAY)), format_time(NOON)
     assert (told["lane"], told["waits_until"], told["first"]) == (3, format_time(NOON + DAY), noon)
     assert told["events"] == [{"id": "e1", "time": noon}]
@@ -59,6 +61,7 @@ def test_every_part_of_a_journey_is_told_by_its_name() -> None:
     assert told["consents"] == {"marketing|email": word}
     assert (told["decided_last"], told["joined"]) == ({"abandoned_cart": {"": noon}}, {"a7": noon})
     assert told["ended"] == {"purchase": noon}
+    assert (told["paid"]["o1"]["gross"], told["spent"]) == (12.5, {"EUR": 990.0})
 
 
 @pytest.mark.parametrize("kind", TIMES, ids=lambda kind: kind.__name__)
@@ -67,7 +70,7 @@ def test_every_whole_number_of_a_journey_is_known_to_be_a_moment_or_a_number(kin
     hints = typing.get_type_hints(kind)
     whole = {name for name, hint in hints.items() if hint in (int, dict[str, int])}
     named = MOMENTS_BY_NAME | {"earlier"} if kind is Journey else frozenset[str]()
-    assert whole == TIMES[kind] | NUMBERS.get(kind, frozenset()) | named
+    assert whole == TIMES[kind] | NUMBERS.get(kind, frozenset()) | THOUSANDTHS.get(kind, frozenset()) | named
 
 
 def test_every_record_of_a_journey_is_told_apart() -> None:
