@@ -18,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from aiokafka.errors import KafkaError
 
 from retarget.errors import LaneRefused
+from retarget.messages import stable_id
 from streams.channels import telling
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel, Outcome, dead
@@ -37,6 +38,7 @@ _FENCED_S: Final = 15.0
 _FIRST_RETRY_MS: Final = 2_000
 _LAST_RETRY_MS: Final = 15 * 60_000
 _PAGE: Final = 2_000
+_TOGETHER: Final = 16
 # What has been read and led to nothing is put down now and then.
 _IDLE_S: Final = 5.0
 # What is due, and has to stay behind another that is not.
@@ -216,7 +218,10 @@ class Desk:
 
     def _portion(self, queue: Queue, now: int) -> list[Parcel]:
         """What is to be handed over now; what cannot be any more is settled."""
-        due = queue.due(now, self._channel.at_once, ordered=self._channel.ordered)
+        if self._channel.batches and (doubted := queue.in_doubt()):
+            # As it was, expired or not: whoever took it knows it again as a whole.
+            return doubted if all(parcel.due <= now for parcel in doubted) else []
+        due = queue.due(now, self._channel.at_once, in_order=self._channel.batches)
         return [parcel for parcel in due if self._may_go(queue, parcel, now)]
 
     def _may_go(self, queue: Queue, parcel: Parcel, now: int) -> bool:
@@ -241,13 +246,19 @@ class Desk:
             return
         now = now_ms()
         # While it waited for its turn, something may have been called back or have expired.
-        there = [one for one in portion if one.offset in queue.tries and self._may_go(queue, one, now)]
-        chosen = there[: lease.tokens]
+        chosen = portion
+        if not (self._channel.batches and portion[0].tries.doubts):
+            there = [one for one in portion if one.offset in queue.tries and self._may_go(queue, one, now)]
+            chosen = there[: lease.tokens]
         if not chosen:
             return
         again = sum(1 for one in chosen if one.tries.doubts)
+        together = (
+            chosen[0].tries.portion if again else stable_id(*(one.message.message_id for one in chosen))
+        )
         for one in chosen:
             one.tries.doubts += 1
+            one.tries.portion = together[:_TOGETHER] if self._channel.batches else ""
         self._in_flight = frozenset(one.offset for one in chosen)
         try:
             await self._put_down(queue)
@@ -325,6 +336,8 @@ class Desk:
         target = queue.target(recall.message)
         if target is None or target.offset in self._in_flight:
             return  # it has gone, or is just going: what can be done about that is done behind it
+        if target.tries.doubts and self._channel.batches:
+            return  # its batch goes again as it was, and the recall behind it
         self._drop(queue, target, "recalled")
         if not target.tries.doubts:
             queue.settle(recall.offset)

@@ -24,7 +24,7 @@ class EmailChannel:
     """A Channel by SMTP. A mail whose connection broke before the answer goes once more, and no oftener."""
 
     name = "email"
-    ordered = False
+    batches = False
     recalls = False  # what a relay has taken is gone
     repeats: int | None = _ONCE_MORE
 
