@@ -16,21 +16,14 @@ from typing import Final
 
 import msgspec
 
-from bench import in_memory, waits, whole_path
+from bench import crowd, in_memory, latency, waits, whole_path
 from bench.common_job.peers import Peers, PeersMissing
 from bench.common_job.processes import calibration_ms, machine_text
 from bench.common_job.run import RESULTS, revision
-from bench.lines import Line, Unusable, not_measured
+from bench.lines import Line, Unusable
 from tests.support.kafka.jars import KafkaMissing
 
 LATEST: Final = RESULTS / "board.json"
-# What no program here measures yet, with what would.
-_OPEN: Final = (
-    ("10 thousand active people among 1 million in the store, against alone", "at most 1.3 times"),
-    ("decision latency at half of the highest rate, p99", "at most 250 ms"),
-    ("two workers against one, events per CPU second", "at least 0.9"),
-    ("start of a worker to the first decision, 1 million journeys in the store", "at most 5 s"),
-)
 
 
 class Board(msgspec.Struct, kw_only=True):
@@ -57,7 +50,8 @@ def parts(*, whole: bool) -> list[Callable[[], list[Line]]]:
         lambda: whole_path.lines(
             peers, 12 if whole else 1, runs, [one.name for one in whole_path.RIVALS[: 2 if whole else 1]]
         ),
-        lambda: [not_measured(what, bound, "no program yet") for what, bound in _OPEN],
+        lambda: crowd.lines(peers, 6 if whole else 1, min(runs, 3), 1_000_000 if whole else 100_000),
+        lambda: latency.lines(60 if whole else 5),
     ]
 
 

@@ -12,7 +12,7 @@ from bench.common_job import topics
 from bench.common_job.engine import job_bundle
 from bench.common_job.measure import Figures, Job, Program
 from bench.common_job.peers import Peers
-from bench.common_job.run import Services, engine, one_run, peer, servers
+from bench.common_job.run import Services, duo, engine, one_run, peer, servers
 from bench.in_memory import Events, work
 from bench.lines import Line, Unusable, at_least, at_most, cpu_of, not_measured
 from streams.replaying import TOPIC
@@ -54,6 +54,13 @@ def lines(peers: Peers, copies: int, runs: int, rivals: Sequence[str]) -> list[L
         line = at_most(f"CPU against {what} ({low:g}-{high:g} us)", ours, high * times, "us per event")
         line.note = "against its figure as published beside its program, not of this run; " + note
         result.append(line)
+    ratios = [
+        one.cpu_us_per_event_running / two.cpu_us_per_event_running
+        for one, two in zip(found["retarget"], found["two-workers"], strict=True)
+    ]
+    result.append(
+        at_least("events per CPU second of two workers against one", ratios, 0.9, "times", note=note)
+    )
     return [*result, _replay(peers, copies, median(ours), runs)]
 
 
@@ -84,7 +91,7 @@ async def _all(
 ) -> dict[str, list[Figures]]:
     jobs = {number: await _job(peers, services, number) for number in (0, copies)}
     keep = [job.topic for job in jobs.values()]
-    programs: list[Program] = [engine(), *(peer(peers, one.name) for one in rivals)]
+    programs: list[Program] = [engine(), duo(), *(peer(peers, one.name) for one in rivals)]
     starts: dict[str, float] = {}
     found: dict[str, list[Figures]] = {program.name: [] for program in programs}
     for program in programs:

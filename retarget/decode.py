@@ -22,6 +22,8 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
 _SHOWN: Final = 60
 _NOTHING_FREE: Final = (None, None, None, None)
+_DEPTH: Final = MAX_DEPTH + 1  # the free-form objects together
+_ALWAYS_STORABLE: Final = frozenset({str, float, bool, type(None)})
 _INTEGERS: Final = range(-(2**63), 2**64)
 
 _strict: Final = msgspec.json.Decoder(Touchpoint).decode
@@ -56,13 +58,21 @@ def decode_fast(value: bytes) -> Touchpoint | None:
         return None
     # Most have none of the free-form objects; a call to find that out costs a tenth of the decoding.
     free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
-    if free != _NOTHING_FREE and not all(_is_storable(given, MAX_DEPTH) for given in free):
+    if free != _NOTHING_FREE and not _is_storable(free, _DEPTH):
         return None
     if touchpoint.type not in TYPES:
         _make_custom(touchpoint)
     if touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL:
         return touchpoint
     return None
+
+
+def is_settled(touchpoint: Touchpoint) -> bool:
+    """Whether a strictly decoded touchpoint with a type of ours can be used as it is."""
+    free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
+    if free != _NOTHING_FREE and not _is_storable(free, _DEPTH):
+        return False
+    return bool(touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL)
 
 
 def decode_tolerant(value: bytes) -> Touchpoint:
@@ -88,7 +98,7 @@ def from_mapping(record: Mapping[str, Any]) -> Touchpoint:
     touchpoint = _converted(record) or Touchpoint(**_read_fields(record, READERS, ""))
     if touchpoint.type not in TYPES:
         _make_custom(touchpoint)
-    if not touchpoint.person and touchpoint.type not in IMPERSONAL:
+    if not (touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL):
         raise Rejected("no_person", f"a {touchpoint.type!r} event needs user_id or anonymous_id")
     return touchpoint
 
@@ -103,15 +113,17 @@ def _converted(record: Mapping[str, Any]) -> Touchpoint | None:
     except (ValueError, OverflowError, RecursionError, Rejected):
         return None
     free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
-    return touchpoint if all(_is_storable(given, MAX_DEPTH) for given in free) else None
+    return touchpoint if free == _NOTHING_FREE or _is_storable(free, _DEPTH) else None
 
 
 def read_time(given: object, field: str = "time") -> int:
     """Epoch milliseconds of RFC 3339 text or of a whole number of them. Raises Rejected `bad_time`."""
     moment = given
     if isinstance(given, str):
-        with suppress(ValueError, OverflowError):
+        try:
             moment = parse_time(given.upper())
+        except (ValueError, OverflowError):  # suppress() costs as much as the parsing
+            moment = given
     elif isinstance(given, float) and given.is_integer():
         moment = int(given)
     if isinstance(moment, bool) or not isinstance(moment, int) or not 0 <= moment <= LATEST:
@@ -180,6 +192,14 @@ def _read_item(given: object, field: str) -> Item:
     return Item(**_read_fields(given, ITEM_READERS, field + "."))
 
 
+def _read_texts(given: object, field: str) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise _bad(field, given, "an object of texts")
+    return {
+        name: read_text(text, f"{field}.{name[:_SHOWN]}") for name, text in given.items() if text is not None
+    }
+
+
 Reader = Callable[[object, str], Any]
 
 _BY_HINT: Final[dict[object, Reader]] = {
@@ -190,6 +210,7 @@ _BY_HINT: Final[dict[object, Reader]] = {
     int: read_time,
     str: _read_type,
     list[Item]: _read_items,
+    dict[str, str] | None: _read_texts,
 }
 
 
@@ -216,12 +237,19 @@ def _make_custom(touchpoint: Touchpoint) -> None:
 
 
 def _is_storable(given: object, depth: int) -> bool:
-    # Whether it holds nothing that the tolerant path would change or reject.
+    # Whether it holds nothing that the tolerant path would change or reject; a generator would cost more than
+    # what it looks at.
     if isinstance(given, dict):
-        return depth > 0 and all(_is_storable(one, depth - 1) for one in given.values())
-    if isinstance(given, list):
-        return depth > 0 and all(_is_storable(one, depth - 1) for one in given)
-    return type(given) is not int or given in _INTEGERS
+        given = given.values()
+    elif not isinstance(given, list | tuple):
+        return type(given) is not int or given in _INTEGERS
+    if depth <= 0:
+        return False
+    for one in given:
+        kind = type(one)
+        if kind not in _ALWAYS_STORABLE and not _is_storable(one, depth - 1):
+            return False
+    return True
 
 
 def _bad(field: str, given: object, wanted: str) -> Rejected:

@@ -48,6 +48,7 @@ class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     quantity: float | None = None
     url: str | None = None
     image_url: str | None = None
+    personalisation: dict[str, str] | None = None
 
 
 class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):

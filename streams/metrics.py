@@ -19,6 +19,7 @@ from prometheus_client import (
 
 from retarget.errors import RejectReason
 from streams.instruments import Declared, Maker, from_zero
+from streams.metrics_services import ChannelMetrics, CollectMetrics
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
 ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed"]
@@ -76,10 +77,11 @@ class IdentityMetrics:
             make.counter(
                 "retarget_people_not_joined",
                 "Anonymous ids said to be a person's, not joined: too_many of one person; known as another "
-                "person; shared, with a history that is somebody else's.",
+                "person; shared, with a history that is somebody else's; erased, on its way to somebody who "
+                "has been forgotten; apart, by identity.apart.",
                 "why",
             ),
-            ("too_many", "known", "shared"),
+            ("too_many", "known", "shared", "erased", "apart"),
         )
         self.sent_on = from_zero(
             make.counter(
@@ -254,63 +256,6 @@ class ServiceMetrics:
             "retarget_build_info", "Always 1; the labels say what runs.", "version", "python"
         )
         self.build.labels(version, platform.python_version()).set(1)
-
-
-class CollectMetrics:
-    """What `retarget collect` takes and refuses; in a registry of its own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
-        ProcessCollector(registry=registry)
-        make = Maker(registry)
-        self.requests = make.counter(
-            "retarget_collect_requests", "Requests with events, by answer.", "status"
-        )
-        self.events = make.counter("retarget_collect_events", "Events that are in Kafka.")
-        self.refused = from_zero(
-            make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
-            get_args(RejectReason),
-        )
-        self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
-        self.seconds = make.histogram(
-            "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS
-        )
-        self.declared: Sequence[Declared] = tuple(make.declared)
-
-
-class ChannelMetrics:
-    """What `retarget channel` hands over; in a registry of its own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
-        ProcessCollector(registry=registry)
-        make = Maker(registry)
-        self.outcomes = make.counter(
-            "retarget_channel_messages",
-            "What came of messages: handed over; to be tried later; in doubt, as no answer came; dead; "
-            "expired; recalled in time; too_late to recall; repeat of a record; lost by the retention.",
-            "channel",
-            "outcome",
-        )
-        self.repeats = make.counter(
-            "retarget_channel_repeats",
-            "Messages in doubt that were handed over once more: people may have got them twice.",
-            "channel",
-        )
-        self.dead = make.counter(
-            "retarget_channel_dead_letters", "Messages that could not be handed over.", "channel", "reason"
-        )
-        self.waiting = make.gauge(
-            "retarget_channel_waiting", "Messages read and not yet settled.", "channel", "partition"
-        )
-        self.late = make.histogram(
-            "retarget_channel_late_seconds",
-            "From when a message could have gone to its handing over.",
-            _LATE_SECONDS,
-            "channel",
-        )
-        self.unsubscribed = make.counter("retarget_channel_unsubscribes", "One-click unsubscribes taken.")
-        self.declared: Sequence[Declared] = tuple(make.declared)
 
 
 class Metrics:

@@ -16,13 +16,17 @@ from retarget.engine.ceilings import Granted, Shortage
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """One input record. `timestamp` is the record's own in epoch ms, -1 without one."""
+    """One input record. `timestamp` is the record's own in epoch ms, -1 without one.
+
+    `attributes` are its headers if it is a CloudEvent in binary mode; others have none.
+    """
 
     topic: str
     offset: int
     timestamp: int
     key: bytes | None
     value: bytes | None
+    attributes: Sequence[tuple[str, bytes]] = ()
 
 
 class Output(msgspec.Struct, frozen=True, gc=False):

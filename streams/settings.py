@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple, get_type_hints
+from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
+from retarget.times import DAY, MINUTE
 from streams.settings_declared import (
     App,
     Arbitration,
@@ -26,13 +28,13 @@ from streams.settings_declared import (
     Identity,
     Input,
     Kafka,
-    Offers,
     QuietHours,
     Rates,
     Rules,
     Snapshot,
     Store,
 )
+from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
 from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
 from streams.settings_source import (
     CONFIG,
@@ -79,6 +81,10 @@ class Settings:
     guard: Guard = Guard()
     catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
+    shops: Shops = Shops()
+    personal: Personal = Personal()
+    senders: Senders = Senders()
+    purl: Purl = Purl()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -103,7 +109,7 @@ class Settings:
         Of secrets a fingerprint, which tells only whether two are the same.
         """
         return {
-            key: fingerprint(str(value)) if declared.mask else declared.kind.write(value)
+            key: fingerprint(_told(value)) if declared.mask else declared.kind.write(value)
             for key, declared, value in self._rows()
             if key.partition(".")[0] in DECIDING
         }
@@ -139,10 +145,21 @@ DECIDING: Final = frozenset(
         "guard",
         "catalogue",
         "offers",
+        "shops",
+        "personal",
+        "senders",
+        "purl",
     }
 )
 _TOKEN: Final = 16
+_LONGEST_LINK: Final = 400 * DAY
 SECRET: Final = "offers.secret"  # noqa: S105 - its name
+PURL_KEYS: Final = "purl.keys"
+
+
+def _told(secret: object) -> str:
+    """A secret as one text; of several the first, by which things are made."""
+    return str(next(iter(secret), "")) if isinstance(secret, tuple) else str(secret)
 
 
 def fingerprint(secret: str) -> str:
@@ -195,7 +212,7 @@ def _built(values: Mapping[str, object], sources: Mapping[str, str]) -> Settings
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    kafka, quiet = settings.kafka, settings.quiet_hours
+    kafka, quiet, purl = settings.kafka, settings.quiet_hours, settings.purl
     dialects = settings.input.dialect_by_topic
     said = {
         "kafka.catalogue_topic": (
@@ -219,6 +236,19 @@ def _contradictions(settings: Settings) -> list[str]:
             0 < len(settings.web.token) < _TOKEN,
             f"found {len(settings.web.token)} characters, which can be guessed; expected at least {_TOKEN}",
         ),
+        PURL_KEYS: (
+            (bool(purl.base) and not purl.keys) or any(len(key) < _TOKEN for key in purl.keys),
+            f"found none, or one that can be guessed; expected at least {_TOKEN} characters with purl.base",
+        ),
+        "purl.base": (
+            bool(purl.base) and not _is_address(purl.base, end="/"),
+            "found another form of address, expected https://… with a / at its end",
+        ),
+        "purl.lasts": (not MINUTE <= purl.lasts <= _LONGEST_LINK, "expected a minute to 400 days"),
+        "collect.purl_target": (
+            bool(settings.collect.purl_target) and not _is_address(settings.collect.purl_target),
+            "found another form of address, expected https://… without #",
+        ),
         "store.url": (
             not settings.store.url.startswith(("redis://", "rediss://", "unix://")),
             "found an address of another kind, expected redis://…, rediss://… or unix://…",
@@ -230,6 +260,17 @@ def _contradictions(settings: Settings) -> list[str]:
         ),
     }
     return [f"{_place(settings, key)}: {sentence}" for key, (wrong, sentence) in said.items() if wrong]
+
+
+def _is_address(text: str, end: str = "") -> bool:
+    """Whether it is that of a web page; without TLS only on this machine."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        return False
+    plain = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
+    fits = (parts.scheme == "https" or plain) and bool(parts.hostname) and not parts.fragment
+    return fits and text.isprintable() and " " not in text and text.endswith(end)
 
 
 def _not_a_dialect(name: str) -> bool:

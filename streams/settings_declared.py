@@ -211,6 +211,11 @@ class Identity:
         "Ids that stand for no one person, in letters of any size: they join nobody, and are nobody's.",
         because="what producers send where they know nobody would make one person of everybody",
     )
+    apart: Names = setting(
+        (),
+        "Anonymous ids that are people of their own, whoever they are said to be; a replay takes them apart.",
+        because="a wrong identify that has joined two people is undone so, by an operator (docs/runbook.md)",
+    )
     most: Count = setting(
         50,
         "Anonymous ids that are joined to one person at most; further ones stay people of their own.",
@@ -315,17 +320,9 @@ class Catalogue:
         sentence="Whether the shop tells prices and stock; false: no rule may ask for them.",
         because="who follows which product is written down else, which costs up to a fifth of an event",
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offers:
-    """Discounts that messages promise."""
-
-    secret: str = setting(
+    currency: str = setting(
         "",
-        "What people's codes are worked out from; the same in all workers and where rules are published.",
-        because="whoever knows it can work out the code of anybody whose events they know",
-        mask=masked,
+        "Currency of the catalogue's prices, such as EUR; empty: that in which the person saw the product.",
     )
 
 

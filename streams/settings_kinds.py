@@ -9,7 +9,25 @@ from dataclasses import dataclass
 from typing import Annotated, Any, Final, Literal, NamedTuple, get_args, get_origin
 from zoneinfo import ZoneInfo
 
+import msgspec
+
+from retarget.engine.shops import is_on_earth
+from retarget.personal.senders import Sender
 from retarget.times import HOUR, MINUTE, format_duration, parse_duration
+
+_HEAVIEST: Final = 100
+
+
+class _SentAs(msgspec.Struct, forbid_unknown_fields=True):
+    """A sender as they are written down, under their name among the settings."""
+
+    name: str
+    role: str = ""
+    address: str = ""
+    reply_to: str = ""
+    photo: str = ""
+    signature: str = ""
+    weight: int = 1
 
 
 class Limit(NamedTuple):
@@ -17,6 +35,16 @@ class Limit(NamedTuple):
 
     most: int
     window: int
+
+
+class ShopAt(NamedTuple):
+    """Where a store is, in degrees, and what messages say of it."""
+
+    lat: float
+    lon: float
+    name: str
+    city: str = ""
+    opening: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -159,6 +187,18 @@ def _write_pairs(pairs: Mapping[str, str]) -> str:
     return ", ".join(f"{left}={right}" for left, right in pairs.items())
 
 
+def _shop(found: object) -> ShopAt:
+    place, *said = (part.strip("; ") for part in _text(found).split(";", 3))
+    lat, _, lon = place.partition(",")
+    if not said or not said[0] or not is_on_earth(float(lat), float(lon)):
+        raise ValueError
+    return ShopAt(float(lat), float(lon), *said)
+
+
+def _write_shop(shop: ShopAt) -> str:
+    return f"{shop.lat!r}, {shop.lon!r}; {shop.name}; {shop.city}; {shop.opening}".rstrip("; ")
+
+
 def whole(least: int, most: int | None = None) -> Kind:
     """Whole numbers from `least` to `most`, both included."""
 
@@ -191,6 +231,23 @@ def _share(found: object) -> float:
     return share
 
 
+def _sender(found: object) -> Sender:
+    told = json.loads(found) if isinstance(found, str) else found
+    sender = msgspec.convert(told, _SentAs)
+    if not sender.name.strip() or not 1 <= sender.weight <= _HEAVIEST:
+        raise ValueError
+    if any(address and "@" not in address for address in (sender.address, sender.reply_to)):
+        raise ValueError
+    if any(not text.isprintable() for text in msgspec.structs.astuple(sender)[:5]):
+        raise ValueError  # a line end would begin another header of a mail
+    return Sender(id="", **msgspec.structs.asdict(sender))
+
+
+def _write_sender(sender: Sender) -> str:
+    told: dict[str, Any] = msgspec.to_builtins(sender)
+    return json.dumps({key: told[key] for key in sorted(told) if key != "id"}, ensure_ascii=False)
+
+
 TEXT: Final = Kind(expects="text", read=_text)
 NAMED: Final = Kind(expects="text that is not empty", read=_named)
 SWITCH: Final = Kind(expects="true or false", read=_switch, write=lambda on: str(on).lower(), bare=True)
@@ -209,7 +266,17 @@ LIMITS: Final = Kind(
     read=_limits,
     write=_write_limits,
 )
+SENDER: Final = Kind(
+    expects="a table or JSON: a name and any of role, address, reply_to, photo, signature, weight (1 to 100)",
+    read=_sender,
+    write=_write_sender,
+)
 RATE: Final = Kind(expects="COUNT/DURATION such as 600/1m; or off", read=_rate, write=_write_rate)
+SHOP: Final = Kind(
+    expects='"LAT, LON; NAME; CITY; OPENING", in degrees with a point; city and opening may be left out',
+    read=_shop,
+    write=_write_shop,
+)
 PAIRS: Final = Kind(expects="a list of NAME=VALUE", read=_pairs, write=_write_pairs)
 
 Duration = Annotated[int, DURATION]
@@ -225,7 +292,10 @@ Pairs = Annotated[Mapping[str, str], PAIRS]
 Count = Annotated[int, whole(1)]
 Port = Annotated[int, whole(0, 65_535)]
 LimitsByName = Annotated[Mapping[str, tuple[Limit, ...]], LIMITS]
+ShopsById = Annotated[Mapping[str, ShopAt], SHOP]
 RatesByName = Annotated[Mapping[str, Limit | None], RATE]
+
+SendersByName = Annotated[Mapping[str, Sender], SENDER]
 
 _PLAIN: Final[Mapping[object, Kind]] = {str: TEXT, bool: SWITCH}
 

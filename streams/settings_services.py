@@ -71,6 +71,14 @@ class Collect:
     patience: Duration = setting(
         10 * SECOND, "Events that Kafka has not confirmed after this are answered with 503, to be sent again."
     )
+    purl_target: str = setting(
+        "",
+        "Page of the shop to which links of messages lead, as https://shop.example/for-you; empty: nowhere.",
+    )
+    purl_parameter: Named = setting(
+        "product", "Parameter of that page in which each product of the message stands."
+    )
+    purl_revoked: Names = setting((), "Ids of messages whose links lead nowhere any more.")
     heartbeat: Duration = setting(
         10 * SECOND,
         "How often every partition is told the time; 0: never.",

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -135,17 +135,29 @@ async def _job(peers: Peers, services: Services, copies: int) -> Job:
 
 
 async def one_run(
-    program: Program, job: Job, services: Services, *, start: float = 0.0, more: Mapping[str, str] = NOTHING
+    program: Program,
+    job: Job,
+    services: Services,
+    *,
+    start: float = 0.0,
+    more: Mapping[str, str] = NOTHING,
+    prepare: Callable[[str], None] | None = None,
 ) -> Figures:
-    """One run with an empty store and empty output topics; `more` goes to the program's environment."""
+    """One run with an empty store and empty output topics; `more` goes to the program's environment.
+
+    `prepare` is told the app id under which the program will run, and may put something into the store.
+    """
+    group = f"bench-{program.name}-{time.time_ns() // 1_000_000}"
     Redis.from_url(services.store).flushall()
+    if prepare is not None:
+        prepare(group)
     if program.ours:
         await topics.make_ours(services.bootstrap, job.topic)
     else:
         await topics.make(services.bootstrap, program.outputs)
     environment = {
         "BOOTSTRAP": services.bootstrap, "TOPIC": job.topic, "OUT": program.outputs[0],
-        "GROUP": f"bench-{program.name}-{time.time_ns() // 1_000_000}", "REDIS": services.store,
+        "GROUP": group, "REDIS": services.store,
         "METRICS_PORT": str(free_port()), "PYTHONPATH": str(program.folder), **more,
     }  # fmt: skip
     return await measure.run(
@@ -167,6 +179,11 @@ def servers() -> Iterator[Services]:
 def engine() -> Program:
     """Our worker."""
     return Program(ENGINE, [sys.executable, "-m", "bench.common_job.worker"], ROOT, topics.OURS, ours=True)
+
+
+def duo() -> Program:
+    """Two of our workers, counted together."""
+    return engine()._replace(name="two-workers", command=[sys.executable, "-m", "bench.common_job.duo"])
 
 
 def peer(peers: Peers, name: str) -> Program:

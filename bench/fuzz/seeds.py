@@ -66,6 +66,13 @@ _FURTHER: Final[tuple[dict[str, Any], ...]] = (
     {"id": "g", "type": "view", "user_id": "u1", "time": "2024-03-01T12:00:00+01:00", "geo": {"country": "DE"},
      "campaign": {"source": "ad"}, "items": [{"product_id": "p1", "price": 2, "category": "c1"}], "sentiment": -0.5},
 )  # fmt: skip
+_ONCE_WRONG: Final[dict[str, tuple[bytes, ...]]] = {
+    "meta": (
+        b'{"event_name": "Purchase", "event_time": 1e306, "user_data": {"fbp": "f"}}',
+        b'{"event_name": "Purchase", "event_time": "1e306", "user_data": {"fbp": "f"}}',
+        b'{"event_name": "Purchase", "event_time": 1%b, "user_data": {"fbp": "f"}}' % (b"0" * 306),
+    )
+}
 _LISTED: Final[tuple[dict[str, Any], ...]] = (
     {
         "product_id": "p1",
@@ -103,6 +110,11 @@ def golden(dialect: str) -> list[bytes]:
     if not file.is_file():
         return []
     return _lines(*(case["given"] for case in json.loads(file.read_text(encoding="utf-8"))))
+
+
+def once_wrong(dialect: str) -> list[bytes]:
+    """What once ended a lane, in that dialect or in any."""
+    return [one for name, some in _ONCE_WRONG.items() if dialect in (name, "auto") for one in some]
 
 
 def listed() -> list[bytes]:
@@ -154,7 +166,8 @@ CONFIG: Final = (
     b'[kafka]\nbootstrap = "a:1,b:2"\npartitions = 8\ninput_topics = ["x", "y"]\nemit = "idempotent"\n[clock]\n'
     b'lateness = "2s"\nidle = "wall"\n[caps]\ntotal = "3/24h, 8/7d"\nemail = "off"\n[rates]\nemail = "100/1s"\n'
     b'[quiet_hours]\nstart = "21:00"\nzone = "Europe/Berlin"\n[store]\nurl = "redis://u:p@h:1/0"\n[hold_out]\n'
-    b'global = 0.1\n[input]\ndialect_by_topic = "x=segment"\n[web]\nport = 0\nhost = "127.0.0.1"\n',
+    b'global = 0.1\n[input]\ndialect_by_topic = "x=segment"\n[web]\nport = 0\nhost = "127.0.0.1"\n'
+    b'[shops]\nmitte = "52.5, 13.4; Mitte; Berlin; Mo-Fr 10-20; Sa 10-18"\n',
 )
 
 

@@ -77,10 +77,14 @@ def _records(dialect: str) -> list[bytes]:
     """What is right in that dialect, and a little of what is right in another one."""
     of_both = [*seeds.canonical(), *seeds.segment() * 20]
     if golden := seeds.golden(dialect):
-        return [*golden, *of_both[:3]]
+        return [*golden, *seeds.once_wrong(dialect), *of_both[:3]]
     return {
         "canonical": of_both[:320],
-        "auto": [*of_both, *(one for name in DIALECTS for one in seeds.golden(name))],
+        "auto": [
+            *of_both,
+            *seeds.once_wrong(dialect),
+            *(one for name in DIALECTS for one in seeds.golden(name)),
+        ],
     }.get(dialect, of_both)
 
 

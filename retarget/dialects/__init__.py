@@ -13,12 +13,19 @@ from retarget.dialects.recognise import RECOGNISED, decode_auto, decoder_of
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 
-__all__ = ["DIALECTS", "Dialect", "LineReader", "RecordDecoder", "Rows", "decoder_for", "dialect_named"]
+__all__ = [
+    "DIALECTS",
+    "WITH_HEADERS",
+    "Dialect",
+    "LineReader",
+    "RecordDecoder",
+    "Rows",
+    "decoder_for",
+    "dialect_named",
+]
 
 _ALL: Final = (
-    Dialect(
-        name="auto", kind="record", sentence="JSON records, canonical or Segment's, told by their content"
-    ),
+    Dialect(name="auto", kind="record", sentence="JSON records of any dialect, told by their content"),
     Dialect(name="canonical", kind="record", sentence="JSON records in retarget's own form"),
     Dialect(name="segment", kind="record", sentence="calls of Segment, RudderStack or Jitsu as JSON records"),
     Dialect(
@@ -28,7 +35,7 @@ _ALL: Final = (
     Dialect(name="meta", kind="record", sentence="events of Meta's Conversions API"),
     Dialect(name="braze", kind="record", sentence="Braze's events, attributes and purchases, and Currents"),
     Dialect(name="criteo", kind="record", sentence="calls of Criteo's OneTag"),
-    Dialect(name="cloudevents", kind="record", sentence="CloudEvents in structured form, as JSON records"),
+    Dialect(name="cloudevents", kind="record", sentence="CloudEvents, in structured form as JSON records"),
     Dialect(name="taobao", kind="file", sentence="rows of Taobao's UserBehavior.csv", rows=taobao.ROWS),
     Dialect(name="rees46", kind="file", sentence="rows of the REES46 stores' files", rows=rees46.ROWS),
     Dialect(
@@ -45,6 +52,10 @@ _DECODERS: Final[Mapping[str, Callable[..., Touchpoint]]] = {
     "canonical": decode_canonical,
     **{name: decoder_of(name) for name in RECOGNISED},
 }
+
+
+# With these a topic may have CloudEvents in binary mode, with attributes in the headers.
+WITH_HEADERS: Final = frozenset({"auto", "cloudevents"})
 
 
 def dialect_named(name: str) -> Dialect:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from retarget.decode import from_mapping, parse_object
+from retarget.decode import from_mapping
 from retarget.dialects import parts
 from retarget.errors import Rejected
 from retarget.times import SECOND
@@ -42,7 +43,9 @@ _ITEM: Final = {
 }  # fmt: skip
 _SUBSCRIBED: Final = {"opted_in": "granted", "subscribed": "granted", "unsubscribed": "revoked"}
 _PERSON: Final = ("external_id", "user_alias", "braze_id", "external_user_id")
-_LISTS: Final = ("events", "attributes", "purchases")
+_OF_CAMPAIGN: Final = {
+    "campaign_id": "id", "campaign_name": "name", "message_id": "message_id", "url": "purl",
+}  # fmt: skip
 
 
 def is_braze(record: Mapping[str, Any]) -> bool:
@@ -58,9 +61,9 @@ def is_braze(record: Mapping[str, Any]) -> bool:
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
     """The touchpoint of one event, set of attributes or purchase. Raises Rejected."""
-    for name in _LISTS:
+    for name, read in _LISTS.items():
         if isinstance(record.get(name), list):
-            return _ITEMS_OF[name](parts.only(record, name))
+            return read(parts.only(record, name))
     if isinstance(record.get("event_type"), str):
         return _current(record)
     if isinstance(record.get("name"), str):
@@ -94,42 +97,52 @@ def _touchpoint(
     products = properties.get("products")
     if products is None and properties.get("product_id") is not None:
         products = [properties]
-    kind = _type(name, properties)
-    return from_mapping(
-        parts.same(properties)
-        | person
-        | parts.present(
-            type=kind,
-            name=name,
-            id=id_,
-            time=time,
-            value=parts.number(properties.get("total_value", properties.get("value"))),
-            source=properties.get("source"),
-            coupon=_coupon(properties),
-            campaign=_campaign(properties),
-            traits=properties.get("traits"),
-            consent=parts.consent(kind, properties),
-        )
-        | {"items": parts.items(products, _ITEM, "properties.products")}
-    )
+    kind = type_of(name, str(properties.get("action", "replace")))
+    found = {
+        **properties,
+        "type": kind,
+        "name": name,
+        "id": id_,
+        **person,
+        "items": parts.items(products, _ITEM, "properties.products"),
+        "value": parts.number(parts.first(properties, "total_value", "value")),
+        "source": properties.get("source"),
+        "medium": None,
+        "coupon": _coupon(properties),
+        "campaign": None if _OF_CAMPAIGN.keys().isdisjoint(properties) else _campaign(properties),
+        "traits": properties.get("traits") or None,
+        "consent": parts.consent(kind, properties),
+        "trace": None,
+    }
+    return parts.touchpoint(found, time)
 
 
-def _type(name: str, properties: Mapping[str, Any]) -> str:
+def type_of(name: str, action: str) -> str:
+    """Our type for the name of an event; `action`: what an event of a cart says was done to it."""
+    kind = _named(name)
+    return _ACTIONS.get(action.lower(), "cart") if kind == _CART else kind
+
+
+@lru_cache(maxsize=1024)
+def _named(name: str) -> str:
     known = name.lower()
-    if known == _CART:
-        return _ACTIONS.get(str(properties.get("action", "replace")).lower(), "cart")
-    return _TYPES.get(known) or parts.type_named(name)
+    return known if known == _CART else _TYPES.get(known) or parts.type_named(name)
 
 
 def _purchase(purchase: Mapping[str, Any]) -> Touchpoint:
     given = parts.inner(purchase, "properties")
     fields = {key: purchase.get(key) for key in ("product_id", "currency", "price", "quantity")}
-    return from_mapping(
-        parts.same({**given, **fields})
-        | _person(purchase)
-        | parts.present(type="purchase", name="purchase", time=purchase.get("time"))
-        | {"items": [parts.item({**given, **fields}, _ITEM, "purchases")]}
-    )
+    bought = {**given, **fields}
+    product = parts.item(bought, _ITEM, "purchases")
+    found = {
+        **bought,
+        **parts.OWN,
+        "type": "purchase",
+        "name": "purchase",
+        **_person(purchase),
+        "items": [product],
+    }
+    return parts.touchpoint(found, purchase.get("time"))
 
 
 def _attributes(attributes: Mapping[str, Any]) -> Touchpoint:
@@ -147,16 +160,14 @@ def _attributes(attributes: Mapping[str, Any]) -> Touchpoint:
 
 
 def _person(given: Mapping[str, Any]) -> dict[str, Any]:
-    alias = parts.inner(given, "user_alias").get("alias_name")
-    known = given.get("external_id", given.get("external_user_id"))
+    alias = parts.inner(given, "user_alias").get("alias_name") if "user_alias" in given else None
+    known = parts.first(given, "external_id", "external_user_id")
     other = alias or given.get("braze_id") or given.get("user_id") or given.get("device_id")
     return {"user_id": known, "anonymous_id": other}
 
 
 def _properties(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Currents writes them as text."""
-    given = event.get("properties")
-    return parse_object(given.encode()) if isinstance(given, str) else parts.inner(event, "properties")
+    return parts.written(event, "properties")  # Currents writes them as text
 
 
 def _coupon(properties: Mapping[str, Any]) -> object:
@@ -165,11 +176,10 @@ def _coupon(properties: Mapping[str, Any]) -> object:
     return first.get("code") if isinstance(first, dict) else properties.get("coupon")
 
 
-def _campaign(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return parts.present(
-        id=properties.get("campaign_id"), name=properties.get("campaign_name"),
-        message_id=properties.get("message_id"), purl=properties.get("url"),
-    )  # fmt: skip
+def _campaign(properties: Mapping[str, Any]) -> dict[str, Any] | None:
+    given = {ours: properties.get(theirs) for theirs, ours in _OF_CAMPAIGN.items()}
+    return {name: one for name, one in given.items() if one is not None} or None
 
 
-_ITEMS_OF: Final = {"events": _event, "attributes": _attributes, "purchases": _purchase}
+# What a request of /users/track lists, and how one of each is read.
+_LISTS: Final = {"events": _event, "attributes": _attributes, "purchases": _purchase}

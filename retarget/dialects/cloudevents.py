@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
 from retarget.decode import from_mapping, parse_object, read_id, read_time
+from retarget.dialects.binary import is_json
 from retarget.errors import Rejected
 from retarget.touchpoints import LONGEST_ID, TYPES, Touchpoint
 
@@ -41,7 +43,7 @@ def from_event(event: Mapping[str, Any], read: Read) -> Touchpoint:
     found = read(data)
     if found is None:
         found = from_mapping(_canonical(event, data))
-    found.id = found.id or _id(event["source"], event["id"])
+    found.id = found.id or id_of(event["source"], event["id"])
     if found.time < 0 and event.get("time") is not None:
         found.time = read_time(event["time"])
     found.trace = found.trace or (
@@ -50,6 +52,7 @@ def from_event(event: Mapping[str, Any], read: Read) -> Touchpoint:
     return found
 
 
+@lru_cache(maxsize=1024)
 def type_of(given: str) -> tuple[str, str | None]:
     """Our type, and the producer's name where it is another: `com.shop.add.v1` is `add`."""
     parts = given.split(".")
@@ -75,6 +78,9 @@ def _canonical(event: Mapping[str, Any], data: dict[str, Any]) -> dict[str, Any]
 def _data(event: Mapping[str, Any]) -> dict[str, Any]:
     data = event.get("data")
     if data is None and event.get("data_base64") is not None:
+        kind = event.get("datacontenttype")
+        if isinstance(kind, str) and not is_json(kind):
+            raise Rejected("bad_field", f"datacontenttype is {kind[:60]!r}; send data as application/json")
         try:
             data = parse_object(base64.b64decode(str(event["data_base64"]), validate=True))
         except ValueError:
@@ -86,7 +92,7 @@ def _data(event: Mapping[str, Any]) -> dict[str, Any]:
     return data
 
 
-def _id(source: str, own: str) -> str:
+def id_of(source: str, own: str) -> str:
     """Ids are unique within their source only."""
     joined = f"{source}#{own}"
     if len(joined) > LONGEST_ID:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from retarget.decode import from_mapping
 from retarget.dialects import parts
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
@@ -31,7 +31,7 @@ _ITEM: Final = {
     "image_url": "image_url",
 }  # fmt: skip
 # These say something of the visitor; an event of theirs alone is an `identify`.
-_SETTING: Final = "set"
+SETTING: Final = "set"
 
 
 def is_criteo(record: Mapping[str, Any]) -> bool:
@@ -41,7 +41,7 @@ def is_criteo(record: Mapping[str, Any]) -> bool:
     event = record.get("event")
     return (
         isinstance(event, str)
-        and (event.lower() in _TYPES or event.startswith(_SETTING))
+        and (event.lower() in _TYPES or event.startswith(SETTING))
         and "type" not in record
     )
 
@@ -53,8 +53,13 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         raise Rejected(
             "unknown_dialect", "there is neither event nor a list of events; see the dialect criteo"
         )
-    settings = {one["event"].lower(): one for one in calls if one["event"].startswith(_SETTING)}
-    happened = [one for one in calls if not one["event"].startswith(_SETTING)]
+    settings: dict[str, Mapping[str, Any]] = {}
+    happened: list[Mapping[str, Any]] = []
+    for one in calls:
+        if one["event"].startswith(SETTING):
+            settings[one["event"].lower()] = one
+        else:
+            happened.append(one)
     if len(happened) > 1:
         said = f"events has {len(happened)} events; write each as a record of its own"
         raise Rejected("bad_field", said)
@@ -66,52 +71,56 @@ def _touchpoint(
     event: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]
 ) -> Touchpoint:
     name = event["event"]
-    kind = _TYPES.get(name.lower()) or parts.type_named(name)
-    return from_mapping(
-        parts.same(event)
-        | _person(event, settings, record)
-        | parts.present(
-            type=kind,
-            name=name,
-            id=event.get("event_id"),
-            time=event.get("timestamp", record.get("timestamp")),
-            order_id=_order(name, event),
-            items=_items(event),
-            value=parts.number(event.get("value")),
-            query=event.get("keywords", event.get("query")),
-            source=event.get("source"),
-            traits=_traits(event, settings, record),
-            consent=parts.consent(kind, event),
-        )
-    )
+    kind = type_of(name)
+    ids = record.get("id")
+    known = ids if isinstance(ids, dict) else {}
+    customer, visitor = settings.get("setcustomerid", {}), settings.get("setretailervisitorid", {})
+    found = {
+        **event,
+        "type": kind,
+        "name": name,
+        "id": event.get("event_id"),
+        "user_id": customer.get("id") or event.get("customer_id") or record.get("customer_id"),
+        "anonymous_id": visitor.get("id")
+        or event.get("retailer_visitor_id")
+        or record.get("retailer_visitor_id")
+        or known.get("mapped_user_id"),
+        "order_id": _order(name, event),
+        "items": _items(event),
+        "value": parts.number(event.get("value")),
+        "query": parts.first(event, "keywords", "query"),
+        "source": event.get("source"),
+        "medium": None,
+        "campaign": None,
+        "traits": _traits(event, settings, known),
+        "consent": parts.consent(kind, event),
+        "trace": None,
+    }
+    time = event.get("timestamp")
+    return parts.touchpoint(found, record.get("timestamp") if time is None else time)
 
 
-def _person(
-    event: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]
-) -> dict[str, Any]:
-    ids = record.get("id") if isinstance(record.get("id"), dict) else {}
-    known = (
-        settings.get("setcustomerid", {}).get("id") or event.get("customer_id") or record.get("customer_id")
-    )
-    visitor = settings.get("setretailervisitorid", {}).get("id") or event.get("retailer_visitor_id")
-    other = visitor or record.get("retailer_visitor_id") or (ids or {}).get("mapped_user_id")
-    return {"user_id": known, "anonymous_id": other}
+@lru_cache(maxsize=1024)
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
+    return _TYPES.get(name.lower()) or parts.type_named(name)
 
 
 def _traits(
-    event: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], record: Mapping[str, Any]
-) -> dict[str, Any]:
+    event: Mapping[str, Any], settings: Mapping[str, Mapping[str, Any]], known: Mapping[str, Any]
+) -> dict[str, Any] | None:
     """Hashed addresses reach nobody, so only plain ones count."""
-    ids = record.get("id") if isinstance(record.get("id"), dict) else {}
-    hashed = (ids or {}).get("email")
+    hashed = known.get("email")
     raw = hashed.get("raw") if isinstance(hashed, dict) else None
     said = settings.get("setemail", {})
     mail = raw if said.get("hash_method") else said.get("email", raw)
-    given = event.get("traits")
     zipcode = settings.get("setzipcode", {}).get("zipcode")
-    return (given if isinstance(given, dict) else {}) | parts.present(
-        email=mail if isinstance(mail, str) and "@" in mail else None, postal_code=zipcode
-    )
+    more = {"email": mail if isinstance(mail, str) and "@" in mail else None, "postal_code": zipcode}
+    given = event.get("traits")
+    found = (given if isinstance(given, dict) else {}) | {
+        name: one for name, one in more.items() if one is not None
+    }
+    return found or None
 
 
 def _order(name: str, event: Mapping[str, Any]) -> object:
@@ -121,12 +130,16 @@ def _order(name: str, event: Mapping[str, Any]) -> object:
 
 def _items(event: Mapping[str, Any]) -> list[dict[str, Any]]:
     """`item` may be an id, a product, or a list of either; `product` is its name in older calls."""
-    given = event.get("item", event.get("product"))
-    several = given if isinstance(given, list) else [] if given is None else [given]
-    found = [one if isinstance(one, dict) else {"id": one} for one in several]
-    shared = {key: event[key] for key in ("price", "quantity") if key in event and len(found) == 1}
-    category = {"category": event["category"]} if isinstance(event.get("category"), str) else {}
-    return [parts.item({**category, **shared, **one}, _ITEM, "item") for one in found]
+    given = parts.first(event, "item", "product")
+    if given is None:
+        return []
+    several = given if isinstance(given, list) else [given]
+    names = ("price", "quantity", "category") if len(several) == 1 else ("category",)
+    shared = {key: event[key] for key in names if key in event}
+    return [
+        parts.item({**shared, **(one if isinstance(one, dict) else {"id": one})}, _ITEM, "item")
+        for one in several
+    ]
 
 
 def _named(calls: object) -> bool:

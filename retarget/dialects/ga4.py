@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from retarget.decode import from_mapping, read_time
+from retarget.decode import read_time
 from retarget.dialects import parts
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
@@ -34,6 +34,10 @@ _ITEM: Final = {
     "item_brand": "brand", "price": "price", "quantity": "quantity", "item_url": "url",
     "item_image_url": "image_url",
 }  # fmt: skip
+_OF_CAMPAIGN: Final[Mapping[str, str]] = {
+    "campaign_id": "id", "campaign": "name", "gclid": "click_id", "message_id": "message_id", "purl": "purl",
+}  # fmt: skip
+_STATES: Final = {"GRANTED": "granted", "DENIED": "denied"}
 _VALUES: Final = ("string_value", "int_value", "double_value", "float_value")
 
 
@@ -56,17 +60,17 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
 def _sent(record: Mapping[str, Any]) -> Touchpoint:
     event = parts.only(record, "events")
     params = parts.inner(event, "params")
-    person = {
-        "user_id": record.get("user_id"),
-        "anonymous_id": record.get("client_id") or record.get("app_instance_id"),
-    }
-    micros = event.get("timestamp_micros", record.get("timestamp_micros"))
+    visitor = record.get("client_id") or record.get("app_instance_id")
+    micros = event.get("timestamp_micros")
+    micros = record.get("timestamp_micros") if micros is None else micros
     given = parts.inner(record, "user_properties")
-    traits = {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
-    consent = parts.inner(record, "consent").get("ad_personalization")
+    traits = given and {
+        name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()
+    }
     return _touchpoint(
-        event.get("name"), params, person, micros, traits, consent=consent, products=params.get("items")
-    )
+        event.get("name"), params, record.get("user_id"), visitor, micros, traits,
+        products=params.get("items"), consent=consent_of(parts.inner(record, "consent")),
+    )  # fmt: skip
 
 
 def _exported(record: Mapping[str, Any]) -> Touchpoint:
@@ -80,64 +84,62 @@ def _exported(record: Mapping[str, Any]) -> Touchpoint:
         "medium": traffic.get("medium"),
     }
     params = parts.present(**said) | parts.present(**place) | params
-    person = {"user_id": record.get("user_id"), "anonymous_id": record.get("user_pseudo_id")}
     traits = _flat(record.get("user_properties"), "user_properties")
     return _touchpoint(
-        record["event_name"], params, person, record.get("event_timestamp"), traits,
-        geo=geo, products=record.get("items"),
+        record["event_name"], params | ({"geo": geo} if geo else {}), record.get("user_id"),
+        record.get("user_pseudo_id"), record.get("event_timestamp"), traits, products=record.get("items"),
     )  # fmt: skip
 
 
 def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
-    name: object, params: dict[str, Any], person: dict[str, Any], micros: object, traits: dict[str, Any], *,
-    products: object, consent: object = None, geo: dict[str, Any] | None = None,
+    name: object, params: dict[str, Any], user: object, visitor: object, micros: object,
+    traits: dict[str, Any], *, products: object, consent: dict[str, Any] | None = None,
 ) -> Touchpoint:  # fmt: skip
     if not isinstance(name, str):
         raise Rejected("bad_field", "the event has no name; write name, or event_name in an export")
-    kind = _TYPES.get(name) or parts.type_named(name)
-    session = params.get("ga_session_id", params.get("session_id"))
-    return from_mapping(
-        parts.same(params)
-        | person
-        | parts.present(
-            type=kind,
-            name=name,
-            id=params.get("event_id"),
-            time=_time(micros),
-            session_id=session,
-            order_id=params.get("transaction_id", params.get("order_id")),
-            items=parts.items(products, _ITEM, "items"),
-            value=parts.number(params.get("value")),
-            query=params.get("search_term", params.get("query")),
-            dwell_ms=parts.number(params.get("dwell_ms", params.get("engagement_time_msec"))),
-            source=params.get("source"),
-            medium=parts.medium(params.get("medium")),
-            campaign=_campaign(params),
-            geo=geo,
-            traits=traits,
-            consent=_consent(consent) or parts.consent(kind, params),
-        )
-    )
+    kind = type_of(name)
+    found = {
+        **params,
+        "type": kind,
+        "name": name,
+        "id": params.get("event_id"),
+        "user_id": user,
+        "anonymous_id": visitor,
+        "session_id": parts.first(params, "ga_session_id", "session_id"),
+        "order_id": parts.first(params, "transaction_id", "order_id"),
+        "items": parts.items(products, _ITEM, "items"),
+        "value": parts.number(params.get("value")),
+        "query": parts.first(params, "search_term", "query"),
+        "dwell_ms": parts.first(params, "dwell_ms", "engagement_time_msec"),
+        "source": params.get("source"),
+        "medium": parts.medium(params.get("medium")),
+        "campaign": None if _OF_CAMPAIGN.keys().isdisjoint(params) else _campaign(params),
+        "traits": traits or None,
+        "consent": consent or parts.consent(kind, params),
+        "trace": None,
+    }
+    return parts.touchpoint(found, None if micros is None else time_of(micros))
 
 
-def _campaign(params: Mapping[str, Any]) -> dict[str, Any]:
-    return parts.present(
-        id=params.get("campaign_id"), name=params.get("campaign"), click_id=params.get("gclid"),
-        message_id=params.get("message_id"), purl=params.get("purl"),
-    )  # fmt: skip
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
+    return _TYPES.get(name) or parts.type_named(name)
 
 
-def _consent(state: object) -> dict[str, Any] | None:
-    known = {"GRANTED": "granted", "DENIED": "denied"}
-    if not isinstance(state, str) or state.upper() not in known:
-        return None
-    return {"purpose": "marketing", "channel": "ads", "state": known[state.upper()]}
+def _campaign(params: Mapping[str, Any]) -> dict[str, Any] | None:
+    found = {ours: params[theirs] for theirs, ours in _OF_CAMPAIGN.items() if params.get(theirs) is not None}
+    return found or None
 
 
-def _time(micros: object) -> int | None:
+def consent_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the request says of the person's consent."""
+    state = given.get("ad_personalization")
+    known = _STATES.get(state.upper()) if isinstance(state, str) else None
+    return {"purpose": "marketing", "channel": "ads", "state": known} if known else None
+
+
+def time_of(micros: object) -> int:
     """Epoch milliseconds of a number of microseconds, which the export writes as text."""
-    if micros is None:
-        return None
     given = parts.number(micros)
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise Rejected("bad_time", f"the time is {str(micros)[:40]!r}; write microseconds since 1970")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
+from math import inf
 from typing import Any, Final
 
-from retarget.decode import from_mapping, read_time
+from retarget.decode import read_time
 from retarget.dialects import parts
 from retarget.errors import Rejected
 from retarget.times import SECOND
@@ -41,38 +43,40 @@ def is_meta(record: Mapping[str, Any]) -> bool:
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
     """The touchpoint of one event. Raises Rejected."""
     event = parts.only(record, "data") if "data" in record else record
-    name = event.get("event_name")
+    name, time = event.get("event_name"), event.get("event_time")
     if not isinstance(name, str):
         raise Rejected("unknown_dialect", "there is no event_name; see the dialect meta")
     custom, user = parts.inner(event, "custom_data"), parts.inner(event, "user_data")
-    kind = _type(name, custom)
-    return from_mapping(
-        parts.same(custom)
-        | parts.present(
-            type=kind,
-            name=name,
-            id=event.get("event_id"),
-            time=_time(event.get("event_time")),
-            user_id=_one(user.get("external_id")),
-            anonymous_id=user.get("fbp"),
-            items=_items(custom, event.get("event_source_url")),
-            value=parts.number(custom.get("value")),
-            query=custom.get("search_string", custom.get("query")),
-            source=custom.get("source"),
-            channel=custom.get("channel") or event.get("action_source"),
-            medium="paid" if user.get("fbc") else None,
-            campaign=parts.present(click_id=user.get("fbc")),
-            traits=custom.get("traits"),
-            consent=parts.consent(kind, custom),
-        )
-    )
-
-
-def _type(name: str, custom: Mapping[str, Any]) -> str:
-    kind = _TYPES.get(name.lower()) or parts.type_named(name)
+    contents, click = _contents(custom), user.get("fbc")
+    kind = type_of(name)
     # Lists and products have one name: a group, or several products, is a list.
-    several = custom.get("content_type") == "product_group" or len(_contents(custom)) > 1
-    return "list_view" if kind == "view" and several else kind
+    if kind == "view" and (len(contents) > 1 or custom.get("content_type") == "product_group"):
+        kind = "list_view"
+    found = {
+        **custom,
+        "type": kind,
+        "name": name,
+        "id": event.get("event_id"),
+        "user_id": _one(user.get("external_id")),
+        "anonymous_id": user.get("fbp"),
+        "items": _items(contents, custom, event.get("event_source_url")) if contents else [],
+        "value": parts.number(custom.get("value")),
+        "query": parts.first(custom, "search_string", "query"),
+        "source": custom.get("source"),
+        "channel": custom.get("channel") or event.get("action_source"),
+        "medium": "paid" if click else None,
+        "campaign": {"click_id": click} if click else None,
+        "traits": custom.get("traits") or None,
+        "consent": parts.consent(kind, custom),
+        "trace": None,
+    }
+    return parts.touchpoint(found, None if time is None else time_of(time))
+
+
+@lru_cache(maxsize=1024)
+def type_of(name: str) -> str:
+    """Our type for the name of an event."""
+    return _TYPES.get(name.lower()) or parts.type_named(name)
 
 
 def _contents(custom: Mapping[str, Any]) -> list[Any]:
@@ -83,8 +87,8 @@ def _contents(custom: Mapping[str, Any]) -> list[Any]:
     return [{"id": one} for one in ids] if isinstance(ids, list) else []
 
 
-def _items(custom: Mapping[str, Any], url: object) -> list[dict[str, Any]]:
-    found = parts.items(_contents(custom), _ITEM, "custom_data.contents")
+def _items(contents: list[Any], custom: Mapping[str, Any], url: object) -> list[dict[str, Any]]:
+    found = parts.items(contents, _ITEM, "custom_data.contents")
     for one in found:
         if custom.get("content_category") is not None:
             one.setdefault("category", custom["content_category"])
@@ -100,10 +104,10 @@ def _one(given: object) -> object:
     return (given[0] if given else None) if isinstance(given, list) else given
 
 
-def _time(given: object) -> int | None:
-    if given is None:
-        return None
+def time_of(given: object) -> int:
+    """Epoch milliseconds of seconds, as a number or as text. Raises Rejected."""
     seconds = parts.number(given)
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise Rejected("bad_time", f"event_time is {str(given)[:40]!r}; write seconds since 1970")
-    return read_time(round(seconds * SECOND), "event_time")
+    ms = seconds * SECOND
+    return read_time(round(ms) if abs(ms) < inf else ms, "event_time")

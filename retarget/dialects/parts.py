@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import Any, Final
 
-from retarget.decode import read_object
+from retarget.decode import from_mapping, parse_object, read_object
 from retarget.errors import Rejected
-from retarget.touchpoints import TYPES
+from retarget.touchpoints import TYPES, Touchpoint
 
-# Properties that mean in every dialect what they mean in ours.
-SAME: Final = frozenset(
-    {"session_id", "cart_id", "checkout_id", "order_id", "device_id", "store_id", "currency", "coupon",
-     "query", "dwell_ms", "position", "sentiment", "channel", "geo"}
+# These fields each dialect says for itself. A property of any other name of ours (`session_id`, `currency`,
+# `geo`, `dwell_ms`...) means in every dialect what it means in ours.
+OWN: Final[Mapping[str, Any]] = dict.fromkeys(
+    ("type", "name", "id", "time", "user_id", "anonymous_id", "items", "value", "source", "medium",
+     "campaign", "traits", "consent", "trace")
 )  # fmt: skip
 _OF_CONSENT: Final = ("purpose", "channel", "state", "basis", "text_version")
 # utm_medium is free text: the words that are common for each kind of reach.
@@ -27,9 +29,38 @@ _MEDIA: Final = {
 def inner(record: Mapping[str, Any], key: str) -> dict[str, Any]:
     """The object in a field; empty without one. Raises Rejected for anything else."""
     given = record.get(key)
-    if given is None:
-        return {}
-    return given if isinstance(given, dict) else read_object(given, key)
+    if isinstance(given, dict):
+        return given
+    return {} if given is None else read_object(given, key)
+
+
+def written(record: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The same where some write the object as text. Raises Rejected."""
+    given = record.get(key)
+    return parse_object(given.encode()) if isinstance(given, str) else inner(record, key)
+
+
+def touchpoint(found: dict[str, Any], time: object) -> Touchpoint:
+    """The touchpoint of a producer's properties with each field of `OWN` set. Raises Rejected.
+
+    `time`: epoch milliseconds or text; None: nothing says when it was.
+    """
+    if time is None:
+        found.pop("time", None)
+    else:
+        found["time"] = time
+    for name in ("dwell_ms", "position"):
+        if isinstance(found.get(name), str):
+            found[name] = number(found[name])
+    return from_mapping(found)
+
+
+def first(given: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - JSON
+    """The first of these fields that has something in it."""
+    for name in names:
+        if (found := given.get(name)) is not None:
+            return found
+    return None
 
 
 def number(given: object) -> object:
@@ -41,15 +72,6 @@ def number(given: object) -> object:
             return given
         return read if isfinite(read) else given
     return given
-
-
-def same(properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The properties that have our names and something in them."""
-    found = {key: value for key, value in properties.items() if key in SAME and value is not None}
-    for key in ("dwell_ms", "position"):
-        if key in found:
-            found[key] = number(found[key])
-    return found
 
 
 def consent(kind: str, properties: Mapping[str, Any]) -> object:
@@ -89,6 +111,7 @@ def only(record: Mapping[str, Any], key: str) -> dict[str, Any]:
     return given[0]
 
 
+@lru_cache(maxsize=1024)
 def type_named(name: str) -> str:
     """The type of ours that an event is named after, as `Store Visit`; else `custom`."""
     word = name.strip().lower().replace(" ", "_")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-from retarget.decode import from_mapping, read_time
+from retarget.decode import read_time
 from retarget.dialects.parts import consent as said
-from retarget.dialects.parts import inner, item, medium, number, same, type_named
+from retarget.dialects.parts import first, inner, item, medium, number, touchpoint, type_named
 from retarget.dialects.segment_events import CONSENT_EVENT, type_of
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
@@ -42,65 +43,92 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
             "unknown_dialect", f"type is {str(call)[:40]!r}; Segment has {', '.join(sorted(CALLS))}"
         )
     context, properties = inner(record, "context"), inner(record, "properties")
-    campaign = _campaign(context, properties)
-    return from_mapping(
-        same(properties)
-        | {
-            "id": record.get("messageId"),
-            "time": _time(record),
-            "user_id": record.get("userId"),
-            "anonymous_id": record.get("anonymousId"),
-            "session_id": properties.get("session_id") or context.get("sessionId"),
-            "device_id": inner(context, "device").get("id"),
-            "items": _items(properties, context) or [],
-            "value": number(_first(properties, "value", "total", "revenue")),
-            "coupon": _first(properties, "coupon", "coupon_name", "coupon_id"),
-            "position": number(properties.get("position")),
-            "source": inner(context, "campaign").get("source"),
-            "medium": medium(inner(context, "campaign").get("medium")),
-            "campaign": campaign or None,
-            "geo": inner(context, "location") or properties.get("geo"),
-        }
-        | _CALLS[call](record, context)
+    campaign = inner(context, "campaign")
+    found = {
+        **properties,
+        "name": None,
+        "id": record.get("messageId"),
+        "user_id": record.get("userId"),
+        "anonymous_id": record.get("anonymousId"),
+        "session_id": properties.get("session_id") or context.get("sessionId"),
+        "device_id": inner(context, "device").get("id"),
+        "items": _items(properties, context),
+        "value": number(first(properties, "value", "total", "revenue")),
+        "coupon": first(properties, "coupon", "coupon_name", "coupon_id"),
+        "source": campaign.get("source"),
+        "medium": medium(campaign.get("medium")),
+        "campaign": campaign_of(campaign, inner(context, "referrer"), properties),
+        "geo": inner(context, "location") or properties.get("geo"),
+        "traits": None,
+        "consent": None,
+        "trace": None,
+        **_CALLS[call](record, context, properties),
+    }
+    time = moment(
+        record.get("timestamp"),
+        record.get("receivedAt"),
+        record.get("sentAt"),
+        record.get("originalTimestamp"),
     )
+    return touchpoint(found, time)
 
 
-def _track(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+Given = Mapping[str, Any]
+
+
+def _track(record: Given, context: Given, properties: Given) -> dict[str, Any]:
     event = record.get("event")
-    name = event if isinstance(event, str) else ""
-    consent = _consent(context)
-    if name.casefold() == CONSENT_EVENT and consent:
-        return {"type": "consent", "name": name, "consent": consent}
+    consent = consent_of(inner(context, "consent"))
+    kind, is_named_as_ours = kind_of(event if isinstance(event, str) else "", consent)
+    if not is_named_as_ours:
+        return {"type": kind, "name": event, "consent": consent}
+    # Who names it as we do knows our fields.
+    given = said(kind, properties) or consent
+    return {"type": kind, "name": event, "consent": given, "traits": properties.get("traits")}
+
+
+def kind_of(name: str, consent: Given | None) -> tuple[str, bool]:
+    """Our type, and whether that is because the event has our name, for want of one of Segment's."""
+    kind, is_named_as_ours = _named(name)
+    is_consent = consent and kind == "custom" and name.casefold() == CONSENT_EVENT
+    return ("consent", False) if is_consent else (kind, is_named_as_ours)
+
+
+@lru_cache(maxsize=1024)
+def _named(name: str) -> tuple[str, bool]:
     kind = type_of(name)
-    # Of what Segment has no word for: who names it as we do knows our fields.
     if kind == "custom" and (kind := type_named(name)) != "custom":
-        properties = inner(record, "properties")
-        given = said(kind, properties) or consent
-        return {"type": kind, "name": event, "consent": given, "traits": properties.get("traits")}
-    return {"type": kind, "name": event, "consent": consent}
+        return kind, True
+    return kind, False
 
 
-def _identify(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
+def _identify(record: Given, context: Given, _properties: Given) -> dict[str, Any]:
     given = inner(context, "traits") | inner(record, "traits")
-    traits = {_TRAITS.get(key, key): value for key, value in given.items()}
-    traits |= {key: context[key] for key in ("locale", "timezone") if key not in traits and context.get(key)}
     token = inner(context, "device").get("token")
-    if token and "push_token" not in traits:
-        traits["push_token"] = token
-    return {"type": "identify", "traits": traits or None, "consent": _consent(context)}
+    traits = traits_of(given, context.get("locale"), context.get("timezone"), token)
+    return {"type": "identify", "traits": traits, "consent": consent_of(inner(context, "consent"))}
 
 
-def _page(record: Mapping[str, Any], context: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "page", "name": record.get("name"), "consent": _consent(context)}
+def traits_of(given: Given, locale: object, timezone: object, token: object) -> dict[str, Any] | None:
+    """Somebody's traits under our names, with what the device says of itself."""
+    traits = {_TRAITS.get(key, key): value for key, value in given.items()}
+    for name, said_by_device in (("locale", locale), ("timezone", timezone), ("push_token", token)):
+        if said_by_device and name not in traits:
+            traits[name] = said_by_device
+    return traits or None
 
 
-def _group(record: Mapping[str, Any], _context: Mapping[str, Any]) -> dict[str, Any]:
+def _page(record: Given, context: Given, _properties: Given) -> dict[str, Any]:
+    return {"type": "page", "name": record.get("name"), "consent": consent_of(inner(context, "consent"))}
+
+
+def _group(record: Given, _context: Given, _properties: Given) -> dict[str, Any]:
     # The traits are those of the group: a company's name must not become the person's.
     traits = {"group_id": record.get("groupId"), "group": inner(record, "traits")}
     return {"type": "identify", "traits": {key: value for key, value in traits.items() if value}}
 
 
-def _alias(record: Mapping[str, Any], _context: Mapping[str, Any]) -> dict[str, Any]:
+def _alias(record: Given, _context: Given, _properties: Given) -> dict[str, Any]:
     return {"type": "alias", "anonymous_id": record.get("previousId") or record.get("anonymousId")}
 
 
@@ -110,25 +138,28 @@ _CALLS: Final = {
 CALLS: Final = frozenset(_CALLS)
 
 
-def _time(record: Mapping[str, Any]) -> int | None:
-    """When it happened: what Segment has put right, else put right here for a device whose clock is wrong."""
-    if record.get("timestamp") is not None:
-        return read_time(record["timestamp"], "timestamp")
-    moments = [record.get(key) for key in ("receivedAt", "sentAt", "originalTimestamp")]
-    received, sent, original = (None if at is None else read_time(at) for at in moments)
+def moment(timestamp: object, received: object, sent: object, original: object) -> int | None:
+    """When it happened: what Segment has put right, else put right here for a device whose clock is wrong.
+
+    In epoch milliseconds. Raises Rejected.
+    """
+    if timestamp is not None:
+        return read_time(timestamp, "timestamp")
     if received is not None and sent is not None and original is not None:
-        return read_time(received - (sent - original), "receivedAt - (sentAt - originalTimestamp)")
-    return next((at for at in (original, sent, received) if at is not None), None)
+        time = read_time(received) - (read_time(sent) - read_time(original))
+        return read_time(time, "receivedAt - (sentAt - originalTimestamp)")
+    known = [read_time(at) for at in (original, sent, received) if at is not None]
+    return known[0] if known else None
 
 
-def _items(properties: Mapping[str, Any], context: Mapping[str, Any]) -> list[Any] | None:
+def _items(properties: Mapping[str, Any], context: Mapping[str, Any]) -> list[Any]:
     products = properties.get("products")
     if isinstance(products, list):
         return [_item(one, properties.get("category")) for one in products]
     if products is not None:
         raise Rejected("bad_field", "properties.products must be a list of objects")
     if properties.get("product_id") is None and properties.get("sku") is None:
-        return None
+        return []
     return [{"url": inner(context, "page").get("url")} | _item(properties, None)]
 
 
@@ -139,32 +170,26 @@ def _item(product: object, category: object) -> dict[str, Any]:
     return found
 
 
-def _campaign(context: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    if "campaign" not in context and "referrer" not in context and _OF_CAMPAIGN.isdisjoint(properties):
-        return {}
-    campaign = {key: value for key, value in inner(context, "campaign").items() if value is not None}
-    more = {
+def campaign_of(campaign: Given, referrer: Given, properties: Given) -> dict[str, Any] | None:
+    """The campaign that the context or an e-mail's event names."""
+    if not campaign and not referrer and _OF_CAMPAIGN.isdisjoint(properties):
+        return None
+    found = {
         "id": properties.get("campaign_id"),
         "name": properties.get("campaign_name"),
         "message_id": properties.get("message_id"),
         "purl": properties.get("purl"),
-        "click_id": inner(context, "referrer").get("id"),
+        "click_id": referrer.get("id"),
     }
-    return {key: value for key, value in more.items() if value is not None} | campaign
+    found |= {key: value for key, value in campaign.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None} or None
 
 
-def _consent(context: Mapping[str, Any]) -> dict[str, Any] | None:
-    consent = inner(context, "consent")
+def consent_of(consent: Given) -> dict[str, Any] | None:
+    """What a consent manager says in the context of an event."""
     if "state" in consent:
-        return consent
+        return dict(consent)
     for category, granted in inner(consent, "categoryPreferences").items():
         if category.casefold() in _MARKETING_CATEGORIES and isinstance(granted, bool):
             return {"purpose": "marketing", "state": "granted" if granted else "denied"}
-    return None
-
-
-def _first(given: Mapping[str, Any], *names: str) -> object:
-    for name in names:
-        if (found := given.get(name)) is not None:
-            return found
     return None

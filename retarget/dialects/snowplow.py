@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
 
-from retarget.decode import MAX_BYTES, from_mapping, parse_object, read_time, require_size
+from retarget.decode import parse_object, read_time
 from retarget.dialects import parts
 from retarget.dialects.snowplow_columns import record_of
 from retarget.errors import Rejected
@@ -40,6 +40,7 @@ _ENTITIES: Final = {
     f"{_SHOP}transaction_": "transaction", f"{_SHOP}refund_": "refund", f"{_SHOP}user_": "user",
     f"{_SHOP}page_": "page", f"{_SHOP}checkout_step_": "step", f"{_ENTITY}client_session_": "session",
 }  # fmt: skip
+Entities = Mapping[str, Mapping[str, Any]]
 _ACTION: Final = "snowplow_ecommerce_action"
 
 
@@ -48,12 +49,11 @@ def is_snowplow(record: Mapping[str, Any]) -> bool:
     return "event_id" in record and "collector_tstamp" in record
 
 
-def decode_snowplow(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint of one enriched event, JSON or tab-separated. Raises Rejected."""
-    require_size(value, max_bytes)
+def parse(value: bytes) -> dict[str, Any]:
+    """The enriched event in a record, JSON or tab-separated. Raises Rejected."""
     if b"\t" in value and not value.lstrip().startswith(b"{"):
-        return from_record(record_of(value))
-    return from_record(parse_object(value))
+        return record_of(value)
+    return parse_object(value)
 
 
 def from_record(record: Mapping[str, Any]) -> Touchpoint:
@@ -62,46 +62,52 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         raise Rejected(
             "unknown_dialect", "there is no event_id with a collector_tstamp; see the dialect snowplow"
         )
-    data, products, entities = _found(record)
-    kind, name = _type(record, data, entities)
+    data, products, entities = found_in(record)
+    kind, name = type_of(record, data, entities)
+    session, told = entities.get("session", {}), told_by(entities)
+    found = {
+        **data,
+        **told,
+        "type": kind,
+        "name": name,
+        "id": record.get("event_id"),
+        "user_id": record.get("user_id") or entities.get("user", {}).get("id"),
+        "anonymous_id": record.get("domain_userid")
+        or _first(session.get("userId"), record.get("network_userid")),
+        "items": parts.items(products, _ITEM, f"{_SHOP}product"),
+        "value": parts.number(told.get("value", data.get("value"))),
+        "query": query_of(data),
+        "source": record.get("mkt_source"),
+        "medium": parts.medium(record.get("mkt_medium")),
+        "campaign": campaign_of(record),
+        "traits": data.get("traits") or None,
+        "consent": parts.consent(kind, data),
+        "trace": None,
+    }
+    if given := record.get("domain_sessionid") or session.get("sessionId"):
+        found["session_id"] = given
+    if place := geo_of(record):
+        found["geo"] = place
+    return parts.touchpoint(found, _time(record))
+
+
+def told_by(entities: Entities) -> dict[str, Any]:
+    """What the cart, the order and the step of a checkout say under our names; it outdoes the event."""
     order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
-    cart = entities.get("cart") or {}
-    return from_mapping(
-        parts.same(data)
-        | _person(record, entities)
-        | parts.present(
-            type=kind,
-            name=name,
-            id=record.get("event_id"),
-            time=_time(record),
-            session_id=record.get("domain_sessionid") or entities.get("session", {}).get("sessionId"),
-            cart_id=cart.get("cart_id") or data.get("cart_id"),
-            order_id=order.get("transaction_id") or data.get("order_id"),
-            currency=order.get("currency") or cart.get("currency") or data.get("currency"),
-            coupon=order.get("discount_code") or entities.get("step", {}).get("coupon_code"),
-            value=parts.number(
-                _first(
-                    order.get("revenue"),
-                    order.get("refund_amount"),
-                    cart.get("total_value"),
-                    data.get("value"),
-                )
-            ),
-            items=parts.items(products, _ITEM, f"{_SHOP}product"),
-            query=_query(data),
-            source=record.get("mkt_source"),
-            medium=parts.medium(record.get("mkt_medium")),
-            campaign=_campaign(record),
-            geo=_geo(record) or data.get("geo"),
-            traits=data.get("traits"),
-            consent=parts.consent(kind, data),
-        )
-    )
+    cart, step = entities.get("cart", {}), entities.get("step", {})
+    worth = _first(order.get("revenue"), order.get("refund_amount"), cart.get("total_value"))
+    said = {
+        "cart_id": cart.get("cart_id"),
+        "order_id": order.get("transaction_id"),
+        "currency": order.get("currency") or cart.get("currency"),
+        "coupon": order.get("discount_code") or step.get("coupon_code"),
+    }
+    found = {name: given for name, given in said.items() if given}
+    return found if worth is None else found | {"value": worth}
 
 
-def _type(
-    record: Mapping[str, Any], data: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]
-) -> tuple[str, str]:
+def type_of(record: Mapping[str, Any], data: Mapping[str, Any], entities: Entities) -> tuple[str, str]:
+    """Our type and the name that the event has there."""
     name = str(record.get("event_name") or record.get("event") or "")
     if name == _ACTION:
         action = str(data.get("type") or "")
@@ -112,15 +118,16 @@ def _type(
     return _EVENTS.get(name) or parts.type_named(name), name
 
 
-class _Found(NamedTuple):
+class Found(NamedTuple):
     """What an event carries: the self-describing event, products, and the first entity of each other kind."""
 
     data: dict[str, Any]
     products: object
-    entities: dict[str, dict[str, Any]]
+    entities: Entities
 
 
-def _found(record: Mapping[str, Any]) -> _Found:
+def found_in(record: Mapping[str, Any]) -> Found:
+    """What the fields named after a schema hold. Raises Rejected."""
     data: dict[str, Any] = {}
     products: object = None
     entities: dict[str, dict[str, Any]] = {}
@@ -129,12 +136,12 @@ def _found(record: Mapping[str, Any]) -> _Found:
         if kind is None or not given:
             continue
         if kind == _UNSTRUCT:
-            data = parse_object(given.encode()) if isinstance(given, str) else parts.inner(record, key)
+            data = parts.written(record, key)
         elif kind == "product":
             products = products or given
         elif isinstance(given, list) and isinstance(given[0], dict):
             entities.setdefault(kind, given[0])
-    return _Found(data, products, entities)
+    return Found(data, products, entities)
 
 
 @lru_cache(maxsize=1024)  # a tracker has a few hundred names at most, and each event has thirty of them
@@ -143,16 +150,6 @@ def _kind(key: str) -> str | None:
     if key.startswith(_UNSTRUCT):
         return _UNSTRUCT
     return next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
-
-
-def _person(record: Mapping[str, Any], entities: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    user = record.get("user_id") or entities.get("user", {}).get("id")
-    other = _first(
-        record.get("domain_userid") or None,
-        entities.get("session", {}).get("userId"),
-        record.get("network_userid"),
-    )
-    return {"user_id": user, "anonymous_id": other}
 
 
 def _time(record: Mapping[str, Any]) -> int | None:
@@ -174,18 +171,21 @@ def _moment(given: object, name: str) -> int:
     return read_time(given.strip().replace(" ", "T", 1) if isinstance(given, str) else given, name)
 
 
-def _query(data: Mapping[str, Any]) -> object:
+def query_of(data: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+    """What was searched for."""
     terms = data.get("terms")
     return " ".join(map(str, terms)) if isinstance(terms, list) else data.get("query")
 
 
-def _campaign(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def campaign_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The campaign that brought the person."""
     if not (record.get("mkt_campaign") or record.get("mkt_clickid")):
         return None
     return parts.present(name=record.get("mkt_campaign"), click_id=record.get("mkt_clickid"))
 
 
-def _geo(record: Mapping[str, Any]) -> dict[str, Any]:
+def geo_of(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the address of the person's network is."""
     if not (record.get("geo_country") or record.get("geo_latitude") or record.get("geo_timezone")):
         return {}
     names = {

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from retarget.engine import about, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
+from retarget.engine.policy import Policy
 from retarget.engine.quiet_hours import zone_name
-from retarget.journeys.facts import STORE
-from retarget.journeys.model import Consent, Journey, Membership, Send
+from retarget.engine.shops import nearest
+from retarget.journeys import spending
+from retarget.journeys.facts import BY_CATALOGUE, STORE
+from retarget.journeys.model import Consent, Journey, Membership, Product, Send
+from retarget.journeys.traits import word
 from retarget.messages import Message, at_or_none
+from retarget.personal import links
+from retarget.personal.salutation import salutation
+from retarget.personal.senders import sender_of
 from retarget.rules.model import Rule
 from retarget.times import DAY, format_time
 
@@ -23,16 +31,16 @@ _PLACE: Final = ("city", "region", "country", "postal_code", "lat", "lon", "lati
 
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
     """Emit the message or audience change and remember it in the journey; its id."""
-    channel = verdict.channel or ""
+    channel, policy = verdict.channel or "", moment.policy
     leaves = (
-        None
-        if candidate.audience is not None
-        else pacing.take(moment.paced, moment.policy, channel, candidate.now)
+        None if candidate.audience is not None else pacing.take(moment.paced, policy, channel, candidate.now)
     )
     message = _message(journey, candidate, channel, moment)
     message.not_before = at_or_none(leaves)
     if candidate.audience is None and candidate.step.offer is not None:
         message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
+    if candidate.audience is None and policy.seal is not None:
+        message.purl = _purl(journey, message, policy, policy.seal, max(candidate.at, leaves or 0))
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
@@ -59,11 +67,10 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         anonymous_id=journey.anonymous_id,
         subject=candidate.subject,
         audience=candidate.audience_name or None,
-        products=[_product(journey, candidate, p) for p in products_of(journey, candidate)],
+        products=[_product(journey, candidate, p, policy) for p in products_of(journey, candidate)],
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
-        context=_context(journey, channel),
-        purl=f"{policy.purl_base}{message_id}" if policy.purl_base and candidate.audience is None else None,
+        context=_context(journey, candidate, channel, policy),
         purpose=rule.purpose,
         legal_basis=_legal_basis(rule, word),
         due=format_time(candidate.due),
@@ -76,6 +83,20 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         why=rule.why or rule.description,
         trace=candidate.trace,
     )
+
+
+def _purl(journey: Journey, message: Message, policy: Policy, seal: Callable[[bytes], str], at: int) -> str:
+    """The message's own link, from `at` on; it leads to the products that the message shows."""
+    link = links.link_of(
+        message.message_id,
+        journey.person,
+        known=journey.user_id == journey.person,
+        channel=message.channel,
+        products=[product["product_id"] for product in message.products],
+        at=at,
+        lasts=policy.purl_lasts,
+    )
+    return policy.purl_base + seal(links.encode(link))
 
 
 def _legal_basis(rule: Rule, word: Consent | None) -> str:
@@ -100,7 +121,7 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     return shown[: about.PRODUCTS_SHOWN]
 
 
-def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[str, Any]:
+def _product(journey: Journey, candidate: Candidate, product_id: str, policy: Policy) -> dict[str, Any]:
     """What is known of a product, without the fields of which nothing is known."""
     shown: dict[str, Any] = {"product_id": product_id}
     if candidate.rule.subject == "cart":
@@ -114,28 +135,54 @@ def _product(journey: Journey, candidate: Candidate, product_id: str) -> dict[st
         shown["name"] = found.name
     if found.category is not None:
         shown["category"] = found.category
-    if found.price is not None:
-        shown["price"], shown["price_as_of"] = found.price, at_or_none(found.seen)
+    shown |= _price(found, policy)
     if found.url is not None:
         shown["url"] = found.url
     if found.image_url is not None:
         shown["image_url"] = found.image_url
+    if found.personalisation:
+        shown["personalisation"] = found.personalisation
     return shown
 
 
-def _context(journey: Journey, channel: str) -> dict[str, Any]:
-    """Salutation only from what is known, never guessed; how many purchases the person has made."""
+def _price(found: Product, policy: Policy) -> dict[str, Any]:
+    """The price that was told last, by the person's events or the catalogue: when, and in which currency."""
+    price, since, offer = found.price, found.priced if found.priced > 0 else found.seen, found.offer
+    by_catalogue = found.priced == BY_CATALOGUE
+    if offer is not None and offer.price is not None and (price is None or offer.said > since):
+        price, since, by_catalogue = offer.price, offer.said, True
+    if price is None:
+        return {}
+    shown: dict[str, Any] = {"price": price, "price_as_of": at_or_none(since)}
+    currency = (policy.catalogue_currency if by_catalogue else "") or found.currency
+    return shown | {"currency": currency} if currency else shown
+
+
+def _context(journey: Journey, candidate: Candidate, channel: str, policy: Policy) -> dict[str, Any]:
+    """How to greet the person, by what they have told and no guess; who writes; what they have bought."""
     traits = journey.traits
-    names = {key: traits[key] for key in ("title", "first_name", "last_name", "gender") if traits.get(key)}
-    context: dict[str, Any] = {"salutation": names or {"neutral": True}, "purchases": journey.order_count}
-    if traits.get("persona"):
-        context["sender"] = traits["persona"]
+    greeted = salutation(traits, policy.language, formal=policy.formal)
+    of_order = journey.orders.get(candidate.subject_id) if candidate.rule.subject == "order" else None
+    context: dict[str, Any] = {
+        "salutation": greeted,
+        "purchases": journey.order_count,
+        "purchase_ordinal": of_order or journey.order_count,
+        "lifetime_value": spending.lifetime(journey),
+    }
+    if (persona := word(journey, "persona")) is not None:
+        context["persona"] = persona
+    sender = sender_of(journey.person, journey.sender, policy.senders, policy.sender_seed)
+    if sender is not None:
+        journey.sender = sender.id
+        context["sender"] = sender.shown()
     if channel == "email":
         context["list_unsubscribe"] = True
     if STORE in traits:
         context["store"] = traits[STORE]
     if journey.geo is not None and (place := {key: journey.geo[key] for key in _PLACE if key in journey.geo}):
         context["location"] = place
+    if policy.shops and (shop := nearest(policy.shops, journey.geo)):
+        context["nearest_store"] = shop
     return context
 
 

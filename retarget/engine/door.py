@@ -75,7 +75,8 @@ class Engine:
         change = scene.change
         change.changes_cart = change.new_order = False
         if event.type == "erase":
-            self._let_go(journey, time, event_id, moment)
+            identity.part(journey, event, moment)
+            self.let_go(journey, time, event_id, moment)
         facts.apply(journey, event, change)
         if change.noted:
             _note(journey, event, change, moment)
@@ -120,7 +121,7 @@ class Engine:
         listings.unfollow_all(journey, moment)
         self._leave_audiences(journey, at, "", moment)
 
-    def _let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
+    def let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""
         listings.unfollow_all(journey, moment)
         self._leave_audiences(journey, at, event_id, moment)
@@ -356,7 +357,7 @@ class Engine:
         if dues or end > moment.clock:
             moment.arm(journey, min(dues, default=end))
         else:
-            self._let_go(journey, moment.clock, "", moment)
+            self.let_go(journey, moment.clock, "", moment)
             moment.forgotten.append(journey.person)
             moment.counts["dropped", "journey"] += 1
 

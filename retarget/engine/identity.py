@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final, TypeVar
 
 from retarget.engine import endings, merging, recalls
-from retarget.engine.moment import Met, Moment
+from retarget.engine.moment import Met, Moment, Parted
 from retarget.engine.recalls import Undoing
 from retarget.journeys.model import Deferred, Episode, Journey, Send
 from retarget.rules import tallies
@@ -24,7 +24,11 @@ SAYING: Final = frozenset({"identify", "alias"})
 def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     """An anonymous id stands beside a person for the first time, or is said to be theirs once more."""
     anonymous, policy = event.anonymous_id or "", moment.policy
-    if not anonymous or policy.is_nobody(anonymous):
+    if not anonymous or policy.is_nobody(anonymous) or was_erased(journey, event.time):
+        return
+    if anonymous in policy.apart and anonymous != journey.person:
+        if event.type in SAYING:
+            moment.counts["unjoined", "apart"] += 1
         return
     if journey.anonymous_id is None:
         journey.anonymous_id = anonymous
@@ -38,6 +42,18 @@ def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
         return
     journey.joined[anonymous] = max(event.time, known or 0)
     moment.met.append(Met(anonymous, journey.person, event.time, event.id or ""))
+
+
+def was_erased(journey: Journey, told: int) -> bool:
+    """Whether the person has been forgotten since the time of which something is told."""
+    return journey.erased and told <= journey.erased_at
+
+
+def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:
+    """Let every anonymous id go of a person who is about to be forgotten, also one that the event names."""
+    meet(journey, event, moment)
+    journey.erased_at = max(event.time, moment.clock)
+    moment.met += [Parted(anonymous, journey.person, journey.erased_at) for anonymous in journey.joined]
 
 
 def join(journey: Journey, other: Journey, matcher: Matcher, scene: Scene, moment: Moment) -> None:

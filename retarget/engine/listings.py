@@ -13,6 +13,7 @@ from retarget.catalogue import Listing, News
 from retarget.engine import episodes
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
+from retarget.journeys.facts import BY_CATALOGUE
 from retarget.journeys.model import Journey, Product
 from retarget.journeys.offers import offer_of
 from retarget.rules.matcher import Compiled, Matcher
@@ -41,7 +42,7 @@ def _introduce(product: Product, listing: Listing, event: Touchpoint, product_id
     product.offer = offer_of(listing)
     prices = [item.price for item in event.items if item.product_id == product_id]
     if prices[-1] is None and listing.price is not None and event.time >= product.seen:
-        product.price = listing.price
+        product.price, product.priced = listing.price, BY_CATALOGUE
     for part in ("price", "name", "category", "url", "image_url"):
         if getattr(product, part) is None:
             setattr(product, part, getattr(listing, part))

@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from retarget.engine.episodes import EVIDENCE_KEPT
-from retarget.journeys import carts, repeats, scores
+from retarget.journeys import carts, repeats, scores, spending
 from retarget.journeys.facts import ORDERS_KEPT, SESSION_GAP
 from retarget.journeys.model import CartLine, Episode, Journey, Product, Session, Tally
 from retarget.rules import tallies
@@ -68,7 +68,17 @@ def _product(mine: Product, theirs: Product) -> Product:
         image_url=_first(later.image_url, earlier.image_url),
         followed=mine.followed or theirs.followed,
         offer=_first(mine.offer, theirs.offer),
+        priced=_priced(later, earlier),
+        currency=later.currency if later.price is not None else earlier.currency,
+        personalisation=_first(later.personalisation, earlier.personalisation),
     )
+
+
+def _priced(later: Product, earlier: Product) -> int:
+    """When the price that is kept was told."""
+    if later.price is not None or earlier.price is None:
+        return later.priced
+    return earlier.priced if earlier.priced > 0 else earlier.seen
 
 
 def _first(one: _T | None, another: _T | None) -> _T | None:
@@ -104,6 +114,7 @@ def _orders(journey: Journey, other: Journey) -> None:
     journey.order_count += other.order_count - common
     for order in list(journey.orders)[: max(len(journey.orders) - ORDERS_KEPT, 0)]:
         del journey.orders[order]
+    spending.unite(journey, other, ORDERS_KEPT)
 
 
 def _tallies(journey: Journey, other: Journey) -> None:
@@ -195,6 +206,7 @@ def _said(journey: Journey, other: Journey) -> None:
         journey.geo = other.geo
     journey.bounced += [channel for channel in other.bounced if channel not in journey.bounced]
     journey.erased = journey.erased or other.erased
+    journey.sender = journey.sender or other.sender
     journey.anonymous_id = journey.anonymous_id or other.anonymous_id or other.person
     for anonymous, at in other.joined.items():
         journey.joined[anonymous] = max(at, journey.joined.get(anonymous, at))

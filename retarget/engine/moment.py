@@ -38,6 +38,14 @@ class Met(NamedTuple):
     event_id: str
 
 
+class Parted(NamedTuple):
+    """An anonymous id that belongs to a person no longer, as they are forgotten at this time."""
+
+    anonymous: str
+    person: str
+    at: int
+
+
 class RulesFailed(Exception):
     """Some rules could not stand an event, or the end of a wait; all others have decided."""
 
@@ -66,8 +74,8 @@ class Moment:
         # product -> person -> whether the index of products has them from now on
         self.following: dict[str, dict[str, bool]] = {}
         self.heard: Heard = {}
-        # Who has turned out to be whom at the event being worked off.
-        self.met: list[Met] = []
+        # Who has turned out to be whom at the event being worked off, and who is it no longer.
+        self.met: list[Met | Parted] = []
         self.results: list[Result] = []
         self.armed: list[tuple[int, str]] = []
         self.forgotten: list[str] = []

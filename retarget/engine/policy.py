@@ -8,6 +8,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from retarget.engine.shops import Shop
+from retarget.personal.senders import Sender
 from retarget.times import DAY, HOUR, MINUTE
 
 EXTERNAL: Final = frozenset({"email", "push", "ads", "sms", "whatsapp", "direct_mail", "service"})
@@ -40,7 +42,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
     offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
-    person has `most_joined` anonymous ids at most.
+    person has `most_joined` anonymous ids at most, and none of those that stay `apart`. Messages tell people
+    which of the `shops` is next to them. `language` is that of people who have told no locale, and
+    `formal` how they are greeted unless they wish otherwise. One of `senders`, drawn by
+    `sender_seed`, writes to each person. Prices of the catalogue are in `catalogue_currency`; empty: in that
+    in which the person has seen the product. Links are good for `purl_lasts`; `seal` makes the last part of
+    their address of what they hold, always the same of the same; without one there are none.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -57,6 +64,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     hold_out: float = 0.0
     hold_out_salt: str = "retarget"
     purl_base: str = ""
+    purl_lasts: int = 30 * DAY
+    seal: Callable[[bytes], str] | None = None
     pace: Mapping[str, int] = msgspec.field(default_factory=dict)
     lanes: int = 1
     arbitration: int = 0
@@ -64,6 +73,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     offer_secret: str = ""
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
+    apart: frozenset[str] = frozenset()
+    shops: tuple[Shop, ...] = ()
+    language: str = ""
+    formal: bool = True
+    senders: tuple[Sender, ...] = ()
+    sender_seed: str = ""
+    catalogue_currency: str = ""
 
     def is_nobody(self, person: str) -> bool:
         """Whether this id stands for no one person."""

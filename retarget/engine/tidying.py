@@ -19,7 +19,13 @@ def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
     }
     if not (marks or journey.consents or journey.erased):
         return None
-    return Journey(person=journey.person, marks=marks, consents=journey.consents, erased=journey.erased)
+    return Journey(
+        person=journey.person,
+        marks=marks,
+        consents=journey.consents,
+        erased=journey.erased,
+        erased_at=journey.erased_at,
+    )
 
 
 def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, consents, preferences, repeats, scores
+from retarget.journeys import carts, consents, preferences, repeats, scores, spending
 from retarget.journeys.model import Consent, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -14,6 +14,11 @@ from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 SESSION_GAP: Final = 30 * MINUTE
 # A person's orders, oldest dropped beyond this many; the count itself goes on.
 ORDERS_KEPT: Final = 256
+# What `priced` of a product says.
+BY_CATALOGUE: Final = -1
+# Of what is written upon one product.
+TEXTS_KEPT: Final = 10
+TEXT_KEPT: Final = 200
 # The shop where the person was last, on the floor or at the till, as messages show it.
 STORE: Final = "store_id"
 UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
@@ -56,7 +61,7 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
                 if len(products) > repeats.CROWDED:
                     repeats.make_tidy(journey, time)
             if time >= product.seen:
-                _look(product, item, time)
+                _look(product, item, time, event.currency)
             if kind == "view" and time > product.viewed:
                 product.viewed = time
                 if time > product.regarded:  # noqa: PLR1730 - quicker than max, at every view
@@ -84,14 +89,18 @@ def _one(text: str) -> str:
     return text
 
 
-def _look(product: Product, item: Item, time: int) -> None:
-    product.seen = time
+def _look(product: Product, item: Item, time: int, currency: str | None) -> None:
+    before, product.seen = product.seen, time
     if item.category is not None and item.category != product.category:
         product.category = _one(item.category)
     if item.price is not None:
-        product.price = item.price
+        product.price, product.priced = item.price, 0
+        if currency != product.currency:
+            product.currency = currency and _one(currency)
     elif product.offer is not None and product.offer.price is not None:
-        product.price = product.offer.price
+        product.price, product.priced = product.offer.price, BY_CATALOGUE
+    elif not product.priced and product.price is not None:
+        product.priced = before
     if item.name is not None:
         product.name = item.name
     if item.url is not None:
@@ -104,7 +113,17 @@ def _products(journey: Journey, event: Touchpoint) -> list[Product]:
     return [journey.products[item.product_id] for item in event.items if item.product_id]
 
 
+def _write_upon(journey: Journey, event: Touchpoint) -> None:
+    """What the person has had written upon products."""
+    for item in event.items:
+        if item.personalisation and item.product_id:
+            texts = list(item.personalisation.items())[:TEXTS_KEPT]
+            kept = {name[:TEXT_KEPT]: text[:TEXT_KEPT] for name, text in texts}
+            journey.products[item.product_id].personalisation = kept
+
+
 def _add(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    _write_upon(journey, event)
     change.changes_cart = carts.put(journey, event, time)
 
 
@@ -113,6 +132,7 @@ def _remove(journey: Journey, event: Touchpoint, _time: int, change: Change) -> 
 
 
 def _cart(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    _write_upon(journey, event)
     change.changes_cart = carts.replace(journey, event, time)
 
 
@@ -130,7 +150,9 @@ def _wishlist_remove(journey: Journey, event: Touchpoint, _time: int, _: Change)
 def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     for product in _products(journey, event):
         product.bought = max(product.bought, time)
+    _write_upon(journey, event)
     carts.settle(journey, event)
+    spending.pay(journey, event, ORDERS_KEPT)
     if event.store_id is not None:
         journey.traits[STORE] = event.store_id
     order = event.order_id or event.id or ""
@@ -140,6 +162,10 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
         journey.orders[order] = journey.order_count
         if len(journey.orders) > ORDERS_KEPT:
             del journey.orders[next(iter(journey.orders))]
+
+
+def _give_back(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    spending.give_back(journey, event, ORDERS_KEPT)
 
 
 def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
@@ -211,7 +237,13 @@ def _bounce(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
 
 def _erase(journey: Journey, _event: Touchpoint, _time: int, _change: Change) -> None:
     """Forget everything but that it was forgotten; what `again: never` has let pass stays passed."""
-    blank = Journey(person=journey.person, marks=journey.marks, erased=True, alarm=journey.alarm)
+    blank = Journey(
+        person=journey.person,
+        marks=journey.marks,
+        erased=True,
+        alarm=journey.alarm,
+        erased_at=journey.erased_at,
+    )
     for name in journey.__struct_fields__:
         setattr(journey, name, getattr(blank, name))
 
@@ -223,6 +255,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "wishlist": _wishlist,
     "wishlist_remove": _wishlist_remove,
     "purchase": _purchase,
+    "refund": _give_back,
+    "cancel": _give_back,
     "identify": _identify,
     "alias": _meet,
     "profile": _profile,

@@ -27,6 +27,7 @@ class Offer(msgspec.Struct, array_like=True, gc=False):
     stock: float | None = None
     margin: float | None = None
     expires: int = 0
+    said: int = 0  # when the price was
 
 
 class Product(msgspec.Struct, array_like=True, gc=False):
@@ -45,6 +46,9 @@ class Product(msgspec.Struct, array_like=True, gc=False):
     regarded: int = 0  # last viewed, carted or wished for
     followed: bool = False  # the lane's index of products has this person
     offer: Offer | None = None
+    priced: int = 0  # when the price was told; 0: when it was last seen; -1: then, by the catalogue
+    currency: str | None = None  # of the price
+    personalisation: dict[str, str] | None = None  # what the person has had written upon it
 
 
 # Events of one kind about one subject in time order, flat in one list: id, time, id, time, ... Where distinct
@@ -161,6 +165,20 @@ class Consent(msgspec.Struct, array_like=True, gc=False):
     text_version: str | None = None
 
 
+class Paid(msgspec.Struct, array_like=True, gc=False):
+    """What an order cost, in thousandths, and what of it was given back; `whole`: all of it."""
+
+    currency: str = ""  # empty: only what was given back is known
+    gross: int = 0
+    back: int = 0
+    whole: bool = False
+
+    @property
+    def net(self) -> int:
+        """What remains."""
+        return 0 if self.whole else max(self.gross - self.back, 0)
+
+
 class Session(msgspec.Struct, array_like=True, gc=False):
     """The person's current visit: ends when they are silent for longer than 30 min."""
 
@@ -209,6 +227,10 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     offers: list[Given] = []  # by codes that are good, or may still be said
     joined: dict[str, int] = {}  # anonymous ids of this person -> when they were last seen together
     moved: list[tuple[int, str]] = []  # a redirect: from when on events are whose; in order
+    erased_at: int = 0  # by the lane's clock: nothing told of a time up to it says who else the person is
+    sender: str = ""  # who of the shop has written to them
+    paid: dict[str, Paid] = {}  # by order
+    spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
 
     def close(self, rule: str, subject: str) -> None:
         """Forget the episode of a rule about a subject, if there is one."""

@@ -8,7 +8,7 @@ from retarget.journeys.model import Journey, Offer
 
 def offer_of(listing: Listing) -> Offer:
     """What a journey keeps of a listing."""
-    return Offer(listing.price, listing.stock, listing.margin, listing.expires)
+    return Offer(listing.price, listing.stock, listing.margin, listing.expires, listing.said.get("price", 0))
 
 
 def is_gone(journey: Journey, product_id: str, at: int) -> bool:

@@ -15,6 +15,7 @@ from retarget.touchpoints import Touchpoint
 
 # In the hold: a word about somebody's identity that waits for the clock to reach its time.
 WORD: Final = "joins"
+PARTING: Final = "parts"
 # So often a record is sent on; whoever comes around in a circle stays where they are.
 MOST_HOPS: Final = 4
 
@@ -35,21 +36,30 @@ class Joins(_Crossing, tag="joins"):
     event_id: str
 
 
+class Parts(_Crossing, tag="parts"):
+    """To an anonymous person: this known one, who is forgotten at this time, they are no longer."""
+
+    to: str
+    at: int
+
+
 class History(_Crossing, tag="history"):
-    """To a known person: what an anonymous one has done; `journey` as it is stored."""
+    """To a known person: what an anonymous one has done, as it is stored; `at`: by a word of this time."""
 
     journey: bytes
     hops: int = 0
+    at: int = 0
 
 
 class Strayed(_Crossing, tag="strayed"):
-    """To a person: an event of theirs that came to another lane."""
+    """To a person: an event of theirs that came to another lane; `led`: under this id, by a redirect."""
 
     event: Touchpoint
     hops: int = 0
+    led: str = ""
 
 
-Crossing: TypeAlias = Joins | History | Strayed
+Crossing: TypeAlias = Joins | Parts | History | Strayed
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Crossing)

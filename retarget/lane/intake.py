@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
 from retarget import catalogue
+from retarget.dialects.binary import Headers, structured
 from retarget.engine.moment import RulesFailed
 from retarget.errors import Rejected, RejectReason
 from retarget.lane.crossing import Crossing, unpack
@@ -73,16 +74,28 @@ class Intake:
         max_skew: int,
         listed: FromCatalogue | None = None,
         crossed: str = "",
+        with_headers: Collection[str] = (),
     ) -> None:
-        """`crossed`: the topic in which other lanes tell this one of its people."""
+        """`crossed`: the topic in which other lanes tell this one of its people.
+
+        Topics `with_headers` may have CloudEvents in binary mode.
+        """
+        self._with_headers = frozenset(with_headers)
         self._partition, self._decode, self._max_skew = partition, decode, max_skew
         self._internal = {topic for topic in (crossed, listed.topic if listed is not None else "") if topic}
         self._listed = listed
         self._fanned = listed.topic if listed is not None else ""
         self._live = listed is not None and not listed.loops
 
-    def arrival(self, topic: str, offset: int, timestamp: int, value: bytes | None) -> Arrival:
-        """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one."""
+    def arrival(
+        self, topic: str, offset: int, timestamp: int, value: bytes | None, attributes: Headers = ()
+    ) -> Arrival:
+        """Decode one record; `timestamp` is the record's own, epoch ms, -1 without one.
+
+        `attributes` are the headers of a CloudEvent in binary mode.
+        """
+        if attributes and topic in self._with_headers:
+            value = structured(attributes, value or b"")
         if topic in self._internal:
             return self._of_lanes(topic, offset, timestamp, value or b"")
         try:

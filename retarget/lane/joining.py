@@ -2,8 +2,9 @@
 
 The lane of a known person that hears of an anonymous id tells that id's lane (`Joins`). There, when the clock
 has come to the word's time, what was known of the anonymous person leaves for the known one's lane
-(`History`), and a redirect stays, by which later events of that id follow (`Strayed`). Each is an output of
-its batch and an input of the other lane, like every other record; so a crash between the two is none.
+(`History`), and a redirect stays, by which later events of that id follow (`Strayed`), until the known one is
+erased (`Parts`). Each is an output of its batch and an input of the other lane, like every other record; so a
+crash between the two is none.
 
 A lane that is alone (`home` is None: a replay) does all that on the spot.
 """
@@ -17,12 +18,13 @@ from typing import Final, Protocol
 
 from msgspec.structs import replace
 
+from retarget.engine import identity
 from retarget.engine.door import KEPT_FOR, Engine
-from retarget.engine.moment import Met, Moment, Result, RulesFailed
+from retarget.engine.moment import Met, Moment, Parted, Result, RulesFailed
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
-from retarget.lane.crossing import MOST_HOPS, WORD, Crossing, History, Joins, Strayed, pack
+from retarget.lane.crossing import MOST_HOPS, PARTING, WORD, Crossing, History, Joins, Parts, Strayed, pack
 from retarget.lane.fitting import fit
 from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed_wait, of_nobody
@@ -64,10 +66,11 @@ class Joining:
         apply: Callable[[Touchpoint, str, int], None],
         set_aside: Callable[[str, bytes], None],
         arm: Callable[[], None],
+        awake: Callable[[str], None],
     ) -> None:
-        """`apply` works an event in; `set_aside` and `arm` as in `Telling`."""
+        """`apply` works an event in; `set_aside` and `arm` as in `Telling`; `awake`: their wait is over."""
         self._lane, self._moment, self._batch = lane, moment, batch
-        self._apply, self._set_aside, self._arm = apply, set_aside, arm
+        self._apply, self._set_aside, self._arm, self._awake = apply, set_aside, arm, awake
 
     # -- what events say --
 
@@ -76,9 +79,11 @@ class Joining:
         met, self._moment.met = self._moment.met, []
         for one in met:
             if self._lane.home is None:
-                self._join(one)
-            else:
+                self._hear(one)
+            elif isinstance(one, Met):
                 self._send(Joins(*self._next(), one.anonymous, one.person, one.at, one.event_id))
+            else:
+                self._send(Parts(*self._next(), one.anonymous, one.person, one.at))
 
     def newcomer(self, person: str, event: Touchpoint, place: Place) -> Journey | None:
         """The journey of somebody who has none; None where the event is not theirs, and was sent on."""
@@ -102,15 +107,22 @@ class Joining:
         if self._lane.home is not None:
             self._lead(event, redirect, (arrival.topic, self._lane.partition, arrival.offset))
             return None
-        event.user_id = arrival.person = self._owner(redirect, event.time)
+        self._follow(redirect, event)
+        arrival.person = event.person
         return event
 
     def _lead(self, event: Touchpoint, redirect: Journey, place: Place) -> None:
-        event.user_id = self._owner(redirect, event.time)
+        self._follow(redirect, event)
         if self._lane.home is None:
             self._apply(event, place[0], place[2])
         else:
-            self._stray(event.user_id, event, "redirect")
+            self._stray(event.person, event, "redirect", led=redirect.person)
+
+    def _follow(self, redirect: Journey, event: Touchpoint) -> None:
+        """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
+        event.user_id = self._owner(redirect, event.time)
+        if event.anonymous_id == redirect.person:
+            event.anonymous_id = None
 
     def _owner(self, redirect: Journey, time: int) -> str:
         """Whose the events of that time are: of the latest who had the id by then, else of the first."""
@@ -132,10 +144,10 @@ class Joining:
         else:
             self._stray(event.anonymous_id, event, "nobody")
 
-    def _stray(self, person: str, event: Touchpoint, why: str, hops: int = 0) -> None:
+    def _stray(self, person: str, event: Touchpoint, why: str, hops: int = 0, led: str = "") -> None:
         self._batch.worked += 1
         self._moment.counts["sent_on", why] += 1
-        self._send(Strayed(*self._next(), person, event, hops))
+        self._send(Strayed(*self._next(), person, event, hops, led))
 
     def _next(self) -> tuple[int, int]:
         """From which lane, and the how manyth."""
@@ -155,6 +167,9 @@ class Joining:
             self._moment.counts["repeat",] += 1
             return
         lane.crossed[crossing.lane] = crossing.number
+        if self._moment.policy.apart and self._is_of_one_apart(crossing):
+            self._moment.counts["unjoined", "apart"] += 1
+            return
         held = held_of(arrival)
         if held is not None and held.time > lane.clock != NEVER:
             lane.hold.add(held)
@@ -163,9 +178,19 @@ class Joining:
             self._moment.counts["late",] += 1
         self._act_on(arrival, crossing)
 
+    def _is_of_one_apart(self, crossing: Crossing) -> bool:
+        """Whether it was written when somebody was believed to be another, which they are not any more."""
+        if isinstance(crossing, History):
+            name = wire.decode(crossing.journey).person
+        else:
+            name = crossing.led if isinstance(crossing, Strayed) else crossing.person
+        return name in self._moment.policy.apart
+
     def _act_on(self, arrival: Arrival, crossing: Crossing) -> None:
         if isinstance(crossing, Joins):
             self._join(Met(crossing.person, crossing.to, crossing.at, crossing.event_id))
+        elif isinstance(crossing, Parts):
+            self._part(Parted(crossing.person, crossing.to, crossing.at))
         elif isinstance(crossing, History):
             self._receive(crossing)
         else:
@@ -173,14 +198,23 @@ class Joining:
 
     def hear(self, word: Touchpoint, _topic: str, _offset: int) -> None:
         """Act on a word whose time has come."""
-        self._join(Met(word.anonymous_id or "", word.name or "", word.time, word.id or ""))
+        said = word.anonymous_id or "", word.name or "", word.time
+        self._hear(Parted(*said) if word.type == PARTING else Met(*said, word.id or ""))
+
+    def _hear(self, word: Met | Parted) -> None:
+        if isinstance(word, Met):
+            self._join(word)
+        else:
+            self._part(word)
 
     def _come_home(self, strayed: Strayed, arrival: Arrival) -> None:
         event, person = strayed.event, strayed.person
         redirect = self._lane.redirects.get(person)
         if redirect is not None and strayed.hops < MOST_HOPS:
-            event.user_id = self._owner(redirect, event.time)
-            self._stray(event.user_id, event, "redirect", strayed.hops + 1)
+            self._follow(redirect, event)
+            self._stray(event.person, event, "redirect", strayed.hops + 1, person)
+        elif strayed.led and self._is_forgotten(person, event.time):
+            self._batch.worked += 1
         else:
             self._apply(event, arrival.topic, arrival.offset)
 
@@ -225,19 +259,19 @@ class Joining:
 
     def _leave(self, journey: Journey, met: Met) -> None:
         if self._lane.home is None:
-            self._unite(met.person, journey)
+            self._unite(met.person, journey, met.at)
         else:
-            self._send(History(*self._next(), met.person, wire.encode(journey)))
+            self._send(History(*self._next(), met.person, wire.encode(journey), at=met.at))
 
     def _lead_held(self, person: str) -> None:
         """Let what is read of an anonymous person, but not yet reached, follow at once."""
         lane = self._lane
         for held in lane.hold.take_of(person):
-            held.event.user_id = self._owner(lane.redirects[person], held.time)
+            self._follow(lane.redirects[person], held.event)
             if lane.home is None:
                 lane.hold.add(held)
             else:
-                self._stray(held.event.user_id, held.event, "redirect")
+                self._stray(held.event.person, held.event, "redirect", led=person)
 
     def _receive(self, history: History) -> None:
         self._batch.worked += 1
@@ -247,19 +281,31 @@ class Joining:
             to = self._owner(redirect, redirect.last)
             self._send(replace(history, lane=lane, number=number, person=to, hops=history.hops + 1))
             return
-        self._unite(history.person, wire.decode(history.journey))
+        self._unite(history.person, wire.decode(history.journey), history.at)
 
-    def _unite(self, person: str, other: Journey) -> None:
+    def _unite(self, person: str, other: Journey, at: int) -> None:
         lane, moment = self._lane, self._moment
         journey = lane.journeys.get(person)
         if journey is None:
             journey = lane.journeys[person] = Journey(person=person)
         if other.episodes or other.deferred:
             fit(other, lane.engine.of(person).matcher)
+        if self._is_forgotten(person, at):
+            lane.engine.of(person).let_go(other, lane.clock, "", moment)
+            self._look_at_failures(person, lane.clock)
+            return
         self._batch.changed[person] = journey
         lane.engine.join(journey, other, moment)
         self._look_at_failures(person, lane.clock)
         self._arm()
+
+    def _is_forgotten(self, person: str, told: int) -> bool:
+        """Whether something that comes from another id was on its way when the person was forgotten."""
+        journey = self._lane.journeys.get(person)
+        if journey is None or not identity.was_erased(journey, told):
+            return False
+        self._moment.counts["unjoined", "erased"] += 1
+        return True
 
     def _look_at_failures(self, person: str, at: int) -> None:
         if self._moment.failures:
@@ -267,6 +313,19 @@ class Joining:
             self._set_aside(person, failed_wait(max(at, 0), self._lane.partition, failures))
 
     # -- when a redirect is over --
+
+    def _part(self, parted: Parted) -> None:
+        """Let nothing lead from an anonymous id to this person any more: who has it now is somebody new."""
+        self._batch.worked += 1
+        redirect = self._lane.redirects.get(parted.anonymous)
+        if redirect is None:
+            return
+        redirect.moved = [(since, to) for since, to in redirect.moved if to != parted.person]
+        self._batch.changed[parted.anonymous] = redirect
+        if not redirect.moved:
+            self._drop(redirect)
+            self._moment.counts["dropped", "redirect"] += 1
+            self._awake(parted.anonymous)
 
     def lapse(self, person: str) -> None:
         """Forget a redirect that nobody has used for long."""
@@ -278,10 +337,13 @@ class Joining:
             self._moment.arm(redirect, redirect.last + NOTED_EVERY + KEPT_FOR)
             self._arm()
             return
-        del self._lane.redirects[person]
-        self._batch.changed.pop(person, None)
-        self._batch.forgotten.append(person)
+        self._drop(redirect)
         self._moment.counts["dropped", "redirect"] += 1
+
+    def _drop(self, redirect: Journey) -> None:
+        del self._lane.redirects[redirect.person]
+        self._batch.changed.pop(redirect.person, None)
+        self._batch.forgotten.append(redirect.person)
 
 
 def held_of(arrival: Arrival) -> Held | None:
@@ -292,10 +354,10 @@ def held_of(arrival: Arrival) -> Held | None:
         return Held(event.time, rank, arrival.topic, arrival.offset, event)
     if isinstance(crossing, Strayed):
         return Held(crossing.event.time, PEOPLE, arrival.topic, arrival.offset, crossing.event)
-    if isinstance(crossing, Joins):
-        word = Touchpoint(
-            id=crossing.event_id, type=WORD, name=crossing.to, time=crossing.at, anonymous_id=crossing.person
-        )
+    if isinstance(crossing, Joins | Parts):
+        word = Touchpoint(type=PARTING, name=crossing.to, time=crossing.at, anonymous_id=crossing.person)
+        if isinstance(crossing, Joins):
+            word.type, word.id = WORD, crossing.event_id
         return Held(crossing.at, WORDS, arrival.topic, arrival.offset, word)
     return None
 
@@ -312,6 +374,13 @@ def concerned(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
     persons = {arrival.person for arrival in arrivals}
     persons |= {held.event.anonymous_id or "" for held in hold.until(target)}
     return persons | {one.event.anonymous_id or "" for one in arrivals if one.event is not None}
+
+
+def erased(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
+    """Everybody who is told to be forgotten up to `target`."""
+    events = [held.event for held in hold.until(target)]
+    events += [arrival.event for arrival in arrivals if arrival.event is not None]
+    return {event.person for event in events if event.type == "erase"}
 
 
 def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:

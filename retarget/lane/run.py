@@ -31,8 +31,9 @@ class Run:
         self._woken: set[str] = set()
         self._telling = Telling(lane, moment, batch=self._batch, set_aside=self._set_aside, arm=self._arm)
         self._joining = Joining(
-            lane, moment, batch=self._batch, apply=self._apply, set_aside=self._set_aside, arm=self._arm
-        )
+            lane, moment, batch=self._batch, apply=self._apply, set_aside=self._set_aside, arm=self._arm,
+            awake=self._woken.add,
+        )  # fmt: skip
         self._late = 0
         self._repeats = 0
         moment.clock = lane.clock

@@ -16,7 +16,7 @@ from retarget.lane.crossing import Strayed
 from retarget.lane.fitting import fit
 from retarget.lane.hold import Hold
 from retarget.lane.intake import Arrival
-from retarget.lane.joining import Home, beside, concerned, led_by
+from retarget.lane.joining import Home, beside, concerned, erased, led_by
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.waits import Waits
 
@@ -127,8 +127,12 @@ class LaneState:
         return {person for person in found if person not in known and person not in redirects}
 
     def led_to(self, arrivals: Sequence[Arrival], target: int) -> set[str]:
-        """Whose journeys must be loaded because redirects lead there, where this lane is alone."""
-        if self.home is not None or not self.redirects:
+        """Who must be loaded where this lane is alone: whom redirects lead to, and what led to the erased."""
+        if self.home is not None:
             return set()
-        found = led_by(self.redirects, concerned(self.hold, arrivals, target))
+        found = led_by(self.redirects, concerned(self.hold, arrivals, target)) if self.redirects else set()
+        gone = erased(self.hold, arrivals, target)
+        for person in gone | led_by(self.redirects, gone):
+            if person in self.journeys:
+                found |= self.journeys[person].joined.keys()
         return found - self.journeys.keys() - self.redirects.keys()

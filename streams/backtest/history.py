@@ -14,7 +14,7 @@ from retarget import catalogue
 from retarget.lane.intake import Arrival, Intake
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
-from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
@@ -68,7 +68,8 @@ class History:
             for lane in range(self.lanes) if only is None else (only,):
                 decode = intake(lane).arrival
                 async for one in _merged([self._chunks(reader, topic, lane) for topic in sorted(self._held)]):
-                    yield told_of(lane, one, decode(one.topic, one.offset, one.timestamp, one.value))
+                    found = decode(one.topic, one.offset, one.timestamp, one.value, one.attributes)
+                    yield told_of(lane, one, found)
         finally:
             await reader.close()
 
@@ -135,16 +136,21 @@ class Topics:
         self.name = ", ".join(topics)
         self._settings, self._topics = settings, topics
 
-    def split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+    def split(
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+    ) -> tuple[list[Part | Together], Splitting]:
         """Read the topics. Raises BadInput without such a topic, Unreachable, UnknownOutcome, LaneRefused."""
-        return asyncio.run(self._split(folder, parts, bar))
+        return asyncio.run(self._split(folder, parts, is_nobody, bar))
 
-    async def _split(self, folder: Path, parts: int, bar: Bar) -> tuple[list[Part], Splitting]:
+    async def _split(
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+    ) -> tuple[list[Part | Together], Splitting]:
         past = await past_of(self._settings, self._topics)
         lanes = past.history.lanes
         splitting = Splitting(
-            folder, lanes=lanes, parts=max(parts // lanes, 1), by_time=False, idle_after=past.idle_after
-        )
+            folder, lanes=lanes, parts=max(parts // lanes, 1), by_time=False, is_nobody=is_nobody,
+            idle_after=past.idle_after,
+        )  # fmt: skip
         with bar("records read", past.history.offsets) as done:
             async for told in past.told():
                 splitting.add(told)

@@ -27,7 +27,7 @@ from streams.channels.rates import Lease, Rate
 from streams.channels.state import State
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
-from streams.metrics import ChannelMetrics
+from streams.metrics_services import ChannelMetrics
 from streams.ports import Fenced, Record, UnknownOutcome
 from streams.topics import dead_channel_topic
 

@@ -16,7 +16,8 @@ from streams.channels.email.links import PATH, Leaver, Seal
 from streams.clocks import now_ms
 from streams.collect.delivery import Delivery, NotTaken
 from streams.listening import Listener, bearer, is_loopback
-from streams.metrics import CONTENT_TYPE, ChannelMetrics, exposition
+from streams.metrics import CONTENT_TYPE, exposition
+from streams.metrics_services import ChannelMetrics
 from streams.settings import Settings
 
 _PAGE: Final = (

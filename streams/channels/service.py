@@ -21,7 +21,7 @@ from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
-from streams.metrics import ChannelMetrics
+from streams.metrics_services import ChannelMetrics
 from streams.ports import Record
 from streams.settings import Settings
 from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_topic

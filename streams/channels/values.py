@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from retarget.messages import Message
 
-_PRODUCT: Final = ("product_id", "name", "price", "price_as_of", "url", "image_url", "quantity", "category")
+_PRODUCT: Final = (
+    "product_id",
+    "name",
+    "price",
+    "price_as_of",
+    "url",
+    "image_url",
+    "quantity",
+    "category",
+    "currency",
+)
 
 
 def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
@@ -23,11 +33,19 @@ def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
         "why": message.why,
         "step": message.step,
         "context": context,
-        "sender": context.get("sender"),
+        "sender": sender_of(context),
         "unsubscribe": unsubscribe,
         "purpose": message.purpose,
-        "currency": context.get("currency"),
+        "ordinal": context.get("purchase_ordinal", 0),
     }
+
+
+def sender_of(context: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Who of the shop writes, with all that can be asked for; None where nobody is named."""
+    given = context.get("sender")
+    if not isinstance(given, Mapping) or not given.get("name"):
+        return None
+    return {key: given.get(key) for key in ("id", "name", "role", "photo", "signature", "reply_to")}
 
 
 def product_of(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -81,7 +81,7 @@ async def work(settings: Settings, channel: Channel, seal: Seal | None) -> None:
     from streams.kafka.address import address_of
     from streams.kafka.sending import producing
     from streams.logs import configure_logs
-    from streams.metrics import ChannelMetrics
+    from streams.metrics_services import ChannelMetrics
     from streams.secrecy import hiding
     from streams.stores.leases import Leases
 

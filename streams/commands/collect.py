@@ -12,7 +12,10 @@ from retarget.errors import BadInput
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from streams.collect import Delivery
+    from streams.links.revocation import Revoked
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -76,11 +79,34 @@ async def collect(settings: Settings, topic: str) -> None:
             sending = [tasks.create_task(delivery.run())]
             if settings.collect.heartbeat:
                 sending.append(tasks.create_task(beat(delivery, settings.collect.heartbeat)))
-            async with Entrance(settings, delivery, CollectorRegistry()) as entrance:
+            async with (
+                looking_up(settings) as revoked,
+                Entrance(settings, delivery, CollectorRegistry(), revoked=revoked) as entrance,
+            ):
                 print(f"listening on http://{settings.collect.host}:{entrance.port} for {topic}", flush=True)
                 await asked.wait()
             for task in sending:
                 task.cancel()
+
+
+@contextlib.asynccontextmanager
+async def looking_up(settings: Settings) -> AsyncIterator[Revoked | None]:
+    """Whether links of messages have been taken back, as the store knows; None where there are no links.
+
+    Raises BadInput, Unreachable.
+    """
+    from streams.links.revocation import ByStore
+    from streams.stores.redis import RedisStore
+
+    if not (settings.purl.keys and settings.collect.purl_target):
+        yield None
+        return
+    lanes = settings.kafka.partitions
+    store = await RedisStore.connect(settings.store.url, settings.app.id, lanes)
+    try:
+        yield ByStore(store, lanes)
+    finally:
+        await store.close()
 
 
 async def beat(delivery: Delivery, every_ms: int) -> None:

@@ -17,6 +17,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.record.memory_records import MemoryRecords
 
+from retarget.dialects.binary import attributes_of
 from retarget.errors import LaneRefused, Unreachable
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.refusals import refusal
@@ -237,7 +238,12 @@ def _unpack(
         isolation_level=_COMMITTED,
     )
     taken = list(itertools.takewhile(lambda record: record.offset < end, unpacked))
-    records = [Record(topic, one.offset, one.timestamp, one.key, one.value) for one in taken]
+    records = [
+        Record(
+            topic, one.offset, one.timestamp, one.key, one.value, one.headers and attributes_of(one.headers)
+        )
+        for one in taken
+    ]
     # Left half way, it and its generator hold each other and all that was fetched, until the collector comes,
     # which is seldom.
     unpacked._records_iterator = None  # noqa: SLF001 - it has no way to close it

@@ -9,9 +9,12 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
+from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
@@ -21,7 +24,8 @@ from retarget.rules.model import Rule
 from retarget.times import MINUTE
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
-from streams.reading import decoder_of
+from streams.links.tokens import Seal
+from streams.reading import decoder_of, dialect_of
 from streams.settings import Settings
 from streams.topics import FANNED, MERGE, lane_of
 
@@ -39,6 +43,14 @@ class Bundle(NamedTuple):
     catalogue: str
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
+    with_headers: frozenset[str] = frozenset()
+    # As one of so many lanes that tell each other of people, though it has another input; 0: by its topics.
+    over: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether there are other lanes."""
+        return bool(self.over) or not self.listed.loops
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -52,13 +64,15 @@ class Bundle(NamedTuple):
             self.lateness,
             now_is_clock=self.now_is_clock,
             partition=partition,
-            home=None if self.listed.loops else partial(lane_of, lanes=self.listed.lanes),
+            home=partial(lane_of, lanes=self.over or self.listed.lanes) if self.crosses else None,
         )
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        crossed = "" if self.listed.loops else MERGE
-        return Intake(partition, self.decoders, self.max_skew, self.listed, crossed)
+        crossed = MERGE if self.crosses else ""
+        return Intake(
+            partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
+        )
 
 
 def bundle_of(
@@ -88,6 +102,7 @@ def bundle_of(
         now_is_clock=settings.clock.now == "event",
         decoders=decoders,
         canary=canary,
+        with_headers=frozenset(topic for topic in topics if dialect_of(settings, topic) in WITH_HEADERS),
         catalogue=settings.kafka.catalogue_topic,
         listed=FromCatalogue(
             topic=FANNED,
@@ -155,6 +170,16 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         offer_secret=settings.offers.secret,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
+        apart=frozenset(settings.identity.apart),
+        shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
+        language=settings.personal.language.replace("none", ""),
+        formal=settings.personal.formality == "formal",
+        senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),
+        sender_seed=settings.personal.sender_seed,
+        catalogue_currency=settings.catalogue.currency,
+        purl_base=settings.purl.base,
+        purl_lasts=settings.purl.lasts,
+        seal=Seal(settings.purl.keys[0]) if settings.purl.base else None,
     )
 
 

@@ -37,7 +37,7 @@ class Gathering:
     def arrivals_of(self, by_topic: Sequence[list[Record]]) -> list[Arrival]:
         """The records of several topics as arrivals, in the order (timestamp, topic), each topic's kept."""
         arrival = self._intake.arrival
-        return [arrival(r.topic, r.offset, r.timestamp, r.value) for r in _merged(by_topic)]
+        return [arrival(r.topic, r.offset, r.timestamp, r.value, r.attributes) for r in _merged(by_topic)]
 
     async def next(self, most: int) -> list[Arrival]:
         """What the next batch reads, at most so many; nothing new before the last tick is worked off."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
@@ -13,7 +14,7 @@ from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
 from streams.lanes.rollout import Rollout
-from streams.settings import SECRET, Settings, fingerprint, load_settings
+from streams.settings import PURL_KEYS, SECRET, Settings, fingerprint, load_settings
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
@@ -105,12 +106,19 @@ def id_of(publication: Publication) -> str:
 
 
 def bundle_from(
-    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, secret: str = ""
+    bundle: str,
+    publication: Publication,
+    topics: Sequence[str],
+    lanes: int,
+    secret: str = "",
+    apart: Sequence[str] = (),
+    purl_keys: Sequence[str] = (),
 ) -> Bundle:
     """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
-    Raises BadInput when this build refuses settings, or makes offers by another secret than the one that
-    shelved them, and what `understood` raises.
+    `apart` is the worker's own `identity.apart`: also in batches that were decided before anybody knew of it.
+    Raises BadInput when this build refuses settings, or makes offers or links by another secret than the one
+    that shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
     rollout = rollout_of(bundle, publication)
@@ -120,13 +128,29 @@ def bundle_from(
         raise BadInput(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
-    settings = _settings(bundle, publication, topics, secret)
-    return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
+    settings = _settings(
+        publication, bundle, topics, {SECRET: secret, PURL_KEYS: _signing(bundle, publication, purl_keys)}
+    )
+    made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)
+    return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(apart)))
 
 
-def _settings(bundle: str, publication: Publication, topics: Sequence[str], secret: str) -> Settings:
+def _signing(bundle: str, publication: Publication, keys: Sequence[str]) -> str:
+    """Which of the keys its links are sealed by. Raises BadInput when it is none of them."""
+    said = publication.settings.get(PURL_KEYS, "")
+    found = next((key for key in keys if fingerprint(key) == said), "")
+    if said and not found:
+        raise BadInput(
+            [f"bundle {bundle}: its links are by none of {PURL_KEYS}; keep the former key behind the new one"]
+        )
+    return found
+
+
+def _settings(
+    publication: Publication, bundle: str, topics: Sequence[str], secrets: Mapping[str, str]
+) -> Settings:
     """The settings that decide, and the input topics; the others are of no account here."""
-    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), SECRET: secret}
+    presets = {**publication.settings, "kafka.input_topics": ",".join(topics), **secrets}
     try:
         return load_settings(presets=presets)
     except BadInput as error:

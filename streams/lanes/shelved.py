@@ -41,6 +41,8 @@ class ShelvedBundles:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
         self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
+        self._apart = settings.identity.apart
+        self._purl_keys = settings.purl.keys
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
         self._own: Mapping[str, str] = settings.deciding()
@@ -107,7 +109,9 @@ class ShelvedBundles:
 
     def _make(self, bundle: str) -> Bundle:
         content = content_of(self._shelf, bundle)
-        return bundle_from(bundle, content, self._topics, self._lanes, self._secret)
+        return bundle_from(
+            bundle, content, self._topics, self._lanes, self._secret, self._apart, self._purl_keys
+        )
 
 
 def content_of(shelf: Shelf, bundle: str) -> Publication:
@@ -146,7 +150,9 @@ async def shelved_bundles(
             await shelf.put(bundle, encode(own))
         content = own or content_of(shelf, bundle)
         topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
-        newest = bundle_from(bundle, content, topics, lanes, secret)
+        newest = bundle_from(
+            bundle, content, topics, lanes, secret, settings.identity.apart, settings.purl.keys
+        )
         yield ShelvedBundles(shelf, settings, newest)
 
 

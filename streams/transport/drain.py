@@ -12,6 +12,7 @@ from aiokafka.errors import OffsetOutOfRangeError
 from aiokafka.record.default_records import DefaultRecord
 from aiokafka.structs import TopicPartition
 
+from retarget.dialects.binary import attributes_of
 from streams.ports import Record
 from streams.transport.chunks import Chunk, Partition
 
@@ -109,6 +110,10 @@ def _unpack(source: PartitionRecords, limit: int) -> list[Record]:
 
 
 def _record(partition: TopicPartition, raw: DefaultRecord) -> Record:
+    headers = raw.headers
+    if headers:
+        attributes = attributes_of(headers)
+        return Record(partition.topic, raw.offset, raw.timestamp, raw.key, raw.value, attributes)
     return Record(partition.topic, raw.offset, raw.timestamp, raw.key, raw.value)
 
 

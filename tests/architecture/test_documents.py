@@ -23,12 +23,14 @@ MODULES: Final = sorted(
     path for package in ("retarget", "streams") for path in (ROOT / package).rglob("*.py")
 )
 LONGEST: Final = 400
+# Decisions that are being written on other branches, whose numbers are given away; empty when they are here.
+TAKEN: Final = frozenset({17, 18})
 LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 # The core may import these and msgspec, nothing else; none of them reads a clock, a file or chance.
 PURE: Final = frozenset({
     "__future__", "ast", "base64", "bisect", "collections", "contextlib", "dataclasses", "datetime",
     "difflib", "enum", "functools", "hashlib", "heapq", "itertools", "math", "operator", "re", "tomllib",
-    "typing", "warnings", "zlib", "msgspec", "retarget",
+    "typing", "unicodedata", "warnings", "zlib", "msgspec", "retarget",
 })  # fmt: skip
 
 
@@ -136,7 +138,8 @@ def test_decisions_are_numbered_and_have_a_status() -> None:
     pages = sorted((DOCS / "decisions").glob("*.md"))
     numbers = [int(page.name[:4]) for page in pages]
 
-    assert numbers == list(range(1, len(pages) + 1))
+    assert len(numbers) == len(set(numbers))
+    assert sorted({*numbers, *TAKEN}) == list(range(1, max(numbers) + 1))
     for number, page in zip(numbers, pages, strict=True):
         assert read(page).startswith(f"# {number:04}. ")
         assert "\nStatus: " in read(page)

@@ -237,16 +237,16 @@ async def test_a_large_batch_keeps_its_order(side: Side, unique_name: Name) -> N
         assert [one.value for one in found] == [one.value for one in outputs]
 
 
-async def stop_half_way(here: World, log: Log) -> None:
+async def stop_half_way(here: World, log: Log, sequence: int = 2) -> None:
     """Go to the point of a commit where as much as possible is out and nothing is final."""
     async with log._owned() as producer:
-        record = batch(2)
-        outgoing = await stamped(producer, LANE, record, here.outputs(2), within_s=15)
+        record = batch(sequence)
+        outgoing = await stamped(producer, LANE, record, here.outputs(sequence), within_s=15)
         if isinstance(log, TransactionalLog):
             await producer.begin_transaction()
             await send(producer, [*outgoing, log._journaled(record)])
         else:
-            record.writer, record.acknowledged = log._token, 1
+            record.writer, record.acknowledged = log._token, sequence - 1
             await send(producer, [log._journaled(record)])
             await send(producer, outgoing[:3])
 

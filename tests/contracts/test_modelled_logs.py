@@ -1,71 +1,101 @@
+# ruff: noqa: SLF001 - how far a reader sees is asked by the reader's own means
 """The broker and the logs of the fault simulator against the real ones: the same calls, the same answers."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from random import Random
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import pytest
+from aiokafka.errors import IllegalOperation
+from aiokafka.protocol.offset import OffsetRequest
 
 from streams.kafka import TransactionalLog
 from streams.kafka.headers import RepeatFilter
-from streams.ports import Fenced, History, JournalRecord, Output
-from tests.contracts.test_logs import Name, Side, batch, world
+from streams.ports import Fenced, History, JournalRecord, Output, UnknownOutcome
+from streams.topics import JOURNAL
+from tests.contracts.test_logs import LANE as REAL_LANE
+from tests.contracts.test_logs import PARTITIONS, Name, Side, World, batch, go_on, stop_half_way, world
 from tests.contracts.test_logs import side as side  # noqa: PLC0414 - a fixture
 from tests.protocol.broker import LANE, Broker
 from tests.protocol.logs import IdempotentModel, TransactionalModel
-from tests.protocol.steps import at_once
+from tests.protocol.steps import Operation, at_once
 from tests.support.journals import whole
 
 # Of one lane, of which only one can be the owner.
 OWNERS: Final = ("first", "second")
 CALLS: Final = ("claim", "take over", "commit", "commit", "commit", "history")
+# With transactions: what was begun stays open, until its owner goes on or another one comes.
+STALLING: Final = ("claim", "take over", "take over", "commit", "stall", "stall", "go on", "history")
 LENGTH: Final = 25
 
 Answer = object
-Ask = Callable[[str, str], Awaitable[Answer]]
+T = TypeVar("T")
 
 
-def script(seed: int) -> list[tuple[str, str]]:
+def script(seed: int, calls: Sequence[str] = CALLS) -> list[tuple[str, str]]:
     """Calls in a random order, and whose each is; somebody begins by taking over."""
     chance = Random(seed)
-    found = [(chance.choice(OWNERS), chance.choice(CALLS)) for _ in range(LENGTH)]
+    found = [(chance.choice(OWNERS), chance.choice(calls)) for _ in range(LENGTH)]
     return [(OWNERS[0], "take over"), *found]
 
 
-class Owner:
-    """One log and what its owner knows: the sequence it would write next."""
+class Owner(ABC):
+    """One log and what its owner knows: the sequence it would write next, and whether it is half way."""
 
-    def __init__(self, log: object, outputs: Callable[[int], list[Output]], *, modelled: bool) -> None:
-        self._log, self._outputs, self._modelled = log, outputs, modelled
+    def __init__(self, log: Any, outputs: Callable[[int], list[Output]]) -> None:  # noqa: ANN401 - any of the four
+        self._log, self._outputs = log, outputs
         self._next = 1
+        self._stalled = False
 
     async def answer(self, name: str) -> Answer:
         """What comes of a call, as far as both sides can say the same."""
+        if self._stalled and name in ("commit", "stall"):
+            return "busy"
         try:
             return await {
                 "claim": self._claim, "take over": self._take_over, "commit": self._commit,
-                "history": self._history,
+                "stall": self._stall, "go on": self._go_on, "history": self._history,
             }[name]()  # fmt: skip
         except Fenced:
             return "fenced"
+        except UnknownOutcome as problem:
+            if not isinstance(problem.__cause__, IllegalOperation):
+                raise
+            return "fenced"  # the producer heard of it between two sends; to the lane it is the same
 
     async def _claim(self) -> Answer:
-        await self._ask("claim")
+        self._stalled = False
+        await self._carried(self._log.claim())
         return "claimed"
 
     async def _take_over(self) -> Answer:
-        await self._ask("claim")
+        await self._claim()
         history, records = await self._read()
         for record in records:
             if record.sequence > history.acknowledged:
-                await self._ask("emit_again", record, self._outputs(record.sequence))
+                await self._carried(self._log.emit_again(record, self._outputs(record.sequence)))
         self._next = records[-1].sequence + 1 if records else 1
         return [record.sequence for record in records], history.acknowledged
 
     async def _commit(self) -> Answer:
-        await self._ask("commit", batch(self._next), self._outputs(self._next))
+        await self._carried(self._log.commit(batch(self._next), self._outputs(self._next)))
+        self._next += 1
+        return "committed", self._next
+
+    async def _stall(self) -> Answer:
+        await self._stop(self._next)
+        self._stalled = True
+        return "half way"
+
+    async def _go_on(self) -> Answer:
+        if not self._stalled:
+            return "nothing to do"
+        self._stalled = False
+        await self._finish()
         self._next += 1
         return "committed", self._next
 
@@ -74,18 +104,102 @@ class Owner:
         return [record.sequence for record in records], history.acknowledged
 
     async def _read(self) -> tuple[History, list[JournalRecord]]:
-        history: History = await self._ask("history", 0)
-        told = whole(history)
-        return history, [record for _, record in await (at_once(told) if self._modelled else told)]
+        history = await self._carried(self._log.history(0))
+        return history, [record for _, record in await self._carried(whole(history))]
 
-    async def _ask(self, name: str, *arguments: object) -> Any:  # noqa: ANN401 - as the call says
-        call = getattr(self._log, name)(*arguments)
-        return await (at_once(call) if self._modelled else call)
+    @abstractmethod
+    async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
+        """The answer of a call."""
+
+    @abstractmethod
+    async def _stop(self, sequence: int) -> None:
+        """Commit, up to the end of the transaction."""
+
+    @abstractmethod
+    async def _finish(self) -> None:
+        """End the transaction."""
+
+
+class RealOwner(Owner):
+    """One on a broker."""
+
+    def __init__(self, here: World) -> None:
+        super().__init__(here.log(), here.outputs)
+        self._here = here
+
+    async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
+        return await call
+
+    async def _stop(self, sequence: int) -> None:
+        await stop_half_way(self._here, self._log, sequence)
+
+    async def _finish(self) -> None:
+        await go_on(self._log)
+
+
+class ModelledOwner(Owner):
+    """One in the simulator."""
+
+    def __init__(self, log: TransactionalModel | IdempotentModel) -> None:
+        super().__init__(log, modelled_outputs)
+        self._left: Callable[[], object] = lambda: None
+
+    async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
+        return await at_once(call)
+
+    async def _stop(self, sequence: int) -> None:
+        call = self._log.commit(batch(sequence), self._outputs(sequence))
+        self._left = _but_for_its_end(call)
+
+    async def _finish(self) -> None:
+        self._left()
+
+
+def _but_for_its_end(call: Coroutine[Operation, Any, int]) -> Callable[[], object]:
+    """Carry the steps of a commit out up to the one that ends its transaction; what does the rest."""
+    operation = call.send(None)
+    while operation.name != "end":
+        operation = call.send(operation.effect())
+
+    def end() -> None:
+        operation.effect()
+        with suppress(StopIteration):
+            call.send(None)
+
+    return end
 
 
 def modelled_outputs(sequence: int) -> list[Output]:
     """What the batch with this sequence sends, to the only partition of the model."""
     return [Output("out", b"p%d" % number, b"%d.%d" % (sequence, number)) for number in range(6)]
+
+
+async def seen(here: World, *, half_way: bool) -> tuple[int, int, list[bytes]]:
+    """How far a reader of the journal sees, how far it reaches, and what a reader of outputs takes."""
+    repeats, found = RepeatFilter(), []
+    for partition in range(PARTITIONS):
+        # Markers come a little after the end of a transaction, but before the next one begins.
+        end = await (stable_end if half_way else whole_end)(here, here.out, partition)
+        told = await here.reader.read_with_headers(here.out, partition, 0, end)
+        found += [
+            record.value or b""
+            for record, headers in zip(told.records, told.headers, strict=True)
+            if repeats.is_new(here.out, partition, headers)
+        ]
+    stable = await stable_end(here, here.journal, REAL_LANE)
+    return stable, await here.reader.end(here.journal, REAL_LANE), sorted(found)
+
+
+async def whole_end(here: World, topic: str, partition: int) -> int:
+    """The end of a partition, open transactions included."""
+    return await here.reader.end(topic, partition)
+
+
+async def stable_end(here: World, topic: str, partition: int) -> int:
+    """The last stable offset of a partition."""
+    request = OffsetRequest(-1, 1, [(topic, [(partition, -1)])])
+    ((_, ((_, _, _, offset),)),) = (await here.reader._ask(topic, partition, request)).topics
+    return int(offset)
 
 
 def taken(broker: Broker) -> list[bytes]:
@@ -103,10 +217,34 @@ async def test_any_calls_of_two_owners_have_the_same_answers(
     broker, tokens = Broker(), list[str]()
     model = TransactionalModel if side.log is TransactionalLog else IdempotentModel
     async with world(side, unique_name) as here:
-        real = {name: Owner(here.log(), here.outputs, modelled=False) for name in OWNERS}
-        modelled = {
-            name: Owner(model(broker, [], tokens), modelled_outputs, modelled=True) for name in OWNERS
-        }
+        real = {name: RealOwner(here) for name in OWNERS}
+        modelled = {name: ModelledOwner(model(broker, [], tokens)) for name in OWNERS}
         for who, call in script(seed):
             assert (who, call, await real[who].answer(call)) == (who, call, await modelled[who].answer(call))
         assert await here.emitted() == taken(broker)
+
+
+@pytest.mark.parametrize(
+    "side",
+    [pytest.param(("real_kafka", TransactionalLog), marks=pytest.mark.kafka)],
+    indirect=True,
+    ids=["kafka"],
+)
+@pytest.mark.parametrize("seed", range(6))
+async def test_what_is_left_open_is_ended_by_the_next_owner_only(
+    side: Side, unique_name: Name, seed: int
+) -> None:
+    """Until then readers see what stands before it; afterwards nothing of it, and all behind it."""
+    broker = Broker()
+    async with world(side, unique_name) as here:
+        real = {name: RealOwner(here) for name in OWNERS}
+        modelled = {name: ModelledOwner(TransactionalModel(broker, [], [])) for name in OWNERS}
+        for who, call in script(seed, STALLING):
+            if call == "history" and broker.in_transaction:
+                continue  # nobody reads before a claim; it would wait in vain
+            answer = await modelled[who].answer(call)
+            assert (who, call, await real[who].answer(call)) == (who, call, answer)
+            stable, end = broker.stable(JOURNAL), len(broker.logs[JOURNAL])
+            await here.reader.read(here.journal, REAL_LANE, 0, stable)  # its markers, too
+            found = await seen(here, half_way=broker.in_transaction)
+            assert (who, call, found) == (who, call, (stable, end, taken(broker)))

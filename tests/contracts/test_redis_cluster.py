@@ -84,11 +84,11 @@ async def test_a_lane_that_moved_to_another_node_is_found_there(nodes: list[Node
         for lane in range(LANES):
             assert await store.checkpoint(lane, Checkpoint(expected=0, meta=b"m")) == 1
         for lane in (0, LANES - 1):
-            move = _begin_move(nodes, lane)
+            move = begin_move(nodes, lane)
             new = Checkpoint(expected=1, meta=b"m", journeys=[("ann", b"a")])
             with pytest.raises(UnknownOutcome, match="on its way"):
                 await store.checkpoint(lane, new)
-            _end_move(*move)
+            end_move(*move)
             assert (await store.image(lane)).sequence == 1
             assert await store.checkpoint(lane, new) == 2
             assert await store.load(lane, ["ann"]) == (2, [b"a"])
@@ -117,22 +117,24 @@ async def test_another_node_tells_the_way_when_that_of_the_address_is_gone(
 
 
 def _url(node: Node) -> str:
-    return f"redis://{LOOPBACK}:{_port(node)}"
+    return f"redis://{LOOPBACK}:{port_of(node)}"
 
 
-def _port(node: Node) -> int:
+def port_of(node: Node) -> int:
+    """Where a node listens."""
     return int(node.connection_pool.connection_kwargs["port"])
 
 
-def _tell(node: Node, *command: str | int | bytes) -> bytes:
+def tell(node: Node, *command: str | int | bytes) -> bytes:
+    """The answer of one node to a command. Raises the errors of redis."""
     answer: bytes = node.execute_command(*command)  # type: ignore[no-untyped-call]
     return answer
 
 
 def _join(bus_of_one: int, one: Node, two: Node) -> None:
-    _tell(one, "CLUSTER", "ADDSLOTSRANGE", 0, 8191)
-    _tell(two, "CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
-    _tell(two, "CLUSTER", "MEET", LOOPBACK, _port(one), bus_of_one)
+    tell(one, "CLUSTER", "ADDSLOTSRANGE", 0, 8191)
+    tell(two, "CLUSTER", "ADDSLOTSRANGE", 8192, 16383)
+    tell(two, "CLUSTER", "MEET", LOOPBACK, port_of(one), bus_of_one)
     deadline = time.monotonic() + 20
     while not all(map(_is_whole, (one, two))):
         assert time.monotonic() < deadline, "the cluster did not come together"
@@ -141,20 +143,22 @@ def _join(bus_of_one: int, one: Node, two: Node) -> None:
 
 def _is_whole(node: Node) -> bool:
     # Its raw text: the client would parse it, and differently in each version.
-    facts = str(_tell(node, "CLUSTER", "INFO"))
+    facts = str(tell(node, "CLUSTER", "INFO"))
     return "ok" in facts.split("cluster_state")[1][:8] and "16384" in facts.split("cluster_slots_ok")[1][:12]
 
 
-def _begin_move(nodes: list[Node], lane: int) -> tuple[int, Node, Node]:
+def begin_move(nodes: list[Node], lane: int) -> tuple[int, Node, Node]:
+    """Announce that a lane's slot goes to the other node: the slot, from which node, to which."""
     number = key_slot(lane_keys("retarget", LANES, lane).meta)
     source, target = nodes if number < 8192 else nodes[::-1]
-    _tell(target, "CLUSTER", "SETSLOT", number, "IMPORTING", _tell(source, "CLUSTER", "MYID"))
-    _tell(source, "CLUSTER", "SETSLOT", number, "MIGRATING", _tell(target, "CLUSTER", "MYID"))
+    tell(target, "CLUSTER", "SETSLOT", number, "IMPORTING", tell(source, "CLUSTER", "MYID"))
+    tell(source, "CLUSTER", "SETSLOT", number, "MIGRATING", tell(target, "CLUSTER", "MYID"))
     return number, source, target
 
 
-def _end_move(number: int, source: Node, target: Node) -> None:
-    keys = source.cluster("GETKEYSINSLOT", str(number), "100")
-    _tell(source, "MIGRATE", LOOPBACK, _port(target), "", 0, 5000, "KEYS", *keys)
+def end_move(number: int, source: Node, target: Node) -> None:
+    """Bring over what is not there yet, and tell both whose the slot is."""
+    if keys := source.cluster("GETKEYSINSLOT", str(number), "100"):
+        tell(source, "MIGRATE", LOOPBACK, port_of(target), "", 0, 5000, "KEYS", *keys)
     for node in (target, source):
-        _tell(node, "CLUSTER", "SETSLOT", number, "NODE", _tell(target, "CLUSTER", "MYID"))
+        tell(node, "CLUSTER", "SETSLOT", number, "NODE", tell(target, "CLUSTER", "MYID"))

@@ -13,8 +13,9 @@ from retarget.engine.ceilings import Granted, Shortage
 from streams.embedded import EmbeddedStore
 from streams.ports import Ask, Checkpoint, LaneImage, Portion
 from streams.stores import Store, open_store
+from tests.protocol.cluster import Cluster, ModelStore
 from tests.protocol.steps import at_once
-from tests.protocol.store import ModelStore, StoredImages
+from tests.protocol.store import StoredImages
 
 LANES = 8
 ODD = [
@@ -437,10 +438,10 @@ class Images(StoredImages):
 
 
 class Modelled:
-    """The store of the fault simulator, a model for each lane; nothing fails."""
+    """The store of the fault simulator, a cluster for each lane; nothing fails."""
 
     def __init__(self) -> None:
-        self._lanes = [ModelStore(Images()) for _ in range(LANES)]
+        self._lanes = [ModelStore(Cluster(Images()), LANES) for _ in range(LANES)]
 
     def __getattr__(self, name: str) -> Callable[..., Coroutine[Any, Any, Any]]:
         """The call of that name, carried out."""

@@ -82,9 +82,12 @@ class Broker:
 
     def visible(self, topic: str) -> list[tuple[int, Sent]]:
         """All that a reader with read_committed sees."""
+        return self.read(topic, 0, self.stable(topic))
+
+    def stable(self, topic: str) -> int:
+        """The last stable offset: up to where such a reader sees."""
         log = self.logs[topic]
-        stable = next((at for at, entry in enumerate(log) if entry.status == "open"), len(log))
-        return self.read(topic, 0, stable)
+        return next((at for at, entry in enumerate(log) if entry.status == "open"), len(log))
 
     def _require(self, epoch: int) -> None:
         if epoch != self.epoch:

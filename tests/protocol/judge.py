@@ -15,7 +15,8 @@ from streams.kafka.journal import Arbiter
 from streams.lanes.outputs import digest
 from streams.ports import JournalRecord, Output
 from tests.protocol.broker import LANE, Sent, decoded
-from tests.protocol.scheduler import Fault, Faults, Scheduler, Stuck
+from tests.protocol.faults import Fault, Faults
+from tests.protocol.scheduler import Scheduler, Stuck
 from tests.protocol.workload import records
 from tests.protocol.world import Setup, Worker, World
 
@@ -36,9 +37,9 @@ class Seen(NamedTuple):
     stored: object
 
 
-def judge(setup: Setup, faults: Faults, *, traced: bool = False) -> Verdict:
-    """Run one world with these faults and say whether it kept its promise."""
-    scheduler = Scheduler(setup, faults, traced=traced)
+def judge(setup: Setup, faults: Faults, *, traced: bool = False, surveyed: bool = True) -> Verdict:
+    """Run one world with these faults and say whether it kept its promise; `surveyed`: see Scheduler."""
+    scheduler = Scheduler(setup, faults, traced=traced, surveyed=surveyed)
     try:
         scheduler.run()
         problem = _problem(scheduler.world)
@@ -75,6 +76,8 @@ def _problem(world: World) -> str | None:
         return world.problems[0]
     if world.images.forked is not None:
         return f"two contents of the store at sequence {world.images.forked}"
+    if world.images.invented is not None:
+        return f"a lane was told of sequence {world.images.invented}, which the store never had"
     journal = _journal(world)
     if world.images.now.sequence != journal[-1].sequence:
         return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"

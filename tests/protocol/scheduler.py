@@ -2,55 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from enum import IntEnum, auto
 from typing import Final, NamedTuple
 
-from streams.ports import Fenced, UnknownOutcome
-from tests.protocol.steps import Operation
+from tests.protocol.faults import (
+    AWAY,
+    BACK_IN_TIME,
+    DELAYS,
+    ECHOES,
+    GROUP,
+    LOST_WRITES,
+    REPEATS,
+    SWITCHES,
+    Fault,
+    Faults,
+    of_operation,
+)
+from tests.protocol.membership import Membership
+from tests.protocol.steps import REFUSALS, Operation
 from tests.protocol.store import Image
 from tests.protocol.world import Setup, Worker, World
 
-
-class Fault(IntEnum):
-    """What can happen at a step, before or instead of its operation."""
-
-    SWITCH = auto()  # the lane moves to the other worker, this one only thinks it is still the owner
-    AWAY_3 = auto()  # the same, and it comes back after so many steps
-    AWAY_9 = auto()
-    ECHO_4 = auto()  # the same, and it does one more step after so many steps
-    ECHO_6 = auto()
-    ASIDE = auto()  # the other worker does one step first
-    CRASH = auto()  # the worker starts again
-    TAKEOVER = auto()  # the worker ends, the other one goes on
-    LOSE_REQUEST = auto()
-    LOSE_REPLY = auto()
-    DELAY_2 = auto()  # no answer, and the request arrives after so many steps
-    DELAY_9 = auto()
-    DELAY_ALL = auto()  # no answer, and the request arrives when all is done
-    TWICE = auto()  # a client's own retry: the request arrives twice
-    TWICE_9 = auto()  # the second time after so many steps
-    TWICE_30 = auto()
-    FAIL_OVER_1 = auto()  # the store loses its last writes
-    FAIL_OVER_3 = auto()
-    RESTORE_FIRST = auto()  # the store comes back as it once was
-    RESTORE_HALF = auto()
-    TIME_OUT = auto()  # the coordinator ends the open transaction
-
-
-Faults = Mapping[int, Fault]
-
-_AWAY: Final = {Fault.AWAY_3: 3, Fault.AWAY_9: 9}
-_ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
-_DELAYS: Final = {Fault.DELAY_2: 2, Fault.DELAY_9: 9, Fault.DELAY_ALL: 10**9}
-_REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
-_LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
-HANDOVERS: Final = (Fault.SWITCH, *_AWAY, *_ECHOES, Fault.TAKEOVER)
-_MOVES: Final = (*HANDOVERS, Fault.CRASH)
-_OF_CHANGES: Final = (Fault.LOSE_REPLY, *_DELAYS)
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
 _PUBLICATIONS: Final = (14, 23, 40)
+_SLEEP: Final = 6  # steps of others
 _LONGEST: Final = 3_000  # steps; a run without faults takes less than a hundred
 
 
@@ -68,16 +44,22 @@ class Stuck(Exception):
 class Scheduler:
     """Runs one world from its first claim until everything is done."""
 
-    def __init__(self, setup: Setup, faults: Faults, *, traced: bool = False) -> None:
-        """`faults`: what happens at which step. A fault that cannot happen at its step does not."""
+    def __init__(self, setup: Setup, faults: Faults, *, traced: bool = False, surveyed: bool = True) -> None:
+        """`faults`: what happens at which step. A fault that cannot happen at its step does not.
+
+        `surveyed`: whether all choices are noted, not only those at the steps of faults.
+        """
         self.world = World(setup)
         self.choices: list[tuple[Fault, ...]] = []  # by step: what could have happened
         self.trace: list[str] = []
-        self._traced = traced
+        self._traced, self._surveyed = traced, surveyed
         self._faults = faults
         self._late: list[Late] = []
         self._workers = {"A": Worker(self.world, "A")}
         self._current = "A"
+        self._members = Membership(self.world.passing, self._workers, self._current)
+        self._asleep: str | None = None  # paused, and no member any more
+        self._wakes_at = 0
         self._back_at: int | None = None
         self._echo_at: int | None = None
         self._step = 0
@@ -89,12 +71,14 @@ class Scheduler:
         self._settle()
 
     def _rests(self) -> bool:
-        """Whether the owner has nothing to do. One that is away comes back before."""
-        worker = self._workers[self._current]
-        if (worker.idle or worker.pending is None) and self._back_at is not None:
+        """Whether the owner has nothing to do. One that is away, or asleep, comes back before."""
+        self._follow()
+        if self._workers[self._current].rests and self._back_at is not None:
             self._come_back()
-            worker = self._workers[self._current]
-        return worker.idle or worker.pending is None
+        if self._workers[self._current].rests and self._asleep is not None:
+            self._wake_up(steps=_LONGEST)
+            self._follow()
+        return self._workers[self._current].rests
 
     def _turn(self) -> None:
         self._deliver(self._step)
@@ -105,11 +89,14 @@ class Scheduler:
             self._come_back()
         if self._step == self._echo_at and self._other_is_alive():
             self._do(self._workers[self._other()])
+        if self._asleep is not None and self._step >= self._wakes_at:
+            self._wake_up(steps=1)
         worker = self._workers[self._current]
         assert worker.pending is not None
-        possible = self._possible(worker.pending)
-        self.choices.append(possible)
         fault = self._faults.get(self._step)
+        noted = self._surveyed or fault is not None
+        possible = self._possible(worker.pending) if noted else ()
+        self.choices.append(possible)
         if fault is not None and fault in possible:
             self._happen(fault, worker)
         else:
@@ -121,36 +108,40 @@ class Scheduler:
     # -- faults --
 
     def _possible(self, operation: Operation) -> tuple[Fault, ...]:
-        found = list(_MOVES)
+        found = [*SWITCHES, Fault.CRASH, *of_operation(operation, self.world.setup.mode)]
+        if self._asleep is None:
+            found.append(Fault.PAUSE)
         if self._other_is_alive():
             found.append(Fault.ASIDE)
-        if operation.answers:
-            found.append(Fault.LOSE_REQUEST)
-        if operation.changes:
-            found += _OF_CHANGES
-            if self.world.setup.mode == "idempotent":
-                found += _REPEATS  # a transactional producer numbers its requests
+        elif self._members.at_rest:
+            found += (Fault.JOIN, Fault.LEAVE)
         if self.world.images.now.sequence:
-            found += (Fault.FAIL_OVER_1, Fault.FAIL_OVER_3, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
+            found += BACK_IN_TIME
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
         return tuple(found)
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
         self._tell(f"-- {fault.name}")
-        if fault in _MOVES:
+        if fault in GROUP:
+            self._regroup(fault)
+        elif fault in SWITCHES or fault is Fault.CRASH:
             self._move(fault, worker)
-        elif fault in _DELAYS or fault in (Fault.LOSE_REPLY, Fault.LOSE_REQUEST):
+        elif fault in DELAYS or fault in (Fault.LOSE_REPLY, Fault.LOSE_REQUEST):
             self._leave_unanswered(fault, worker)
             return
-        elif fault in _REPEATS:
+        elif fault in REPEATS:
             self._repeat(fault, worker)
         elif fault is Fault.ASIDE:
             self._do(self._workers[self._other()])
         elif fault is Fault.TIME_OUT:
             self.world.broker.time_out()
-        else:
+        elif fault in BACK_IN_TIME:
             self._go_back_in_time(fault)
+        else:
+            assert worker.pending is not None
+            assert worker.pending.command is not None
+            self.world.cluster.disturb(fault, worker.pending.command)
         self._do(self._workers[self._current])
 
     def _move(self, fault: Fault, worker: Worker) -> None:
@@ -160,9 +151,19 @@ class Scheduler:
             return
         if fault is Fault.TAKEOVER:
             worker.crash()
-        self._back_at = self._step + _AWAY[fault] if fault in _AWAY else None
-        self._echo_at = self._step + _ECHOES[fault] if fault in _ECHOES else None
+        self._back_at = self._step + AWAY[fault] if fault in AWAY else None
+        self._echo_at = self._step + ECHOES[fault] if fault in ECHOES else None
         self._come_to(self._other())
+
+    def _regroup(self, fault: Fault) -> None:
+        if fault is Fault.JOIN:
+            self._members.join(self._other())
+        elif fault is Fault.LEAVE:
+            self._members.leave(self._current, self._other())
+        else:
+            asleep = self._current
+            self._come_to(self._other())
+            self._asleep, self._wakes_at = asleep, self._step + _SLEEP
 
     def _leave_unanswered(self, fault: Fault, worker: Worker) -> None:
         operation = worker.pending
@@ -170,22 +171,22 @@ class Scheduler:
         self._tell(f"{worker.name} {operation.name} ({fault.name})")
         if fault is Fault.LOSE_REPLY:
             _arrive(operation)
-        elif fault in _DELAYS:
-            self._late.append(Late(self._step + _DELAYS[fault], operation.effect))
+        elif fault in DELAYS:
+            self._late.append(Late(self._step + DELAYS[fault], operation.effect))
         worker.fail()
 
     def _repeat(self, fault: Fault, worker: Worker) -> None:
         operation = worker.pending
         assert operation is not None
-        if _REPEATS[fault]:
-            self._late.append(Late(self._step + _REPEATS[fault], operation.effect))
+        if REPEATS[fault]:
+            self._late.append(Late(self._step + REPEATS[fault], operation.effect))
         else:
             _arrive(operation)
 
     def _go_back_in_time(self, fault: Fault) -> None:
         images = self.world.images
-        if fault in _LOST_WRITES:
-            images.fail_over(_LOST_WRITES[fault])
+        if fault in LOST_WRITES:
+            images.fail_over(LOST_WRITES[fault])
         else:
             images.restore(Image() if fault is Fault.RESTORE_FIRST else images.ever[len(images.ever) // 2])
 
@@ -204,10 +205,40 @@ class Scheduler:
         return other is not None and other.pending is not None
 
     def _come_to(self, name: str) -> None:
+        """The group goes on without the owner, who hears nothing of it; another one is a member by then."""
+        self._members.replace(self._current, name)
+        self._own(name)
+
+    def _follow(self) -> None:
+        """Let whoever the group has given the lane have it."""
+        if self._members.at_rest:
+            return
+        self._members.keep()
+        owner = self._members.owner
+        if owner is not None and owner != self._current:
+            self._tell(f"-- the group gives the lane to {owner}")
+            self._own(owner)
+
+    def _own(self, name: str) -> None:
         self._current = name
+        if self._asleep == name:
+            self._asleep = None
         worker = self._workers.get(name)
-        if worker is None or worker.pending is None:
+        if worker is None or worker.pending is None or worker.stopping:
             self._workers[name] = Worker(self.world, name)
+
+    def _wake_up(self, steps: int) -> None:
+        """Go on where it was paused; then it hears that it is out, lets the lane go, and joins again."""
+        assert self._asleep is not None
+        worker = self._workers[self._asleep]
+        for _ in range(steps):
+            if worker.pending is None or (worker.idle and worker.stopping):
+                break
+            self._do(worker)
+            worker.stop()
+        if worker.pending is None:
+            self._members.join(self._asleep)
+            self._asleep = None
 
     def _come_back(self) -> None:
         self._back_at = None
@@ -244,5 +275,5 @@ class Scheduler:
 
 def _arrive(late: Late | Operation) -> None:
     """Have the effect, with nobody there to hear the answer."""
-    with suppress(Fenced, UnknownOutcome):
+    with suppress(*REFUSALS):
         late.effect()

@@ -9,8 +9,8 @@ from random import Random
 from time import monotonic
 from typing import NamedTuple
 
+from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import judge
-from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.world import Setup
 
 

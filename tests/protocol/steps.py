@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Coroutine, Generator
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
+
+from redis.exceptions import RedisError
 
 from streams.ports import Fenced, UnknownOutcome
 
+if TYPE_CHECKING:
+    from tests.protocol.commands import Command
+
 T = TypeVar("T")
+# What an operation may come to instead of an answer.
+REFUSALS: Final = (Fenced, UnknownOutcome, RedisError)
 
 
 class Operation(NamedTuple):
-    """One call to the outside. `effect` does it and gives the answer, or raises Fenced or UnknownOutcome."""
+    """One call to the outside. `effect` does it and gives the answer, or raises one of REFUSALS."""
 
     name: str
     effect: Callable[[], Any]
     changes: bool = False  # it leaves something behind, so a late or repeated arrival matters
-    answers: bool = True  # its answer may stay out: UnknownOutcome
+    answers: bool = True  # its answer may stay out
+    lost: type[Exception] = UnknownOutcome  # what is raised then
+    command: Command | None = None  # to the store
 
 
 async def at_once(operations: Coroutine[Operation, Any, T]) -> T:
@@ -32,14 +41,20 @@ async def at_once(operations: Coroutine[Operation, Any, T]) -> T:
         answer, problem = None, None
         try:
             answer = operation.effect()
-        except (Fenced, UnknownOutcome) as refused:
+        except REFUSALS as refused:
             problem = refused
 
 
 @types.coroutine
 def step(
-    name: str, effect: Callable[[], T], *, changes: bool = False, answers: bool = True
+    name: str,
+    effect: Callable[[], T],
+    *,
+    changes: bool = False,
+    answers: bool = True,
+    lost: type[Exception] = UnknownOutcome,
+    command: Command | None = None,
 ) -> Generator[Operation, Any, T]:
     """Hand an operation to the scheduler and wait for its answer."""
-    answer: T = yield Operation(name, effect, changes, answers)
+    answer: T = yield Operation(name, effect, changes, answers, lost, command)
     return answer

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from retarget.engine.ceilings import Granted
 from streams.lanes import positions
-from streams.ports import Ask, Checkpoint, LaneImage, Portion
-from tests.protocol.steps import step
+from streams.ports import Ask, Checkpoint
 
 
 class Image(NamedTuple):
@@ -78,7 +77,9 @@ class StoredImages:
     def __init__(self) -> None:
         self.now = Image()
         self.ever = [self.now]
+        self.sequences = {self.now.sequence}  # that ever were stored
         self.forked: int | None = None  # a sequence with two contents: must never be
+        self.invented: int | None = None  # one that somebody was told and that never was: must never be
         self._branch = [self.now]
         self._contents: dict[int, object] = {}
 
@@ -110,66 +111,6 @@ class StoredImages:
 
     def _put(self, image: Image) -> None:
         self.now = image
+        self.sequences.add(image.sequence)
         self._branch.append(image)
         self.ever.append(image)
-
-
-class ModelStore:
-    """JourneyStore over the images."""
-
-    def __init__(self, images: StoredImages) -> None:
-        self._images = images
-
-    async def image(self, lane: int) -> LaneImage:
-        """See JourneyStore."""
-        del lane
-        return await step("image", lambda: LaneImage(self._images.now.sequence, self._images.now.meta))
-
-    async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
-        """See JourneyStore."""
-        del lane
-        return await step(
-            "load", lambda: (self._images.now.sequence, list(map(self._images.now.journeys.get, persons)))
-        )
-
-    async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
-        """See JourneyStore."""
-        del lane
-        return await step(
-            "waits", lambda: (self._images.now.sequence, self._images.now.page(after, until, limit))
-        )
-
-    async def listings(self, lane: int, products: Sequence[str]) -> tuple[int, list[bytes | None]]:
-        """See JourneyStore."""
-        del lane
-        return await step(
-            "listings",
-            lambda: (self._images.now.sequence, list(map(self._images.now.listings.get, products))),
-        )
-
-    async def followers(
-        self, lane: int, asked: Sequence[tuple[str, str]], limit: int
-    ) -> tuple[int, list[list[str]]]:
-        """See JourneyStore."""
-        del lane
-        now = self._images
-        return await step(
-            "followers",
-            lambda: (now.now.sequence, [now.now.followers_of(*one, limit) for one in asked]),
-        )
-
-    async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
-        """See JourneyStore."""
-        del lane
-        return await step("checkpoint", lambda: self._images.write(checkpoint), changes=True)
-
-    async def grant(self, ask: Ask) -> Granted:
-        """See JourneyStore."""
-        return await step("grant", lambda: self._images.grant(ask), changes=True)
-
-    async def portions(self, lane: int) -> AsyncIterator[Portion]:
-        """See JourneyStore."""
-        del lane
-        now = self._images.now
-        yield Portion(journeys=list(now.journeys.items()), waits=list(now.waits.items()))
-        yield Portion(listings=list(now.listings.items()), following=sorted(now.followers))

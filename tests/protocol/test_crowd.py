@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.protocol.crowd import LANES, main, story, tried
-from tests.protocol.scheduler import HANDOVERS
+from tests.protocol.faults import HANDOVERS
 from tests.protocol.workload import EVENTS, records
 
 

@@ -13,8 +13,8 @@ import pytest
 
 from streams.lanes import loading
 from streams.topics import MERGE
+from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import bundles_named, decoded_people, judge, undisturbed
-from tests.protocol.scheduler import Fault, Faults
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
 from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
@@ -67,6 +67,51 @@ def test_every_single_fault_at_every_step(setup: Setup) -> None:
     _must_hold_everywhere(setup)
 
 
+@pytest.mark.parametrize(("fault", "steps"), [
+    (Fault.MOVED, ["A image", "A image of node 1", "A journal end"]),
+    (Fault.MOVED_TWICE, ["A image", "A image of node 1", "A image", "A image of node 2", "A journal end"]),
+    (Fault.ASK, ["A image"] * 8 + ["A image of node 1", "A journal end"]),
+    (Fault.TRY_AGAIN, ["A image"] * 8 + ["A image of node 1", "A journal end"]),
+])  # fmt: skip
+def test_a_lane_finds_the_node_that_has_it(fault: Fault, steps: list[str]) -> None:
+    """By the real routes: told where, it asks there; told twice, or on its way, it asks anew."""
+    trace = judge(Setup("transactional", ONE_TOPIC), {1: fault}, traced=True).trace
+    assert [line.partition(" ")[2] for line in trace[2 : 2 + len(steps)]] == steps
+
+
+def test_a_lost_script_is_sent_whole() -> None:
+    """One more step, at the same node."""
+    setup = Setup("transactional", ONE_TOPIC)
+    undisturbed_trace = judge(setup, {}, traced=True).trace
+    at = next(n for n, line in enumerate(undisturbed_trace) if line.endswith("A load"))
+    trace = judge(setup, {at: Fault.NO_SCRIPT}, traced=True).trace
+    assert trace[at + 1 : at + 3] == [f"{at} A load", f"{at + 1} A load"]
+
+
+def test_the_group_gives_the_lane_away() -> None:
+    """A paused member wakes as a zombie and has the lane once more; who joins has it after a whole batch."""
+    setup = Setup("transactional", ONE_TOPIC)
+    paused = _told(setup, Fault.PAUSE)
+    assert (
+        paused.index("B claim")
+        < paused.index("A checkpoint")
+        < paused.index("-- the group gives the lane to A")
+    )
+    for fault in (Fault.JOIN, Fault.LEAVE):
+        told = _told(setup, fault)
+        given = told.index("-- the group gives the lane to B")
+        assert told[given - 1 : given + 2] == ["A checkpoint", "-- the group gives the lane to B", "B claim"]
+
+
+def _told(setup: Setup, fault: Fault) -> list[str]:
+    """The steps from a fault on that comes before a checkpoint."""
+    at = next(
+        n for n, line in enumerate(judge(setup, {}, traced=True).trace) if line.endswith("A checkpoint")
+    )
+    trace = judge(setup, {at: fault}, traced=True).trace
+    return [line.partition(" ")[2] for line in trace[at:]]
+
+
 @pytest.mark.parametrize("setup", _JOINING)
 def test_every_single_fault_at_every_step_of_a_merge(setup: Setup) -> None:
     """Between its halves, wherever that is: each history is with its person once, each event counts once."""
@@ -83,6 +128,8 @@ def test_merges_come_to_the_same_when_nothing_happens() -> None:
     assert set(people["bob"].carts[""]) == {"kettle", "sofa"}
     assert set(people["ann"].products) == {"lamp", "clock"}
     assert set(people["dan"].products) == {"chair"}
+    assert people["fay"].erased
+    assert "device-of-fay" not in people
 
 
 @pytest.fixture

@@ -98,10 +98,12 @@ JOINS: Final = Shape(
 )
 _JOINED: Final[tuple[Told, ...]] = (
     (0, "add", "device-of-bob", "kettle"),
+    (500, "add", "device-of-fay", "sofa"),
     (1 * SECOND, "view", "device-of-ann", "lamp"),
     (2 * SECOND, "view", "ann", "lamp"),
     (3 * SECOND, "identify", "bob", ""),
     (3_500, "identify", "ann", ""),
+    (3_550, "identify", "fay", ""),
     (3_600, "view", "device-of-ann", "lamp"),  # read before the word of who that is
     (5 * SECOND, "view", "bob", "sofa"),
     (7 * SECOND, "add", "device-of-bob", "sofa"),
@@ -110,6 +112,7 @@ _JOINED: Final[tuple[Told, ...]] = (
     *((minutes * MINUTE, "view", "gus", "table") for minutes in range(1, 7)),
     (20 * MINUTE, "view", "device-of-ann", "chair"),
     (31 * MINUTE, "view", "device-of-bob", "chair"),
+    (33 * MINUTE, "erase", "fay", ""),  # and nothing leads from her device to her any more
 )
 
 

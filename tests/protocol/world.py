@@ -10,13 +10,14 @@ from retarget.errors import LaneRefused
 from streams.lanes.bundle import Bundle
 from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
-from streams.ports import Fenced, Record, UnknownOutcome
+from streams.ports import Record
 from streams.topics import MERGE
 from tests.protocol import workload
 from tests.protocol.broker import LANE, Broker
+from tests.protocol.cluster import Cluster, ModelStore
 from tests.protocol.logs import IdempotentModel, TransactionalModel, crossings
-from tests.protocol.steps import Operation, step
-from tests.protocol.store import ModelStore, StoredImages
+from tests.protocol.steps import REFUSALS, Operation, step
+from tests.protocol.store import StoredImages
 from tests.protocol.workload import Shape
 
 Crossings = Callable[[int], list[Record]]
@@ -26,6 +27,7 @@ _LOGS: Final[Mapping[Mode, type[TransactionalModel | IdempotentModel]]] = {
     "transactional": TransactionalModel,
     "idempotent": IdempotentModel,
 }
+_STEP_MS: Final = 1
 
 
 class Setup(NamedTuple):
@@ -63,8 +65,26 @@ class ModelBundles:
         """See Bundles."""
 
 
+class Passing:
+    """The time that passes in a world: with each operation, and wherever somebody waits."""
+
+    def __init__(self) -> None:
+        self.ms = 0
+
+    def now(self) -> int:
+        """In ms."""
+        return self.ms
+
+    def add(self, ms: int) -> None:
+        """Let some pass."""
+        self.ms += ms
+
+
 class ModelWall:
-    """A clock that stands still, and no waiting: only operations take turns."""
+    """A clock that stands still for the lane, and no waiting: only operations take turns."""
+
+    def __init__(self, passing: Passing) -> None:
+        self._passing = passing
 
     def now(self) -> int:
         """See Wall."""
@@ -72,6 +92,7 @@ class ModelWall:
 
     async def sleep(self, seconds: float) -> None:
         """See Wall."""
+        self._passing.add(int(seconds * 1000))
 
 
 class ModelFeed:
@@ -128,7 +149,9 @@ class World:
         self.setup = setup
         self.broker = Broker()
         self.bundles = ModelBundles(setup.shape)
+        self.passing = Passing()
         self.images = StoredImages()
+        self.cluster = Cluster(self.images, self.passing.now)
         self.problems: list[str] = []
         self.tokens: list[str] = []
         self.cuts = cycle((0, 1))  # a chunk taken once more always differs
@@ -141,7 +164,9 @@ class Worker:
         self.name = name
         self.idle = False  # it has found nothing to do
         self._world = world
-        self._running: Coroutine[Any, Any, None] = _runner(world).run()
+        self.stopping = False
+        self._runner = _runner(world)
+        self._running: Coroutine[Any, Any, None] = self._runner.run()
         self.pending: Operation | None = None
         self._go_on(None)
 
@@ -149,18 +174,30 @@ class Worker:
         """Carry the pending operation out and go on with its answer."""
         assert self.pending is not None
         operation = self.pending
+        self._world.passing.add(_STEP_MS)
         try:
             answer = operation.effect()
-        except (Fenced, UnknownOutcome) as problem:
+        except REFUSALS as problem:
             self._go_on(problem)
             return
         nothing = operation.name == "take" and not answer
         self._go_on(answer)
         self.idle = nothing and self.pending is not None and self.pending.name == "take"
 
+    @property
+    def rests(self) -> bool:
+        """Whether it has nothing to do, or is at its end."""
+        return (self.idle and not self.stopping) or self.pending is None
+
     def fail(self) -> None:
         """Go on as if no answer had come."""
-        self._go_on(UnknownOutcome("no answer"))
+        assert self.pending is not None
+        self._go_on(self.pending.lost("no answer"))
+
+    def stop(self) -> None:
+        """Finish the batch at hand and end, as a worker does whose lane is taken away."""
+        self.stopping = True
+        self._runner.stop()
 
     def crash(self) -> None:
         """End without a trace."""
@@ -174,6 +211,8 @@ class Worker:
                 self.pending = self._running.throw(answer)
             else:
                 self.pending = self._running.send(answer)
+        except StopIteration:
+            self.pending = None
         except LaneRefused as refused:
             self._world.problems.append(f"refused: {refused}")
             self.pending = None
@@ -186,10 +225,10 @@ def _runner(world: World) -> LaneRunner:
         LANE,
         shape.topics,
         world.bundles,
-        store=ModelStore(world.images),
+        store=ModelStore(world.cluster),
         log=_LOGS[mode](world.broker, inputs, world.tokens),
         feed=ModelFeed(inputs, world.cuts, lambda start: crossings(world.broker, start)),
-        wall=ModelWall(),
+        wall=ModelWall(world.passing),
         limits=shape.limits,
         ticks=shape.ticks,
         observer=Alarms(world.problems),

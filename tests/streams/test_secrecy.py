@@ -36,6 +36,7 @@ SECRETS = {
     "RETARGET_PUSH_APNS_TOKEN": "apns-canary-12",
     "RETARGET_PUSH_VAPID_KEY": "vapid-canary-13",
     "RETARGET_ADS_TOKEN": "ads-canary-14",
+    "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",

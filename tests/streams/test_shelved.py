@@ -20,6 +20,7 @@ from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
 from streams.lanes.publication import Canary, Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
+from streams.links import Seal
 from streams.settings import Settings, load_settings
 from streams.topics import RULES
 from tests.e2e.harness import until
@@ -162,6 +163,21 @@ def test_a_secret_is_not_shelved_but_known_again() -> None:
     without = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
     harmless = msgspec.structs.replace(shelved, rules=without)
     assert bundle_from(id_of(harmless), harmless, ["touchpoints"], 8).id == id_of(harmless)
+
+
+def test_a_new_key_for_links_leaves_old_bundles_alone() -> None:
+    """Their batches are repeated with the former key, which stands behind the new one; not without it."""
+    old, new = "the key of last year", "the key of this year"
+    base = "purl.base=https://go.shop.example/p/"
+    before, after = content(base, f"purl.keys={old}"), content(base, f"purl.keys={new},{old}")
+    assert old.encode() not in encode(before)
+    assert id_of(before) != id_of(after)
+    assert id_of(after) == id_of(content(base, f"purl.keys={new}")), "what opens decides nothing"
+    for shelved, key in ((before, old), (after, new)):
+        made = bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, purl_keys=[new, old])
+        assert made.policy.seal == Seal(key)
+        with pytest.raises(BadInput, match=r"its links are by none of purl\.keys; keep the former key"):
+            bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, purl_keys=["yet another key of 2025"])
 
 
 @pytest.mark.parametrize("place", ["former", "canary"])

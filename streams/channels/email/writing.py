@@ -15,7 +15,7 @@ from typing import Final
 from retarget.messages import Message
 from streams.channels.email.links import Seal
 from streams.channels.templates import NotWritten, Templates
-from streams.channels.values import values_of
+from streams.channels.values import sender_of, values_of
 
 # Python would fold a long link as if it were words, and no provider could read it any more.
 _WIRE: Final = SMTP.clone(max_line_length=900)
@@ -52,8 +52,8 @@ class Writer:
             mail["Subject"] = self._templates.block(label, "subject", values, locale=locale)
             mail["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
             mail["Message-ID"] = f"<{message.message_id}@{self.sender.rpartition('@')[2]}>"
-            if self._reply_to:
-                mail["Reply-To"] = self._reply_to
+            if reply_to := self._answers_to(message):
+                mail["Reply-To"] = reply_to
             if link is not None and message.purpose != "transactional":
                 mail["List-Unsubscribe"] = f"<{link}>"
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -67,9 +67,13 @@ class Writer:
 
     def _from(self, message: Message) -> Address:
         """The sender; a persona of the message's lends its name, never another address."""
-        persona = message.context.get("sender")
-        given = persona.get("name") if isinstance(persona, Mapping) else None
-        return Address(display_name=_line(given) if given else self._name, addr_spec=self.sender)
+        persona = sender_of(message.context)
+        return Address(display_name=_line(persona["name"]) if persona else self._name, addr_spec=self.sender)
+
+    def _answers_to(self, message: Message) -> str:
+        persona = sender_of(message.context)
+        own = str(persona["reply_to"] or "") if persona else ""
+        return own if _ADDRESS.fullmatch(own) else self._reply_to
 
 
 def _name(message: Message) -> str:

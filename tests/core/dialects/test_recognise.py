@@ -1,8 +1,10 @@
+import json
+
 import pytest
 
 from retarget.dialects import DIALECTS, decoder_for, dialect_named
 from retarget.errors import BadInput, Rejected
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import IMPERSONAL, Item, Touchpoint
 
 _decode = decoder_for("auto")
 
@@ -59,3 +61,23 @@ def test_names() -> None:
     with pytest.raises(BadInput, match="for files; topics carry one of auto, canonical, segment"):
         decoder_for("taobao")
     assert all(name == dialect.name and dialect.sentence for name, dialect in DIALECTS.items())
+
+
+@pytest.mark.parametrize("kind", sorted(IMPERSONAL - {"heartbeat"}))
+def test_an_envelope_around_what_is_about_nobody(kind: str) -> None:
+    """A CloudEvent whose type is ours, without a time, passes for canonical: its data would be lost."""
+    event = {"specversion": "1.0", "id": "1", "source": "/shop", "type": kind}
+    items = [{"product_id": "p", "price": 2.5}]
+    value = json.dumps(event | {"data": {"items": items}}).encode()
+    for decode in (_decode, decoder_for("cloudevents")):
+        assert decode(value) == Touchpoint(type=kind, id="/shop#1", items=[Item(product_id="p", price=2.5)])
+    plain = json.dumps({"type": kind, "id": "1", "source": "s", "items": items}).encode()
+    assert _decode(plain).items == [Item(product_id="p", price=2.5)]
+
+
+def test_tab_separated_only_where_it_is_set() -> None:
+    """Rows of the enriched stream are no JSON: without the setting they are dead letters."""
+    with pytest.raises(Rejected, match="not_json"):
+        _decode(b"web\tapp")
+    with pytest.raises(Rejected, match="131"):
+        decoder_for("snowplow")(b"web\tapp")

@@ -20,7 +20,7 @@ from streams.kafka import KafkaAddress, RepeatFilter, create_or_check, encode_he
 from streams.kafka.headers import Stamp
 from streams.kafka.looking import looking, records, spans
 from streams.kafka.sending import Outgoing, producing, send
-from streams.metrics import ChannelMetrics
+from streams.metrics_services import ChannelMetrics
 from streams.settings import Settings, load_settings
 from streams.topics import partition_of, topic_specs
 from tests.support.mailbox import Mailbox

@@ -15,7 +15,7 @@ from streams.channels.email.links import Seal
 from streams.channels.pages import Pages
 from streams.collect.delivery import Delivery
 from streams.kafka.sending import producing
-from streams.metrics import ChannelMetrics
+from streams.metrics_services import ChannelMetrics
 from tests.streams.channels.conftest import Engine, message
 
 SEAL = Seal("a secret of this test", "http://nowhere.example")

@@ -71,7 +71,10 @@ def in_parts(
     """What the parts make of them, one after the other."""
     found: list[Output] = []
     with TemporaryDirectory() as folder:
-        splitting = Splitting(Path(folder), lanes=1, parts=parts, by_time=by_time, idle_after=idle_after)
+        splitting = Splitting(
+            Path(folder), lanes=1, parts=parts, by_time=by_time, idle_after=idle_after,
+            is_nobody=bundle.policy.is_nobody,
+        )  # fmt: skip
         for one in told:
             splitting.add(one)
         for part in splitting.close(ahead=ahead, at_least=at_least):

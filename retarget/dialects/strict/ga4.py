@@ -1,0 +1,100 @@
+"""A request of Google Analytics' Measurement Protocol as it usually is."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from retarget.dialects.ga4 import consent_of, time_of, type_of
+from retarget.dialects.parts import medium
+from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly
+from retarget.touchpoints import Id, Item, Touchpoint
+
+
+class _Product(Item, gc=False):
+    product_id: Id | None = msgspec.field(name="item_id", default=None)
+    variant_id: Id | None = msgspec.field(name="item_variant", default=None)
+    name: str | None = msgspec.field(name="item_name", default=None)
+    category: Id | None = msgspec.field(name="item_category", default=None)
+    brand: str | None = msgspec.field(name="item_brand", default=None)
+    url: str | None = msgspec.field(name="item_url", default=None)
+    image_url: str | None = msgspec.field(name="item_image_url", default=None)
+
+
+class _Params(Properties, frozen=True, gc=False):
+    event_id: Id | None = None
+    ga_session_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | Id | None = None
+    transaction_id: Id | None = None
+    items: list[_Product] | None = None
+    search_term: str | None = None
+    engagement_time_msec: float | None = None
+    medium: Any = None
+    campaign_id: Any = None
+    campaign: Any = None
+    gclid: Any = None
+    message_id: Any = None
+    purl: Any = None
+
+
+class _Event(msgspec.Struct, frozen=True, gc=False):
+    name: str
+    params: _Params
+    timestamp_micros: int | None = None
+
+
+class _Request(msgspec.Struct, frozen=True, gc=False):
+    events: Annotated[list[_Event], msgspec.Meta(min_length=1, max_length=1)]
+    client_id: Id | None = None
+    app_instance_id: Id | None = None
+    user_id: Id | None = None
+    timestamp_micros: int | None = None
+    user_properties: dict[str, Any] | None = None
+    consent: dict[str, Any] | None = None
+
+
+def _touchpoint(request: _Request) -> Touchpoint:
+    event = request.events[0]
+    params, kind = event.params, type_of(event.name)
+    session, order = params.ga_session_id, params.transaction_id
+    touchpoint = Touchpoint(
+        id=params.event_id,
+        type=kind,
+        name=event.name,
+        user_id=request.user_id,
+        anonymous_id=request.client_id or request.app_instance_id,
+        session_id=params.session_id if session is None else str(session),
+        device_id=params.device_id,
+        items=items_of(params.items or ()),
+        consent=(request.consent and consent_of(request.consent)) or consent_in(kind, params),
+    )
+    add(touchpoint, params)
+    micros = request.timestamp_micros if event.timestamp_micros is None else event.timestamp_micros
+    if micros is not None:
+        touchpoint.time = time_of(micros)
+    touchpoint.value, touchpoint.source, touchpoint.channel = params.value, params.source, params.channel
+    touchpoint.order_id = params.order_id if order is None else order
+    touchpoint.query = params.query if params.search_term is None else params.search_term
+    if params.dwell_ms is None:
+        touchpoint.dwell_ms = params.engagement_time_msec
+    touchpoint.medium = medium(params.medium)
+    touchpoint.campaign = _campaign(params)
+    touchpoint.traits = _traits(request.user_properties)
+    return touchpoint
+
+
+def _traits(given: dict[str, Any] | None) -> dict[str, Any] | None:
+    if not given:
+        return None
+    return {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
+
+
+def _campaign(params: _Params) -> dict[str, Any] | None:
+    given = params.campaign_id, params.campaign, params.gclid, params.message_id, params.purl
+    if given == (None, None, None, None, None):
+        return None
+    names = ("id", "name", "click_id", "message_id", "purl")
+    return {name: one for name, one in zip(names, given, strict=True) if one is not None}
+
+
+read: Final[Reader] = strictly(_Request, _touchpoint)

@@ -1,0 +1,141 @@
+"""Names as people typed them, made fit to be printed; whatever is no name of one person is none at all."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+_LONGEST: Final = 40
+_MOST_WORDS: Final = 4
+_MOST_MARKS: Final = 2
+# One apostrophe for all that are typed for it; it means nothing in HTML, as the straight one does.
+_APOSTROPHE: Final = "\u2019"
+_SAME: Final = str.maketrans(
+    dict.fromkeys("'`\u00b4\u02bc\u2018", _APOSTROPHE) | dict.fromkeys("\u2010\u2011", "-")
+)
+# Of a word with a dot, so much at most is an abbreviation, as in St. John; more ends a sentence.
+_ABBREVIATED: Final = 3
+_INITIALS: Final = 2
+_PARTICLES: Final = frozenset({"von", "vom", "van", "der", "den", "zu", "zur", "zum", "ter", "ten", "und"})
+_BEHIND: Final = frozenset({"jr", "sr", "ii", "iii", "iv"})
+_SEVERAL: Final = frozenset({"und", "and", "et", "y", "e", "en"})
+_FAMILIES: Final = frozenset({"familie", "family", "famille", "familia", "famiglia", "eheleute", "fam"})
+_COMPANIES: Final = frozenset(
+    {"gmbh", "ag", "kg", "ohg", "ltd", "inc", "llc", "plc", "bv", "nv", "sarl", "spa", "srl", "corp", "ug",
+     "firma", "company"}
+)  # fmt: skip
+_NOBODY: Final = frozenset(
+    {"test", "tester", "unknown", "unbekannt", "none", "null", "nil", "nan", "undefined", "guest", "gast",
+     "customer", "kunde", "kundin", "client", "user", "anonymous", "anonym", "name", "firstname", "lastname",
+     "vorname", "nachname", "surname", "prenom", "prénom", "nom", "nombre", "apellido", "nome", "cognome",
+     "voornaam", "achternaam", "asdf", "qwertz", "qwerty", "xxx", "xx", "na", "admin", "dear", "true",
+     "false", "deleted", "removed", "redacted", "invité", "invitado", "ospite", "voorbeeld"}
+)  # fmt: skip
+
+
+class Name(NamedTuple):
+    """A first or a last name, empty where none is known; `several` people, or a company, may be meant."""
+
+    text: str = ""
+    several: bool = False
+
+
+NONE: Final = Name()
+
+
+def first(told: object) -> Name:
+    """The first name that a trait tells; initials are none."""
+    found = _read(told)
+    if not found.text:
+        return found
+    if _SEVERAL & set(found.text.casefold().split()[1:-1]):
+        return Name(several=True)
+    initial = any(len(word.rstrip(".")) == 1 for word in found.text.split()[:1])
+    told_so = isinstance(told, str) and told.strip().isupper() and len(found.text) <= _INITIALS
+    consonants = told_so and not set(_plain(found.text)) & set("aeiouy")
+    return NONE if initial or consonants else found
+
+
+def last(told: object) -> Name:
+    """The last name that a trait tells; `y` and `e` join the two of one person in it."""
+    found = _read(told)
+    words = found.text.casefold().split()
+    if {"und", "and"} & set(words[1:-1]):
+        return Name(several=True)
+    return NONE if len(found.text) == 1 and _is_cased(found.text) else found
+
+
+def order_is_known(*names: str) -> bool:
+    """Whether a first name stands before the last one in such letters."""
+    return all(_is_cased(name) for name in names)
+
+
+def _is_cased(text: str) -> bool:
+    return text.lower() != text.upper()
+
+
+def _read(told: object) -> Name:
+    if not isinstance(told, str):
+        return NONE
+    text = unicodedata.normalize("NFC", told.translate(_SAME))
+    words = text.split()
+    if {"&", "+"} & set(words) or {word.casefold().strip(".") for word in words} & (_FAMILIES | _COMPANIES):
+        return Name(several=True)
+    while len(words) > 1 and words[-1].casefold().strip(".") in _BEHIND:
+        words.pop()
+    text = " ".join(words)
+    if not 0 < len(text) <= _LONGEST or len(words) > _MOST_WORDS or not all(map(_is_word, words)):
+        return NONE
+    if any(word.casefold().strip(".") in _NOBODY for word in words) or re.search(r"(.)\1\1", text.casefold()):
+        return NONE
+    return Name(_cased(text))
+
+
+def _is_word(word: str) -> bool:
+    """Letters, marks upon them, a hyphen or apostrophe between; a dot behind what is abbreviated."""
+    bare = word.removesuffix(".")
+    if bare != word and len(bare) > _ABBREVIATED:
+        return False
+    parts = re.split(f"[-{_APOSTROPHE}]", bare)
+    # An apostrophe may stand at either end, as in 't Hart; a hyphen may not.
+    inner = parts[1:] if bare.startswith(_APOSTROPHE) and len(parts) > 1 else parts
+    return bool(inner) and all(_is_letters(part) for part in inner)
+
+
+def _is_letters(part: str) -> bool:
+    kinds = [unicodedata.category(letter) for letter in part]
+    if not kinds or not kinds[0].startswith("L") or any(kind[0] not in "LM" for kind in kinds):
+        return False
+    marks = 0
+    for kind in kinds:
+        marks = marks + 1 if kind[0] == "M" else 0
+        if marks > _MOST_MARKS:
+            return False
+    return True
+
+
+def _cased(text: str) -> str:
+    """As it was typed, unless that was in capitals or in small letters throughout."""
+    if not _is_cased(text) or (text != text.upper() and text != text.lower()):
+        return text
+    return " ".join(_written(text.lower().split()))
+
+
+def _written(words: list[str]) -> Iterator[str]:
+    for place, word in enumerate(words):
+        if word in _PARTICLES and place < len(words) - 1:
+            yield word
+        else:
+            yield re.sub(rf"(^|[-{_APOSTROPHE}])(\w)", lambda found: found[1] + found[2].upper(), _mac(word))
+
+
+def _mac(word: str) -> str:
+    return f"mc{word[2].upper()}{word[3:]}" if re.fullmatch(r"mc\w{3,}", word) else word
+
+
+def _plain(text: str) -> str:
+    """Small letters without their accents."""
+    apart = unicodedata.normalize("NFD", text.casefold())
+    return "".join(letter for letter in apart if not unicodedata.combining(letter))

@@ -1,0 +1,88 @@
+"""The settings of what messages say, declared once each, as in `settings_declared`."""
+# ruff: noqa: RUF009 - `setting(...)` is how a field is declared here
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from retarget.times import DAY
+from streams.settings_kinds import (
+    Duration,
+    Named,
+    Names,
+    SendersByName,
+    ShopsById,
+    masked,
+)
+from streams.settings_source import open_settings, setting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offers:
+    """Discounts that messages promise."""
+
+    secret: str = setting(
+        "",
+        "What people's codes are worked out from; the same in all workers and where rules are published.",
+        because="whoever knows it can work out the code of anybody whose events they know",
+        mask=masked,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shops:
+    """The shop's stores, each by its id: `mitte = "52.5245, 13.4100; Mitte; Berlin; Mo-Sa 10-20"`."""
+
+    by_id: ShopsById = open_settings(
+        {},
+        "Stores by id. Messages to people whose place is known have the nearest as `context.nearest_store`.",
+        because="who lives round the corner may rather come than order",
+        names=re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Personal:
+    """How messages speak to people."""
+
+    language: Literal["none", "de", "en", "fr", "es", "nl", "it"] = setting(
+        "none",
+        "Language of people who have told no locale; none: they are greeted without a name, in English.",
+        because="a greeting in the wrong language is worse than one without a name",
+    )
+    formality: Literal["formal", "informal"] = setting(
+        "formal", "How people are addressed who have not told by the trait `formality`."
+    )
+    sender_seed: Named = setting(
+        "retarget", "Chooses which of `senders.*` writes to whom; another seed chooses otherwise."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Senders:
+    """Who of the shop writes to people; each person keeps theirs. Without any, messages name none."""
+
+    by_id: SendersByName = open_settings(
+        {},
+        'Senders by an id of yours, such as maria = { name = "Maria Muster", role = "Advice" }.',
+        because="people answer to people",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Purl:
+    """The link of each message, which leads to its products and nobody else can make."""
+
+    base: str = setting(
+        "",
+        "Where people reach /p/ of `retarget collect`, as https://go.shop.example/p/; empty: no links.",
+    )
+    keys: Names = setting(
+        (),
+        "Secrets that links are sealed by: the first seals, all open; the same in workers and collectors.",
+        because="a new one is put before the others, and an old one taken out when its links have expired",
+        mask=masked,
+    )
+    lasts: Duration = setting(30 * DAY, "How long a link leads anywhere, from when its message leaves.")

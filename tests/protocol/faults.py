@@ -1,0 +1,72 @@
+"""Faults: what can happen to a lane, each at any step where it makes sense."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum, auto
+from typing import Final
+
+from tests.protocol.steps import Operation
+
+
+class Fault(IntEnum):
+    """What can happen at a step, before or instead of its operation."""
+
+    SWITCH = auto()  # the lane moves to the other worker, this one only thinks it is still the owner
+    AWAY_3 = auto()  # the same, and it comes back after so many steps
+    AWAY_9 = auto()
+    ECHO_4 = auto()  # the same, and it does one more step after so many steps
+    ECHO_6 = auto()
+    ASIDE = auto()  # the other worker does one step first
+    CRASH = auto()  # the worker starts again
+    TAKEOVER = auto()  # the worker ends, the other one goes on
+    LOSE_REQUEST = auto()
+    LOSE_REPLY = auto()
+    DELAY_2 = auto()  # no answer, and the request arrives after so many steps
+    DELAY_9 = auto()
+    DELAY_ALL = auto()  # no answer, and the request arrives when all is done
+    TWICE = auto()  # a client's own retry: the request arrives twice
+    TWICE_9 = auto()  # the second time after so many steps
+    TWICE_30 = auto()
+    FAIL_OVER_1 = auto()  # the store loses its last writes
+    FAIL_OVER_3 = auto()
+    RESTORE_FIRST = auto()  # the store comes back as it once was
+    RESTORE_HALF = auto()
+    TIME_OUT = auto()  # the coordinator ends the open transaction
+    MOVED = auto()  # another node of the store has the lane
+    MOVED_TWICE = auto()  # and as soon as that was told, yet another one
+    ASK = auto()  # the lane is on its way to another node
+    TRY_AGAIN = auto()  # and not all of it is there
+    NO_SCRIPT = auto()  # the store has forgotten the script
+    PAUSE = auto()  # the group goes on without this member; woken up, it hears of it, stops and joins again
+    JOIN = auto()  # the lane is given to a new member of the group, once this one has let go of it
+    LEAVE = auto()  # this member finishes its batch and leaves the group
+
+
+Faults = Mapping[int, Fault]
+
+AWAY: Final = {Fault.AWAY_3: 3, Fault.AWAY_9: 9}
+ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
+DELAYS: Final = {Fault.DELAY_2: 2, Fault.DELAY_9: 9, Fault.DELAY_ALL: 10**9}
+REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
+LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
+GROUP: Final = (Fault.PAUSE, Fault.JOIN, Fault.LEAVE)
+SWITCHES: Final = (Fault.SWITCH, *AWAY, *ECHOES, Fault.TAKEOVER)
+HANDOVERS: Final = (*SWITCHES, *GROUP)
+REDIRECTIONS: Final = (Fault.MOVED, Fault.MOVED_TWICE, Fault.ASK, Fault.TRY_AGAIN)
+BACK_IN_TIME: Final = (*LOST_WRITES, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
+_OF_CHANGES: Final = (Fault.LOSE_REPLY, *DELAYS)
+
+
+def of_operation(operation: Operation, mode: str) -> Iterator[Fault]:
+    """What can happen to one operation, wherever the world stands."""
+    if operation.answers:
+        yield Fault.LOSE_REQUEST
+    if operation.changes:
+        yield from _OF_CHANGES
+        if mode == "idempotent":
+            yield from REPEATS  # a transactional producer numbers its requests
+    if operation.command is not None:
+        yield from REDIRECTIONS
+        if operation.command.script is not None:
+            yield Fault.NO_SCRIPT
