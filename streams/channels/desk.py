@@ -11,7 +11,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
@@ -71,11 +71,15 @@ class Source(Protocol):
 
 
 class Terms(NamedTuple):
-    """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops."""
+    """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
+
+    `now` is the clock that messages' times are held against, epoch ms.
+    """
 
     feedback_topic: str
     patience_ms: int
     most: int
+    now: Callable[[], int] = now_ms
 
 
 class Desk:
@@ -199,7 +203,7 @@ class Desk:
         assert queue is not None
         while not self._leave.is_set():
             self._some.clear()
-            now = now_ms()
+            now = self._terms.now()
             portion = self._portion(queue, now)
             if portion:
                 await self._hand_over(queue, portion)
@@ -208,7 +212,7 @@ class Desk:
             self._let_flow()
             if not portion:
                 due = queue.next_due()
-                left = _IDLE_S if due is None else min((due - now_ms()) / 1e3, _IDLE_S)
+                left = _IDLE_S if due is None else min((due - self._terms.now()) / 1e3, _IDLE_S)
                 await _within(self._some.wait(), max(left, _LEAST_S))
         if self._is_stale:
             await self._put_down(queue)
@@ -244,7 +248,7 @@ class Desk:
         lease = await self._leased(len(portion))
         if lease is None:
             return
-        now = now_ms()
+        now = self._terms.now()
         # While it waited for its turn, something may have been called back or have expired.
         chosen = portion
         if not (self._channel.batches and portion[0].tries.doubts):
@@ -286,7 +290,7 @@ class Desk:
 
     def _settle(self, queue: Queue, parcel: Parcel, outcome: Outcome) -> None:
         """Make what follows from an outcome; it is put down with the next state."""
-        now, name, tries = now_ms(), self._channel.name, parcel.tries
+        now, name, tries = self._terms.now(), self._channel.name, parcel.tries
         self._is_stale = True
         if outcome is NOT_YET:
             tries.doubts -= 1
@@ -319,7 +323,7 @@ class Desk:
         self._metrics.outcomes.labels(name, "dead").inc()
         self._metrics.dead.labels(name, unsent.outcome.reason or "").inc()
         self._unwritten.append(
-            telling.dead_letter(name, unsent.key, unsent.raw, unsent.outcome, now_ms(), self._sizes)
+            telling.dead_letter(name, unsent.key, unsent.raw, unsent.outcome, self._terms.now(), self._sizes)
         )
         queue.settle(unsent.offset)
 
