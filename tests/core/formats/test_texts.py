@@ -184,3 +184,8 @@ def test_the_agent_reads_sentences() -> None:
         "Has bought once.",
     ]
     assert chat.summary_of(a_message("chat")) == ["It is about their cart."]
+    journey = {"viewed": 7, "in_carts": 1, "wished": 0, "stage": "carted"}
+    assert chat.summary_of(a_message("chat", context={"journey": journey}))[1:] == [
+        "Has looked at 7 products in the last two weeks.",
+        "Has 1 product in the cart.",
+    ]
