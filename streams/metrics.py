@@ -56,9 +56,12 @@ class InputMetrics:
         )
         self.ignored = from_zero(
             make.counter(
-                "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
+                "retarget_input_ignored",
+                "Parts of usable events that could not be read, by part; erased: whole events of a time "
+                "before their person was erased.",
+                "part",
             ),
-            ("consent", "preference", "score"),
+            ("consent", "preference", "score", "erased"),
         )
 
 

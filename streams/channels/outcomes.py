@@ -44,14 +44,15 @@ def later(detail: str) -> Outcome:
 class Channel(Protocol):
     """A way to people. `at_once` messages at most are handed over together.
 
-    `ordered`: messages to one person never overtake each other. `recalls`: what has gone can be taken back.
+    `batches`: they are handed over as one, known again as a whole, and nobody's messages overtake each other.
+    `recalls`: what has gone can be taken back.
     `repeats`: how often a message in doubt may go once more; None: as often as needed, since whoever takes it
     knows it again.
     """
 
     name: str
     at_once: int
-    ordered: bool
+    batches: bool
     recalls: bool
     repeats: int | None
 
