@@ -1,6 +1,6 @@
 """What one look at a condition costs: `python -m bench.conditions` judges each kind on one person's journey.
 
-The person has looked at a dozen things, at 64 (`busy`), or (`full`) at more than are ever kept of one subject.
+The person looked at a dozen things, at 64 (`busy`), or (`full`) at more than are ever kept of one subject.
 Each figure is the best of several rounds, without the loop around it, in CPU time of the thread.
 """
 
