@@ -16,6 +16,8 @@ from streams.channels.batches.ads import AdsChannel
 from streams.channels.batches.files import write_once
 from streams.channels.batches.letters import LetterChannel
 from streams.channels.outcomes import Outcome
+from streams.channels.queue import Queue
+from streams.channels.state import State
 from tests.streams.channels.conftest import Engine, message, until, working
 from tests.support.receiver import Receiver
 
@@ -85,9 +87,23 @@ async def test_a_batch_without_an_answer_goes_again_as_it_was(topics: Engine, re
     assert len(receiver.posted) == len(again)
 
 
+def test_nobody_overtakes_in_a_portion() -> None:
+    """Of what a person has waiting in one audience a portion has the first; it holds up the others."""
+    queue = Queue("retarget.ads", 0, State())
+    for offset, one in enumerate(
+        [change(1), change(1, "remove"), change(2), change(3, person="u2", audience="x")]
+    ):
+        queue.take(offset, b"", json.dumps(one).encode(), ())
+    assert [one.offset for one in queue.due(0, 10, in_order=True)] == [0, 2, 3]
+    queue.put_off(queue.due(0, 10, in_order=True)[0], 100)
+    assert [one.offset for one in queue.due(0, 10, in_order=True)] == [2, 3]
+    queue.settle(0)
+    assert [one.offset for one in queue.due(0, 1, in_order=True)] == [1]
+
+
 async def test_files_are_there_once(topics: Engine, tmp_path: Path) -> None:
-    """A service that dies after writing a batch writes it no second time."""
-    settings = topics.settings(f"ads.folder={tmp_path}")
+    """A service that dies after writing a batch writes it no second time, though batches are larger then."""
+    folder = f"ads.folder={tmp_path}"
     await topics.put(*(change(number) for number in range(20)), channel="ads")
 
     class Dying(AdsChannel):
@@ -95,10 +111,10 @@ async def test_files_are_there_once(topics: Engine, tmp_path: Path) -> None:
             await super().hand_over(messages)
             return [Outcome(kind="doubt")] * len(messages)
 
-    async with working(topics, Dying(settings)) as service:
-        await until(lambda: service.count("doubt", "ads") == 20)
+    async with working(topics, Dying(topics.settings(folder, "ads.batch=3"))) as service:
+        await until(lambda: service.count("doubt", "ads") >= 6)
     await topics.put(*(change(number) for number in range(20, 25)), channel="ads")
-    async with working(topics, AdsChannel(settings)) as service:
+    async with working(topics, AdsChannel(topics.settings(folder))) as service:
         await until(lambda: service.count("handed", "ads") == 25)
     members = [one["message_id"] for raw in contents(tmp_path, ".json") for one in json.loads(raw)["members"]]
     assert sorted(members) == sorted(f"madd{number}" for number in range(25))
