@@ -100,7 +100,7 @@ def entrance(events: Sequence[Touchpoint], args: argparse.Namespace) -> dict[str
     } | {"batch": BATCH, "clients": _AT_ONCE, "rounds": args.rounds, "packed": args.gzip}
 
 
-def decoding(events: Sequence[Touchpoint], rounds: int = 15) -> dict[str, dict[str, float]]:
+def decoding(events: Sequence[Touchpoint], rounds: int = 100) -> dict[str, dict[str, float]]:
     """Microseconds for an event of each dialect, and how many times that of the canonical form.
 
     `times` is against the same events with times as text, as all dialects but two have them; `times_numbers`

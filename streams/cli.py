@@ -45,6 +45,8 @@ COMMANDS: Final[Mapping[str, str]] = {
     "simulate": "touchpoints of a simulated shop into Kafka",
     "tail": "print what is in a topic",
     "explain": "the timeline of a person: what was decided and why, what is waiting",
+    "export": "all that is stored of a person",
+    "erase": "forget a person, in every lane and under all of their ids",
     "redrive": "dead letters once more, after what was wrong has been mended",
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",

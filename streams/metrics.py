@@ -18,7 +18,7 @@ from prometheus_client import (
 )
 
 from retarget.errors import RejectReason
-from streams.instruments import Declared, Maker, from_zero
+from streams.instruments import LATE_SECONDS, SECONDS, Declared, Maker, from_zero
 from streams.metrics_services import ChannelMetrics, CollectMetrics
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
@@ -27,12 +27,8 @@ Service = Literal["broker", "store"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-# A stage takes 1-60 ms when all is well; seconds mean that a service struggles.
-_STAGE_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # From one person at night to a full batch of a backlog.
 _RECORDS: Final = (1.0, 10.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
-# A live wait is late by clock.lateness; after an outage by hours.
-_LATE_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 # A claim reads the journal's end; one that replays takes longer.
 _CLAIM_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
 
@@ -60,9 +56,12 @@ class InputMetrics:
         )
         self.ignored = from_zero(
             make.counter(
-                "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
+                "retarget_input_ignored",
+                "Parts of usable events that could not be read, by part; erased: whole events of a time "
+                "before their person was erased.",
+                "part",
             ),
-            ("consent", "preference", "score"),
+            ("consent", "preference", "score", "erased"),
         )
 
 
@@ -140,7 +139,7 @@ class DecisionMetrics:
             "rule",
         )
         self.wait_lateness = make.histogram(
-            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", _LATE_SECONDS
+            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", LATE_SECONDS
         )
         self.paused = make.gauge("retarget_paused_switches", "Kill switches in force.")
         self.rules_refused = make.gauge(
@@ -156,7 +155,7 @@ class BatchMetrics:
             make.histogram(
                 "retarget_stage_seconds",
                 "Time of a batch in each stage; commit is the Kafka transaction, checkpoint the store call.",
-                _STAGE_SECONDS,
+                SECONDS,
                 "stage",
             ),
             get_args(Stage),

@@ -1,18 +1,14 @@
-"""What the collector and the channel services measure, each in a registry of its own."""
+"""The metrics of what stands beside the workers, declared as in `metrics`: collector and channel services."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from retarget.errors import RejectReason
-from streams.instruments import Declared, Maker, from_zero
-
-_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
-# From at once to after an outage of a day.
-_LATE_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
+from streams.instruments import LATE_SECONDS, SECONDS, Declared, Maker, from_zero
 
 
 class CollectMetrics:
@@ -39,7 +35,7 @@ class CollectMetrics:
             ("clicked", "program", "nowhere"),
         )
         self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
-        self.seconds = make.histogram("retarget_collect_seconds", "From a request to its answer.", _SECONDS)
+        self.seconds = make.histogram("retarget_collect_seconds", "From a request to its answer.", SECONDS)
         self.declared: Sequence[Declared] = tuple(make.declared)
 
 
@@ -71,7 +67,7 @@ class ChannelMetrics:
         self.late = make.histogram(
             "retarget_channel_late_seconds",
             "From when a message could have gone to its handing over.",
-            _LATE_SECONDS,
+            LATE_SECONDS,
             "channel",
         )
         self.unsubscribed = make.counter("retarget_channel_unsubscribes", "One-click unsubscribes taken.")

@@ -114,6 +114,11 @@ class Snapshot:
         because="each begins at the former one, so it must be younger than what inputs are kept for",
     )
     keep: Count = setting(3, "Snapshots that are kept; when one is written, older ones are removed.")
+    erased_kept: Duration = setting(
+        400 * DAY,
+        "How long it is known beside the snapshots, as keyed hashes, who was erased.",
+        because="longer than any snapshot or backup of one may be brought back",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

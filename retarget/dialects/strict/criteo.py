@@ -71,7 +71,7 @@ def _touchpoint(request: _Request) -> Touchpoint | None:  # noqa: C901 - one cas
         anonymous_id=visitor or event.retailer_visitor_id or request.retailer_visitor_id,
         session_id=event.session_id,
         device_id=event.device_id,
-        items=_items(event.item or []),
+        items=_items(event.item) if event.item else [],
         consent=consent_in(kind, event),
     )
     add(touchpoint, event)

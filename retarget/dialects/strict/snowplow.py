@@ -56,7 +56,8 @@ def read(value: bytes) -> Touchpoint | None:
     if place := snowplow.geo_of(record):
         touchpoint.geo = place
     touchpoint.campaign = snowplow.campaign_of(record)
-    touchpoint.medium = parts.medium(record.get("mkt_medium"))
+    if (given_medium := record.get("mkt_medium")) is not None:
+        touchpoint.medium = parts.medium(given_medium)
     return touchpoint if is_settled(touchpoint) else None
 
 
