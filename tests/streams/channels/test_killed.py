@@ -222,11 +222,11 @@ async def test_pushes_and_audiences_never_twice(
     with Receiver() as receiver:
         settings = {
             "kafka.bootstrap": topics.address.bootstrap, "kafka.emit": "idempotent", "ads.url": receiver.url,
-            "ads.batch": 7, "push.fcm_url": receiver.url,
+            "ads.batch": 7, "push.fcm_url": receiver.url, "push.fcm_project": "shop",
         }  # fmt: skip
         ads = {"operation": "add", "audience": "cart-left", "template": None} if name == "ads" else {}
         given = [
-            message(number, channel=name, to={"push_tokens": [f"phone {number}"]}, **ads)
+            message(number, channel=name, to={"push_tokens": [f"phone-{number}"]}, **ads)
             for number in range(MESSAGES)
         ]
         await topics.put(*given, channel=name)
