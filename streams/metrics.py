@@ -247,6 +247,9 @@ class LaneMetrics:
             "1 while guarded rules pause: no purchase for longer than guard.purchase_silence.",
             "lane",
         )
+        self.codes = make.gauge(
+            "retarget_lane_offer_codes", "Codes of a pool that the lane still has to give.", "lane", "pool"
+        )
         self.claims = _from_zero(
             make.counter(
                 "retarget_lane_claims",
@@ -265,7 +268,7 @@ class LaneMetrics:
             "retarget_replay_mismatches", "Replayed batches whose outputs were others than the journal says."
         )
 
-    def forget(self, lane: int) -> None:
+    def forget(self, lane: int, pools: Iterable[str] = ()) -> None:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
@@ -273,6 +276,8 @@ class LaneMetrics:
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))
+        for pool in pools:
+            self.codes.remove(str(lane), pool)
 
 
 class ServiceMetrics:
@@ -312,14 +317,8 @@ class CollectMetrics:
             make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
             get_args(RejectReason),
         )
-        self.links = _from_zero(
-            make.counter(
-                "retarget_collect_links",
-                "Links of messages that were followed: clicked, by a program, leading nowhere.",
-                "outcome",
-            ),
-            ("clicked", "program", "nowhere"),
-        )
+        said = "Links of messages that were followed: clicked, by a program, leading nowhere."
+        self.links = make.counter("retarget_collect_links", said, "outcome")
         self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
         self.seconds = make.histogram(
             "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS

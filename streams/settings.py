@@ -29,15 +29,13 @@ from streams.settings_declared import (
     Input,
     Kafka,
     Offers,
-    Personal,
-    Purl,
     QuietHours,
     Rates,
     Rules,
-    Senders,
     Snapshot,
     Store,
 )
+from streams.settings_personal import Personal, Purl, Senders
 from streams.settings_services import Collect, Log, Web
 from streams.settings_source import (
     CONFIG,

@@ -17,7 +17,6 @@ from streams.settings_kinds import (
     Names,
     Pairs,
     RatesByName,
-    SendersByName,
     Share,
     SomeNames,
     TimeOfDay,
@@ -332,51 +331,11 @@ class Offers:
         because="whoever knows it can work out the code of anybody whose events they know",
         mask=masked,
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Personal:
-    """How messages speak to people."""
-
-    language: Literal["none", "de", "en", "fr", "es", "nl", "it"] = setting(
-        "none",
-        "Language of people who have told no locale; none: they are greeted without a name, in English.",
-        because="a greeting in the wrong language is worse than one without a name",
-    )
-    formality: Literal["formal", "informal"] = setting(
-        "formal", "How people are addressed who have not told by the trait `formality`."
-    )
-    sender_seed: Named = setting(
-        "retarget", "Chooses which of `senders.*` writes to whom; another seed chooses otherwise."
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Senders:
-    """Who of the shop writes to people; each person keeps theirs. Without any, messages name none."""
-
-    by_id: SendersByName = open_settings(
+    codes: Pairs = setting(
         {},
-        'Senders by an id of yours, such as maria = { name = "Maria Muster", role = "Advice" }.',
-        because="people answer to people",
+        "Files of codes that others have made, as POOL=PATH, a code a line; rules name the pool.",
+        because="the shop may have to make them; a file may grow at its end and must not change else",
     )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Purl:
-    """The link of each message, which leads to its products and nobody else can make."""
-
-    base: str = setting(
-        "",
-        "Where people reach /p/ of `retarget collect`, as https://go.shop.example/p/; empty: no links.",
-    )
-    keys: Names = setting(
-        (),
-        "Secrets that links are sealed by: the first seals, all open; the same in workers and collectors.",
-        because="a new one is put before the others, and an old one taken out when its links have expired",
-        mask=masked,
-    )
-    lasts: Duration = setting(30 * DAY, "How long a link leads anywhere, from when its message leaves.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

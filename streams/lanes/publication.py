@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
@@ -12,8 +14,10 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
+from streams.lanes.pools import CODES, as_shelved, deciding
 from streams.lanes.rollout import Rollout
 from streams.settings import PURL_KEYS, SECRET, Settings, fingerprint, load_settings
+from streams.settings_declared import Offers
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,7 +50,7 @@ _decoder: Final = msgspec.json.Decoder(Publication)
 def publication_of(settings: Settings, documents: Sequence[Document]) -> Publication:
     """What is shelved of these rules, which must be right."""
     rules: Any = [document.data for document in documents]
-    return Publication(build=build(), settings=settings.deciding(), rules=rules)
+    return Publication(build=build(), settings=deciding(settings), rules=rules)
 
 
 def encode(publication: Publication) -> bytes:
@@ -111,11 +115,12 @@ def bundle_from(
     lanes: int,
     secret: str = "",
     purl_keys: Sequence[str] = (),
+    codes: Mapping[str, str] = MappingProxyType({}),
 ) -> Bundle:
     """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
 
-    Raises BadInput when this build refuses settings, or makes offers or links by another secret than the one
-    that shelved them, and what `understood` raises.
+    `codes` are the files of `offers.codes`. Raises BadInput when this build refuses settings, or makes offers
+    or links by another secret or other codes than the one that shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
     rollout = rollout_of(bundle, publication)
@@ -128,7 +133,16 @@ def bundle_from(
     settings = _settings(
         publication, bundle, topics, {SECRET: secret, PURL_KEYS: _signing(bundle, publication, purl_keys)}
     )
-    return bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)._replace(id=bundle)
+    pools = as_shelved(bundle, publication.settings.get(CODES, ""), codes)
+    made = bundle_of(
+        replace(settings, offers=Offers(secret=secret)),
+        rules,
+        topics,
+        lanes=lanes,
+        rollout=rollout,
+        pools=pools,
+    )
+    return made._replace(id=bundle)
 
 
 def _signing(bundle: str, publication: Publication, keys: Sequence[str]) -> str:

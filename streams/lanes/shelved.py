@@ -13,6 +13,7 @@ from retarget.rules.vocabulary import VOCABULARY
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.shelf import Shelf
 from streams.lanes.bundle import Bundle
+from streams.lanes.pools import deciding
 from streams.lanes.publication import (
     Publication,
     bundle_from,
@@ -41,10 +42,10 @@ class ShelvedBundles:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
         self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
-        self._purl_keys = settings.purl.keys
+        self._purl_keys, self._codes = settings.purl.keys, settings.offers.codes
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
-        self._own: Mapping[str, str] = settings.deciding()
+        self._own: Mapping[str, str] = deciding(settings)
         self._made: dict[str, Bundle] = {newest.id: newest}
         self._refused = ""
 
@@ -108,7 +109,9 @@ class ShelvedBundles:
 
     def _make(self, bundle: str) -> Bundle:
         content = content_of(self._shelf, bundle)
-        return bundle_from(bundle, content, self._topics, self._lanes, self._secret, self._purl_keys)
+        return bundle_from(
+            bundle, content, self._topics, self._lanes, self._secret, self._purl_keys, self._codes
+        )
 
 
 def content_of(shelf: Shelf, bundle: str) -> Publication:
@@ -147,7 +150,9 @@ async def shelved_bundles(
             await shelf.put(bundle, encode(own))
         content = own or content_of(shelf, bundle)
         topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
-        newest = bundle_from(bundle, content, topics, lanes, secret, settings.purl.keys)
+        newest = bundle_from(
+            bundle, content, topics, lanes, secret, settings.purl.keys, settings.offers.codes
+        )
         yield ShelvedBundles(shelf, settings, newest)
 
 
