@@ -22,7 +22,7 @@ setup: $(STAMP) ## the virtual environment, with the command .venv/bin/retarget
 # Written last, so that an install that broke off is begun again.
 $(STAMP): pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,dev]"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[demo,channels,dev]"
 	@touch $@
 
 clients: ## the client libraries for the collector's tests (needs Node; analytics.js also Chromium)

@@ -39,7 +39,7 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 LATEST: Final = ROOT / "bench" / "results" / "collector.json"
 BATCH: Final = 100
 _START: Final = 1_772_359_200_000
-_AT_ONCE: Final = 8
+_AT_ONCE: Final = 32
 
 
 def main() -> int:
@@ -97,10 +97,10 @@ def entrance(events: Sequence[Touchpoint], args: argparse.Namespace) -> dict[str
             "events_per_cpu_second": round(1e6 / statistics.median(cpu for _, cpu in rounds)),
         }
         for name, rounds in figures.items()
-    } | {"batch": BATCH, "rounds": args.rounds, "packed": args.gzip}
+    } | {"batch": BATCH, "clients": _AT_ONCE, "rounds": args.rounds, "packed": args.gzip}
 
 
-def decoding(events: Sequence[Touchpoint], rounds: int = 15) -> dict[str, dict[str, float]]:
+def decoding(events: Sequence[Touchpoint], rounds: int = 100) -> dict[str, dict[str, float]]:
     """Microseconds for an event of each dialect, and how many times that of the canonical form.
 
     `times` is against the same events with times as text, as all dialects but two have them; `times_numbers`

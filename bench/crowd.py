@@ -25,10 +25,10 @@ from streams.topics import lane_of
 _CHUNK: Final = 2_000
 # Of the people in the store, so many are in the worker's memory.
 _CACHED: Final = 0.05
-# Whoever is only in the store has looked at something, so long ago that nothing now depends on it.
+# Whoever is only in the store looked at something thirty hours before the first event: no message needs that.
 _ONE: Final = b"crowd-0"
 _LONG_AGO: Final = (
-    b'{"id":"o%d","type":"view","time":1500000000000,"user_id":"crowd-0",'
+    b'{"id":"o%d","type":"view","time":1511431200000,"user_id":"crowd-0",'
     b'"items":[{"product_id":"p%d","category":"c1","price":9.9,"quantity":1}]}'
 )
 

@@ -22,6 +22,7 @@ MAX_BYTES: Final = 1024 * 1024
 MAX_DEPTH: Final = 32
 _SHOWN: Final = 60
 _NOTHING_FREE: Final = (None, None, None, None)
+_SEVERAL: Final = (list, tuple)  # as a union of types it would be made anew at each call
 _DEPTH: Final = MAX_DEPTH + 1  # the free-form objects together
 _ALWAYS_STORABLE: Final = frozenset({str, float, bool, type(None)})
 _INTEGERS: Final = range(-(2**63), 2**64)
@@ -241,7 +242,7 @@ def _is_storable(given: object, depth: int) -> bool:
     # what it looks at.
     if isinstance(given, dict):
         given = given.values()
-    elif not isinstance(given, list | tuple):
+    elif not isinstance(given, _SEVERAL):
         return type(given) is not int or given in _INTEGERS
     if depth <= 0:
         return False

@@ -50,7 +50,22 @@ def format_duration(ms: int) -> str:
 
 def parse_time(text: str) -> int:
     """Epoch milliseconds of an RFC 3339 time; without a zone it is UTC. Raises ValueError."""
-    moment = datetime.fromisoformat(text)
+    return _since_epoch(datetime.fromisoformat(text))
+
+
+def corrected_time(received: str, sent: str, original: str) -> int:
+    """When `original` was by the clock of who received it, if it was `sent` by the clock that gave it.
+
+    Epoch milliseconds; the times are RFC 3339, and all of them have a zone or none. Raises ValueError.
+    """
+    read = datetime.fromisoformat
+    try:
+        return _since_epoch(read(received) - (read(sent) - read(original)))
+    except TypeError:
+        raise ValueError("some of the times have a zone, some have none") from None
+
+
+def _since_epoch(moment: datetime) -> int:
     since = moment - (_EPOCH if moment.tzinfo is not None else _NAIVE_EPOCH)
     # In parts: the division of a timedelta takes longer than the parsing.
     return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000

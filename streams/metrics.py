@@ -8,19 +8,18 @@ from __future__ import annotations
 import math
 import platform
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Final, Literal, NamedTuple, TypeVar, get_args
+from typing import Final, Literal, get_args
 
 from prometheus_client import (
     CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
     Metric,
     ProcessCollector,
     generate_latest,
 )
 
 from retarget.errors import RejectReason
+from streams.instruments import LATE_SECONDS, SECONDS, Declared, Maker, from_zero
+from streams.metrics_services import ChannelMetrics, CollectMetrics
 
 Stage = Literal["gather", "load", "step", "commit", "checkpoint"]
 ClaimCause = Literal["start", "rebalance", "fenced", "unknown_outcome", "store_changed"]
@@ -28,58 +27,16 @@ Service = Literal["broker", "store"]
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 
-# A stage takes 1-60 ms when all is well; seconds mean that a service struggles.
-_STAGE_SECONDS: Final = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 # From one person at night to a full batch of a backlog.
 _RECORDS: Final = (1.0, 10.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0)
-# A live wait is late by clock.lateness; after an outage by hours.
-_LATE_SECONDS: Final = (1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3_600.0, 14_400.0, 86_400.0)
 # A claim reads the journal's end; one that replays takes longer.
 _CLAIM_SECONDS: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 300.0)
-
-Instrument = TypeVar("Instrument", Counter, Gauge, Histogram)
-
-
-class Declared(NamedTuple):
-    """One metric as the manual shows it."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    sentence: str
-
-
-class _Maker:
-    """Makes instruments in one registry and keeps the list of what was made."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self._registry = registry
-        self.declared: list[Declared] = []
-
-    def counter(self, name: str, sentence: str, *labels: str) -> Counter:
-        self.declared.append(Declared(f"{name}_total", "counter", labels, sentence))
-        return Counter(name, sentence, labels, registry=self._registry)
-
-    def gauge(self, name: str, sentence: str, *labels: str) -> Gauge:
-        self.declared.append(Declared(name, "gauge", labels, sentence))
-        return Gauge(name, sentence, labels, registry=self._registry)
-
-    def histogram(self, name: str, sentence: str, buckets: Sequence[float], *labels: str) -> Histogram:
-        self.declared.append(Declared(name, "histogram", labels, sentence))
-        return Histogram(name, sentence, labels, registry=self._registry, buckets=buckets)
-
-
-def _from_zero(instrument: Instrument, values: Iterable[str]) -> Instrument:
-    """A series that is absent until its first failure has no increase to alert on."""
-    for value in values:
-        instrument.labels(value)
-    return instrument
 
 
 class InputMetrics:
     """What came in."""
 
-    def __init__(self, make: _Maker) -> None:
+    def __init__(self, make: Maker) -> None:
         self.applied = make.counter("retarget_events_applied", "Events applied to journeys.", "lane")
         self.late = make.counter(
             "retarget_events_late", "Events behind the clock; many of them: raise clock.lateness.", "lane"
@@ -87,7 +44,7 @@ class InputMetrics:
         self.duplicate = make.counter(
             "retarget_events_duplicate", "Events whose id was known, so that they changed nothing.", "lane"
         )
-        self.dead_letters = _from_zero(
+        self.dead_letters = from_zero(
             make.counter("retarget_dead_letters", "Records that could not be used, by reason.", "reason"),
             get_args(RejectReason),
         )
@@ -97,32 +54,35 @@ class InputMetrics:
         self.listed = make.counter(
             "retarget_catalogue_applied", "Records of the catalogue that a lane applied.", "lane"
         )
-        self.ignored = _from_zero(
+        self.ignored = from_zero(
             make.counter(
-                "retarget_input_ignored", "Parts of usable events that could not be read, by part.", "part"
+                "retarget_input_ignored",
+                "Parts of usable events that could not be read, by part; erased: whole events of a time "
+                "before their person was erased.",
+                "part",
             ),
-            ("consent", "preference", "score"),
+            ("consent", "preference", "score", "erased"),
         )
 
 
 class IdentityMetrics:
     """Who turned out to be whom."""
 
-    def __init__(self, make: _Maker) -> None:
+    def __init__(self, make: Maker) -> None:
         self.joined = make.counter(
             "retarget_people_joined", "Histories of anonymous people put into those of known ones.", "lane"
         )
-        self.unjoined = _from_zero(
+        self.unjoined = from_zero(
             make.counter(
                 "retarget_people_not_joined",
                 "Anonymous ids said to be a person's, not joined: too_many of one person; known as another "
                 "person; shared, with a history that is somebody else's; erased, on its way to somebody who "
-                "has been forgotten.",
+                "has been forgotten; apart, by identity.apart.",
                 "why",
             ),
-            ("too_many", "known", "shared", "erased"),
+            ("too_many", "known", "shared", "erased", "apart"),
         )
-        self.sent_on = _from_zero(
+        self.sent_on = from_zero(
             make.counter(
                 "retarget_events_sent_on",
                 "Events sent on to another lane: under a wrong key, an id that was joined, an id of nobody.",
@@ -140,7 +100,7 @@ class IdentityMetrics:
 class DecisionMetrics:
     """What was decided and sent."""
 
-    def __init__(self, make: _Maker) -> None:
+    def __init__(self, make: Maker) -> None:
         self.misfits = make.counter(
             "retarget_conditions_misfit",
             "Values of another type than a rule asks for; its comparison is false then.",
@@ -179,7 +139,7 @@ class DecisionMetrics:
             "rule",
         )
         self.wait_lateness = make.histogram(
-            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", _LATE_SECONDS
+            "retarget_wait_lateness_seconds", "From the end of a wait to its decision.", LATE_SECONDS
         )
         self.paused = make.gauge("retarget_paused_switches", "Kill switches in force.")
         self.rules_refused = make.gauge(
@@ -190,12 +150,12 @@ class DecisionMetrics:
 class BatchMetrics:
     """How batches run."""
 
-    def __init__(self, make: _Maker) -> None:
-        self.stage = _from_zero(
+    def __init__(self, make: Maker) -> None:
+        self.stage = from_zero(
             make.histogram(
                 "retarget_stage_seconds",
                 "Time of a batch in each stage; commit is the Kafka transaction, checkpoint the store call.",
-                _STAGE_SECONDS,
+                SECONDS,
                 "stage",
             ),
             get_args(Stage),
@@ -211,7 +171,7 @@ class BatchMetrics:
 class LaneMetrics:
     """How the lanes of this worker are."""
 
-    def __init__(self, make: _Maker) -> None:
+    def __init__(self, make: Maker) -> None:
         self.expected = make.gauge(
             "retarget_lanes", "Lanes that all workers together must own (kafka.partitions)."
         )
@@ -250,7 +210,7 @@ class LaneMetrics:
         self.codes = make.gauge(
             "retarget_lane_offer_codes", "Codes of a pool that the lane still has to give.", "lane", "pool"
         )
-        self.claims = _from_zero(
+        self.claims = from_zero(
             make.counter(
                 "retarget_lane_claims",
                 "Claims of lanes by cause; all but start and rebalance are repairs.",
@@ -283,8 +243,8 @@ class LaneMetrics:
 class ServiceMetrics:
     """What the worker depends on, and what it is."""
 
-    def __init__(self, make: _Maker, version: str) -> None:
-        self.waiting = _from_zero(
+    def __init__(self, make: Maker, version: str) -> None:
+        self.waiting = from_zero(
             make.gauge(
                 "retarget_service_waiting", "1 while the worker waits for a service to answer.", "service"
             ),
@@ -302,37 +262,13 @@ class ServiceMetrics:
         self.build.labels(version, platform.python_version()).set(1)
 
 
-class CollectMetrics:
-    """What `retarget collect` takes and refuses; in a registry of its own."""
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
-        ProcessCollector(registry=registry)
-        make = _Maker(registry)
-        self.requests = make.counter(
-            "retarget_collect_requests", "Requests with events, by answer.", "status"
-        )
-        self.events = make.counter("retarget_collect_events", "Events that are in Kafka.")
-        self.refused = _from_zero(
-            make.counter("retarget_collect_refused", "Events that cannot be used, by reason.", "reason"),
-            get_args(RejectReason),
-        )
-        said = "Links of messages that were followed: clicked, by a program, leading nowhere."
-        self.links = make.counter("retarget_collect_links", said, "outcome")
-        self.waiting = make.gauge("retarget_collect_waiting_bytes", "Bodies that wait for Kafka.")
-        self.seconds = make.histogram(
-            "retarget_collect_seconds", "From a request to its answer.", _STAGE_SECONDS
-        )
-        self.declared: Sequence[Declared] = tuple(make.declared)
-
-
 class Metrics:
     """All instruments, by what they tell; `declared` lists them for the manual."""
 
     def __init__(self, registry: CollectorRegistry, *, version: str = "") -> None:
         """Registers everything in `registry`, which must not hold them yet (else ValueError)."""
         ProcessCollector(registry=registry)
-        make = _Maker(registry)
+        make = Maker(registry)
         self.input = InputMetrics(make)
         self.identity = IdentityMetrics(make)
         self.decision = DecisionMetrics(make)
@@ -363,7 +299,8 @@ def exposition(registry: CollectorRegistry) -> bytes:
 def manual() -> str:
     """The text of `docs/metrics.md`: `python -m streams.metrics > docs/metrics.md`."""
     worker, collector = Metrics(CollectorRegistry()).declared, CollectMetrics(CollectorRegistry()).declared
-    return _MANUAL_HEAD + _rows(worker) + _COLLECTOR_HEAD + _rows(collector)
+    channel = ChannelMetrics(CollectorRegistry()).declared
+    return _MANUAL_HEAD + _rows(worker) + _COLLECTOR_HEAD + _rows(collector) + _CHANNEL_HEAD + _rows(channel)
 
 
 def _rows(declared: Iterable[Declared]) -> str:
@@ -386,6 +323,13 @@ Made by `python -m streams.metrics > docs/metrics.md`.
 
 _COLLECTOR_HEAD: Final = """
 `retarget collect` shows these at `/metrics` on `collect.host`:`collect.port`:
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+_CHANNEL_HEAD: Final = """
+`retarget channel NAME` shows these at `/metrics` on `channel.host`:`channel.port`:
 
 | metric | kind | labels | meaning |
 |---|---|---|---|

@@ -8,7 +8,7 @@ external operation.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol, Self
+from typing import Final, NamedTuple, Protocol, Self
 
 import msgspec
 
@@ -87,6 +87,10 @@ class Portion(msgspec.Struct, frozen=True, array_like=True, gc=False):
     following: Sequence[tuple[str, str]] = ()
 
 
+# Later than every batch.
+NOTHING_FOLLOWS: Final = 1 << 62
+
+
 class LaneCopy(Protocol):
     """The image of a lane as it was at one sequence, kept outside of the store."""
 
@@ -102,8 +106,12 @@ class LaneCopy(Protocol):
     def source(self) -> str:
         """Where it lies, for people."""
 
-    def portions(self) -> AsyncIterator[Portion]:
-        """All of it, in portions that one checkpoint carries well."""
+    def portions(self, follows: int) -> AsyncIterator[Portion]:
+        """All of it, in portions that one checkpoint carries well.
+
+        `follows`: when the first batch after it was decided, epoch ms; NOTHING_FOLLOWS without one. Who was
+        erased between the copy and that batch is so in the portions: no batch will say it.
+        """
 
 
 class Copies(Protocol):

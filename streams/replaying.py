@@ -19,6 +19,7 @@ from streams.lanes.observer import Observer
 from streams.lanes.runner import LaneRunner
 from streams.ports import Feed, History, JournalRecord, Output, Record
 from streams.stores.memory import MemoryStore
+from streams.topics import MERGE
 
 TOPIC: Final = "replay"
 # Before TOPIC: of what is held to the same time, the catalogue comes first.
@@ -195,6 +196,33 @@ async def replay(
     )
 
 
+def runner_over(  # noqa: PLR0913 - what a lane is given, all but its number and rules by keyword
+    number: int,
+    bundle: Bundle,
+    sink: Sink,
+    feed: Feed,
+    tally: Tally,
+    *,
+    store: MemoryStore | None = None,
+    pauses: Mapping[str, int] | None = None,
+    merges: bool = False,
+) -> LaneRunner:
+    """A lane with memory for log and store; `merges`: other lanes tell it of its people in topic MERGE."""
+    return LaneRunner(
+        number,
+        (TOPIC, LISTED, *((MERGE,) if merges else ())),
+        OneBundle(bundle._replace(listed=bundle.listed._replace(topic=LISTED))),
+        store=store or MemoryStore(),
+        log=ReplayLog(sink),
+        feed=feed,
+        wall=ReplayWall(),
+        limits=_PORTION,
+        ticks=True,
+        pauses=lambda: dict(pauses or {}),
+        observer=tally,
+    )
+
+
 async def work_through(
     feed: Feed,
     bundle: Bundle,
@@ -209,19 +237,7 @@ async def work_through(
     `at_end` may let the feed go on, once all is done and the clock has come to its end.
     """
     tally = Tally()
-    runner = LaneRunner(
-        LANE,
-        (TOPIC, LISTED),
-        OneBundle(bundle._replace(listed=bundle.listed._replace(topic=LISTED))),
-        store=store or MemoryStore(),
-        log=ReplayLog(sink),
-        feed=feed,
-        wall=ReplayWall(),
-        limits=_PORTION,
-        ticks=True,
-        pauses=lambda: dict(pauses or {}),
-        observer=tally,
-    )
+    runner = runner_over(LANE, bundle, sink, feed, tally, store=store, pauses=pauses)
     await runner.claim()
     while await runner.batch():
         pass

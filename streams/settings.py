@@ -28,15 +28,14 @@ from streams.settings_declared import (
     Identity,
     Input,
     Kafka,
-    Offers,
     QuietHours,
     Rates,
     Rules,
     Snapshot,
     Store,
 )
-from streams.settings_personal import Personal, Purl, Senders
-from streams.settings_services import Collect, Log, Web
+from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
+from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -82,12 +81,18 @@ class Settings:
     guard: Guard = Guard()
     catalogue: Catalogue = Catalogue()
     offers: Offers = Offers()
+    shops: Shops = Shops()
     personal: Personal = Personal()
     senders: Senders = Senders()
     purl: Purl = Purl()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
+    channel: Channel = Channel()
+    email: Email = Email()
+    push: Push = Push()
+    ads: Ads = Ads()
+    direct_mail: DirectMail = DirectMail()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
@@ -140,6 +145,7 @@ DECIDING: Final = frozenset(
         "guard",
         "catalogue",
         "offers",
+        "shops",
         "personal",
         "senders",
         "purl",

@@ -114,6 +114,11 @@ class Snapshot:
         because="each begins at the former one, so it must be younger than what inputs are kept for",
     )
     keep: Count = setting(3, "Snapshots that are kept; when one is written, older ones are removed.")
+    erased_kept: Duration = setting(
+        400 * DAY,
+        "How long it is known beside the snapshots, as keyed hashes, who was erased.",
+        because="longer than any snapshot or backup of one may be brought back",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -210,6 +215,11 @@ class Identity:
         ),
         "Ids that stand for no one person, in letters of any size: they join nobody, and are nobody's.",
         because="what producers send where they know nobody would make one person of everybody",
+    )
+    apart: Names = setting(
+        (),
+        "Anonymous ids that are people of their own, whoever they are said to be; a replay takes them apart.",
+        because="a wrong identify that has joined two people is undone so, by an operator (docs/runbook.md)",
     )
     most: Count = setting(
         50,
@@ -318,23 +328,6 @@ class Catalogue:
     currency: str = setting(
         "",
         "Currency of the catalogue's prices, such as EUR; empty: that in which the person saw the product.",
-    )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Offers:
-    """Discounts that messages promise."""
-
-    secret: str = setting(
-        "",
-        "What people's codes are worked out from; the same in all workers and where rules are published.",
-        because="whoever knows it can work out the code of anybody whose events they know",
-        mask=masked,
-    )
-    codes: Pairs = setting(
-        {},
-        "Files of codes that others have made, as POOL=PATH, a code a line; rules name the pool.",
-        because="the shop may have to make them; a file may grow at its end and must not change else",
     )
 
 

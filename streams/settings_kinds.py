@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from retarget.engine.shops import is_on_earth
 from retarget.personal.senders import Sender
 from retarget.times import HOUR, MINUTE, format_duration, parse_duration
 
@@ -34,6 +35,16 @@ class Limit(NamedTuple):
 
     most: int
     window: int
+
+
+class ShopAt(NamedTuple):
+    """Where a store is, in degrees, and what messages say of it."""
+
+    lat: float
+    lon: float
+    name: str
+    city: str = ""
+    opening: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -176,6 +187,18 @@ def _write_pairs(pairs: Mapping[str, str]) -> str:
     return ", ".join(f"{left}={right}" for left, right in pairs.items())
 
 
+def _shop(found: object) -> ShopAt:
+    place, *said = (part.strip("; ") for part in _text(found).split(";", 3))
+    lat, _, lon = place.partition(",")
+    if not said or not said[0] or not is_on_earth(float(lat), float(lon)):
+        raise ValueError
+    return ShopAt(float(lat), float(lon), *said)
+
+
+def _write_shop(shop: ShopAt) -> str:
+    return f"{shop.lat!r}, {shop.lon!r}; {shop.name}; {shop.city}; {shop.opening}".rstrip("; ")
+
+
 def whole(least: int, most: int | None = None) -> Kind:
     """Whole numbers from `least` to `most`, both included."""
 
@@ -249,6 +272,11 @@ SENDER: Final = Kind(
     write=_write_sender,
 )
 RATE: Final = Kind(expects="COUNT/DURATION such as 600/1m; or off", read=_rate, write=_write_rate)
+SHOP: Final = Kind(
+    expects='"LAT, LON; NAME; CITY; OPENING", in degrees with a point; city and opening may be left out',
+    read=_shop,
+    write=_write_shop,
+)
 PAIRS: Final = Kind(expects="a list of NAME=VALUE", read=_pairs, write=_write_pairs)
 
 Duration = Annotated[int, DURATION]
@@ -264,6 +292,7 @@ Pairs = Annotated[Mapping[str, str], PAIRS]
 Count = Annotated[int, whole(1)]
 Port = Annotated[int, whole(0, 65_535)]
 LimitsByName = Annotated[Mapping[str, tuple[Limit, ...]], LIMITS]
+ShopsById = Annotated[Mapping[str, ShopAt], SHOP]
 RatesByName = Annotated[Mapping[str, Limit | None], RATE]
 
 SendersByName = Annotated[Mapping[str, Sender], SENDER]

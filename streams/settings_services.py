@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from retarget.times import SECOND
-from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked
+from retarget.times import HOUR, SECOND
+from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked, whole
 from streams.settings_source import setting
 
 
@@ -84,6 +84,106 @@ class Collect:
         "How often every partition is told the time; 0: never.",
         because="with clock.idle=heartbeat nothing else moves the clock of a lane without events",
     )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Channel:
+    """What all channel services have in common, `retarget channel NAME`."""
+
+    host: Named = setting(
+        "127.0.0.1",
+        "Address to listen on for one-click unsubscribes, /health and /metrics.",
+        because="behind the web server that channel.public_url names",
+    )
+    port: Port = setting(9466, "Port to listen on, one per service; 0: any free one.")
+    public_url: str = setting(
+        "",
+        "Where people reach that port, such as https://news.shop.example; empty: mails carry no unsubscribe.",
+        because="Gmail and Yahoo ask for one-click unsubscribe from 5,000 mails a day on",
+    )
+    secret: str = setting(
+        "",
+        "What unsubscribe links are sealed with; the same in all services, and never another later.",
+        because="mails live for years, and whoever knows it can unsubscribe people",
+        mask=masked,
+    )
+    templates: str = setting("", "Folder with templates, used before those that ship; empty: only those.")
+    addresses: str = setting(
+        "",
+        "Where addresses are asked for that a message does not have: a URL with {user_id} that answers JSON.",
+        because="a shop need not tell addresses to the engine",
+    )
+    patience: Duration = setting(
+        24 * HOUR, "A message that is refused for the moment is a dead letter after this."
+    )
+    session: Duration = setting(
+        10 * SECOND, "A service that is not heard of for this long loses its partitions to the others."
+    )
+    waiting: Count = setting(
+        20_000,
+        "Messages that wait in one partition; beyond, nothing more is read, recalls included.",
+        because="they are in memory, and their places are put down with each portion",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Email:
+    """How mails leave: the relay that `retarget channel email` hands them to."""
+
+    host: Named = setting("localhost", "The relay; it signs with DKIM, the List-Unsubscribe lines included.")
+    port: Port = setting(25, "Its port: 25, 587 for STARTTLS, 465 for TLS from the start.")
+    security: Literal["none", "starttls", "tls"] = setting("none", "How the connection is secured.")
+    ca_file: str = setting("", "File with the relay's certificate authority; empty: the machine's own.")
+    user: str = setting("", "User name at the relay; empty: it asks for none.")
+    password: str = setting("", "Password at the relay.", mask=masked)
+    sender: Named = setting("Shop <news@shop.example>", "From whom mails are.")
+    reply_to: str = setting("", "Where answers go; empty: to the sender.")
+    connections: Count = setting(4, "Connections to the relay, and mails under way at once in a partition.")
+    timeout: Duration = setting(60 * SECOND, "How long each answer of the relay is waited for.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Push:
+    """Where `retarget channel push` hands push messages to; what is empty is not used."""
+
+    fcm_url: str = setting("", "FCM's messages:send, or a gateway that speaks like it.")
+    fcm_token: str = setting("", "What FCM is shown as a bearer token.", mask=masked)
+    apns_url: str = setting(
+        "",
+        "A gateway that speaks like APNs.",
+        because="Apple's own servers speak HTTP/2 only",
+    )
+    apns_token: str = setting("", "What APNs is shown as a bearer token.", mask=masked)
+    apns_topic: str = setting("", "The app's bundle id.")
+    vapid_key: str = setting("", "Private P-256 key for Web Push, in base64url.", mask=masked)
+    contact: Named = setting(
+        "mailto:push@shop.example", "Whom a push service writes to when it has questions."
+    )
+    hosts: SomeNames = setting(
+        ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
+        "Hosts that endpoints of Web Push may be at, or below.",
+        because="whoever sends events could make the service ask any address else",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ads:
+    """Where `retarget channel ads` hands changes of audiences to: a URL or a folder."""
+
+    url: str = setting("", "Where batches are posted, as JSON; empty: into ads.folder.")
+    token: str = setting("", "What is shown there as a bearer token.", mask=masked)
+    folder: str = setting("", "Folder for batches as files, one each; used without ads.url.")
+    batch: Annotated[int, whole(1, 10_000)] = setting(
+        10_000, "Most changes in a batch.", because="Meta and Google take 10,000 in a call"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectMail:
+    """Where `retarget channel direct_mail` puts what is to be printed."""
+
+    folder: str = setting("", "Folder for lists (CSV) and proofs (PDF).")
+    batch: Count = setting(500, "Most letters in a list.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

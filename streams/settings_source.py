@@ -40,6 +40,7 @@ class Declared:
     because: str
     mask: Callable[[str], str] | None
     open: bool
+    names: re.Pattern[str]
 
     @property
     def environment(self) -> str:
@@ -73,9 +74,9 @@ def setting(default: T, sentence: str, *, because: str = "", mask: Callable[[str
     return cast("T", _declare(lambda: default, sentence, because, mask, is_open=False))
 
 
-def open_settings(default: T, sentence: str, *, because: str = "") -> T:
-    """Declare that a section takes any further name; the field maps those names to values."""
-    return cast("T", _declare(lambda: default, sentence, because, None, is_open=True))
+def open_settings(default: T, sentence: str, *, because: str = "", names: re.Pattern[str] = _OPEN_NAME) -> T:
+    """Declare that a section takes any further name of that form; the field maps those names to values."""
+    return cast("T", _declare(lambda: default, sentence, because, None, is_open=True, names=names))
 
 
 def _declare(
@@ -85,8 +86,9 @@ def _declare(
     mask: Callable[[str], str] | None,
     *,
     is_open: bool,
+    names: re.Pattern[str] = _OPEN_NAME,
 ) -> object:
-    said = {"sentence": sentence, "because": because, "mask": mask, "open": is_open}
+    said = {"sentence": sentence, "because": because, "mask": mask, "open": is_open, "names": names}
     return field(default_factory=default, metadata=said, repr=mask is None)
 
 
@@ -233,7 +235,8 @@ def declaration_of(key: str, known: Mapping[str, Declared]) -> Declared | None:
     section, _, name = key.partition(".")
     if name != "*" and key in known:
         return known[key]
-    return known.get(f"{section}.*") if _OPEN_NAME.fullmatch(name) else None
+    opened = known.get(f"{section}.*")
+    return opened if opened is not None and opened.names.fullmatch(name) else None
 
 
 def _read(found: Found, known: Mapping[str, Declared]) -> object:

@@ -42,6 +42,11 @@ def dead_channel_topic(channel: str) -> str:
     return f"retarget.dead.{channel}"
 
 
+def ledger_topic(channel: str) -> str:
+    """The topic in which a channel's service puts down what it has settled."""
+    return f"retarget.internal.channel.{channel}"
+
+
 @lru_cache(maxsize=8192)  # murmur2 is interpreted here, and a batch tells of the same persons several times
 def partition_of(key: bytes, partitions: int) -> int:
     """The partition of a key, as Java's default partitioner has it."""

@@ -166,7 +166,8 @@ CONFIG: Final = (
     b'[kafka]\nbootstrap = "a:1,b:2"\npartitions = 8\ninput_topics = ["x", "y"]\nemit = "idempotent"\n[clock]\n'
     b'lateness = "2s"\nidle = "wall"\n[caps]\ntotal = "3/24h, 8/7d"\nemail = "off"\n[rates]\nemail = "100/1s"\n'
     b'[quiet_hours]\nstart = "21:00"\nzone = "Europe/Berlin"\n[store]\nurl = "redis://u:p@h:1/0"\n[hold_out]\n'
-    b'global = 0.1\n[input]\ndialect_by_topic = "x=segment"\n[web]\nport = 0\nhost = "127.0.0.1"\n',
+    b'global = 0.1\n[input]\ndialect_by_topic = "x=segment"\n[web]\nport = 0\nhost = "127.0.0.1"\n'
+    b'[shops]\nmitte = "52.5, 13.4; Mitte; Berlin; Mo-Fr 10-20; Sa 10-18"\n',
 )
 
 

@@ -141,7 +141,7 @@ def consent_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
 def time_of(micros: object) -> int:
     """Epoch milliseconds of a number of microseconds, which the export writes as text."""
     given = parts.number(micros)
-    if isinstance(given, bool) or not isinstance(given, int | float):
+    if not parts.is_number(given):
         raise Rejected("bad_time", f"the time is {str(micros)[:40]!r}; write microseconds since 1970")
     return read_time(int(given) // 1000, "the time in microseconds")
 

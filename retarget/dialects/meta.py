@@ -107,7 +107,7 @@ def _one(given: object) -> object:
 def time_of(given: object) -> int:
     """Epoch milliseconds of seconds, as a number or as text. Raises Rejected."""
     seconds = parts.number(given)
-    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+    if not parts.is_number(seconds):
         raise Rejected("bad_time", f"event_time is {str(given)[:40]!r}; write seconds since 1970")
     ms = seconds * SECOND
     return read_time(round(ms) if abs(ms) < inf else ms, "event_time")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 from retarget.decode import from_mapping, parse_object, read_object
 from retarget.errors import Rejected
@@ -53,6 +53,11 @@ def touchpoint(found: dict[str, Any], time: object) -> Touchpoint:
         if isinstance(found.get(name), str):
             found[name] = number(found[name])
     return from_mapping(found)
+
+
+def is_number(given: object) -> TypeGuard[int | float]:
+    """Whether it is a number of JSON."""
+    return type(given) is int or type(given) is float
 
 
 def first(given: Mapping[str, Any], *names: str) -> Any:  # noqa: ANN401 - JSON

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import lru_cache
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from retarget.dialects.parts import consent as said
 from retarget.dialects.parts import first, inner, item, medium, number, touchpoint, type_named
 from retarget.dialects.segment_events import CONSENT_EVENT, type_of
 from retarget.errors import Rejected
+from retarget.times import corrected_time
 from retarget.touchpoints import Touchpoint
 
 _ITEM: Final = {
@@ -146,10 +148,17 @@ def moment(timestamp: object, received: object, sent: object, original: object) 
     if timestamp is not None:
         return read_time(timestamp, "timestamp")
     if received is not None and sent is not None and original is not None:
-        time = read_time(received) - (read_time(sent) - read_time(original))
+        time = _corrected(received, sent, original)
         return read_time(time, "receivedAt - (sentAt - originalTimestamp)")
     known = [read_time(at) for at in (original, sent, received) if at is not None]
     return known[0] if known else None
+
+
+def _corrected(received: object, sent: object, original: object) -> int:
+    if isinstance(received, str) and isinstance(sent, str) and isinstance(original, str):
+        with suppress(ValueError, OverflowError):
+            return corrected_time(received, sent, original)
+    return read_time(received) - (read_time(sent) - read_time(original))
 
 
 def _items(properties: Mapping[str, Any], context: Mapping[str, Any]) -> list[Any]:

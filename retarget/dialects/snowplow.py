@@ -64,13 +64,10 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         )
     data, products, entities = found_in(record)
     kind, name = type_of(record, data, entities)
-    order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
-    cart, session = entities.get("cart", {}), entities.get("session", {})
-    worth = _first(
-        order.get("revenue"), order.get("refund_amount"), cart.get("total_value"), data.get("value")
-    )
+    session, told = entities.get("session", {}), told_by(entities)
     found = {
         **data,
+        **told,
         "type": kind,
         "name": name,
         "id": record.get("event_id"),
@@ -78,7 +75,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "anonymous_id": record.get("domain_userid")
         or _first(session.get("userId"), record.get("network_userid")),
         "items": parts.items(products, _ITEM, f"{_SHOP}product"),
-        "value": parts.number(worth),
+        "value": parts.number(told.get("value", data.get("value"))),
         "query": query_of(data),
         "source": record.get("mkt_source"),
         "medium": parts.medium(record.get("mkt_medium")),
@@ -87,16 +84,26 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "consent": parts.consent(kind, data),
         "trace": None,
     }
-    more = {
-        "session_id": record.get("domain_sessionid") or session.get("sessionId"),
+    if given := record.get("domain_sessionid") or session.get("sessionId"):
+        found["session_id"] = given
+    if place := geo_of(record):
+        found["geo"] = place
+    return parts.touchpoint(found, _time(record))
+
+
+def told_by(entities: Entities) -> dict[str, Any]:
+    """What the cart, the order and the step of a checkout say under our names; it outdoes the event."""
+    order = entities.get("transaction") or entities.get("refund") or entities.get("error") or {}
+    cart, step = entities.get("cart", {}), entities.get("step", {})
+    worth = _first(order.get("revenue"), order.get("refund_amount"), cart.get("total_value"))
+    said = {
         "cart_id": cart.get("cart_id"),
         "order_id": order.get("transaction_id"),
         "currency": order.get("currency") or cart.get("currency"),
-        "coupon": order.get("discount_code") or entities.get("step", {}).get("coupon_code"),
-        "geo": geo_of(record),
+        "coupon": order.get("discount_code") or step.get("coupon_code"),
     }
-    found |= {field: given for field, given in more.items() if given}
-    return parts.touchpoint(found, _time(record))
+    found = {name: given for name, given in said.items() if given}
+    return found if worth is None else found | {"value": worth}
 
 
 def type_of(record: Mapping[str, Any], data: Mapping[str, Any], entities: Entities) -> tuple[str, str]:

@@ -11,6 +11,7 @@ from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy
 from retarget.engine.quiet_hours import zone_name
+from retarget.engine.shops import nearest
 from retarget.journeys import spending
 from retarget.journeys.facts import BY_CATALOGUE, STORE
 from retarget.journeys.model import Consent, Journey, Membership, Product, Send
@@ -180,6 +181,8 @@ def _context(journey: Journey, candidate: Candidate, channel: str, policy: Polic
         context["store"] = traits[STORE]
     if journey.geo is not None and (place := {key: journey.geo[key] for key in _PLACE if key in journey.geo}):
         context["location"] = place
+    if policy.shops and (shop := nearest(policy.shops, journey.geo)):
+        context["nearest_store"] = shop
     return context
 
 

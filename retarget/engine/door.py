@@ -62,10 +62,15 @@ class Engine:
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901, PLR0912 - hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
 
-        The event's time may lie behind the moment's clock: it is late, and judged at the clock. Raises
-        RulesFailed, when all is done, where rules could not stand it.
+        The event's time may lie behind the moment's clock: it is late, and judged at the clock. Nothing
+        becomes of one that is not later than their erasure. Raises RulesFailed, when all is done, where rules
+        could not stand it.
         """
         event_id, time = event.id or "", event.time
+        if time <= journey.erased_at and journey.erased:
+            # It was forgotten with the rest, though it comes only now: an old topic that is read once more.
+            moment.counts["ignored", "erased"] += 1
+            return True
         if not repeats.admit(journey, event_id, time, moment.dedupe_window):
             return False
         if time - journey.tidied > TIDY_EVERY:
@@ -77,6 +82,7 @@ class Engine:
         if event.type == "erase":
             identity.part(journey, event, moment)
             self.let_go(journey, time, event_id, moment)
+            moment.forgotten.append(journey.person)
         facts.apply(journey, event, change)
         if change.noted:
             _note(journey, event, change, moment)

@@ -26,6 +26,10 @@ def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     anonymous, policy = event.anonymous_id or "", moment.policy
     if not anonymous or policy.is_nobody(anonymous) or was_erased(journey, event.time):
         return
+    if anonymous in policy.apart and anonymous != journey.person:
+        if event.type in SAYING:
+            moment.counts["unjoined", "apart"] += 1
+        return
     if journey.anonymous_id is None:
         journey.anonymous_id = anonymous
     if event.user_id is None or anonymous == journey.person:

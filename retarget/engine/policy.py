@@ -9,6 +9,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from retarget.engine.pools import Pool
+from retarget.engine.shops import Shop
 from retarget.personal.senders import Sender
 from retarget.times import DAY, HOUR, MINUTE
 
@@ -42,7 +43,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
     offers cannot be worked out without; `pools` are those from files. Ids of `nobody`, in small letters, are
-    those of no one person; a person has `most_joined` anonymous ids at most.
+    those of no one person; a person has `most_joined` anonymous ids at most, and none of those that stay
+    `apart`. Messages tell people which of the `shops` is next to them.
 
     `language` is that of people who have told no locale, and `formal` how they are greeted unless they wish
     otherwise. One of `senders`, drawn by `sender_seed`, writes to each person. Prices of the catalogue are in
@@ -75,6 +77,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     pools: Mapping[str, Pool] = msgspec.field(default_factory=dict)
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
+    apart: frozenset[str] = frozenset()
+    shops: tuple[Shop, ...] = ()
     language: str = ""
     formal: bool = True
     senders: tuple[Sender, ...] = ()

@@ -52,11 +52,11 @@ class History(_Crossing, tag="history"):
 
 
 class Strayed(_Crossing, tag="strayed"):
-    """To a person: an event of theirs that came to another lane; `led`: under another id, by a redirect."""
+    """To a person: an event of theirs that came to another lane; `led`: under this id, by a redirect."""
 
     event: Touchpoint
     hops: int = 0
-    led: bool = False
+    led: str = ""
 
 
 Crossing: TypeAlias = Joins | Parts | History | Strayed

@@ -116,7 +116,7 @@ class Joining:
         if self._lane.home is None:
             self._apply(event, place[0], place[2])
         else:
-            self._stray(event.person, event, "redirect")
+            self._stray(event.person, event, "redirect", led=redirect.person)
 
     def _follow(self, redirect: Journey, event: Touchpoint) -> None:
         """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
@@ -144,10 +144,10 @@ class Joining:
         else:
             self._stray(event.anonymous_id, event, "nobody")
 
-    def _stray(self, person: str, event: Touchpoint, why: str, hops: int = 0) -> None:
+    def _stray(self, person: str, event: Touchpoint, why: str, hops: int = 0, led: str = "") -> None:
         self._batch.worked += 1
         self._moment.counts["sent_on", why] += 1
-        self._send(Strayed(*self._next(), person, event, hops, why == "redirect"))
+        self._send(Strayed(*self._next(), person, event, hops, led))
 
     def _next(self) -> tuple[int, int]:
         """From which lane, and the how manyth."""
@@ -167,6 +167,9 @@ class Joining:
             self._moment.counts["repeat",] += 1
             return
         lane.crossed[crossing.lane] = crossing.number
+        if self._moment.policy.apart and self._is_of_one_apart(crossing):
+            self._moment.counts["unjoined", "apart"] += 1
+            return
         held = held_of(arrival)
         if held is not None and held.time > lane.clock != NEVER:
             lane.hold.add(held)
@@ -174,6 +177,14 @@ class Joining:
         if held is not None and held.time < lane.clock:
             self._moment.counts["late",] += 1
         self._act_on(arrival, crossing)
+
+    def _is_of_one_apart(self, crossing: Crossing) -> bool:
+        """Whether it was written when somebody was believed to be another, which they are not any more."""
+        if isinstance(crossing, History):
+            name = wire.decode(crossing.journey).person
+        else:
+            name = crossing.led if isinstance(crossing, Strayed) else crossing.person
+        return name in self._moment.policy.apart
 
     def _act_on(self, arrival: Arrival, crossing: Crossing) -> None:
         if isinstance(crossing, Joins):
@@ -201,7 +212,7 @@ class Joining:
         redirect = self._lane.redirects.get(person)
         if redirect is not None and strayed.hops < MOST_HOPS:
             self._follow(redirect, event)
-            self._stray(event.person, event, "redirect", strayed.hops + 1)
+            self._stray(event.person, event, "redirect", strayed.hops + 1, person)
         elif strayed.led and self._is_forgotten(person, event.time):
             self._batch.worked += 1
         else:
@@ -260,7 +271,7 @@ class Joining:
             if lane.home is None:
                 lane.hold.add(held)
             else:
-                self._stray(held.event.person, held.event, "redirect")
+                self._stray(held.event.person, held.event, "redirect", led=person)
 
     def _receive(self, history: History) -> None:
         self._batch.worked += 1

@@ -195,6 +195,9 @@ class Run:
             self._arm()
         if moment.met:
             self._joining.tell()
+        if moment.forgotten:  # by an erasure: nobody waits for them any more
+            self._woken.update(moment.forgotten)
+            self._forget()
 
     def _wake(self, due: int, person: str) -> None:
         if person in self._lane.redirects:

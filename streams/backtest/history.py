@@ -14,7 +14,7 @@ from retarget import catalogue
 from retarget.lane.intake import Arrival, Intake
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
-from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
@@ -138,13 +138,13 @@ class Topics:
 
     def split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         """Read the topics. Raises BadInput without such a topic, Unreachable, UnknownOutcome, LaneRefused."""
         return asyncio.run(self._split(folder, parts, is_nobody, bar))
 
     async def _split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         past = await past_of(self._settings, self._topics)
         lanes = past.history.lanes
         splitting = Splitting(

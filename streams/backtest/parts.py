@@ -11,10 +11,14 @@ from typing import Final
 
 import msgspec
 
+from retarget.decode import encode_touchpoint
+from retarget.touchpoints import Touchpoint
+from streams.backtest.crossing import Crossing
 from streams.backtest.figures import Comparison, Figures
+from streams.backtest.reading import NO_TIME
 from streams.backtest.sends import Sends, Sent, read_sent
 from streams.backtest.spill import Entry, Sorted
-from streams.backtest.splitting import SEVERAL, TIME, Part, product_mark, time_of, unpacked
+from streams.backtest.splitting import SEVERAL, TIME, Part, Together, product_mark, time_of, unpacked
 from streams.lanes.bundle import Bundle
 from streams.ports import Record
 from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, listed_of_file, work_through
@@ -38,8 +42,14 @@ class Outcome(msgspec.Struct, kw_only=True):
             self.comparison.add(other.comparison)
 
 
-def run_part(part: Part, bundle: Bundle, sink: Sink, progress: Progress) -> Counter[tuple[str, ...]]:
+def run_part(
+    part: Part | Together, bundle: Bundle, sink: Sink, progress: Progress
+) -> Counter[tuple[str, ...]]:
     """Work one part through; what happened, by kind. `bundle` decodes TOPIC as canonical records."""
+    if isinstance(part, Together):
+        crossing = Crossing(bundle, sink, part.times, [one.caught_up_at for one in part.lanes])
+        records = [_Told(one, bundle).records() for one in part.lanes]
+        return asyncio.run(crossing.work(records, progress))
     told = _Told(part, bundle)
     feed = RecordFeed(told.records(), lambda: part.caught_up_at, progress)
     return asyncio.run(work_through(feed, bundle, sink, at_end=lambda: feed.go_on(told.rest())))
@@ -100,25 +110,29 @@ class _Told:
                 yield product_mark(item.product_id or "")
 
     def rest(self) -> Iterator[Record]:
-        """What is behind the end."""
-        return (listed_of_file(event, offset, at_once=True) for offset, event in self._behind)
+        """What is behind the end, at the time that the whole lane has come to by then."""
+        if self._behind and self._end >= 0:
+            end = encode_touchpoint(Touchpoint(type="heartbeat", time=self._end))
+            yield Record(TOPIC, self._behind[0][0], NO_TIME, None, end)
+        for offset, event in self._behind:
+            yield listed_of_file(event, offset, at_once=True)
 
 
 def outcome_of(
-    part: Part, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
+    part: Part | Together, rules: Bundle, against: Bundle | None, folder: Path, progress: Progress
 ) -> Outcome:
     """Run a part under the rules on trial and, when there are others, compare; `folder` is for files.
 
     The events of the part are removed: the disk has room for the next.
     """
-    name = Path(part.events.path).name
+    name = part.name
     mine = Sends(folder / f"{name}-rules" if against is not None else None)
     found = Outcome(rules=mine.figures(run_part(part, rules, mine, progress)))
     if against is not None:
         theirs = Sends(folder / f"{name}-against")
         found.against = theirs.figures(run_part(part, against, theirs, progress))
         found.comparison = _compared(mine, theirs)
-    part.events.remove()
+    part.remove()
     return found
 
 

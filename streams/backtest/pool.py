@@ -19,7 +19,7 @@ from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.parts import Outcome, Progress, outcome_of
-from streams.backtest.splitting import Part
+from streams.backtest.splitting import Part, Together
 from streams.collector import relieve
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.replaying import TOPIC
@@ -30,7 +30,7 @@ from streams.settings import Settings
 PARTS: Final = 256
 _LOOK_S: Final = 0.2
 
-Share = Callable[[Part], Outcome]
+Share = Callable[[Part | Together], Outcome]
 
 
 class Plan(NamedTuple):
@@ -82,14 +82,14 @@ def cores() -> int:
 
 
 def backtest(
-    on_trial: OnTrial, parts: Sequence[Part], folder: Path, *, jobs: int, progress: Progress
+    on_trial: OnTrial, parts: Sequence[Part | Together], folder: Path, *, jobs: int, progress: Progress
 ) -> Outcome:
     """Work all parts through with so many processes; `progress` hears how many records were read since.
 
     With rules to compare with, each record is read twice. Several processes load the rules of the plan anew:
     raises BadInput when these are no longer those on trial.
     """
-    parts = [part for part in parts if part.events.entries] or parts[:1]
+    parts = [part for part in parts if part.entries] or parts[:1]
     outcomes = (
         _alone(on_trial, parts, folder, progress)
         if jobs == 1
@@ -101,13 +101,15 @@ def backtest(
     return whole
 
 
-def _alone(on_trial: OnTrial, parts: Sequence[Part], folder: Path, progress: Progress) -> Iterator[Outcome]:
+def _alone(
+    on_trial: OnTrial, parts: Sequence[Part | Together], folder: Path, progress: Progress
+) -> Iterator[Outcome]:
     for part in parts:
         yield outcome_of(part, on_trial.rules, on_trial.against, folder, progress)
 
 
 def _shared(
-    on_trial: OnTrial, parts: Sequence[Part], folder: Path, jobs: int, progress: Progress
+    on_trial: OnTrial, parts: Sequence[Part | Together], folder: Path, jobs: int, progress: Progress
 ) -> Iterator[Outcome]:
     # Not forked: a copy of a process with open connections and threads is a source of rare hangs.
     context = multiprocessing.get_context("spawn")
@@ -121,7 +123,7 @@ def _shared(
     with pool:
         try:
             # The largest first: nobody waits for a last long one.
-            largest = sorted(parts, key=lambda part: -part.events.entries)
+            largest = sorted(parts, key=lambda part: -part.entries)
             with _uninterrupted():
                 futures = [pool.submit(_work, part) for part in largest]
             yield from _results(futures, done, progress)
@@ -161,7 +163,7 @@ def _results(futures: Sequence[Future[Outcome | str]], done: Any, progress: Prog
 class _Worker:
     """What one process of the pool keeps from part to part."""
 
-    share: Callable[[Part], Outcome | str]
+    share: Callable[[Part | Together], Outcome | str]
 
 
 def _begin(plan: Plan, ids: tuple[str, ...], folder: Path, done: Any) -> None:  # noqa: ANN401
@@ -175,7 +177,7 @@ def _begin(plan: Plan, ids: tuple[str, ...], folder: Path, done: Any) -> None:  
         on_trial = None
     relieve()
 
-    def share(part: Part) -> Outcome | str:
+    def share(part: Part | Together) -> Outcome | str:
         if on_trial is None or on_trial.ids != ids:
             return f"{plan.rules}: the rules have changed since the backtest began; begin again"
         found = outcome_of(part, on_trial.rules, on_trial.against, folder, progress)
@@ -185,5 +187,5 @@ def _begin(plan: Plan, ids: tuple[str, ...], folder: Path, done: Any) -> None:  
     _Worker.share = staticmethod(share)
 
 
-def _work(part: Part) -> Outcome | str:
+def _work(part: Part | Together) -> Outcome | str:
     return _Worker.share(part)

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import struct
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -21,6 +22,8 @@ from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.reuniting import Kin, reunited, somebody
 from streams.backtest.spill import Sorted, Spill
+from streams.backtest.timeline import Timeline, Times
+from streams.topics import lane_of
 
 _PLACE: Final = struct.Struct(">QQ")
 _STAMP: Final = struct.Struct(">q?I")
@@ -44,6 +47,42 @@ class Part(NamedTuple):
     events: Sorted
     caught_up_at: int
     shared: Sorted
+
+    @property
+    def entries(self) -> int:
+        """How many entries are its own."""
+        return self.events.entries
+
+    @property
+    def name(self) -> str:
+        """By which its results are kept apart from others'."""
+        return Path(self.events.path).name
+
+    def remove(self) -> None:
+        """Make room on the disk."""
+        self.events.remove()
+
+
+class Together(NamedTuple):
+    """The events of some people who turned out to be one over several lanes: of each lane, and its times."""
+
+    lanes: tuple[Part, ...]
+    times: tuple[Times, ...]
+
+    @property
+    def entries(self) -> int:
+        """How many entries are its own."""
+        return sum(part.entries for part in self.lanes)
+
+    @property
+    def name(self) -> str:
+        """By which its results are kept apart from others'."""
+        return self.lanes[0].name
+
+    def remove(self) -> None:
+        """Make room on the disk."""
+        for part in self.lanes:
+            part.remove()
 
 
 class Entry(NamedTuple):
@@ -76,7 +115,11 @@ class Splitting:
         self._clock = [NO_TIME] * lanes
         self._idle_after, self._arrived = idle_after, [NO_TIME] * lanes
         self._known = [NO_TIME] * len(self._spills)
-        self._kin = [Kin() for _ in range(lanes)]
+        self._kin = Kin(partial(lane_of, lanes=lanes))
+        self._folder = folder
+        # When each lane's clock was where, if they may have anything for each other.
+        times = lanes > 1 and not by_time
+        self._times = [Timeline(folder / f"times-{lane}") for lane in range(lanes)] if times else []
         self._number = self._kept = 0
         self.records = self.read = 0
         self.unusable: Counter[str] = Counter()
@@ -96,6 +139,8 @@ class Splitting:
                 self._tell(number, told)
             self._put(number, told.event, told.timestamp, told.listed)
         self._clock[told.lane] = max(self._clock[told.lane], told.tells)
+        if self._times and told.timestamp >= 0:
+            self._times[told.lane].add(self._arrived[told.lane], self._clock[told.lane])
 
     def _note_arrival(self, lane: int, timestamp: int) -> None:
         before = self._arrived[lane]
@@ -108,8 +153,11 @@ class Splitting:
             return self._lanes * self._parts + lane
         user, anonymous = event.user_id, event.anonymous_id
         if user and anonymous and not (self._is_nobody(user) or self._is_nobody(anonymous)):
-            self._kin[lane].meet(user, anonymous)
-        return lane * self._parts + self._part_of(somebody(event, self._is_nobody))
+            self._kin.meet(user, anonymous)
+        person = somebody(event, self._is_nobody)
+        if self._times and not self._is_nobody(person):
+            self._kin.come(person, lane)
+        return lane * self._parts + self._part_of(person)
 
     def _part_of(self, person: str) -> int:
         return crc32(person.encode()) % self._parts
@@ -134,19 +182,35 @@ class Splitting:
                 spill.flush()
             self._kept = 0
 
-    def close(self, *, ahead: int, at_least: int = NO_TIME) -> list[Part]:
+    def close(self, *, ahead: int, at_least: int = NO_TIME) -> list[Part | Together]:
         """The parts. A lane's clock ends `ahead` of its last event or at `at_least`, less the lateness."""
         ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
         closed = [spill.close() for spill in self._spills]
         shared = closed[self._lanes * self._parts :]
-        for lane, kin in enumerate(self._kin):
-            own = slice(lane * self._parts, (lane + 1) * self._parts)
-            if moved := kin.moved(self._part_of):
-                closed[own] = reunited(closed[own], moved, _STAMP.size, self._is_nobody)
-        return [
-            Part(events, ends[number // self._parts], shared[number // self._parts])
-            for number, events in enumerate(closed[: self._lanes * self._parts])
+        of_lanes = [closed[lane * self._parts : (lane + 1) * self._parts] for lane in range(self._lanes)]
+        if moved := self._kin.moved(self._part_of, self._parts):
+            of_lanes = [
+                reunited(parts, moved, _STAMP.size, self._is_nobody, self._beside(lane))
+                for lane, parts in enumerate(of_lanes)
+            ]
+        found = [
+            [Part(events, end, told) for events in parts]
+            for parts, end, told in zip(of_lanes, ends, shared, strict=True)
         ]
+        return [part for parts in found for part in parts[: self._parts]] + self._together(found, at_least)
+
+    def _beside(self, lane: int) -> list[Path]:
+        """Where the parts are that all lanes work off together."""
+        return [
+            self._folder / f"together-{number}-{lane}" for number in range(self._parts if self._times else 0)
+        ]
+
+    def _together(self, found: Sequence[Sequence[Part]], until: int) -> list[Together]:
+        times = tuple(one.close(idle_after=self._idle_after, until=until) for one in self._times)
+        together = [
+            Together(parts, times) for parts in zip(*(each[self._parts :] for each in found), strict=True)
+        ]
+        return [one for one in together if one.entries]
 
 
 def unpacked(value: bytes) -> Entry:

@@ -15,7 +15,7 @@ from streams.backtest.parts import Progress
 from streams.backtest.pool import PARTS, OnTrial, backtest
 from streams.backtest.reading import NO_TIME, of_files
 from streams.backtest.report import Report, Speed
-from streams.backtest.splitting import Part, Splitting
+from streams.backtest.splitting import Part, Splitting, Together
 from streams.files import FileEvent
 
 # A bar moves once for so many records.
@@ -31,7 +31,7 @@ class Source(Protocol):
 
     def split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         """Read everything and split it into about so many parts; see Splitting."""
 
 
@@ -44,7 +44,7 @@ class Files:
 
     def split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         """Read the files. Raises BadInput for what is wrong with one."""
         splitting = Splitting(folder, lanes=1, parts=parts, by_time=not self._as_is, is_nobody=is_nobody)
         with bar("records read", None) as done:
@@ -62,7 +62,7 @@ def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Repo
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
         parts, splitting = source.split(Path(name), PARTS, on_trial.rules.policy.is_nobody, bar)
-        records = sum(part.events.entries for part in parts) * (1 if plan.against is None else 2)
+        records = sum(part.entries for part in parts) * (1 if plan.against is None else 2)
         read = time.monotonic()
         with bar("records worked off", records) as done:
             outcome = backtest(on_trial, parts, Path(name), jobs=jobs, progress=done)

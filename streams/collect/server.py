@@ -26,7 +26,8 @@ from streams.links import Followed, Links
 from streams.links.answer import NOT_KEPT
 from streams.links.revocation import Revoked, Untold
 from streams.listening import Listener, bearer
-from streams.metrics import CONTENT_TYPE, CollectMetrics, exposition
+from streams.metrics import CONTENT_TYPE, exposition
+from streams.metrics_services import CollectMetrics
 from streams.settings import Settings
 
 

@@ -6,7 +6,7 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -93,9 +93,9 @@ def _known(settings: Settings, args: argparse.Namespace) -> _Known:
     return _filed(args)
 
 
-def _recorded(args: argparse.Namespace) -> Callable[[], Sequence[Said]]:
-    """The decisions of a file that are about this very id: nothing else is run again."""
-    return lambda: of_person(_written(args), {args.person})
+def _recorded(args: argparse.Namespace) -> Callable[[Collection[str]], Sequence[Said]]:
+    """The decisions of a file that are about these ids: nothing else is run again."""
+    return lambda names: of_person(_written(args), set(names))
 
 
 def _print(args: argparse.Namespace, known: _Known) -> None:

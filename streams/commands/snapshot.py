@@ -52,7 +52,7 @@ async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> Non
 
     while True:
         begun = monotonic_ms()
-        made = await (_of_store(settings, folder) if from_store else _by_journal(settings, folder))
+        made = await (_of_store(settings, folder) if from_store else by_journal(settings, folder))
         former = folder.tidy(settings.snapshot.keep)
         print(made, *(f"removed {each}" for each in former), sep="\n", flush=True)
         if not settings.snapshot.every:
@@ -60,7 +60,8 @@ async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> Non
         await asyncio.sleep(max(begun + settings.snapshot.every - monotonic_ms(), 0) / 1000)
 
 
-async def _by_journal(settings: Settings, folder: Folder) -> Path:
+async def by_journal(settings: Settings, folder: Folder) -> Path:
+    """Write one from what Kafka has; where it is. Raises what `run` does."""
     from streams.kafka.address import address_of
     from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.snapshotting import snapshot_by_journal

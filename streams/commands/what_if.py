@@ -6,8 +6,8 @@ import argparse
 import asyncio
 import json
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 from retarget.errors import BadInput
 from retarget.rules.names import unknown
@@ -22,12 +22,14 @@ from streams.commands.past import (
 from streams.settings import Settings
 
 if TYPE_CHECKING:
+    from retarget.engine.policy import Policy
     from streams.lanes.bundle import Bundle
     from streams.what_if.changing import Changed
     from streams.what_if.running import Came
     from streams.what_if.story import Story
 
 Said = Mapping[str, Any]
+_STANDARD_INPUT: Final = "-"
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +64,12 @@ def require(args: argparse.Namespace) -> None:
         raise BadInput(problems)
 
 
-def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Sequence[Said]] | None) -> int:
-    """Run it both ways and print what differs; `recorded` gives the decisions that a replay wrote.
+def run(
+    settings: Settings,
+    args: argparse.Namespace,
+    recorded: Callable[[Collection[str]], Sequence[Said]] | None,
+) -> int:
+    """Run it both ways and print what differs; `recorded` gives the decisions that a replay wrote of ids.
 
     Raises BadInput, Unreachable, and what reading a topic raises.
     """
@@ -81,32 +87,39 @@ def run(settings: Settings, args: argparse.Namespace, recorded: Callable[[], Seq
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
     if args.rule and args.rule not in bundle.matcher.rules:
         raise BadInput([unknown("rule", args.rule, bundle.matcher.rules)])
-    story = _of_files(settings, args) if args.events else _of_topics(settings, args.person)
+    policy = bundle.policy
+    story = _of_files(settings, args, policy) if args.events else _of_topics(settings, args.person, policy)
     if not story.events:
         where = ", ".join(args.events or settings.kafka.input_topics)
         raise BadInput([f"{where}: no event of {args.person!r} is there; ids are compared exactly"])
     other = changed(story, changes)
     before = asyncio.run(run_story(story, args.person, bundle))
     if recorded is not None:
-        _require_same(before.decisions, recorded())
+        _require_same(before.decisions, recorded(story.names))
     _print(args, before, asyncio.run(run_story(other.story, args.person, bundle)), other, bundle)
     return 0
 
 
-def _of_files(settings: Settings, args: argparse.Namespace) -> Story:
+def _of_files(settings: Settings, args: argparse.Namespace, policy: Policy) -> Story:
     from streams.backtest.reading import of_files
+    from streams.backtest.reuniting import Kin
     from streams.what_if.story import StoryTeller
 
-    teller = StoryTeller(args.person, by_time=not args.as_is)
+    kin = Kin(lambda _: 0)
+    if _STANDARD_INPUT not in args.events:  # which can be read only once
+        for told in of_files(told_by_files(settings, args, args.events)):
+            if told.event is not None:
+                kin.hear(told.event, policy)
+    teller = StoryTeller(kin.family(args.person), by_time=not args.as_is, is_nobody=policy.is_nobody)
     for told in of_files(told_by_files(settings, args, args.events)):
         teller.add(told)
-    return teller.close(ahead=settings.clock.lateness)
+    return teller.close(ahead=settings.clock.lateness).of(args.person)
 
 
-def _of_topics(settings: Settings, person: str) -> Story:
+def _of_topics(settings: Settings, person: str, policy: Policy) -> Story:
     from streams.what_if.topics import story_of_topics
 
-    return asyncio.run(story_of_topics(settings, person))
+    return asyncio.run(story_of_topics(settings, person, policy))
 
 
 def _require_same(mine: Sequence[Said], recorded: Sequence[Said]) -> None:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from retarget.errors import BadInput, LaneRefused
 from retarget.times import format_time, parse_time
 from streams.images import manifest, parts
+from streams.images.erased import Erased
 from streams.images.manifest import LaneEntry, Manifest
 from streams.ports import LaneImage, Portion
 
@@ -26,8 +27,8 @@ SETTING: Final = "snapshot.folder"
 class Copy:
     """One lane in one snapshot; see LaneCopy."""
 
-    def __init__(self, folder: Path, entry: LaneEntry) -> None:
-        self._path, self._entry = folder / entry.file, entry
+    def __init__(self, folder: Path, entry: LaneEntry, begun: int, erased: Erased) -> None:
+        self._path, self._entry, self._begun, self._erased = folder / entry.file, entry, begun, erased
 
     @property
     def image(self) -> LaneImage:
@@ -44,8 +45,11 @@ class Copy:
         """The file."""
         return str(self._path)
 
-    async def portions(self) -> AsyncIterator[Portion]:
-        """All of it."""
+    def portions(self, follows: int) -> AsyncIterator[Portion]:
+        """See LaneCopy."""
+        return self._erased.taken_out(self._all(), self._begun, follows)
+
+    async def _all(self) -> AsyncIterator[Portion]:
         found = parts.read(self._path)
         while (portion := await asyncio.to_thread(next, found, None)) is not None:
             yield portion
@@ -57,6 +61,8 @@ class Folder:
     def __init__(self, root: Path, app_id: str, lanes: int) -> None:
         self._app_id, self._lanes = app_id, lanes
         self._home = root / quote(f"{app_id}-{lanes}", safe="")
+        # Of all numbers of lanes.
+        self._list = root / quote(f"{app_id}.erased.json", safe="")
 
     @property
     def place(self) -> str:
@@ -89,6 +95,10 @@ class Folder:
             _log.warning("no snapshot can be read: %s", error)
         return None
 
+    def erased(self) -> Erased:
+        """Who was erased. Raises BadInput."""
+        return Erased(self._list)
+
     def _copy(self, folder: Path, lane: int) -> Copy:
         found = manifest.read(folder)
         if (found.app, found.partitions) != (self._app_id, self._lanes):
@@ -103,7 +113,7 @@ class Folder:
             raise BadInput([f"{path}: cannot be read ({error})"]) from error
         if not whole:
             raise BadInput([f"{path}: is damaged, it is not what {manifest.NAME} beside it says"])
-        return Copy(folder, entry)
+        return Copy(folder, entry, parse_time(found.at), self.erased())
 
     def named(self, at: int) -> Path:
         """Where the snapshot is that begins at this moment, epoch ms."""

@@ -15,6 +15,7 @@ from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.pools import Pool
+from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
@@ -45,6 +46,13 @@ class Bundle(NamedTuple):
     listed: FromCatalogue
     canary: tuple[Matcher, Part] | None = None
     with_headers: frozenset[str] = frozenset()
+    # As one of so many lanes that tell each other of people, though it has another input; 0: by its topics.
+    over: int = 0
+
+    @property
+    def crosses(self) -> bool:
+        """Whether there are other lanes."""
+        return bool(self.over) or not self.listed.loops
 
     def lane(self, partition: int) -> Lane:
         """A lane with nothing in it."""
@@ -58,12 +66,12 @@ class Bundle(NamedTuple):
             self.lateness,
             now_is_clock=self.now_is_clock,
             partition=partition,
-            home=None if self.listed.loops else partial(lane_of, lanes=self.listed.lanes),
+            home=partial(lane_of, lanes=self.over or self.listed.lanes) if self.crosses else None,
         )
 
     def intake(self, partition: int) -> Intake:
         """The decoding of one lane's records."""
-        crossed = "" if self.listed.loops else MERGE
+        crossed = MERGE if self.crosses else ""
         return Intake(
             partition, self.decoders, self.max_skew, self.listed, crossed, with_headers=self.with_headers
         )
@@ -83,6 +91,7 @@ def bundle_of(
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
+    said = settings.deciding() if pools is not None else deciding(settings)
     if pools is None:
         pools = read(settings.offers.codes)
     require((*rules, *rollout.former, *rollout.canary), pools)
@@ -92,7 +101,7 @@ def bundle_of(
         for one in (matcher, *(canary[:1] if canary is not None else ())):
             _leave_out_catalogue(one)
     return Bundle(
-        id=bundle_id(build(), deciding(settings), rules, rollout),
+        id=bundle_id(build(), said, rules, rollout),
         matcher=matcher,
         policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes, pools),
         lateness=settings.clock.lateness,
@@ -169,6 +178,8 @@ def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Poli
         pools=pools,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
+        apart=frozenset(settings.identity.apart),
+        shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
         language=settings.personal.language.replace("none", ""),
         formal=settings.personal.formality == "formal",
         senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),

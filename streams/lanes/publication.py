@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec.structs import replace
 
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
@@ -17,7 +17,6 @@ from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
 from streams.lanes.pools import CODES, as_shelved, deciding
 from streams.lanes.rollout import Rollout
 from streams.settings import PURL_KEYS, SECRET, Settings, fingerprint, load_settings
-from streams.settings_declared import Offers
 
 
 class Canary(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,41 +107,49 @@ def id_of(publication: Publication) -> str:
     return bundle_id(publication.build, publication.settings, rules, rollout)
 
 
-def bundle_from(
-    bundle: str,
-    publication: Publication,
-    topics: Sequence[str],
-    lanes: int,
-    secret: str = "",
-    purl_keys: Sequence[str] = (),
-    codes: Mapping[str, str] = MappingProxyType({}),
-) -> Bundle:
-    """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
+class Own(NamedTuple):
+    """What each worker has itself, since no topic holds it; `apart` is `identity.apart`, for all batches."""
 
-    `codes` are the files of `offers.codes`. Raises BadInput when this build refuses settings, or makes offers
-    or links by another secret or other codes than the one that shelved them, and what `understood` raises.
+    secret: str = ""  # offers.secret
+    apart: Sequence[str] = ()
+    purl_keys: Sequence[str] = ()
+    codes: Mapping[str, str] = MappingProxyType({})  # the files of offers.codes
+
+
+NOTHING_OWN: Final = Own()
+
+
+def own_of(settings: Settings) -> Own:
+    """What this worker has."""
+    offers, identity = settings.offers, settings.identity
+    return Own(offers.secret, identity.apart, settings.purl.keys, offers.codes)
+
+
+def bundle_from(
+    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, own: Own = NOTHING_OWN
+) -> Bundle:
+    """The bundle, ready to run, for these input topics in one of so many lanes.
+
+    Raises BadInput when this build refuses settings, or makes offers or links by other secrets or codes than
+    the one that shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
     rollout = rollout_of(bundle, publication)
     every = (*rules, *rollout.former, *rollout.canary)
     said = publication.settings.get(SECRET, "")
-    if said != fingerprint(secret) and any(step.offers for rule in every for step in rule.steps):
+    if said != fingerprint(own.secret) and any(step.offers for rule in every for step in rule.steps):
         raise BadInput(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
     settings = _settings(
-        publication, bundle, topics, {SECRET: secret, PURL_KEYS: _signing(bundle, publication, purl_keys)}
-    )
-    pools = as_shelved(bundle, publication.settings.get(CODES, ""), codes)
-    made = bundle_of(
-        replace(settings, offers=Offers(secret=secret)),
-        rules,
+        publication,
+        bundle,
         topics,
-        lanes=lanes,
-        rollout=rollout,
-        pools=pools,
+        {SECRET: own.secret, PURL_KEYS: _signing(bundle, publication, own.purl_keys)},
     )
-    return made._replace(id=bundle)
+    pools = as_shelved(bundle, publication.settings.get(CODES, ""), own.codes)
+    made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout, pools=pools)
+    return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(own.apart)))
 
 
 def _signing(bundle: str, publication: Publication, keys: Sequence[str]) -> str:

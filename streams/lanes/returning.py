@@ -15,7 +15,17 @@ from retarget.errors import LaneRefused
 from streams.lanes import positions as stored
 from streams.lanes.limits import Reclaim
 from streams.lanes.patience import Insisting
-from streams.ports import Checkpoint, Copies, History, JourneyStore, LaneCopy, LaneImage, LaneLog, Portion
+from streams.ports import (
+    NOTHING_FOLLOWS,
+    Checkpoint,
+    Copies,
+    History,
+    JourneyStore,
+    LaneCopy,
+    LaneImage,
+    LaneLog,
+    Portion,
+)
 
 # Numbers of one try lie close together, those of two tries apart; all are whole numbers for Lua, up to 2^53.
 _TRIES: Final = 1 << 28
@@ -72,7 +82,7 @@ class Return:
         if pauses := self._pauses(history):
             await self._insisting.ask(lambda: self._how.regained(pauses))
         if self._copy is not None or found.sequence != 0:
-            await self._put(found, wanted)
+            await self._put(found, wanted, history.first[1].now if history.first else NOTHING_FOLLOWS)
         return wanted, history
 
     def _pauses(self, history: History) -> Mapping[str, int]:
@@ -110,13 +120,13 @@ class Return:
             )
         return history
 
-    async def _put(self, found: LaneImage, wanted: LaneImage) -> None:
+    async def _put(self, found: LaneImage, wanted: LaneImage, follows: int) -> None:
         at = -(1 + self._how.draw(_TRIES)) * _PORTIONS
         await self._step(Checkpoint(expected=found.sequence, then=at, meta=b""))
         if found.sequence < 0:
             at = await self._clear(at)
         if self._copy is not None:
-            async for portion in self._copy.portions():
+            async for portion in self._copy.portions(follows):
                 await self._step(_filled(at, portion))
                 at -= 1
         await self._step(Checkpoint(expected=at, then=wanted.sequence, meta=wanted.meta))

@@ -20,6 +20,7 @@ from streams.lanes.publication import (
     decode,
     encode,
     id_of,
+    own_of,
     publication_of,
     settings_changes,
 )
@@ -41,8 +42,7 @@ class ShelvedBundles:
     def __init__(self, shelf: Shelf, settings: Settings, newest: Bundle) -> None:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
-        self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
-        self._purl_keys, self._codes = settings.purl.keys, settings.offers.codes
+        self._lanes, self._kept = settings.kafka.partitions, own_of(settings)
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
         self._own: Mapping[str, str] = deciding(settings)
@@ -109,9 +109,7 @@ class ShelvedBundles:
 
     def _make(self, bundle: str) -> Bundle:
         content = content_of(self._shelf, bundle)
-        return bundle_from(
-            bundle, content, self._topics, self._lanes, self._secret, self._purl_keys, self._codes
-        )
+        return bundle_from(bundle, content, self._topics, self._lanes, self._kept)
 
 
 def content_of(shelf: Shelf, bundle: str) -> Publication:
@@ -149,10 +147,8 @@ async def shelved_bundles(
         if own is not None and shelve:
             await shelf.put(bundle, encode(own))
         content = own or content_of(shelf, bundle)
-        topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
-        newest = bundle_from(
-            bundle, content, topics, lanes, secret, settings.purl.keys, settings.offers.codes
-        )
+        topics, lanes = settings.kafka.input_topics, settings.kafka.partitions
+        newest = bundle_from(bundle, content, topics, lanes, own_of(settings))
         yield ShelvedBundles(shelf, settings, newest)
 
 

@@ -25,5 +25,6 @@ def script(name: str) -> Script:
 CHECKPOINT: Final = script("checkpoint")
 FOLLOWERS: Final = script("followers")
 GRANT: Final = script("grant")
+LEASE: Final = script("lease")
 LOAD: Final = script("load")
 WAITS: Final = script("waits")

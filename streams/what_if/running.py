@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from retarget.decode import decode_canonical, encode_touchpoint
+from retarget.journeys import wire
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.cases.outcomes import Wait, waits_of
@@ -58,11 +59,14 @@ async def run_story(story: Story, person: str, bundle: Bundle) -> Came:
     )
     await work_through(feed, plain, outputs.append, store=store, at_end=lambda: feed.go_on(rest))
     stored = await store.journey(LANE, person)
+    while stored is not None and (moved := wire.decode(stored).moved):
+        stored = await store.journey(LANE, moved[-1][1])
     said = [(output.topic, json.loads(output.value)) for output in outputs]
     left = {one["message_id"]: _content(one) for topic, one in said
             if topic not in (topics.DECISIONS, topics.DEAD)}  # fmt: skip
     decisions = [{**one, "message": left.get(one["message_id"])}
-                 for topic, one in said if topic == topics.DECISIONS]  # fmt: skip
+                 for topic, one in said
+                 if topic == topics.DECISIONS and one["person"] in story.names]  # fmt: skip
     dead = [f"{one['reason']}: {one['detail']}" for topic, one in said if topic == topics.DEAD]
     return Came(decisions, dead, waits_of(stored))
 

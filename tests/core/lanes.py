@@ -47,6 +47,8 @@ class Lanes:
             self.lanes.append(lane)
             self._intakes.append(Intake(number, {"t": decode_canonical}, 5 * MINUTE, None, CROSSING))
         self.on_the_way: deque[tuple[int, bytes]] = deque()
+        self.left = -1  # where the clock of lane 0 was when the first of its people had gone elsewhere
+        self.told: list[tuple[int, bytes]] = []  # all that has ever been on the way
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
         self.dead: list[dict[str, Any]] = []
@@ -109,10 +111,13 @@ class Lanes:
         batch = lane.work(arrivals, Moment(self.policy), advance_to=advance_to, limit=ALL)
         assert batch.consumed == len(arrivals)
         self.counts.update(batch.counts)
+        if self.left < 0 and self.lanes[0].redirects:
+            self.left = self.lanes[0].clock
         where = {"decision": self.decisions, "message": self.messages, "dead": self.dead}
         for result in batch.results:
             if result.kind == "merge":
                 self.on_the_way.append((by_first_letter(result.person), result.value))
+                self.told.append(self.on_the_way[-1])
             else:
                 where[result.kind].append(json.loads(result.value))
         return batch

@@ -105,6 +105,7 @@ class Shop:
         self._intake = Intake(0, {"t": decode_canonical}, 5 * MINUTE, listed)
         self.listings: dict[str, Listing] = {}
         self.followers: set[tuple[str, str]] = set()
+        self.waits: dict[str, int | None] = {}  # as they would be stored
         self._read = 0
         self._latest = -1
 
@@ -195,6 +196,7 @@ class Shop:
 
     def _keep(self, batch: Batch) -> None:
         self.listings.update(batch.listed)
+        self.waits.update(batch.waits)
         for product, persons in batch.following.items():
             for person, follows in persons.items():
                 (self.followers.add if follows else self.followers.discard)((product, person))

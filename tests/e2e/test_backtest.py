@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from random import Random
 from typing import Any, Final
 
 import pytest
@@ -32,6 +33,7 @@ from streams.resources import default_rules_dir
 from streams.stores.opening import open_store
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage, until
+from tests.e2e.test_identity import LANES, PEOPLE, SETTINGS, after, before, joined, last, words
 from tests.oracle.histories import START, random_history
 
 _LANES: Final = 3
@@ -164,6 +166,35 @@ async def test_what_workers_sent_because_of_the_catalogue(store: EmbeddedStore, 
     assert report["records"] == len(history) - beats + 3 + 1 + 8 + _LANES * beats
     sent = {rule for rule, _ in sends_of(found)}
     assert {"price_drop", "back_in_stock"} <= sent
+
+
+@pytest.mark.timeout(300)
+async def test_people_of_several_lanes_who_turned_out_to_be_one(store: EmbeddedStore, tmp_path: Path) -> None:
+    """What their lanes have told each other is told each other again: byte for byte what was sent."""
+    chance = Random(5)
+    stories = [file_events(part) for part in (before(chance), words(), after(chance), last())]
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = Stage(
+            bootstrap=broker.bootstrap, store=store, folder=tmp_path, app_id="engine", emit="idempotent",
+            partitions=LANES, settings=SETTINGS,
+        )  # fmt: skip
+        async with on_stage(stage), stage.outlet() as outlet:
+            stage.worker("one", alone=True)
+            await stage.shared_out()
+            for story in stories[:2]:
+                await stage.produce(story)
+            await stage.done()
+            await joined(stage)
+            await stage.produce(stories[2], end=False)
+            await joined(stage)
+            await stage.produce(stories[3])
+            await stage.done()
+            wanted = by_person(await outlet.to_end())
+            (tmp_path / "parts").mkdir()
+            assert by_person(await backtested(stage, tmp_path / "parts")) == wanted
+    assert len(wanted) >= PEOPLE // 2
+    said = [json.loads(value) for found in wanted.values() for value in found.get(topics.DECISIONS, ())]
+    assert {one["person"][0] for one in said if one["rule"] == "abandoned_cart"} == {"u"}
 
 
 async def listed(stage: Stage, told: Sequence[tuple[str, int, dict[str, float]]]) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import pytest
+import redis
 
 from retarget.journeys import wire
+from retarget.journeys.model import Journey
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
@@ -28,7 +31,7 @@ LANES: Final = 4
 PEOPLE: Final = 120
 NOON: Final = MIDNIGHT + 12 * HOUR
 # Small batches: many moments at which a crash can come between the halves. What crosses comes in time.
-_SETTINGS: Final = (
+SETTINGS: Final = (
     *OLD_FILES,
     "quiet_hours.enabled=false",
     "clock.lateness=10s",
@@ -105,7 +108,7 @@ async def joined(stage: Stage) -> None:
 async def play(stage: Stage, chance: Random) -> None:
     """All of it, with a worker killed between the halves of merges, and required to be as in a replay."""
     parts = [file_events(part) for part in (before(chance), words(), after(chance), last())]
-    wanted: list[Output] = await replayed([event for part in parts for event in part], _SETTINGS)
+    wanted: list[Output] = await replayed([event for part in parts for event in part], SETTINGS)
     async with on_stage(stage):
         first, _ = stage.worker("one"), stage.worker("two")
         await stage.shared_out()
@@ -127,7 +130,7 @@ def stage_on(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, em
     """An engine of four lanes."""
     return Stage(
         bootstrap=bootstrap, store=store, folder=folder, app_id=app_id, emit=emit, partitions=LANES,
-        settings=_SETTINGS,
+        settings=SETTINGS,
     )  # fmt: skip
 
 
@@ -144,3 +147,109 @@ async def test_a_kill_between_the_halves_without_transactions(store: EmbeddedSto
     """On the embedded broker, where what crosses may be written twice."""
     with EmbeddedBroker(folder=tmp_path) as broker:
         await play(stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent"), Random(3))
+
+
+async def test_a_wrong_word_is_taken_back(store: EmbeddedStore, tmp_path: Path) -> None:
+    """As docs/runbook.md has it: the id is named, the store emptied, and each has again what they did."""
+    person = next(f"u{n}" for n in range(99) if topics.lane_of(f"u{n}", LANES) == 1)
+    device, right = (
+        next(f"{kind}{n}" for n in range(99) if topics.lane_of(f"{kind}{n}", LANES) == 2) for kind in "ad"
+    )
+
+    def filled(who: str, product: str, at: int) -> Event:
+        name = "user_id" if who == person else "anonymous_id"
+        return did("add", NOON + at, items=[an_item(product)], **{name: who})
+
+    def said(who: str, at: int) -> Event:
+        return did("identify", NOON + at, user_id=person, anonymous_id=who) | {"id": f"said-{who}"}
+
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent")
+        async with on_stage(stage), stage.outlet() as outlet:
+            worker = stage.worker("one", alone=True)
+            await stage.shared_out()
+            story = [filled(person, "p0", 0), filled(device, "p1", 1), filled(right, "p2", 2)]
+            await stage.produce(file_events([*story, said(device, MINUTE), said(right, MINUTE)]))
+            await crossed(stage, {device, right})
+            await stage.produce(file_events([filled(device, "p3", 2 * MINUTE)]))
+            await stage.done()
+            await eventually(stage, person, {"p0", "p1", "p2", "p3"})
+            worker.kill()
+            with redis.Redis.from_url(store.url) as client:
+                client.flushall()
+            stage.given = (*stage.given, f"identity.apart={device}")
+            stage.worker("two", alone=True)
+            await stage.shared_out()
+            await eventually(stage, person, {"p0", "p2"})
+            await eventually(stage, device, {"p1", "p3"})
+            await stage.produce(
+                file_events([filled(device, "p4", 3 * MINUTE), filled(right, "p5", 3 * MINUTE)])
+            )
+            await stage.done()
+            await eventually(stage, person, {"p0", "p2", "p5"})
+            await eventually(stage, device, {"p1", "p3", "p4"})
+            await stage.produce(file_events(list(last())))
+            await stage.done()
+            found = [json.loads(one.value) for one in await outlet.to_end() if one.topic == topics.DECISIONS]
+    carts = [one for one in found if one["rule"] == "abandoned_cart" and one["operation"] == "send"]
+    assert {one["person"] for one in carts} == {person, device}
+    assert len({one["decision_id"] for one in carts}) == len(carts)
+
+
+async def crossed(stage: Stage, devices: set[str]) -> None:
+    """Wait until all of these lead to somebody."""
+    await _stored(stage, devices, lambda found: all(one is not None and one.moved for one in found))
+
+
+async def eventually(stage: Stage, person: str, products: set[str]) -> None:
+    """Wait until this person has had to do with these products and no others."""
+    await _stored(stage, {person}, lambda found: found[0] is not None and set(found[0].products) == products)
+
+
+async def _stored(stage: Stage, people: set[str], fits: Callable[[list[Journey | None]], bool]) -> None:
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+
+    async def there() -> bool:
+        data = [await store.journey(topics.lane_of(one, LANES), one) for one in sorted(people)]
+        return fits([None if one is None else wire.decode(one) for one in data])
+
+    try:
+        await until(there, f"{people} as they should be", stage.logs)
+    finally:
+        await store.close()
+
+
+async def test_whoever_is_erased_has_no_other_ids(store: EmbeddedStore, tmp_path: Path) -> None:
+    """Over lanes, in the store, and in one that comes back from the journal after it was lost."""
+    person = next(f"u{n}" for n in range(99) if topics.lane_of(f"u{n}", LANES) == 1)
+    device = next(f"a{n}" for n in range(99) if topics.lane_of(f"a{n}", LANES) == 2)
+    seen = did("add", NOON, anonymous_id=device, items=[an_item("p1")])
+    word = did("identify", NOON + MINUTE, user_id=person, anonymous_id=device)
+    erase = did("erase", NOON + HOUR, user_id=person)
+    late = did("view", NOON + 2 * MINUTE, anonymous_id=device, items=[an_item("p2")])
+
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent")
+        async with on_stage(stage):
+            worker = stage.worker("one", alone=True)
+            await stage.shared_out()
+            await stage.produce(file_events([seen, word]))
+            await crossed(stage, {device})
+            await stage.produce(file_events([erase]))
+            await gone(stage, device)
+            worker.kill()
+            with redis.Redis.from_url(store.url) as client:
+                client.flushall()
+            stage.worker("two", alone=True)
+            await stage.shared_out()
+            await stage.done()
+            await gone(stage, device)
+            await stage.produce(file_events([late]))
+            await stage.done()
+            await eventually(stage, device, {"p2"})
+            await eventually(stage, person, set())
+
+
+async def gone(stage: Stage, person: str) -> None:
+    """Wait until nothing is stored of this id."""
+    await _stored(stage, {person}, lambda found: found == [None])

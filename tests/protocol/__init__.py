@@ -1,13 +1,21 @@
 """Claim, commit and checkpoint of one lane under a scheduler of faults, one external operation at a time.
 
-What stands for what, where a fault has another name outside:
+Real are the lane's runner with all it is made of, the store down to its links (what a command says, which
+node is asked, what an error means), and the bytes and the arbiter of the journal. Modelled, and held against
+real ones by the same calls in tests/contracts (test_stores, test_modelled_cluster, _logs and _group), are
 
-- a change of the group is a change of the owner (SWITCH, AWAY, ECHO, TAKEOVER): a lane learns nothing else;
-- MOVED, ASK and TRYAGAIN of a cluster are a request that is lost (LOSE_REQUEST): `streams.stores.routes`
-  follows them once, and then tells the lane that the outcome is unknown. Real clusters are in
-  tests/contracts/test_redis_cluster.py and in the chaos kind `slot_migration`;
-- NOSCRIPT never comes to the lane: the script is sent again below it (tests/contracts/test_redis_store.py).
+- the nodes of a store's cluster: `cluster` tells where a lane lies, `commands` what a command does there. A
+  lane that moves has all its keys at the other node already (ASK), or only its sequence (TRY_AGAIN); as long
+  as none has moved, nothing is different;
+- Kafka with its transactions (`broker`), and the two logs above it, step by step as the real ones (`logs`).
+  The end of a transaction writes its markers at once; it may be late itself (DELAY_2, DELAY_9, DELAY_ALL).
+  That a coordinator moves is, to a lane, a request without an answer (LOSE_REQUEST, LOSE_REPLY);
+- the group (`group`), and what workers do when they hear of it (`membership`): whoever is paused for longer
+  than a session is out of it, wakes as a zombie, hears of it, and comes again (PAUSE); who joins or leaves
+  makes others let go of the lane (JOIN, LEAVE). Where no worker hears anything, the lane just has another
+  owner (SWITCH, AWAY, ECHO, TAKEOVER);
+- the time (`world.Passing`): it goes on by operations and by waiting, for sessions and moves, not for lanes.
 
-The models of store, broker and logs are held against real ones by the same calls, drawn by chance, in
-tests/contracts/test_stores.py and test_modelled_logs.py.
+Not here: inputs that are gone by retention (tests/streams/test_returning.py, tests/contracts/test_logs.py),
+copies of lanes (tests/streams/test_returning.py), and more than one lane in a world.
 """

@@ -50,7 +50,7 @@ class MemoryCopy:
         portions = [portion async for portion in store.portions(LANE, _PORTION)]
         return cls(await store.image(LANE), portions, {"copied": 7})
 
-    async def portions(self) -> AsyncIterator[Portion]:
+    async def portions(self, follows: int) -> AsyncIterator[Portion]:  # noqa: ARG002 - nobody was erased
         """All of it."""
         for portion in self._portions:
             yield portion

@@ -30,7 +30,13 @@ SECRETS = {
     "RETARGET_WEB_TOKEN": "web-canary-token-4",
     "RETARGET_COLLECT_WRITE_KEYS": "page-canary-key-66, page-canary-key-77",
     "RETARGET_COLLECT_SERVER_KEYS": "server-canary-key-8",
-    "RETARGET_PURL_KEYS": "link-canary-key-number-9, link-canary-key-number-10",
+    "RETARGET_CHANNEL_SECRET": "seal-canary-9",
+    "RETARGET_EMAIL_PASSWORD": "relay-canary-10",
+    "RETARGET_PUSH_FCM_TOKEN": "fcm-canary-11",
+    "RETARGET_PUSH_APNS_TOKEN": "apns-canary-12",
+    "RETARGET_PUSH_VAPID_KEY": "vapid-canary-13",
+    "RETARGET_ADS_TOKEN": "ads-canary-14",
+    "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",
@@ -48,6 +54,7 @@ WORDS = {
     "produce": ["{events}"],
     "simulate": ["--seconds", "1"],
     "collect": [],
+    "channel": ["push"],
     "redrive": [],
     "tail": ["decisions"],
     "explain": ["u1"],

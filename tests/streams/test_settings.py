@@ -12,12 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retarget.dialects import DIALECTS
+from retarget.engine.shops import Shop
 from retarget.errors import BadInput
 from retarget.times import DAY, HOUR, MINUTE, SECOND
+from streams.lanes.bundle import policy_of
 from streams.resources import config_dir
 from streams.settings import DECLARED, Settings, load_settings
 from streams.settings_declared import Dialect
-from streams.settings_kinds import LIMITS, Limit
+from streams.settings_kinds import LIMITS, SHOP, Limit, ShopAt
 from streams.settings_reference import reference
 
 FIXED_DEFAULTS = {
@@ -216,6 +218,7 @@ def test_secrets_are_never_shown() -> None:
 def test_the_deciding_settings_read_back_the_same() -> None:
     """A replay of the journal finds caps, clocks and quiet hours as they were."""
     flags = ["caps.total=1/1h", "caps.email=off", "input.dialect_by_topic=touchpoints=segment"]
+    flags.append("shops.S-12=52.5245, 13.41; Mitte; Berlin; Mo-Fr 10-20; Sa 10-18")
     before = load_settings(overrides=[*flags, "hold_out.global=0.1", "quiet_hours.zone=Europe/Berlin"])
 
     after = load_settings(presets=before.deciding())
@@ -229,6 +232,53 @@ def test_the_deciding_settings_read_back_the_same() -> None:
 def test_any_caps_read_back_as_written(limits: list[Limit]) -> None:
     """What `retarget settings` prints can be pasted into a file."""
     assert LIMITS.read(LIMITS.write(tuple(limits))) == tuple(limits)
+
+
+_WORD = st.text(st.characters(exclude_characters=";", exclude_categories=["Cs"]), max_size=9).map(str.strip)
+
+
+@given(st.floats(-90, 90), st.floats(-180, 180), _WORD.filter(bool), _WORD, _WORD)
+def test_any_store_reads_back_as_written(lat: float, lon: float, name: str, city: str, opening: str) -> None:
+    """A replay tells people the same store, to the last letter."""
+    shop = ShopAt(lat, lon, name, city, opening)
+    assert SHOP.read(SHOP.write(shop)) == shop
+
+
+def test_stores_of_a_shop(tmp_path: Path) -> None:
+    """By ids as the shop has them; hours may have the semicolons that such hours have."""
+    text = (
+        '[shops]\n0042 = "52.5245, 13.41; Mitte; Berlin; Mo-Fr 10-20; Sa 10-18"\nS-12 = "-33.9,18.4;Kaap"\n'
+    )
+    (tmp_path / "config.toml").write_text(text, encoding="utf-8")
+
+    settings = load_settings(tmp_path / "config.toml")
+
+    mitte, kaap = (
+        ShopAt(52.5245, 13.41, "Mitte", "Berlin", "Mo-Fr 10-20; Sa 10-18"),
+        ShopAt(-33.9, 18.4, "Kaap"),
+    )
+    assert settings.shops.by_id == {"0042": mitte, "S-12": kaap}
+    assert policy_of(settings, 1, {}).shops == (Shop("0042", *mitte), Shop("S-12", *kaap))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "",
+        "52, 13",
+        "52, 13;",
+        "52; 13; a",
+        "91, 13; a",
+        "52, 181; a",
+        "nan, 1; a",
+        "52,5, 13,4; a",
+        "x, y; a",
+    ],
+)
+def test_no_store(wrong: str) -> None:
+    """It is refused with the form that is expected."""
+    with pytest.raises(BadInput, match=r"LAT, LON; NAME; CITY; OPENING|found no value"):
+        load_settings(overrides=[f"shops.s={wrong}"])
 
 
 def test_the_reference_file_is_the_declaration() -> None:

@@ -30,6 +30,7 @@ ORDERS: Final = st.sampled_from(
     [(0, 0), (0, 2_000), (60_000, 60_000), (60_000, 2_000), (3 * HOUR, 0), (HOUR, MINUTE)]
 )
 EXAMPLES: Final = 100
+NOBODY: Final = a_bundle().policy.is_nobody
 
 
 def person_of(event: Event) -> str:
@@ -81,7 +82,7 @@ def test_a_story_is_decided_as_in_the_whole_file(
         asyncio.run(replay(file if as_is else with_catalogue(file, listed), bundle, found.append))
         return decided(found, person)
 
-    teller = StoryTeller(person, by_time=not as_is)
+    teller = StoryTeller({person}, by_time=not as_is, is_nobody=NOBODY)
     for told in of_files([*listed, *in_a_file(events)]):
         teller.add(told)
     story = teller.close(ahead=lateness)
@@ -108,7 +109,7 @@ def test_a_story_is_decided_as_in_the_whole_topic(data: st.DataObject, order: tu
     ]
     records = data.draw(with_catalogue_records(records, events))
     bundle = a_bundle(f"clock.lateness={lateness}ms")
-    teller = StoryTeller(person, by_time=False)
+    teller = StoryTeller({person}, by_time=False, is_nobody=NOBODY)
     tells = -1
     for one in told_to_lane(records, bundle):
         tells = max(tells, one.tells)

@@ -68,7 +68,7 @@ def _touchpoint(event: _Event) -> Touchpoint | None:
         anonymous_id=(alias and alias.alias_name) or event.braze_id or event.user_id or event.device_id,
         session_id=given.session_id,
         device_id=given.device_id,
-        items=items_of(given.products or ()),
+        items=items_of(given.products) if given.products else [],
         consent=consent_in(kind, given),
     )
     add(touchpoint, given)

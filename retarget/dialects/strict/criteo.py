@@ -45,19 +45,19 @@ class _Request(msgspec.Struct, frozen=True, gc=False):
 def _touchpoint(request: _Request) -> Touchpoint | None:  # noqa: C901 - one case for each kind of call
     event = customer = visitor = mail = None
     for call in request.events:
-        match call.event:
-            case "setCustomerId":
-                customer = call.id
-            case "setRetailerVisitorId":
-                visitor = call.id
-            case "setEmail":
-                mail = call
-            case "setAccount" | "setSiteType":
-                pass
-            case name if event is not None or not name or name.startswith(SETTING):
+        name = call.event
+        if not name.startswith(SETTING):
+            if event is not None or not name:
                 return None
-            case _:
-                event = call
+            event = call
+        elif name == "setCustomerId":
+            customer = call.id
+        elif name == "setRetailerVisitorId":
+            visitor = call.id
+        elif name == "setEmail":
+            mail = call
+        elif name not in _SAY_NOTHING:
+            return None
     if event is None or request.id is not None:
         return None
     if (event.price, event.quantity, event.category, event.product) != (None, None, None, None):
@@ -71,7 +71,7 @@ def _touchpoint(request: _Request) -> Touchpoint | None:  # noqa: C901 - one cas
         anonymous_id=visitor or event.retailer_visitor_id or request.retailer_visitor_id,
         session_id=event.session_id,
         device_id=event.device_id,
-        items=_items(event.item or []),
+        items=_items(event.item) if event.item else [],
         consent=consent_in(kind, event),
     )
     add(touchpoint, event)
@@ -96,4 +96,5 @@ def _items(products: list[_Product]) -> list[Item]:
     return items
 
 
+_SAY_NOTHING: Final = frozenset({"setAccount", "setSiteType"})
 read: Final[Reader] = strictly(_Request, _touchpoint)

@@ -9,6 +9,7 @@ import msgspec
 from retarget.dialects.ga4 import consent_of, time_of, type_of
 from retarget.dialects.parts import medium
 from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly
+from retarget.times import LATEST
 from retarget.touchpoints import Id, Item, Touchpoint
 
 
@@ -65,27 +66,28 @@ def _touchpoint(request: _Request) -> Touchpoint:
         anonymous_id=request.client_id or request.app_instance_id,
         session_id=params.session_id if session is None else str(session),
         device_id=params.device_id,
-        items=items_of(params.items or ()),
+        items=items_of(params.items) if params.items else [],
         consent=(request.consent and consent_of(request.consent)) or consent_in(kind, params),
     )
     add(touchpoint, params)
     micros = request.timestamp_micros if event.timestamp_micros is None else event.timestamp_micros
     if micros is not None:
-        touchpoint.time = time_of(micros)
+        ms = micros // 1000
+        touchpoint.time = ms if 0 <= ms <= LATEST else time_of(micros)
     touchpoint.value, touchpoint.source, touchpoint.channel = params.value, params.source, params.channel
     touchpoint.order_id = params.order_id if order is None else order
     touchpoint.query = params.query if params.search_term is None else params.search_term
     if params.dwell_ms is None:
         touchpoint.dwell_ms = params.engagement_time_msec
-    touchpoint.medium = medium(params.medium)
+    if params.medium is not None:
+        touchpoint.medium = medium(params.medium)
     touchpoint.campaign = _campaign(params)
-    touchpoint.traits = _traits(request.user_properties)
+    if request.user_properties:
+        touchpoint.traits = _traits(request.user_properties)
     return touchpoint
 
 
-def _traits(given: dict[str, Any] | None) -> dict[str, Any] | None:
-    if not given:
-        return None
+def _traits(given: dict[str, Any]) -> dict[str, Any]:
     return {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
 
 

@@ -9,7 +9,7 @@ import msgspec
 from retarget.dialects.parts import medium
 from retarget.dialects.segment import campaign_of, consent_of, kind_of, moment, traits_of
 from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly, time_of
-from retarget.times import LATEST, parse_time
+from retarget.times import LATEST, corrected_time
 from retarget.touchpoints import Id, Item, Touchpoint
 
 
@@ -88,7 +88,7 @@ def _touchpoint(call: _Call) -> Touchpoint | None:
         anonymous_id=call.anonymous_id,
         session_id=given.session_id or context.sessionId,
         device_id=context.device.id,
-        items=_items(given, context),
+        items=_items(given, context) if given.products or given.product_id or given.sku else [],
     )
     add(touchpoint, given)
     _say(touchpoint, call)
@@ -103,13 +103,16 @@ def _touchpoint(call: _Call) -> Touchpoint | None:
     touchpoint.channel, touchpoint.query = given.channel, given.query
     if context.location:
         touchpoint.geo = context.location
+    told = context.campaign, context.referrer, given.campaign_id, given.campaign_name
+    if told == _NO_CAMPAIGN and given.message_id is None and given.purl is None:
+        return touchpoint
     return touchpoint if _is_campaign_set(touchpoint, context, given) else None
 
 
 def _corrected(call: _Call) -> int | None:
     received, sent, original = call.received_at, call.sent_at, call.original_timestamp
     if isinstance(received, str) and isinstance(sent, str) and isinstance(original, str):
-        time = parse_time(received) - (parse_time(sent) - parse_time(original))
+        time = corrected_time(received, sent, original)
         if 0 <= time <= LATEST:
             return time
     return moment(None, received, sent, original)
@@ -134,27 +137,25 @@ def _say(touchpoint: Touchpoint, call: _Call) -> None:
 
 
 def _is_campaign_set(touchpoint: Touchpoint, context: _Context, given: _Properties) -> bool:
-    campaign, known = context.campaign, (given.campaign_id, given.campaign_name, given.message_id, given.purl)
-    if not campaign and not context.referrer and known == (None, None, None, None):
-        return True
-    names = ("campaign_id", "campaign_name", "message_id", "purl")
-    properties = dict(zip(names, known, strict=True))
-    touchpoint.campaign = campaign_of(campaign or {}, context.referrer or {}, properties)
-    source = (campaign or {}).get("source")
-    touchpoint.source, touchpoint.medium = source, medium((campaign or {}).get("medium"))
+    campaign = context.campaign or {}
+    properties = {
+        "campaign_id": given.campaign_id, "campaign_name": given.campaign_name,
+        "message_id": given.message_id, "purl": given.purl,
+    }  # fmt: skip
+    touchpoint.campaign = campaign_of(campaign, context.referrer or {}, properties)
+    source = campaign.get("source")
+    touchpoint.source, touchpoint.medium = source, medium(campaign.get("medium"))
     return source is None or isinstance(source, str)
 
 
 def _items(given: _Properties, context: _Context) -> list[Item]:
-    if given.products is not None:
+    if given.products:
         items = items_of(given.products)
         for item, one in zip(items, given.products, strict=True):
             item.product_id = item.product_id or one.sku
             item.variant_id = item.variant_id or one.variant
             item.category = item.category or given.category
         return items
-    if given.product_id is None and given.sku is None:
-        return []
     return [
         Item(
             product_id=given.product_id or given.sku, variant_id=given.variant_id or given.variant,
@@ -165,4 +166,5 @@ def _items(given: _Properties, context: _Context) -> list[Item]:
     ]  # fmt: skip
 
 
+_NO_CAMPAIGN: Final = (None, None, None, None)
 read: Final[Reader] = strictly(_Call, _touchpoint)

@@ -5,8 +5,6 @@ The names of its fields say what they hold, so it is read as an object first, an
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from retarget.decode import is_settled, parse_object
@@ -14,8 +12,6 @@ from retarget.dialects import parts, snowplow
 from retarget.dialects.strict.shared import Properties, add, consent_in, items_of, time_of
 from retarget.errors import Rejected
 from retarget.touchpoints import Id, Item, Touchpoint
-
-_READ_HERE: Final = frozenset({"page", "session", "user"})
 
 
 class _Product(Item, gc=False):
@@ -47,7 +43,8 @@ def read(value: bytes) -> Touchpoint | None:
         record = parse_object(value)
         found = snowplow.found_in(record)
         columns = msgspec.convert(record, _Columns)
-        given = msgspec.convert(found.data, Properties)
+        data = found.data if not found.entities else {**found.data, **snowplow.told_by(found.entities)}
+        given = msgspec.convert(data, Properties)
         touchpoint = _touchpoint(columns, given, _items(found.products) if found.products else [])
         kind, touchpoint.name = snowplow.type_of(record, found.data, found.entities)
         touchpoint.type, touchpoint.consent = kind, consent_in(kind, given)
@@ -59,7 +56,8 @@ def read(value: bytes) -> Touchpoint | None:
     if place := snowplow.geo_of(record):
         touchpoint.geo = place
     touchpoint.campaign = snowplow.campaign_of(record)
-    touchpoint.medium = parts.medium(record.get("mkt_medium"))
+    if (given_medium := record.get("mkt_medium")) is not None:
+        touchpoint.medium = parts.medium(given_medium)
     return touchpoint if is_settled(touchpoint) else None
 
 
@@ -84,9 +82,7 @@ def _items(products: object) -> list[Item]:
 
 
 def _is_of_columns(columns: _Columns, entities: snowplow.Entities) -> bool:
-    """Whether the entities say nothing that the columns do not."""
-    if not entities.keys() <= _READ_HERE:
-        return False
+    """Whether the entities say nothing of the person that the columns do not."""
     if "user" in entities and columns.user_id is None:
         return False
     return "session" not in entities or not (

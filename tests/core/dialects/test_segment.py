@@ -5,6 +5,7 @@ import pytest
 
 from retarget.dialects import decoder_for
 from retarget.errors import Rejected
+from retarget.times import DAY
 from retarget.touchpoints import Item, Touchpoint
 
 _decode = decoder_for("segment")
@@ -212,3 +213,21 @@ def test_bad_calls(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Rejected) as caught:
         _call(**({"event": "x"} | fields))
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("received", "sent", "original", "wanted"),
+    [
+        ("1970-01-02T00:00:01Z", "1970-01-05T00:00:00.5Z", "1970-01-05T00:00:00Z", DAY + 500),
+        ("1970-01-02T00:00:01+00:00", "1970-01-05T02:00:00+02:00", "1970-01-05T00:00:00Z", DAY + 1000),
+        ("1970-01-02T00:00:01", "1970-01-05T00:00:00", "1970-01-05T00:00:00", DAY + 1000),
+        ("1970-01-02T00:00:01Z", "1970-01-05T00:00:00", "1970-01-05T00:00:00Z", DAY + 1000),
+        ("1970-01-02t00:00:01z", "1970-01-05T00:00:00Z", "1970-01-05T00:00:00Z", DAY + 1000),
+        ("1970-01-02T00:00:01Z", "1960-01-05T00:00:01Z", "1960-01-05T00:00:00Z", DAY),
+        (DAY, "1970-01-05T00:00:01Z", "1970-01-05T00:00:00Z", DAY - 1000),
+    ],
+)
+def test_a_wrong_clock_is_put_right(received: object, sent: str, original: str, wanted: int) -> None:
+    """By when it was received, in whatever form the three times are; a clock may even be before 1970."""
+    found = _call(timestamp=None, receivedAt=received, sentAt=sent, originalTimestamp=original)
+    assert found.time == wanted

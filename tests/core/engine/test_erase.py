@@ -77,3 +77,23 @@ def test_a_purchase_after_erasure_is_not_a_first_one_again() -> None:
     )  # fmt: skip
     shop = Shop([once]).read(a_view(at=NOON), an_event("erase", at=NOON + 1), a_view(at=NOON + 2))
     assert shop.outcomes() == [(1, "sent"), (1, "again")]
+
+
+def test_what_is_left_of_the_erased_waits_for_nothing() -> None:
+    """Neither is a wait stored for them, nor what they had to do with which product."""
+    shop = Shop().read(a_view(), a_view(), a_view(), an_add("p2"), an_event("erase", at=NOON + 1))
+    left = shop.lane.journeys["u1"]
+    assert left == Journey(person="u1", erased=True, erased_at=left.erased_at)
+    assert shop.waits == {"u1": None}
+    assert shop.until(NOON + 500 * DAY).lane.journeys["u1"].erased
+
+
+def test_what_was_told_of_the_time_before_stays_forgotten() -> None:
+    """An old topic that is read once more, or a late copy, brings nobody back; what is new counts."""
+    shop = Shop().read(an_add(at=NOON), an_event("erase", at=NOON + HOUR))
+    shop.read(an_add("p2", at=NOON + 1), a_profile(at=NOON + 2, email="u@example.org"))
+    journey = shop.lane.journeys["u1"]
+    assert (journey.products, journey.traits, journey.alarm) == ({}, {}, 0)
+    assert shop.counts["ignored", "erased"] == 2
+    shop.read(a_view("p3", at=NOON + 2 * HOUR))
+    assert set(shop.lane.journeys["u1"].products) == {"p3"}

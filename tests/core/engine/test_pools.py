@@ -19,7 +19,7 @@ from retarget.times import DAY, HOUR
 from streams.lanes.bundle import bundle_of
 from streams.lanes.pools import as_shelved, deciding, read
 from streams.lanes.positions import Positions
-from streams.lanes.publication import bundle_from, encode, id_of, publication_of
+from streams.lanes.publication import bundle_from, encode, id_of, own_of, publication_of
 from streams.ports import LaneImage
 from streams.repartitioning import OldLane, common_positions
 from streams.rulebook import load_documents
@@ -148,7 +148,7 @@ def test_a_bundle_knows_its_codes_again(tmp_path: Path) -> None:
     assert path not in encode(shelved).decode()
 
     def again() -> Pool:
-        made = bundle_from(id_of(shelved), shelved, ["t"], 2, codes=settings.offers.codes)
+        made = bundle_from(id_of(shelved), shelved, ["t"], 2, own_of(settings))
         return made.policy.pools["spring"]
 
     assert again().codes == ("ONE", "TWO", "THREE")

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from retarget.times import DAY, MINUTE, SECOND, format_time
+from retarget.times import DAY, HOUR, MINUTE, SECOND, format_time
 from tests.core.lanes import Lanes
 from tests.core.shop import ALL, Shop, shipped
 from tests.factories import NOON, Event, an_item
@@ -31,14 +31,21 @@ class Told(NamedTuple):
     crosses: int
 
 
-told = st.builds(
-    Told,
-    kind=st.sampled_from(("view", "view", "view", "add", "add", "wishlist", "search", "purchase")),
-    product=st.sampled_from(("p1", "p2")),
-    known=st.booleans(),
-    after=st.sampled_from((SECOND, 20 * SECOND, MINUTE)),
-    crosses=st.integers(0, 2),
-)
+def things(*after: int) -> st.SearchStrategy[Told]:
+    """Whatever happens, so long after what was before it."""
+    return st.builds(
+        Told,
+        kind=st.sampled_from(("view", "view", "view", "add", "add", "wishlist", "search", "purchase")),
+        product=st.sampled_from(("p1", "p2")),
+        known=st.booleans(),
+        after=st.sampled_from(after),
+        crosses=st.integers(0, 2),
+    )
+
+
+told = things(SECOND, 20 * SECOND, MINUTE)
+# Much of what this leads to is sent before anybody knows who is whom.
+slowly = things(MINUTE, 20 * MINUTE, 3 * HOUR)
 
 
 def events_of(stories: list[Told], said: int) -> tuple[list[Event], list[int]]:
@@ -112,8 +119,38 @@ def test_after_the_merge_the_sends_are_those_of_one_lane(stories: list[Told], sa
     assert after == known_after
 
 
+def by_itself(events: list[Event], *, known: bool) -> Shop:
+    """What one side does, with nothing of the other but the time that it tells."""
+    mine = []
+    for event in events:
+        own = {k: v for k, v in event.items() if k != ("anonymous_id" if known else "user_id")}
+        is_mine = ("user_id" if known else "anonymous_id") in event and event["id"] != "said"
+        mine.append(own if is_mine or (known and event["id"] == "said") else a_beat(event["time"]))
+    return Shop(RULES, lateness=LATENESS).read(*mine).until(NOON + 10 * DAY)
+
+
+def a_beat(at: int) -> Event:
+    """It is as late as that."""
+    return {"type": "heartbeat", "time": at}
+
+
 @settings(max_examples=150, deadline=None)
-@given(st.lists(told, min_size=2, max_size=10), st.integers(0, 9))
+@given(st.lists(slowly, min_size=4, max_size=14), st.integers(3, 13))
+def test_until_the_merge_each_side_sends_what_it_sends_by_itself(stories: list[Told], said: int) -> None:
+    """What each knew explains it: nothing of the other is in it, and nothing is missing."""
+    events, crosses = events_of(stories, said)
+    lanes, merged = in_two_lanes(events, crosses)
+    line, left = format_time(merged), format_time(lanes.left)
+    for person, known, until in (("u1", True, line), ("a1", False, left)):
+        alone = [m for m in by_itself(events, known=known).sent() if m["person"] == person]
+        sent = [m for m in lanes.sent() if m["person"] == person]
+        assert {what(m) for m in sent if m["decided_at"] < until} <= {what(m) for m in alone}
+        assert {what(m) for m in alone if m["decided_at"] < until} <= {what(m) for m in sent}
+    assert all(m["decided_at"] <= left for m in lanes.sent() if m["person"] == "a1")
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(told | things(MINUTE, 20 * MINUTE), min_size=2, max_size=14), st.integers(0, 13))
 def test_nothing_is_repeated(stories: list[Told], said: int) -> None:
     """No message twice, and none to the known person that either side has had within `again`."""
     events, crosses = events_of(stories, said)

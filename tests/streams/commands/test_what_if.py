@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from streams.embedded import EmbeddedBroker
+from streams.topics import lane_of
 from tests.streams.commands.conftest import Answer, Retarget
 
 RULES = """
@@ -205,7 +206,7 @@ def test_other_rules_than_those_of_the_replay_are_noticed(
 def test_what_was_decided_under_another_id_is_no_difference(
     ask: Ask, retarget: Retarget, tmp_path: Path
 ) -> None:
-    """Only the events of this very id are run again: what its anonymous id got is not missed."""
+    """What was decided for an anonymous id is run again with the rest, and compared with the rest."""
     known, decisions, journeys = "anon-1", tmp_path / "d.jsonl", tmp_path / "j.jsonl"
     before = line("add", "10:01:00", "sofa").replace('"user_id": "ann"', f'"anonymous_id": "{known}"')
     consents = line("consent", "10:00:00", consent={"state": "granted"}).replace(
@@ -219,6 +220,66 @@ def test_what_was_decided_under_another_id_is_no_difference(
     assert f'"person":"{known}"' in decisions.read_text()
     answer = ask(*files, "--what-if", "no third")
     assert (answer.code, answer.err) == (0, "")
+
+
+def on_a_device(kind: str, time: str, product: str, **more: object) -> str:
+    """What somebody does who is ann, and has not said so."""
+    return line(kind, time, product, "ann", **more).replace('"user_id": "ann"', '"anonymous_id": "tablet"')
+
+
+BOTH = [
+    *HISTORY[:2],
+    on_a_device("view", "10:05:00", "kite", id="first"),
+    on_a_device("view", "10:06:00", "kite"),
+    line("identify", "10:07:00", anonymous_id="tablet"),
+    line("identify", "10:08:00", anonymous_id="tablet", person="eve"),
+    line("view", "10:09:00", "kite", person="eve"),
+    line("view", "10:12:00", "kite"),
+    line("page", "18:00:00"),
+]
+
+
+@pytest.mark.parametrize("person", ["ann", "tablet"])
+def test_what_was_done_under_another_id_counts(
+    ask: Ask, retarget: Retarget, tmp_path: Path, person: str
+) -> None:
+    """The person has one story under all their ids; that of another user of the device is not theirs."""
+    (tmp_path / "history.jsonl").write_text("\n".join(BOTH) + "\n")
+    decisions = tmp_path / "d.jsonl"
+    words = ("replay", tmp_path / "history.jsonl", "--rules", tmp_path / "rules.yaml")
+    assert retarget(*words, "--decisions", decisions).code == 0
+    answer = ask("--json", "--decisions", decisions, "--what-if", "no first", person=person)
+    assert (answer.code, answer.err) == (0, "")
+    told = json.loads(answer.out)
+    assert [(one["kind"], one["before"]["rule"]) for one in told["differences"]] == [
+        ("removed", "seen_thrice")
+    ]
+
+
+def test_another_user_of_the_device_is_not_the_person(ask: Ask, tmp_path: Path) -> None:
+    """What they did is run again, as the device may have been anybody's, and is no event of the person."""
+    (tmp_path / "history.jsonl").write_text("\n".join(BOTH) + "\n")
+    answer = ask("--what-if", "no view at 10:09")
+    assert answer.code == 1
+    assert "no event of this person fits" in answer.err
+
+
+def test_the_lanes_of_all_ids_are_read(
+    ask: Ask, retarget: Retarget, broker: EmbeddedBroker, tmp_path: Path
+) -> None:
+    """The device's lane is another one than the person's: the answer is that of the files."""
+    (tmp_path / "history.jsonl").write_text("\n".join(BOTH) + "\n")
+    of_files = json.loads(ask("--json", "--what-if", "no first").out)
+    assert lane_of("ann", 8) != lane_of("tablet", 8)
+    where = ("--set", f"kafka.bootstrap={broker.bootstrap}", "--set", "clock.idle=heartbeat")
+    assert retarget("topics", *where).code == 0
+    assert retarget("produce", tmp_path / "history.jsonl", *where).code == 0
+    words = ("explain", "ann", "--rules", tmp_path / "rules.yaml", "--json", *where)
+    answer = retarget(*words, "--what-if", "no first")
+    assert answer.code == 0, answer.err
+    told = json.loads(answer.out)
+    assert [one["before"]["rule"] for one in told["differences"]] == ["seen_thrice"]
+    assert (told["same"], told["waits"]) == (of_files["same"], of_files["waits"])
 
 
 def test_a_rule_that_there_is_not_is_refused(ask: Ask) -> None:

@@ -21,7 +21,7 @@ from streams.backtest.pool import Plan, backtest
 from streams.backtest.reading import of_files
 from streams.backtest.report import Report
 from streams.backtest.sends import Sends
-from streams.backtest.splitting import NEVER, Part, Splitting
+from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import Bar, Files, run_trial
 from streams.commands.screen import bar
 from streams.files import FileEvent, sorted_by_time, with_catalogue
@@ -195,7 +195,7 @@ class Changing(Files):
 
     def split(
         self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
-    ) -> tuple[list[Part], Splitting]:
+    ) -> tuple[list[Part | Together], Splitting]:
         """See Source."""
         self._rules.write_text(self._text)
         return super().split(folder, parts, is_nobody, bar)
@@ -233,6 +233,22 @@ def test_a_change_that_concerns_nobody_of_a_part_has_told_the_time() -> None:
     assert any(b"price_drop" in output.value for output in whole)
 
 
+def test_what_is_listed_behind_the_end_comes_at_the_end_of_the_lane() -> None:
+    """The last event was about a product that nobody of the part looks at, and told the time all the same."""
+    start = 1_709_251_200_000
+    seen = {"product_id": "p2", "price": 20}
+    events = [
+        {"type": "view", "id": "v", "time": start, "user_id": "u1", "items": [seen]},
+        {"type": "price_change", "id": "a", "time": start + MINUTE, "items": [seen | {"product_id": "p1"}]},
+    ]
+    listed = in_a_catalogue([{"product_id": "p2", "time": start + HOUR, "price": 10}])
+    bundle, file, whole = a_bundle("clock.lateness=0ms"), in_a_file(events), list[Output]()
+    asyncio.run(replay(with_catalogue(file, listed), bundle, whole.append))
+    cut = in_parts(list(of_files([*listed, *file])), bundle, 3, by_time=True, ahead=0)
+    assert by_person(cut) == by_person(whole)
+    assert any(b"price_drop" in output.value for output in whole)
+
+
 def test_nobody_brings_no_people_together(tmp_path: Path) -> None:
     """Where a producer writes `null` for users it does not know, their devices stay in parts of their own."""
     is_nobody = a_bundle().policy.is_nobody
@@ -242,6 +258,6 @@ def test_nobody_brings_no_people_together(tmp_path: Path) -> None:
         guest = {"type": "view", "time": number, "user_id": f"u{number}", "anonymous_id": "guest"}
         for told in of_files(in_a_file([event, guest])):
             splitting.add(told)
-    sizes = [part.events.entries for part in splitting.close(ahead=0)]
+    sizes = [part.entries for part in splitting.close(ahead=0)]
     assert sum(sizes) == 400
     assert max(sizes) < 60

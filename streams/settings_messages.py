@@ -1,14 +1,52 @@
-"""The settings of what makes a message personal, declared once each, as in `settings_declared`."""
+"""The settings of what messages say, declared once each, as in `settings_declared`."""
 # ruff: noqa: RUF009 - `setting(...)` is how a field is declared here
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
 from retarget.times import DAY
-from streams.settings_kinds import Duration, Named, Names, SendersByName, masked
+from streams.settings_kinds import (
+    Duration,
+    Named,
+    Names,
+    Pairs,
+    SendersByName,
+    ShopsById,
+    masked,
+)
 from streams.settings_source import open_settings, setting
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Offers:
+    """Discounts that messages promise."""
+
+    secret: str = setting(
+        "",
+        "What people's codes are worked out from; the same in all workers and where rules are published.",
+        because="whoever knows it can work out the code of anybody whose events they know",
+        mask=masked,
+    )
+    codes: Pairs = setting(
+        {},
+        "Files of codes that others have made, as POOL=PATH, a code a line; rules name the pool.",
+        because="the shop may have to make them; a file may grow at its end and must not change else",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shops:
+    """The shop's stores, each by its id: `mitte = "52.5245, 13.4100; Mitte; Berlin; Mo-Sa 10-20"`."""
+
+    by_id: ShopsById = open_settings(
+        {},
+        "Stores by id. Messages to people whose place is known have the nearest as `context.nearest_store`.",
+        because="who lives round the corner may rather come than order",
+        names=re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*"),
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,0 +1,54 @@
+"""Unsubscribe links: sealed, so that nothing can be read from them or made up, and good for ever."""
+
+from __future__ import annotations
+
+import base64
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+from cryptography.fernet import Fernet, InvalidToken
+
+from retarget.messages import Message
+
+PATH: Final = "/unsubscribe/"
+_LONGEST: Final = 4_096
+
+
+class Leaver(msgspec.Struct, array_like=True, frozen=True):
+    """Who unsubscribes, by which message."""
+
+    message_id: str
+    user_id: str | None
+    anonymous_id: str | None
+    rule: str
+
+
+class Seal:
+    """Makes links and reads them again."""
+
+    def __init__(self, secret: str, public_url: str) -> None:
+        key = blake2b(secret.encode(), digest_size=32, person=b"retarget.unsub").digest()
+        self._fernet, self._base = Fernet(base64.urlsafe_b64encode(key)), public_url.rstrip("/")
+
+    def link(self, message: Message) -> str:
+        """The address that one POST unsubscribes at."""
+        known = message.user_id or message.anonymous_id
+        leaver = Leaver(
+            message.message_id,
+            message.user_id,
+            message.anonymous_id if known else message.person,
+            message.rule,
+        )
+        sealed = self._fernet.encrypt(msgspec.msgpack.encode(leaver)).decode().rstrip("=")
+        return f"{self._base}{PATH}{sealed}"
+
+    def read(self, token: str) -> Leaver | None:
+        """Who it is about; None for what we have not made."""
+        if len(token) > _LONGEST or not token.isascii():
+            return None
+        try:
+            opened = self._fernet.decrypt(token + "=" * (-len(token) % 4))
+            return msgspec.msgpack.decode(opened, type=Leaver)
+        except (InvalidToken, msgspec.MsgspecError, ValueError):
+            return None

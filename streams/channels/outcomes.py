@@ -1,0 +1,66 @@
+"""What came of handing a message over."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Protocol
+
+import msgspec
+
+from retarget.messages import Message
+from retarget.touchpoints import TouchpointType
+
+Reason = Literal[
+    "bad_message", "no_address", "bad_address", "refused", "no_template", "bad_template", "missing_variable",
+    "gave_up", "unknown_outcome", "not_built",
+]  # fmt: skip
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """`handed` over; to be tried `later`; `dead`: refused for good; in `doubt`: no answer came.
+
+    `feedback` are touchpoints that the engine shall hear of.
+    """
+
+    kind: Literal["handed", "later", "dead", "doubt"]
+    reason: Reason | None = None
+    detail: str = ""
+    feedback: tuple[TouchpointType, ...] = ()
+
+
+HANDED = Outcome(kind="handed")
+
+
+def dead(reason: Reason, detail: str, *feedback: TouchpointType) -> Outcome:
+    """It cannot be handed over, and no retry helps."""
+    return Outcome(kind="dead", reason=reason, detail=detail, feedback=feedback)
+
+
+def later(detail: str) -> Outcome:
+    """It may be taken another time."""
+    return Outcome(kind="later", detail=detail)
+
+
+class Channel(Protocol):
+    """A way to people. `at_once` messages at most are handed over together.
+
+    `batches`: they are handed over as one, known again as a whole, and nobody's messages overtake each other.
+    `recalls`: what has gone can be taken back.
+    `repeats`: how often a message in doubt may go once more; None: as often as needed, since whoever takes it
+    knows it again.
+    """
+
+    name: str
+    at_once: int
+    batches: bool
+    recalls: bool
+    repeats: int | None
+
+    async def start(self) -> None:
+        """Get ready. Raises BadInput, Unreachable."""
+
+    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        """Hand these over; an outcome for each, in order. Never raises but for a bug."""
+
+    async def stop(self) -> None:
+        """Leave everybody in peace."""

@@ -1,0 +1,229 @@
+"""A channel service: its share of the channel's topic, a desk for each partition, in the channel's group."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Any, Final, Self
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from retarget.errors import Unreachable
+from streams.channels.desk import Desk, Received, Terms
+from streams.channels.ledger import Ledger
+from streams.channels.outcomes import Channel
+from streams.channels.rates import Rate
+from streams.clocks import now_ms
+from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
+from streams.kafka.creation import create_or_check
+from streams.kafka.inventory import partitions_of_topic
+from streams.kafka.reader import Reader
+from streams.metrics_services import ChannelMetrics
+from streams.ports import Record
+from streams.settings import Settings
+from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_topic
+
+log: Final = logging.getLogger("retarget.channel")
+_POLL_MS: Final = 200
+_AT_ONCE: Final = 1_000
+# When a partition goes to another service, what is under way is settled first; it is in doubt otherwise.
+_DRAIN_S: Final = 8.0
+_OBSERVED_S: Final = 5.0
+_PAUSE_S: Final = 2.0
+
+
+class Service:
+    """`async with` it, then `run` until cancelled."""
+
+    def __init__(
+        self, settings: Settings, address: KafkaAddress, channel: Channel, rate: Rate,
+        metrics: ChannelMetrics, *, feedback: str = "", now: Callable[[], int] = now_ms,
+    ) -> None:  # fmt: skip
+        """`feedback`: the topic for it, instead of the first of kafka.input_topics; `now`: as in Terms."""
+        self._settings, self._address, self._channel = settings, address, channel
+        self._rate, self._metrics = rate, metrics
+        self._terms = Terms(
+            feedback or settings.kafka.input_topics[0],
+            settings.channel.patience,
+            settings.channel.waiting,
+            now,
+        )
+        self._topic = channel_topic(channel.name)
+        self._reader = Reader(address)
+        self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
+        self._stack = AsyncExitStack()
+        self._consumer: AIOKafkaConsumer | None = None
+
+    async def __aenter__(self) -> Self:
+        """Raises BadInput, Unreachable."""
+        try:
+            await self._prepare()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _prepare(self) -> None:
+        name, feedback = self._channel.name, self._terms.feedback_topic
+        partitions = await partitions_of_topic(self._address, self._topic)
+        for topic in (feedback, dead_channel_topic(name)):
+            await partitions_of_topic(self._address, topic)
+        ledger = TopicSpec(ledger_topic(name), partitions, exact=True, keep="latest")
+        await create_or_check(self._address, [ledger], replication=self._settings.kafka.replication)
+        await self._reader.start()
+        self._stack.push_async_callback(self._reader.close)
+        await self._channel.start()
+        self._stack.push_async_callback(self._channel.stop)
+
+    async def run(self) -> None:
+        """Hand over until cancelled; a broker that goes away is waited for."""
+        while True:
+            try:
+                await self._work()
+            except (KafkaError, TimeoutError, OSError, Unreachable) as error:
+                log.warning("%s waits: %r", self._topic, error)
+            await asyncio.sleep(_PAUSE_S)
+
+    async def _work(self) -> None:
+        session_ms = self._settings.channel.session
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._address.bootstrap,
+            group_id=f"{self._settings.app.id}-channel-{self._channel.name}",
+            client_id=f"retarget-{self._channel.name}",
+            request_timeout_ms=REQUEST_TIMEOUT_MS,
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=session_ms // 4,
+            isolation_level="read_committed",
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            **self._address.security,
+        )
+        try:
+            await consumer.start()
+            consumer.subscribe([self._topic], listener=_Listener(self))
+            observing = asyncio.create_task(self._observe(consumer))
+            try:
+                while True:
+                    found = await consumer.getmany(timeout_ms=_POLL_MS, max_records=_AT_ONCE)
+                    for place, records in found.items():
+                        self._receive(place.partition, records)
+                    self._require_alive()
+            finally:
+                observing.cancel()
+        finally:
+            await self.leave(list(self._desks))
+            self._consumer = None
+            with suppress(KafkaError, TimeoutError, OSError):
+                await consumer.stop()
+
+    def _receive(self, partition: int, records: list[Any]) -> None:
+        if partition in self._desks:
+            desk, _ = self._desks[partition]
+            desk.receive([Received(one.offset, one.key, one.value, tuple(one.headers)) for one in records])
+
+    def _require_alive(self) -> None:
+        """A desk that has a bug ends the service: somebody shall look."""
+        for _, task in self._desks.values():
+            if task.done():
+                task.result()
+
+    def join(self, partitions: Collection[int]) -> None:
+        """These are ours."""
+        consumer, settings = self._consumer, self._settings
+        assert consumer is not None
+        name = self._channel.name
+        for partition in partitions:
+            place = TopicPartition(self._topic, partition)
+            consumer.pause(place)  # until its desk knows where to go on
+            transactional = settings.kafka.emit == "transactional"
+            own_id = f"{settings.app.id}-channel-{name}-{partition}" if transactional else ""
+            desk = Desk(
+                self._channel, (self._topic, partition),
+                Ledger(self._address, self._reader, ledger_topic(name), partition, own_id),
+                _Source(consumer, self._reader, place), self._rate, metrics=self._metrics,
+                terms=self._terms,
+            )  # fmt: skip
+            self._desks[partition] = desk, asyncio.create_task(desk.run(), name=f"{self._topic}[{partition}]")
+
+    async def leave(self, partitions: Collection[int]) -> None:
+        """These are others' from now on; what is being handed over is settled first."""
+        going = [self._desks.pop(one) for one in partitions if one in self._desks]
+        for desk, _ in going:
+            desk.finish()
+        tasks = [task for _, task in going]
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_DRAIN_S)
+            for task in late:
+                task.cancel()
+            for result in await asyncio.gather(*tasks, return_exceptions=True):
+                if isinstance(result, Exception):
+                    log.error("a desk of %s has failed", self._topic, exc_info=result)
+
+    async def _observe(self, consumer: AIOKafkaConsumer) -> None:
+        """Tell the group's offsets, for those who look at lags."""
+        while True:
+            await asyncio.sleep(_OBSERVED_S)
+            below = {number: desk.settled_below for number, (desk, _) in self._desks.items()}
+            offsets = {
+                TopicPartition(self._topic, number): offset
+                for number, offset in below.items()
+                if offset is not None
+            }
+            with suppress(KafkaError, TimeoutError, OSError):
+                if offsets:
+                    await consumer.commit(offsets)
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is published without types
+    """What the group says."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Let go of these."""
+        await self._service.leave({place.partition for place in revoked})
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Take these up."""
+        self._service.join({place.partition for place in assigned})
+
+
+class _Source:
+    """One partition of the channel's topic, by the group's consumer and by reads of our own."""
+
+    def __init__(self, consumer: AIOKafkaConsumer, reader: Reader, place: TopicPartition) -> None:
+        self._consumer, self._reader, self._place = consumer, reader, place
+
+    async def beginning(self) -> int:
+        """What the group had come to, when the ledger is gone; else the first record."""
+        found = await self._consumer.committed(self._place)
+        if found is not None:
+            return int(found)
+        return await self._reader.beginning(self._place.topic, self._place.partition)
+
+    async def read(self, start: int, end: int) -> list[Record]:
+        """See Source."""
+        first = await self._reader.beginning(self._place.topic, self._place.partition)
+        if end <= first:
+            return []
+        return await self._reader.read(self._place.topic, self._place.partition, max(start, first), end)
+
+    def go_on_at(self, offset: int) -> None:
+        """See Source."""
+        if self._place in self._consumer.assignment():
+            self._consumer.seek(self._place, offset)
+
+    def flow(self, *, on: bool) -> None:
+        """See Source."""
+        if self._place in self._consumer.assignment():
+            (self._consumer.resume if on else self._consumer.pause)(self._place)

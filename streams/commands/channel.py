@@ -1,0 +1,113 @@
+"""`retarget channel NAME`: a service that hands a channel's messages over."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from typing import TYPE_CHECKING, Final
+
+from retarget.errors import BadInput
+from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.channels.email.links import Seal
+    from streams.channels.outcomes import Channel
+
+BUILT: Final = ("email", "push", "ads", "direct_mail")
+
+
+def add(parser: argparse.ArgumentParser) -> None:
+    """Which channel; all else is told by settings."""
+    parser.add_argument("name", choices=BUILT, metavar="NAME", help=", ".join(BUILT))
+    parser.set_defaults(
+        settings=(
+            "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
+            "channel.templates", "email.host", "email.port", "email.sender", "push.fcm_url", "ads.url",
+            "direct_mail.folder",
+        )
+    )  # fmt: skip
+
+
+def run(settings: Settings, args: argparse.Namespace) -> int:
+    """Hand over until SIGTERM or SIGINT. Raises BadInput, Unreachable."""
+    try:
+        from streams.channels import service  # noqa: F401 - whether it is there
+
+        channel, seal = channel_of(args.name, settings)
+    except ImportError as missing:
+        said = f"channel services need a part that is not here ({missing.name})"
+        raise BadInput([f"{said}: pip install 'retarget[channels]'"]) from missing
+    asyncio.run(work(settings, channel, seal))
+    return 0
+
+
+def channel_of(name: str, settings: Settings) -> tuple[Channel, Seal | None]:
+    """The channel of this name, and what seals its links. Raises BadInput, ImportError."""
+    from streams.channels.email.links import Seal
+
+    seal = None
+    if settings.channel.public_url:
+        if not settings.channel.secret:
+            said = "channel.secret: is not set, and unsubscribe links are sealed with it"
+            raise BadInput([f"{said}; set it, or set no channel.public_url"])
+        seal = Seal(settings.channel.secret, settings.channel.public_url)
+    if name == "email":
+        from streams.channels.email import EmailChannel
+
+        return EmailChannel(settings, seal), seal
+    if name == "push":
+        from streams.channels.push import PushChannel
+
+        return PushChannel(settings), seal
+    if name == "ads":
+        from streams.channels.batches.ads import AdsChannel
+
+        return AdsChannel(settings), seal
+    from streams.channels.batches.letters import LetterChannel
+
+    return LetterChannel(settings), seal
+
+
+async def work(settings: Settings, channel: Channel, seal: Seal | None) -> None:
+    """Hand over until told to stop; what is under way then is settled."""
+    from prometheus_client import CollectorRegistry
+
+    from streams.channels.pages import Pages
+    from streams.channels.rates import Rate
+    from streams.channels.service import Service
+    from streams.collect.delivery import Delivery
+    from streams.kafka.address import address_of
+    from streams.kafka.sending import producing
+    from streams.logs import configure_logs
+    from streams.metrics_services import ChannelMetrics
+    from streams.secrecy import hiding
+    from streams.stores.leases import Leases
+
+    asked = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, asked.set)
+    address, registry = address_of(settings), CollectorRegistry()
+    metrics = ChannelMetrics(registry)
+    limit = settings.rates.by_channel.get(channel.name)
+    async with AsyncExitStack() as stack:
+        leases = None
+        if limit is not None:
+            leases = Leases.at(settings.store.url, settings.app.id)
+            stack.push_async_callback(leases.close)
+        rate = Rate(channel.name, limit, leases)
+        service = await stack.enter_async_context(Service(settings, address, channel, rate, metrics))
+        configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
+        producer = await stack.enter_async_context(producing(address))
+        delivery = Delivery(producer, settings.kafka.input_topics[0])
+        pages = await stack.enter_async_context(Pages(settings, seal, delivery, metrics, registry))
+        host = settings.channel.host
+        print(f"{channel.name}: handing over, pages on http://{host}:{pages.port}", flush=True)
+        tasks = [asyncio.create_task(one) for one in (service.run(), delivery.run(), asked.wait())]
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        for task in done:
+            task.result()

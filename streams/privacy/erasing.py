@@ -1,0 +1,148 @@
+"""Erasing: an `erase` event for every id of a person, until all lanes have applied it.
+
+The known person first, so that what leads to them from other ids goes; then these ids, so that what an old
+topic says of them is forgotten as well. Only lanes change what is stored; here it is asked and waited for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+from retarget.decode import encode_touchpoint
+from retarget.errors import BadInput
+from retarget.journeys.model import Journey
+from retarget.touchpoints import Touchpoint
+from streams.clocks import monotonic_ms, now_ms
+from streams.kafka.address import address_of
+from streams.kafka.connection import KafkaAddress
+from streams.kafka.sending import Outgoing, producing, send
+from streams.lanes import positions
+from streams.ports import UnknownOutcome
+from streams.privacy.people import Person, find, under
+from streams.reading import dialect_of
+from streams.settings import Settings
+from streams.stores import Store
+from streams.topics import lane_of
+
+_LOOK_S: Final = 0.2
+_CANONICAL: Final = frozenset({"auto", "canonical"})
+
+
+class Erasure(NamedTuple):
+    """Who was erased, with what was stored of them before; `at`: since when that is known, epoch ms."""
+
+    before: Person
+    at: int
+    sent: int
+    whole: bool  # whether it was waited for
+
+
+class Eraser:
+    """Erases people of one engine."""
+
+    def __init__(self, settings: Settings, store: Store, within: int) -> None:
+        """`within`: how long is waited for the lanes, ms; 0: not at all."""
+        self._settings, self._store = settings, store
+        self._lanes, self._within = settings.kafka.partitions, within
+        self._address: KafkaAddress = address_of(settings)
+        self._topic, self._ids = _topic(settings), ""
+
+    async def erase(self, name: str, more: Sequence[str] = ()) -> Erasure:
+        """Have a person erased, under whichever id; `more` were theirs as well, whatever is stored there.
+
+        Raises BadInput when nothing is known of them, UnknownOutcome when the lanes do not apply it in time,
+        Unreachable.
+        """
+        before = await find(self._store, self._lanes, name, more)
+        if not (before.kept or more):
+            raise BadInput([f"nothing is stored of {name!r}; ids are compared exactly"])
+        self._ids = " ".join(before.ids)
+        deadline = monotonic_ms() + self._within
+        sent = await self._send_and_wait([before.name], before, deadline)
+        if self._within:
+            await self._until(
+                lambda: self._is_let_go(before), f"let go of all ids of {before.name}", deadline
+            )
+            others = [one for one in before.ids[1:] if await self._is_nobodys(one)]
+            sent += await self._send_and_wait(others, before, deadline)
+        return Erasure(before, now_ms(), sent, bool(self._within))
+
+    async def _send_and_wait(self, names: list[str], person: Person, deadline: int) -> int:
+        """Send the event for each of these ids that is not erased already; how many, when all are applied."""
+        events = [one for name in names if (one := await self._event(name, person)) is not None]
+        async with producing(self._address) as producer:
+            for event in events:
+                name = event.person
+                lane = lane_of(name, self._lanes)
+                record = Outgoing(self._topic, lane, name.encode(), encode_touchpoint(event))
+                offset = (await send(producer, [record]))[self._topic, lane]
+                if self._within:
+                    what = f"applied the erase event of {name} in lane {lane}"
+                    await self._until(_applied(self._store, lane, self._topic, offset), what, deadline)
+        return len(events)
+
+    async def _event(self, name: str, person: Person) -> Touchpoint | None:
+        """The event for one id; None where nothing is stored of it but that it is erased."""
+        kept = [one for one in person.kept if one.name == name]
+        if kept and all(one.is_mark for one in kept):
+            return None
+        known = next((one.journey for one in kept), Journey(person=name))
+        leads = any(to == name for one in person.kept for _, to in one.journey.moved)
+        is_user = known.user_id == name or leads
+        event = Touchpoint(type="erase", id=_id(name, known), time=await self._time(name))
+        event.user_id, event.anonymous_id = (name, None) if is_user else (None, name)
+        return event
+
+    async def _time(self, name: str) -> int:
+        """Now; where only events tell the time, what the person's lane takes for it."""
+        if self._settings.clock.now != "event":
+            return now_ms()
+        image = await self._store.image(lane_of(name, self._lanes))
+        return max(positions.decode(image.meta).clock, 0)
+
+    async def _is_let_go(self, person: Person) -> bool:
+        """Whether nothing leads from another id to the person any more."""
+        found = [one for name in person.ids[1:] for one in await under(self._store, self._lanes, name)]
+        return not any(to == person.name for one in found for _, to in one.journey.moved)
+
+    async def _is_nobodys(self, name: str) -> bool:
+        """Whether an id has not become somebody else's, who stays."""
+        found = await under(self._store, self._lanes, name)
+        return not any(one.journey.moved or one.journey.user_id for one in found)
+
+    async def _until(self, holds: Callable[[], Awaitable[bool]], what: str, deadline: int) -> None:
+        while not await holds():
+            if monotonic_ms() > deadline:
+                raise UnknownOutcome(
+                    f"no worker has {what} in time; the event is in {self._topic} and counts as soon as one "
+                    f"does: see that workers run, with clock.idle=heartbeat that heartbeats come; then once "
+                    f"more: retarget erase {self._ids}"
+                )
+            await asyncio.sleep(_LOOK_S)
+
+
+def _topic(settings: Settings) -> str:
+    found = [name for name in settings.kafka.input_topics if dialect_of(settings, name) in _CANONICAL]
+    if not found:
+        raise BadInput(
+            ["input.dialect_by_topic: no input topic takes canonical events, so none takes an erase event"]
+        )
+    return found[0]
+
+
+def _id(name: str, known: Journey) -> str:
+    """The same however often it is sent, until it has been applied."""
+    said = f"{name}\0{known.erased_at}".encode()
+    return f"erase-{blake2b(said, digest_size=12).hexdigest()}"
+
+
+def _applied(store: Store, lane: int, topic: str, offset: int) -> Callable[[], Awaitable[bool]]:
+    async def holds() -> bool:
+        stand = positions.decode((await store.image(lane)).meta)
+        held = any(start <= offset < end for start, end in stand.held.get(topic, ()))
+        return stand.frontier.get(topic, 0) > offset and not held
+
+    return holds

@@ -1,0 +1,35 @@
+"""What the topics still have of a person: records under their ids, in the partitions of these."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from streams.kafka.connection import KafkaAddress
+from streams.kafka.headers import RepeatFilter
+from streams.kafka.inventory import existing_topics
+from streams.kafka.looking import Seen, looking, records, spans
+from streams.topics import CHANNELS, DECISIONS, channel_topic, partition_of
+
+# What was decided about people and sent to them.
+SENT: Final = (DECISIONS, *map(channel_topic, CHANNELS))
+
+
+async def of_person(
+    address: KafkaAddress, topics: Sequence[str], ids: Collection[str]
+) -> AsyncGenerator[Seen, None]:
+    """The committed records under these ids, without repeats; of topics that are there.
+
+    Only the partitions in which they can be are read. Raises Unreachable, UnknownOutcome.
+    """
+    existing = await existing_topics(address)
+    repeats, keys = RepeatFilter(), {name.encode() for name in ids}
+    async with looking(address, "read_committed") as consumer:
+        for topic in [name for name in topics if name in existing]:
+            held = await spans(address, topic, {partition_of(key, existing[topic]) for key in keys})
+            async with aclosing(records(consumer, topic, held)) as found:
+                async for seen in found:
+                    is_new = repeats.is_new(seen.topic, seen.partition, seen.headers)
+                    if is_new and seen.key in keys:
+                        yield seen

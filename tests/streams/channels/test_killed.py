@@ -1,0 +1,204 @@
+"""A service that is killed at any point, and the next one: every message goes out once."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from random import Random
+
+import pytest
+
+from streams.embedded import EmbeddedStore
+from tests.streams.channels.conftest import Engine, message
+from tests.support.kafka.real_kafka import RealKafka
+from tests.support.mailbox import Mailbox, Stage
+
+MESSAGES = 40
+
+
+class Service:
+    """`retarget channel email` in a process of its own."""
+
+    def __init__(self, engine: Engine, mailbox: Mailbox, emit: str, *more: str) -> None:
+        settings = {
+            "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit, "channel.port": 0,
+            "channel.session": "1500ms",
+            "email.host": "127.0.0.1", "email.port": mailbox.port,
+        }  # fmt: skip
+        words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("RETARGET_")}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "streams", "channel", "email", *words, *more],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            env=environ,
+        )  # fmt: skip
+        self.repeats = 0
+
+    def listening(self) -> str:
+        """The address of its pages, once it works."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        found = re.search(r"http://\S+", line)
+        assert found, line
+        return found[0]
+
+    def kill(self) -> None:
+        """SIGKILL; nothing is put in order."""
+        self._process.kill()
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(20)
+
+    def ended(self) -> None:
+        """Wait until it is gone."""
+        self._process.wait(20)
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+def counted(page: str, name: str) -> int:
+    """A counter's sum on the page."""
+    return int(sum(float(value) for value in re.findall(rf"^{name}\{{.*\}} (\S+)$", page, re.MULTILINE)))
+
+
+@contextmanager
+def running(engine: Engine, mailbox: Mailbox, emit: str, *more: str) -> Iterator[Service]:
+    """One at work; killed at the end if it is not gone."""
+    service = Service(engine, mailbox, emit, *more)
+    try:
+        yield service
+    finally:
+        service.kill()
+        service.ended()
+
+
+def page(address: str) -> str:
+    """Its metrics."""
+    with urllib.request.urlopen(f"{address}/metrics", timeout=5) as answer:  # noqa: S310 - our own service
+        return str(answer.read().decode())
+
+
+async def go_out(engine: Engine, mailbox: Mailbox, emit: str, stages: list[Stage | None]) -> int:
+    """Kill one service after the other at these stages (None: at some moment), then let one finish.
+
+    How many mails it may have repeated, as its metrics say.
+    """
+    await engine.put(*(message(number) for number in range(MESSAGES)))
+    random = Random(1)
+    for number, stage in enumerate(stages):
+        with running(engine, mailbox, emit) as service:
+            service.listening()
+            left = [3 + 4 * number]
+
+            def kill(reached: Stage, stage: Stage | None = stage, left: list[int] = left) -> None:
+                if reached == stage:
+                    left[0] -= 1
+                    if left[0] == 0:
+                        service.kill()
+
+            before = len(mailbox.arrived)
+            mailbox.stages = kill
+            if stage is None:
+                async with asyncio.timeout(30):
+                    while len(mailbox.arrived) == before:  # noqa: ASYNC110 - nothing signals it
+                        await asyncio.sleep(0.001)
+                await asyncio.sleep(random.random() / 50)
+                service.kill()
+            await asyncio.to_thread(service.ended)
+    mailbox.stages = lambda _: None
+    with running(engine, mailbox, emit) as service:
+        address = service.listening()
+        async with asyncio.timeout(60):
+            while len({*mailbox.ids, *await engine.dead()}) < MESSAGES or not await settled(address):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        repeats = counted(page(address), "retarget_channel_repeats_total")
+        assert service.stop() == 0
+    return repeats
+
+
+async def settled(address: str) -> bool:
+    """Whether nothing waits there."""
+    shown = await asyncio.to_thread(page, address)
+    return "retarget_channel_waiting{" in shown and counted(shown, "retarget_channel_waiting") == 0
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("stage", ["mail", "rcpt", "data", "taken", None])
+async def test_every_mail_once_with_one_repeat_at_most(
+    topics: Engine, mailbox: Mailbox, stage: Stage | None
+) -> None:
+    """Killed before, within and after DATA, and before or after what came of it was put down."""
+    repeats = await go_out(topics, mailbox, "idempotent", [stage])
+    sent = Counter(mailbox.ids)
+    assert sent.keys() == {f"m{number}" for number in range(MESSAGES)}
+    assert max(sent.values()) <= 2
+    # Only what was under way when it died may come again: so many at once, in each of two partitions.
+    assert sum(sent.values()) - MESSAGES <= repeats <= 8
+    assert await topics.dead() == {}
+    told = {one["id"] for one in await topics.there("touchpoints")}
+    assert len(told) == MESSAGES
+
+
+@pytest.mark.timeout(240)
+async def test_killed_again_and_again(topics: Engine, mailbox: Mailbox) -> None:
+    """One after the other dies, each somewhere else; nothing is lost, nothing goes a third time."""
+    await go_out(topics, mailbox, "idempotent", ["data", None, "rcpt", "taken", None])
+    sent = Counter(mailbox.ids)
+    in_doubt_twice = {
+        name for name, (reason, _) in (await topics.dead()).items() if reason == "unknown_outcome"
+    }
+    assert sent.keys() | in_doubt_twice == {f"m{number}" for number in range(MESSAGES)}
+    assert max(sent.values()) <= 2
+
+
+@pytest.mark.timeout(300)
+async def test_three_services_of_which_two_die(
+    own_kafka: RealKafka, store: EmbeddedStore, mailbox: Mailbox
+) -> None:
+    """With transactions: the third takes over what the others leave, and all stay within the rate."""
+    topics = Engine(own_kafka.bootstrap, 3)
+    await topics.make()
+    loop = asyncio.get_running_loop()
+    rate = ("--set", "rates.email=20/1s", "--set", f"store.url={store.url}")
+    with ExitStack() as stack:
+        services = [stack.enter_context(running(topics, mailbox, "transactional", *rate)) for _ in range(3)]
+        addresses = [service.listening() for service in services]
+        await topics.put(*(message(number) for number in range(3 * MESSAGES)))
+        for number, (service, stage) in enumerate(zip(services, ("data", "taken"), strict=False), 1):
+            reached = asyncio.Event()
+
+            def kill(
+                now: Stage, wanted: str = stage, service: Service = service, event: asyncio.Event = reached,
+                least: int = 15 * number,
+            ) -> None:  # fmt: skip
+                if now == wanted and len(mailbox.arrived) >= least:
+                    service.kill()
+                    loop.call_soon_threadsafe(event.set)
+
+            mailbox.stages = kill
+            async with asyncio.timeout(60):
+                await reached.wait()
+            mailbox.stages = lambda _: None
+        async with asyncio.timeout(90):
+            while len(set(mailbox.ids)) < 3 * MESSAGES or not await settled(addresses[2]):  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+        repeats = counted(page(addresses[2]), "retarget_channel_repeats_total")
+        assert services[2].stop() == 0
+    sent = Counter(mailbox.ids)
+    assert len(sent) == 3 * MESSAGES
+    assert max(sent.values()) <= 2
+    assert sum(sent.values()) - 3 * MESSAGES <= repeats
+    moments = [one.at for one in mailbox.arrived]
+    assert max(sum(1 for other in moments if at - 1 < other <= at) for at in moments) <= 20
+    told = {one["id"] for one in await topics.there("touchpoints")}
+    assert len(told) == 3 * MESSAGES

@@ -1,0 +1,90 @@
+"""The rate of a channel holds over all services, in every window."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+
+from streams.channels.rates import Pace, Rate, pace_of
+from streams.embedded import EmbeddedStore
+from streams.settings_kinds import Limit
+from streams.stores.leases import Leases
+
+
+@pytest.mark.parametrize(
+    "rate", [Limit(1, 1_000), Limit(7, 500), Limit(20, 1_000), Limit(1_000, 60_000), Limit(10_000, 1_000)]
+)
+def test_the_worst_that_leases_allow_is_within_the_rate(rate: Limit) -> None:
+    """Everything saved up, then each token at its moment, used as late as it is good: no window has more."""
+    pace = pace_of(rate)
+    free = [-(pace.saved - 1) * pace.apart_us + number * pace.apart_us for number in range(3 * rate.most)]
+    # The first ones as late as they are good, the later ones at once, split at any place.
+    for split in range(0, 2 * rate.most, max(1, rate.most // 20)):
+        used = sorted(
+            max(0, at) + (pace.good_ms * 1_000 if number < split else 0) for number, at in enumerate(free)
+        )
+        first = 0
+        for last, at in enumerate(used):
+            while used[first] <= at - rate.window * 1_000:
+                first += 1
+            assert last - first + 1 <= rate.most
+
+
+@pytest.mark.parametrize("rate", [Limit(100, 1_000), Limit(1_000, 60_000), Limit(20, 10_000)])
+def test_little_of_the_rate_is_lost(rate: Limit) -> None:
+    """Being never over costs at most a sixth."""
+    assert 1e3 * rate.window / pace_of(rate).apart_us >= rate.most * 0.83
+
+
+async def test_three_services_share_it_and_are_never_over(store: EmbeddedStore) -> None:
+    """Each gets about as much, however greedy; one that comes late is served like the others."""
+    rate, used = Limit(20, 500), [[0.0] for _ in range(3)]
+
+    async def service(number: int) -> None:
+        leases = Leases.at(store.url, "test")
+        mine = Rate("email", rate, leases)
+        begun = time.monotonic()
+        while time.monotonic() - begun < 4:
+            lease = await mine.take(100 if number == 0 else 3)
+            used[number] += [time.monotonic()] * lease.tokens
+        await leases.close()
+
+    async def latecomer() -> None:
+        await asyncio.sleep(1)
+        await service(2)
+
+    await asyncio.gather(service(0), service(1), latecomer())
+    moments = sorted(at for one in used for at in one[1:])
+    for index, at in enumerate(moments):
+        assert sum(1 for other in moments[: index + 1] if other > at - 0.5) <= rate.most
+    assert len(moments) > 4 * 2 * rate.most * 0.6
+    both = [at for at in used[2][1:] if at < used[0][-1]]
+    others = [sum(1 for at in used[number][1:] if both[0] <= at <= both[-1]) for number in (0, 1)]
+    assert min(others) > 0.6 * len(both)
+    assert max(others) < 1.6 * len(both)
+
+
+async def test_a_token_that_nobody_used_in_time_is_thrown_away() -> None:
+    """Whoever wakes up late has none, and asks again."""
+    clock = iter([0.0, 100.0, 200.0, 200.0])
+
+    class Tokens:
+        asked = 0
+
+        async def lease(self, name: str, count: int, *, apart_us: int, saved: int, kept_ms: int) -> int:
+            assert (name, saved, kept_ms) == ("email", 1, 1_100)
+            assert apart_us == 110_000
+            self.asked += count
+            return 0
+
+    tokens = Tokens()
+    lease = await Rate("email", Limit(10, 1_000), tokens, now=lambda: next(clock)).take(5)
+    assert (tokens.asked, lease.tokens) == (2, 1)
+    assert lease.until == pytest.approx(200.1)
+
+
+def test_what_a_pace_is() -> None:
+    """A tenth of the window is what a token is good for."""
+    assert pace_of(Limit(100, 60_000)) == Pace(687_500, 5, 6_000, 66_000)

@@ -1,0 +1,90 @@
+"""One POST unsubscribes; a GET changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+import msgspec
+from prometheus_client import CollectorRegistry
+
+from retarget.messages import Message
+from streams.channels.email.links import Seal
+from streams.channels.pages import Pages
+from streams.collect.delivery import Delivery
+from streams.kafka.sending import producing
+from streams.metrics_services import ChannelMetrics
+from tests.streams.channels.conftest import Engine, message
+
+SEAL = Seal("a secret of this test", "http://nowhere.example")
+ONE_CLICK = {"List-Unsubscribe": "One-Click"}
+
+
+@asynccontextmanager
+async def pages(engine: Engine) -> AsyncIterator[str]:
+    """The pages of a service; their address."""
+    registry = CollectorRegistry()
+    async with producing(engine.address) as producer:
+        delivery = Delivery(producer, "touchpoints")
+        task = asyncio.create_task(delivery.run())
+        async with Pages(engine.settings(), SEAL, delivery, ChannelMetrics(registry), registry) as open_:
+            yield f"http://127.0.0.1:{open_.port}"
+        task.cancel()
+
+
+def token(**more: object) -> str:
+    """What a mail's link ends with."""
+    made = msgspec.convert(message(1, **more), Message)
+    return SEAL.link(made).rpartition("/")[2]
+
+
+async def test_a_post_unsubscribes_without_anything_else(topics: Engine) -> None:
+    """No cookie, no login, no redirect; twice is once for the engine; nobody is named in the link."""
+    link = token()
+    assert "person" not in link
+    async with pages(topics) as place, aiohttp.ClientSession() as web:
+        for _ in range(2):
+            async with web.post(
+                f"{place}/unsubscribe/{link}", data=ONE_CLICK, allow_redirects=False
+            ) as answer:
+                assert (answer.status, answer.history) == (200, ())
+                assert "Set-Cookie" not in answer.headers
+    told = await topics.there("touchpoints")
+    assert {(one["type"], one["user_id"], one["channel"]) for one in told} == {
+        ("unsubscribe", "person 1", "email")
+    }
+    assert len({one["id"] for one in told}) == 1
+
+
+async def test_a_get_changes_nothing(topics: Engine) -> None:
+    """Programs that open every link of a mail see a page with a button."""
+    async with pages(topics) as place, aiohttp.ClientSession() as web:
+        for _ in range(3):
+            async with web.get(f"{place}/unsubscribe/{token()}") as answer:
+                assert answer.status == 200
+                assert '<form method="post">' in await answer.text()
+        async with web.head(f"{place}/unsubscribe/{token()}") as answer:
+            assert answer.status == 200
+    assert await topics.there("touchpoints") == []
+
+
+async def test_a_link_that_is_not_ours_is_not_there(topics: Engine) -> None:
+    """Forged, cut or of another secret: 404, without a word why."""
+    other = Seal("another secret", "http://nowhere.example").link(msgspec.convert(message(1), Message))
+    async with pages(topics) as place, aiohttp.ClientSession() as web:
+        for wrong in ("x", token()[:-4], token()[:-1] + "!", other.rpartition("/")[2], "a" * 5_000):
+            for method in ("GET", "POST"):
+                async with web.request(method, f"{place}/unsubscribe/{wrong}") as answer:
+                    assert answer.status == 404
+    assert await topics.there("touchpoints") == []
+
+
+async def test_somebody_without_an_account_can_leave(topics: Engine) -> None:
+    """A link of an anonymous person's mail names that id."""
+    link = token(user_id=None, anonymous_id=None, person="a1")
+    async with pages(topics) as place, aiohttp.request("POST", f"{place}/unsubscribe/{link}") as answer:
+        assert answer.status == 200
+    [told] = await topics.there("touchpoints")
+    assert told["anonymous_id"] == "a1"

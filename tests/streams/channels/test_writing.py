@@ -1,0 +1,176 @@
+"""A mail as a mail library reads it."""
+
+from __future__ import annotations
+
+import re
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from retarget.messages import Message
+from streams.channels.email.links import Seal
+from streams.channels.email.writing import Writer
+from streams.channels.templates import NotWritten, Templates
+from streams.resources import config_dir, default_rules_dir
+from tests.streams.channels.conftest import message
+
+SEAL = Seal("a secret of this test", "https://news.shop.example/")
+NOW = 1_772_362_800_000
+OWN = "{% extends layout %}{% block subject %}SUBJECT{% endblock %}{% block body %}BODY{% endblock %}"
+OFFER = {"kind": "percent", "percent": 10.0, "code": "SAVE-1", "expires_at": "2026-03-03T11:00:00.000Z"}
+
+
+def labels() -> set[str]:
+    """Every template that a shipped rule sends by a mail."""
+    found = set()
+    for path in Path(default_rules_dir()).glob("*.yaml"):
+        if not path.name.endswith(".cases.yaml"):
+            rule = yaml.safe_load(path.read_text(encoding="utf-8"))
+            found |= {
+                str(step["template"])
+                for step in rule["steps"]
+                if "template" in step and {"email", "push"} & set(step.get("channels", ()))
+            }
+    return found
+
+
+def written(seal: Seal | None = SEAL, **more: Any) -> EmailMessage:  # noqa: ANN401 - fields of a message
+    """A message as the mail that arrives."""
+    writer = Writer("Our Shop <news@shop.example>", "help@shop.example", Templates("email"), seal)
+    made = msgspec.convert(message(1, **more), Message)
+    raw = writer.write(made, "ann@mail.example", NOW)
+    assert max(map(len, raw.splitlines())) <= 998
+    return message_from_bytes(raw, policy=default)
+
+
+def part(mail: EmailMessage, kind: str) -> str:
+    """One part's text."""
+    found = mail.get_body((kind,))
+    assert isinstance(found, EmailMessage)
+    return str(found.get_content())
+
+
+@pytest.mark.parametrize("label", sorted(labels()))
+def test_every_template_of_the_shipped_rules_is_a_mail(label: str) -> None:
+    """Both parts, valid headers, nothing of the template's language left; with an offer and without."""
+    full: dict[str, Any] = {"offer": OFFER, "products": [], "purl": "https://shop.example/p/x"}
+    for more in ({}, full):
+        mail = written(template=label, **more)
+        assert mail.get_content_type() == "multipart/alternative"
+        assert mail["Subject"].strip()
+        assert not mail.defects
+        for kind in ("plain", "html"):
+            text = part(mail, kind)
+            assert not re.search(r"\{\{|\{%|None|Undefined", text)
+            assert "You left something." in text
+            assert ("SAVE-1" in text) == bool(more)
+
+
+def test_every_shipped_template_is_used() -> None:
+    """One that no rule sends would be forgotten."""
+    shipped = {path.stem for path in (config_dir() / "templates" / "email").glob("*.j2")}
+    assert {name.partition(".")[0] for name in shipped} == labels()
+
+
+def test_its_headers() -> None:
+    """Who, to whom, when; an id that is always the same; unsubscribing as RFC 8058 has it."""
+    mail = written(context={"salutation": {"first_name": "Änn", "last_name": "Lee"}, "purchases": 1})
+    assert mail["From"] == "Our Shop <news@shop.example>"
+    assert mail["To"].addresses[0].addr_spec == "ann@mail.example"
+    assert mail["To"].addresses[0].display_name == "Änn Lee"
+    assert mail["Message-ID"] == "<m1@shop.example>"
+    assert mail["Date"].datetime.timestamp() == NOW / 1000
+    assert mail["Reply-To"] == "help@shop.example"
+    assert mail["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    link = re.fullmatch(r"<https://news\.shop\.example/unsubscribe/([\w-]+)>", mail["List-Unsubscribe"])
+    assert link
+    leaver = SEAL.read(link[1])
+    assert leaver is not None
+    assert (leaver.user_id, leaver.message_id) == ("person 1", "m1")
+    assert "Hello Änn," in part(mail, "plain")
+
+
+def test_a_sender_of_the_shop_lends_name_and_signature() -> None:
+    """The address stays the shop's, which it is signed for; answers go where they say."""
+    maria = {
+        "id": "maria",
+        "name": "Maria Muster",
+        "reply_to": "maria@shop.example",
+        "signature": "Yours, M.",
+    }
+    line = {"line": "Dear Ms Lee,", "language": "en", "formal": True, "neutral": False}
+    mail = written(context={"salutation": line, "sender": maria, "purchases": 1})
+    assert mail["From"] == "Maria Muster <news@shop.example>"
+    assert mail["Reply-To"] == "maria@shop.example"
+    assert part(mail, "plain").startswith("Dear Ms Lee,")
+    assert "Yours, M." in part(mail, "plain")
+    assert "Yours, M." in part(mail, "html")
+
+
+def test_no_unsubscribe_where_there_is_none_to_be_had() -> None:
+    """Transactional mails, and services without a public address."""
+    for mail in (written(purpose="transactional"), written(seal=None)):
+        assert mail["List-Unsubscribe"] is None
+        assert "No more mails" not in part(mail, "html")
+
+
+def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
+    """Markup in a name, a line break in a subject, a link that is a program."""
+    evil = {"product_id": "x", "name": "<script>\r\nBcc: all@shop.example", "url": "javascript:alert(1)"}
+    mail = written(
+        template="back-in-stock", products=[evil],
+        context={"salutation": {"first_name": "A\r\nBcc: b@c.example"}, "sender": {"name": "Eve\r\nX: y"}},
+    )  # fmt: skip
+    assert mail["Bcc"] is None
+    assert mail["X"] is None
+    html = part(mail, "html")
+    assert "<script" not in html
+    assert "javascript:" not in html
+    assert mail["From"].addresses[0].addr_spec == "news@shop.example"
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", "ann", "ann@", "@mail.example", "a b@mail.example", "ann@mail..example",
+     "ann@mail.example\r\nRCPT TO:x",
+     "ann@mail.example, b@c.example", "<ann@mail.example>", ".a@mail.example",
+     "ä@mail.example", "a@-x.example"],
+)  # fmt: skip
+def test_addresses_that_are_none(address: str) -> None:
+    """They are refused before anybody is asked."""
+    writer = Writer("news@shop.example", "", Templates("email"), None)
+    with pytest.raises(NotWritten) as refused:
+        writer.write(msgspec.convert(message(1), Message), address, NOW)
+    assert refused.value.reason == "bad_address"
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{{ ''.__class__.__mro__[1].__subclasses__() }}", "{{ context.__class__ }}",
+     "{{ self.__init__.__globals__ }}", "{% include '../../../../../etc/passwd' %}"],
+)  # fmt: skip
+def test_a_template_runs_nothing(text: str, tmp_path: Path) -> None:
+    """The sandbox lets nothing of Python's inside be seen, nor files beside the templates."""
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "own.j2").write_text(OWN.replace("BODY", text))
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), None)
+    with pytest.raises(NotWritten):
+        writer.write(msgspec.convert(message(1, template="own"), Message), "a@b.example", NOW)
+
+
+def test_the_language_of_the_person_goes_first(tmp_path: Path) -> None:
+    """`LABEL.de.j2` for German, else `LABEL.j2`."""
+    (tmp_path / "email").mkdir()
+    for name, word in (("own.j2", "hello"), ("own.de.j2", "hallo")):
+        (tmp_path / "email" / name).write_text(OWN.replace("SUBJECT", word))
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), None)
+    for locale, word in (("de-AT", "hallo"), ("fr", "hello"), (None, "hello"), ("../x", "hello")):
+        made = msgspec.convert(message(1, template="own", locale=locale), Message)
+        mail = message_from_bytes(writer.write(made, "a@b.example", NOW), policy=default)
+        assert mail["Subject"] == word
