@@ -73,7 +73,7 @@ def _pools_wanted(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     known = settings.offers.codes
     for rule in rules:
         for pool in sorted({offer.codes for step in rule.steps for offer in step.offers} - {"", *known}):
-            yield f"offers.codes: no pool {pool}, which rule {rule.name} takes codes from{nearest(pool, known)}"
+            yield f"offers.codes: no pool {pool}, as rule {rule.name} takes codes from{nearest(pool, known)}"
 
 
 def makes_offers(rules: Iterable[Rule]) -> bool:

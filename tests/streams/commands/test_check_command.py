@@ -133,7 +133,7 @@ def test_codes_from_a_pool_that_is_not_there_are_warned_about(retarget: Retarget
     answer = retarget("check", tmp_path, "--set", "offers.codes=sprin=/codes.txt")
     assert answer.code == 0
     assert answer.err.splitlines() == [
-        "warning: offers.codes: no pool spring, which rule thanks takes codes from; nearest: sprin"
+        "warning: offers.codes: no pool spring, as rule thanks takes codes from; nearest: sprin"
     ]
     assert retarget("check", tmp_path, "--set", "offers.codes=spring=/codes.txt").err == ""
 
