@@ -58,6 +58,8 @@ WORDS = {
     "redrive": [],
     "tail": ["decisions"],
     "explain": ["u1"],
+    "export": ["u1"],
+    "erase": ["u1"],
     "pause": ["email"],
     "resume": ["email"],
     "run": [],
