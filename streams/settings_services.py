@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from retarget.times import HOUR, SECOND
-from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked, whole
+from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, TimeOfDay, masked, whole
 from streams.settings_source import setting
 
 
@@ -146,7 +146,8 @@ class Email:
 class Push:
     """Where `retarget channel push` hands push messages to; what is empty is not used."""
 
-    fcm_url: str = setting("", "FCM's messages:send, or a gateway that speaks like it.")
+    fcm_url: str = setting("", "FCM, https://fcm.googleapis.com, or a gateway that speaks like it.")
+    fcm_project: str = setting("", "The project at FCM.")
     fcm_token: str = setting("", "What FCM is shown as a bearer token.", mask=masked)
     apns_url: str = setting(
         "",
@@ -181,6 +182,8 @@ class Ads:
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DirectMail:
     """Where `retarget channel direct_mail` puts what is to be printed."""
+
+    cut_off: TimeOfDay = setting(12 * HOUR, "When the print shop begins each day, in UTC.")
 
     folder: str = setting("", "Folder for lists (CSV) and proofs (PDF).")
     batch: Count = setting(500, "Most letters in a list.")

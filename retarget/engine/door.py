@@ -18,6 +18,7 @@ from retarget.engine import (
     listings,
     recalls,
     tidying,
+    withdrawal,
     yearly,
 )
 from retarget.engine.deciding import Occasion
@@ -38,6 +39,8 @@ from retarget.touchpoints import Touchpoint
 TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
+# What may take a consent back.
+WORDS_OF_CONSENT: Final = frozenset({"consent", "unsubscribe", "email_spam"})
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
 _IGNORED: Final = {"consent": "consent", "score": "score"}
 
@@ -86,6 +89,8 @@ class Engine:
         facts.apply(journey, event, change)
         if change.noted:
             _note(journey, event, change, moment)
+            if event.type in WORDS_OF_CONSENT:
+                withdrawal.take_back(journey, self.matcher, time, event_id, moment)
         if self.follows and event.items:
             listings.follow(journey, event, moment)
         if plan is None:
@@ -119,6 +124,7 @@ class Engine:
     def join(self, journey: Journey, other: Journey, moment: Moment) -> None:
         """Put the history of an anonymous person into the journey of whom they turned out to be."""
         identity.join(journey, other, self.matcher, self._scene, moment)
+        withdrawal.take_back(journey, self.matcher, moment.clock, "", moment)
         if self._asks_stage:
             stages.refresh(journey, moment.clock)
 

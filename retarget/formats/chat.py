@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, TypeGuard
 
 from retarget.formats import reading
 from retarget.formats.request import Request
@@ -10,6 +11,12 @@ from retarget.formats.variables import product_of
 from retarget.messages import Message, Offer
 
 _LISTED: Final = 5
+_MANY: Final = 1_000_000
+_COUNTED: Final = (
+    ("viewed", "Has looked at {} in the last two weeks."),
+    ("in_carts", "Has {} in the cart."),
+    ("wished", "Has {} on the wish list."),
+)
 _ABOUT: Final = {
     "cart": "their cart",
     "checkout": "their checkout",
@@ -76,10 +83,10 @@ def _product(known: dict[str, str]) -> str:
 
 def _bought(message: Message) -> str:
     count = message.context.get("purchases")
-    if isinstance(count, bool) or not isinstance(count, int) or count < 0:
-        return ""
-    if count == 0:
+    if count == 0 and not isinstance(count, bool):
         return "Has not bought anything yet."
+    if not _is_count(count):
+        return ""
     return "Has bought once." if count == 1 else f"Has bought {count} times."
 
 
@@ -92,6 +99,20 @@ def _journey(message: Message) -> list[str]:
     store, place = reading.line(context.get("store")), reading.part(context.get("location"))
     city = reading.line(place.get("city"))
     return [
+        *_so_far(reading.part(context.get("journey"))),
         f"Was last in the store {store}." if store else "",
         f"Is in or near {city}." if city else "",
     ]
+
+
+def _so_far(journey: Mapping[str, object]) -> list[str]:
+    counts = [(journey.get(key), sentence) for key, sentence in _COUNTED]
+    return [sentence.format(_products(n)) for n, sentence in counts if _is_count(n)]
+
+
+def _products(count: int) -> str:
+    return "1 product" if count == 1 else f"{count} products"
+
+
+def _is_count(told: object) -> TypeGuard[int]:
+    return isinstance(told, int) and not isinstance(told, bool) and 0 < told < _MANY

@@ -55,12 +55,14 @@ def normal_mail(email: str) -> str:
 
 def _identifiers(who: Identity) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
-    if who.email:
-        found.append({"emailAddress": hashed(normal_mail(who.email))})
+    if who.email and not (mail := normal_mail(who.email)).startswith("@"):
+        found.append({"emailAddress": hashed(mail)})
     if who.phone:
         found.append({"phoneNumber": hashed(who.phone)})
     if who.first_name and who.last_name and who.country and who.postal_code:
         found.append({"address": _address(who)})
+    if not found:
+        raise Unsendable("bad_address", "nothing is left of the e-mail address but dots")
     return found
 
 

@@ -11,6 +11,8 @@ from retarget.messages import Message
 
 # A narrowed choice: with more there is nothing narrowed.
 MOST_PRODUCTS: Final = 3
+# The tag of rules that are to help somebody choose.
+ADVICE: Final = "advice"
 
 
 def request_of(message: Message, *, now: int, placement: str) -> Request:
@@ -37,7 +39,7 @@ def _shown(message: Message, now: int) -> dict[str, Any]:
         "interrupts": False,
         "subject": {"kind": message.subject.kind, "id": message.subject.id},
         "products": [product_of(one) for one in message.products[:MOST_PRODUCTS]],
-        "offers_advice": "advice" in (message.template or ""),
+        "offers_advice": ADVICE in reading.words(message.context.get("tags")),
         "code": message.offer.code if message.offer is not None else None,
         "link": reading.link_of(message),
         "why": message.why,

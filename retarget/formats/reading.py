@@ -40,6 +40,11 @@ def part(value: object) -> Mapping[str, object]:
     return value if isinstance(value, Mapping) else {}
 
 
+def words(value: object) -> list[str]:
+    """The texts of a list, empty where there is none."""
+    return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
+
+
 def link(value: object) -> str | None:
     """An address of the web; None for anything else."""
     return value if isinstance(value, str) and _LINK.fullmatch(value) else None

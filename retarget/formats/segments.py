@@ -19,6 +19,13 @@ _IN_A_ROW: Final = {"GSM-7": 153, "UCS-2": 67}
 _FIRST_PAIR: Final = 0x10000
 
 
+# What word processors make of plain signs. One of these alone would make a text of 160 one of three parts.
+_PLAIN: Final = str.maketrans({
+    "\u2018": "'", "\u2019": "'", "\u201a": "'", "\u201c": '"', "\u201d": '"', "\u201e": '"',
+    "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2014": "-", "\u2026": "...", "\u00a0": " ", "\u202f": " ",
+})  # fmt: skip
+
+
 class Segments(msgspec.Struct, frozen=True):
     """A text as short messages."""
 
@@ -28,9 +35,15 @@ class Segments(msgspec.Struct, frozen=True):
 
 def segments_of(text: str) -> Segments:
     """The text cut so that neither an escape nor a pair of surrogates is torn."""
-    if all(character in BASIC or character in EXTENSION for character in text):
+    if _is_plain(text):
         return Segments("GSM-7", _cut(text, "GSM-7", septets))
     return Segments("UCS-2", _cut(text, "UCS-2", units))
+
+
+def plain(text: str) -> str:
+    """The text with typewriters' quotes, dashes and spaces, where that spares it UCS-2; else as it is."""
+    found = text.translate(_PLAIN)
+    return found if _is_plain(found) else text
 
 
 def septets(character: str) -> int:
@@ -41,6 +54,10 @@ def septets(character: str) -> int:
 def units(character: str) -> int:
     """What it takes in UCS-2: two for what lies beyond the first plane, such as emoji."""
     return 2 if ord(character) >= _FIRST_PAIR else 1
+
+
+def _is_plain(text: str) -> bool:
+    return all(character in BASIC or character in EXTENSION for character in text)
 
 
 def _cut(text: str, encoding: str, cost: Callable[[str], int]) -> tuple[str, ...]:

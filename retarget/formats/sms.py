@@ -10,7 +10,7 @@ from retarget.errors import Unsendable
 from retarget.formats import reading
 from retarget.formats.phones import e164, number_of
 from retarget.formats.request import Request
-from retarget.formats.segments import segments_of
+from retarget.formats.segments import plain, segments_of
 from retarget.messages import Message
 
 # Gateways take no more in one go.
@@ -25,7 +25,7 @@ def request_of(message: Message, to: Mapping[str, object], text: str, *, sender:
     Raises Unsendable.
     """
     reading.only(message, "send")
-    whole = _with_stop(message, reading.text(text), reading.line(stop))
+    whole = plain(_with_stop(message, reading.text(text), reading.line(stop)))
     found = segments_of(whole)
     if len(found.parts) > MOST_SEGMENTS:
         raise Unsendable(

@@ -205,8 +205,8 @@ def _consent(journey: Journey, event: Touchpoint, time: int, change: Change) -> 
         _hear(journey, heard.purpose, heard.channel, heard.word)
 
 
-def _unsubscribe(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
-    channel = event.channel or UNSUBSCRIBED_CHANNELS[event.type]
+def _unsubscribe(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
+    channel, change.noted = event.channel or UNSUBSCRIBED_CHANNELS[event.type], True
     _hear(journey, "marketing", channel, Consent(granted=False, at=time, basis=event.type))
 
 

@@ -12,7 +12,7 @@ from retarget.touchpoints import TouchpointType
 
 Reason = Literal[
     "bad_message", "no_address", "bad_address", "refused", "no_template", "bad_template", "missing_variable",
-    "gave_up", "unknown_outcome", "not_built",
+    "too_large", "expired", "gave_up", "unknown_outcome",
 ]  # fmt: skip
 
 

@@ -8,15 +8,19 @@ from collections.abc import Iterator, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from retarget.times import parse_duration
+from retarget.errors import LaneRefused
+from retarget.times import format_time, parse_duration
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.images import Folder
     from streams.privacy.erasing import Erasure
     from streams.privacy.people import Person
+    from streams.privacy.scanning import Find, InTopic
 
 _WITHIN: Final = "60s"
+# The exit code of a scan when store or snapshots hold something.
+FOUND: Final = 1
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -39,14 +43,27 @@ def add(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="then make a new snapshot and remove those from before, which hold the person still",
     )
+    parser.add_argument(
+        "--scan",
+        action="store_true",
+        help="erase nothing: look through store, snapshots and topics for these ids; exit code 1 when store "
+        "or snapshots hold something of them",
+    )
+    parser.add_argument("--no-topics", action="store_true", help="with --scan: leave the topics out")
     parser.set_defaults(
         settings=("app.id", "store.url", "kafka.partitions", "kafka.bootstrap", "snapshot.folder")
     )
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Do it and say what is gone. Raises BadInput, Unreachable; UnknownOutcome when lanes take too long."""
-    erasure = asyncio.run(_erase(settings, args.persons, 0 if args.no_wait else args.within))
+    """Do it and say what is gone, or look; 1 when something is left.
+
+    Raises BadInput, Unreachable, UnknownOutcome; that also when lanes take too long.
+    """
+    if args.scan:
+        return asyncio.run(_scan(settings, args.persons, topics=not args.no_topics))
+    within = 0 if args.no_wait else args.within
+    erasure = asyncio.run(_erase(settings, args.persons, within, settle=args.snapshots))
     print(*_told(erasure), sep="\n")
     if erasure.whole:
         _with_snapshots(settings, erasure, renew=args.snapshots)
@@ -61,15 +78,71 @@ def _duration(text: str) -> int:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-async def _erase(settings: Settings, names: list[str], within: int) -> Erasure:
+async def _erase(settings: Settings, names: list[str], within: int, *, settle: bool) -> Erasure:
     from streams.privacy.erasing import Eraser
     from streams.stores import open_store
 
     store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
     try:
-        return await Eraser(settings, store, within).erase(names[0], names[1:])
+        eraser = Eraser(settings, store, within)
+        erasure = await eraser.erase(names[0], names[1:])
+        if settle and erasure.whole:
+            await eraser.settle()
+        return erasure
     finally:
         await store.close()
+
+
+async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
+    """Say what is left of these ids; 1 when store or snapshots hold something."""
+    from streams.images import copies_of
+    from streams.kafka.address import address_of
+    from streams.privacy.scanning import OTHERS, Scanner
+    from streams.privacy.topics import SENT
+    from streams.stores import open_store
+
+    scanner, folder = Scanner(names), copies_of(settings)
+    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+    try:
+        found = await scanner.store(store, settings.kafka.partitions)
+    finally:
+        await store.close()
+    print(*_left(found, f"store, {settings.kafka.partitions} lanes"), sep="\n")
+    if folder is None:
+        print("snapshots: snapshot.folder is not set; copies elsewhere are not looked at")
+    else:
+        copies = await asyncio.to_thread(scanner.snapshots, folder)
+        print(*_left(copies, f"{len(folder.everything())} snapshots"), sep="\n")
+        found += copies
+    if topics:
+        named = (*settings.kafka.input_topics, *SENT, *OTHERS)
+        print(*_kept(await scanner.topics(address_of(settings), named), settings), sep="\n")
+    return FOUND if any(not one.is_mark for one in found) else 0
+
+
+def _left(found: list[Find], where: str) -> Iterator[str]:
+    """What was found in one place, or that nothing was."""
+    marks = [one for one in found if one.is_mark]
+    rest = [one for one in found if not one.is_mark]
+    stays = f"; of {len({one.name for one in marks})} ids that they were erased" if marks else ""
+    yield f"{where}: {f'{len(rest)} finds' if rest else 'nothing'}{stays}"
+    yield from (f"  {one.place}: {one.name}: {one.what}" for one in rest)
+
+
+def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
+    """What the topics hold, and until when."""
+    from streams.topics import topic_specs
+
+    keep = {
+        spec.name: spec.keep for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions)
+    }
+    yield f"topics: {'records in' if found else 'nothing'}" + (
+        f" {len(found)}, until their retention ends" if found else ""
+    )
+    for one in found:
+        until = "made to be kept forever: limit it (docs/privacy.md)" if keep[one.topic] == "forever" else ""
+        span = f"{format_time(one.first)} to {format_time(one.last)}"
+        yield f"  {one.topic}: {one.records} from {span}{', ' if until else ''}{until}"
 
 
 def _told(erasure: Erasure) -> Iterator[str]:
@@ -106,14 +179,16 @@ def _gone(person: Person) -> Iterator[str]:
 def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> None:
     """Note who was erased beside the snapshots, and say which of them are from before."""
     from streams.images import copies_of
+    from streams.images.erased import Entry
 
     folder = copies_of(settings)
     if folder is None:
         print("snapshot.folder is not set: whoever restores a copy of the store must erase them again")
         return
-    folder.erased().add(erasure.before.ids, erasure.at, erasure.at - settings.snapshot.erased_kept)
+    oldest = erasure.known - settings.snapshot.erased_kept
+    folder.erased().add(erasure.before.ids, Entry(erasure.asked, erasure.known), oldest)
     if renew:
-        _renew(settings, folder)
+        _renew(settings, folder, erasure.before.ids)
     if not renew and (former := folder.all()):
         print(
             f"{len(former)} snapshots are from before and hold them; who comes back from one is erased. "
@@ -121,8 +196,16 @@ def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> Non
         )
 
 
-def _renew(settings: Settings, folder: Folder) -> None:
+def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
+    """Make a snapshot; when it holds nothing of these ids, remove those from before. Raises LaneRefused."""
     from streams.commands.snapshot import by_journal
+    from streams.privacy.scanning import Scanner
 
     made: Path = asyncio.run(by_journal(settings, folder))
-    print(f"made {made}", *(f"removed {each}" for each in folder.tidy(1)), sep="\n")
+    print(f"made {made}")
+    left = [one for one in Scanner(ids).snapshot(made) if not one.is_mark]
+    if left:
+        raise LaneRefused(
+            f"{made} holds {left[0].name} still ({left[0].what}); nothing is removed: once more"
+        )
+    print(*(f"removed {each}" for each in folder.tidy(1)), sep="\n")

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -25,9 +25,16 @@ _SALT: Final = 16
 _DIGEST: Final = 16
 
 
+class Entry(NamedTuple):
+    """An erasure: of what time its event was, and when it was known to have been applied, epoch ms."""
+
+    asked: int
+    known: int
+
+
 class _File(msgspec.Struct, kw_only=True):
     salt: str  # hex digits
-    erased: dict[str, str] = {}  # hash of an id -> when it was known to be erased, RFC 3339
+    erased: dict[str, tuple[str, str]] = {}  # hash of an id -> both moments, RFC 3339
     schema: int = 1
 
 
@@ -39,47 +46,49 @@ class Erased:
         self._path = path
         try:
             self._file = msgspec.json.decode(path.read_bytes(), type=_File)
-            self._at = {name: parse_time(at) for name, at in self._file.erased.items()}
+            self._entries = {name: Entry(*map(parse_time, at)) for name, at in self._file.erased.items()}
             self._salt = bytes.fromhex(self._file.salt)
         except FileNotFoundError:
             self._salt = secrets.token_bytes(_SALT)
-            self._file, self._at = _File(salt=self._salt.hex()), {}
+            self._file, self._entries = _File(salt=self._salt.hex()), {}
         except (OSError, ValueError) as error:
             raise BadInput(
                 [f"{path}: is no list of the erased ({error}); put it back from a backup"]
             ) from error
 
-    def when(self, name: str) -> int:
-        """When this id was erased, epoch ms; 0: never."""
-        return self._at.get(self._hash(name), 0) if self._at else 0
+    def of(self, name: str) -> Entry | None:
+        """The erasure of this id; None for never."""
+        return self._entries.get(self._hash(name)) if self._entries else None
 
-    def add(self, names: Iterable[str], at: int, oldest: int) -> None:
-        """Write these ids down as erased by `at`, and let go of those from before `oldest` (epoch ms)."""
-        self._at |= {self._hash(name): at for name in names}
-        self._at = {name: when for name, when in self._at.items() if when >= oldest}
-        self._file.erased = {name: format_time(when) for name, when in sorted(self._at.items())}
+    def add(self, names: Iterable[str], entry: Entry, oldest: int) -> None:
+        """Write the erasure of these ids down, and let go of those known before `oldest` (epoch ms)."""
+        self._entries |= {self._hash(name): entry for name in names}
+        self._entries = {name: one for name, one in self._entries.items() if one.known >= oldest}
+        self._file.erased = {
+            name: (format_time(one.asked), format_time(one.known))
+            for name, one in sorted(self._entries.items())
+        }
         self._write(msgspec.json.format(msgspec.json.encode(self._file), indent=1))
 
     async def taken_out(
-        self, portions: AsyncIterator[Portion], after: int, before: int
+        self, portions: Callable[[], AsyncIterator[Portion]], follows: int
     ) -> AsyncIterator[Portion]:
-        """The portions; of those who were erased between these moments nothing but that."""
-        async for portion in portions:
-            yield self._without(portion, after, before) if self._at else portion
+        """The portions; of those whom neither they nor what follows (epoch ms) erase, only that they are."""
+        out: dict[str, int] = {}
+        if self._entries:
+            async for portion in portions():
+                out |= dict(self._missed(portion, follows))
+        async for portion in portions():
+            yield _without(portion, out) if out else portion
 
-    def _without(self, portion: Portion, after: int, before: int) -> Portion:
-        def gone(name: str) -> bool:
-            return after < self.when(name) < before
-
-        return Portion(
-            journeys=[
-                (name, _mark(name, self.when(name)) if gone(name) else data)
-                for name, data in portion.journeys
-            ],
-            waits=[wait for wait in portion.waits if not gone(wait[0])],
-            listings=portion.listings,
-            following=[pair for pair in portion.following if not gone(pair[1])],
-        )
+    def _missed(self, portion: Portion, follows: int) -> Iterator[tuple[str, int]]:
+        """Who is on the list, and was not erased yet when this was copied, nor is later; with the moment."""
+        for person, data in portion.journeys:
+            entry = self.of(person)
+            if entry is not None and entry.known < follows:
+                journey = wire.decode(data)
+                if not (journey.erased and journey.erased_at >= entry.asked):
+                    yield person, entry.known
 
     def _hash(self, name: str) -> str:
         return blake2b(name.encode(), key=self._salt, digest_size=_DIGEST).hexdigest()
@@ -97,5 +106,17 @@ class Erased:
             raise BadInput([f"snapshot.folder: {new} cannot be written ({error.strerror})"]) from error
 
 
-def _mark(name: str, at: int) -> bytes:
-    return wire.encode(Journey(person=name, erased=True, erased_at=at))
+def _without(portion: Portion, out: Mapping[str, int]) -> Portion:
+    return Portion(
+        journeys=[
+            (person, _mark(person, out[person]) if person in out else data)
+            for person, data in portion.journeys
+        ],
+        waits=[wait for wait in portion.waits if wait[0] not in out],
+        listings=portion.listings,
+        following=[pair for pair in portion.following if pair[1] not in out],
+    )
+
+
+def _mark(person: str, at: int) -> bytes:
+    return wire.encode(Journey(person=person, erased=True, erased_at=at))

@@ -27,8 +27,8 @@ SETTING: Final = "snapshot.folder"
 class Copy:
     """One lane in one snapshot; see LaneCopy."""
 
-    def __init__(self, folder: Path, entry: LaneEntry, begun: int, erased: Erased) -> None:
-        self._path, self._entry, self._begun, self._erased = folder / entry.file, entry, begun, erased
+    def __init__(self, folder: Path, entry: LaneEntry, erased: Erased) -> None:
+        self._path, self._entry, self._erased = folder / entry.file, entry, erased
 
     @property
     def image(self) -> LaneImage:
@@ -47,7 +47,7 @@ class Copy:
 
     def portions(self, follows: int) -> AsyncIterator[Portion]:
         """See LaneCopy."""
-        return self._erased.taken_out(self._all(), self._begun, follows)
+        return self._erased.taken_out(self._all, follows)
 
     async def _all(self) -> AsyncIterator[Portion]:
         found = parts.read(self._path)
@@ -75,6 +75,10 @@ class Folder:
             return []
         found = (one for one in self._home.iterdir() if one.is_dir() and one.suffix != _PARTIAL)
         return sorted(found, reverse=True)
+
+    def everything(self) -> list[Path]:
+        """Also what was begun and did not become whole."""
+        return sorted(one for one in self._home.iterdir() if one.is_dir()) if self._home.is_dir() else []
 
     async def newest(self, lane: int) -> Copy | None:
         """See Copies. A damaged one is passed over, with a warning: an older one is as good, only slower."""
@@ -113,7 +117,7 @@ class Folder:
             raise BadInput([f"{path}: cannot be read ({error})"]) from error
         if not whole:
             raise BadInput([f"{path}: is damaged, it is not what {manifest.NAME} beside it says"])
-        return Copy(folder, entry, parse_time(found.at), self.erased())
+        return Copy(folder, entry, self.erased())
 
     def named(self, at: int) -> Path:
         """Where the snapshot is that begins at this moment, epoch ms."""

@@ -22,20 +22,27 @@ from streams.kafka.sending import Outgoing, producing, send
 from streams.lanes import positions
 from streams.ports import UnknownOutcome
 from streams.privacy.people import Person, find, under
+from streams.producing import heartbeats
 from streams.reading import dialect_of
 from streams.settings import Settings
 from streams.stores import Store
 from streams.topics import lane_of
 
 _LOOK_S: Final = 0.2
+# It moves no clock.
+_LONG_AGO: Final = 1_000
 _CANONICAL: Final = frozenset({"auto", "canonical"})
 
 
 class Erasure(NamedTuple):
-    """Who was erased, with what was stored of them before; `at`: since when that is known, epoch ms."""
+    """Who was erased, with what was stored of them before.
+
+    Epoch ms: `asked`, the earliest time of the events; `known`, when all had been applied.
+    """
 
     before: Person
-    at: int
+    asked: int
+    known: int
     sent: int
     whole: bool  # whether it was waited for
 
@@ -49,6 +56,7 @@ class Eraser:
         self._lanes, self._within = settings.kafka.partitions, within
         self._address: KafkaAddress = address_of(settings)
         self._topic, self._ids = _topic(settings), ""
+        self._asked = now_ms()
 
     async def erase(self, name: str, more: Sequence[str] = ()) -> Erasure:
         """Have a person erased, under whichever id; `more` were theirs as well, whatever is stored there.
@@ -68,7 +76,20 @@ class Eraser:
             )
             others = [one for one in before.ids[1:] if await self._is_nobodys(one)]
             sent += await self._send_and_wait(others, before, deadline)
-        return Erasure(before, now_ms(), sent, bool(self._within))
+        return Erasure(before, self._asked, now_ms(), sent, bool(self._within))
+
+    async def settle(self) -> None:
+        """Have every lane write one more record, without which a snapshot may leave out the last one.
+
+        Raises UnknownOutcome, Unreachable.
+        """
+        beats = list(heartbeats(Touchpoint(type="heartbeat", time=_LONG_AGO), self._topic, self._lanes))
+        deadline = monotonic_ms() + self._within
+        async with producing(self._address) as producer:
+            offsets = await send(producer, beats)
+        for (topic, lane), offset in offsets.items():
+            applied = _applied(self._store, lane, topic, offset)
+            await self._until(applied, f"read the heartbeat in lane {lane}", deadline)
 
     async def _send_and_wait(self, names: list[str], person: Person, deadline: int) -> int:
         """Send the event for each of these ids that is not erased already; how many, when all are applied."""
@@ -88,11 +109,13 @@ class Eraser:
         """The event for one id; None where nothing is stored of it but that it is erased."""
         kept = [one for one in person.kept if one.name == name]
         if kept and all(one.is_mark for one in kept):
+            self._asked = min([self._asked, *(one.journey.erased_at for one in kept)])
             return None
         known = next((one.journey for one in kept), Journey(person=name))
         leads = any(to == name for one in person.kept for _, to in one.journey.moved)
         is_user = known.user_id == name or leads
         event = Touchpoint(type="erase", id=_id(name, known), time=await self._time(name))
+        self._asked = min(self._asked, event.time)
         event.user_id, event.anonymous_id = (name, None) if is_user else (None, name)
         return event
 

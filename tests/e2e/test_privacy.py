@@ -189,5 +189,13 @@ async def test_a_snapshot_from_before_brings_nobody_back(
             return (await everything(stage))["journeys"] == after["journeys"]
 
         await until(back, "all journeys as they were, u1 erased", stage.logs)
+        scanned = command(stage, "erase", "--scan", "u1", "a11", "a12", code=1)
+        assert "store, 4 lanes: nothing; of 3 ids that they were erased" in scanned
+        assert "1 snapshots: " in scanned
+        assert "part: a12: a journey" in scanned
         assert "removed" in command(stage, "erase", "u2", "--snapshots")
+        scanned = command(stage, "erase", "--scan", "u1", "a11", "a12", "u2", "a21", "a22")
+        assert "1 snapshots: nothing" in scanned
+        assert "  touchpoints: " in scanned
+        assert "made to be kept forever" in scanned
         assert len(Folder(tmp_path / "snapshots", stage.app_id, LANES).all()) == 1

@@ -125,6 +125,19 @@ class Journeys:
         for send in person.sends:
             if rules.ends(send.step.rule.name, send.step.subject, event, effect):
                 self.delivery.take_back(send, event["time"], now)
+        if event["type"] == "consent":
+            self.take_back_withdrawn(person, event["time"], now)
+
+    def take_back_withdrawn(self, person: Person, said: int, now: int) -> None:
+        """Recall what was sent, and leave audiences that were joined, by a consent that does not hold now."""
+        for send in person.sends:
+            allowed = gates.has_consent(person, send.channel, assume=self.delivery.assume)
+            if send.step.rule.purpose != "marketing" or allowed or send.undone:
+                continue
+            if send.step.rule.name == "ad_stage":  # that audience does not expire
+                self.delivery.undo(send, said)
+            else:
+                self.delivery.take_back(send, said, now)
 
     def touch_episodes(self, person: Person, event: Event, effect: Effect) -> None:
         """Open episodes, or start the wait of their step 1 again."""

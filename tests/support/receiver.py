@@ -44,7 +44,11 @@ class Receiver:
             def log_message(self, *_: Any) -> None:  # noqa: ANN401 - as the library has it
                 """Say nothing."""
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(ThreadingHTTPServer):
+            def handle_error(self, *_: Any) -> None:  # noqa: ANN401 - as the library has it
+                """Whoever broke the connection off knows why."""
+
+        self._server = Server(("127.0.0.1", 0), Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
     @property

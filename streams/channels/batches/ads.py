@@ -7,16 +7,15 @@ whoever takes it knows it by the key; a file of that name is there already.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from hashlib import sha256
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
-from retarget.errors import BadInput
+from retarget.errors import BadInput, Unsendable
+from retarget.formats import google, meta
 from retarget.messages import Message, stable_id
 from streams.channels.batches.files import folder_of, write_once
 from streams.channels.outcomes import HANDED, Outcome, later
@@ -25,7 +24,6 @@ from streams.settings import Settings
 
 _json: Final = msgspec.json.Encoder(order="deterministic")
 _TIMEOUT_S: Final = 60.0
-_NOT_DIGITS: Final = re.compile(r"[^0-9]")
 
 
 class AdsChannel:
@@ -74,6 +72,7 @@ class AdsChannel:
             "batch_id": key,
             "audience": audience,
             "operation": operation,
+            "meta_schema": meta.SCHEMA,
             "members": [member_of(one) for one in members],
         }
         raw = _json.encode(body)
@@ -84,23 +83,19 @@ class AdsChannel:
 
 
 def member_of(message: Message) -> dict[str, Any]:
-    """One person of a batch: hashes of what they are known by, never the thing itself."""
-    to: Mapping[str, Any] = message.to
+    """One person of a batch, as each platform knows them: hashes, never the thing itself."""
     member: dict[str, Any] = {
         "message_id": message.message_id,
         "user_id": message.user_id,
         "expires_at": message.expires_at,
-        "consent": message.legal_basis,
     }
-    if to.get("email"):
-        member["email_sha256"] = _hashed(str(to["email"]).strip().lower())
-    if digits := _NOT_DIGITS.sub("", str(to.get("phone") or "")):
-        member["phone_sha256"] = _hashed(digits.lstrip("0"))
-    return member
-
-
-def _hashed(text: str) -> str:
-    return sha256(text.encode()).hexdigest()
+    try:
+        return member | {
+            "meta": meta.row_of(message, message.to),
+            "google": google.member_of(message, message.to),
+        }
+    except Unsendable:  # known by the user's id alone
+        return member
 
 
 async def _written(place: Path, raw: bytes) -> Outcome:

@@ -5,32 +5,28 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
 import segno
 from fpdf import FPDF
 
 from retarget.decode import read_time
+from retarget.errors import Unsendable
+from retarget.formats.letters import Campaign, next_cut_off, record_of
 from retarget.messages import Message, stable_id
 from streams.channels.addresses import Addresses
 from streams.channels.batches.files import folder_of, write_once
 from streams.channels.outcomes import HANDED, Outcome, dead, later
-from streams.channels.values import greeting
+from streams.clocks import now_ms
 from streams.settings import Settings
 
+# These first, in every list; behind them what its letters say besides.
 COLUMNS: Final = (
-    "message_id", "operation", "recall_of", "campaign", "template", "name", "street", "postal_code", "city",
-    "country", "salutation", "products", "code", "code_until", "purl", "print_until", "locale",
+    "message_id", "operation", "campaign", "template", "print_by", "name", "street", "postal_code", "city",
+    "country",
 )  # fmt: skip
-_LINES: Final[Mapping[str, tuple[str, ...]]] = {
-    "street": ("street", "address1", "line1"),
-    "postal_code": ("postal_code", "zip", "postcode"),
-    "city": ("city",),
-    "country": ("country", "country_code"),
-}
-_NEEDED: Final = ("street", "postal_code", "city")
 # A table program would take what begins like this for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _KINDS: Final = ("address", "postal_address")
@@ -41,12 +37,13 @@ class LetterChannel:
 
     name = "direct_mail"
     batches = True
-    recalls = True  # a row with the operation `recall`: good until the shop prints
+    recalls = True  # a row with the operation `cancel`: good until the shop prints
     repeats: int | None = None
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, now: Callable[[], int] = now_ms) -> None:
         """Raises BadInput."""
-        self.at_once = settings.direct_mail.batch
+        self.at_once, self._cut_off = settings.direct_mail.batch, settings.direct_mail.cut_off
+        self._now = now
         self._folder = folder_of(settings.direct_mail.folder, "direct_mail.folder")
         self._addresses = Addresses(settings.channel.addresses)
 
@@ -70,17 +67,17 @@ class LetterChannel:
         return [one if isinstance(one, Outcome) else outcome for one in found]
 
     async def _row(self, message: Message) -> dict[str, str] | Outcome:
-        if message.operation == "recall":
-            return row_of(message, {})
-        found = await self._addresses.of(message, _KINDS)
+        # Who calls a letter back needs no address.
+        kinds = () if message.operation == "recall" else _KINDS
+        found = await self._addresses.of(message, kinds) if kinds else message.to
         if isinstance(found, Outcome):
             return found
-        address = next((found[kind] for kind in _KINDS if found.get(kind)), None)
-        row = row_of(message, address if isinstance(address, Mapping) else {})
-        missing = [name for name in _NEEDED if not row[name]]
-        if missing:
-            return dead("bad_address", f"the address has no {' and no '.join(missing)}")
-        return row
+        try:
+            print_by = next_cut_off(self._now(), self._cut_off)
+            row = record_of(message, found, Campaign(name=message.rule), print_by=print_by)
+        except Unsendable as unsendable:
+            return dead(unsendable.reason, unsendable.detail)
+        return row | {"template": message.template or ""}
 
     def _write(self, key: str, letters: Sequence[tuple[Message, dict[str, str]]]) -> Outcome:
         try:
@@ -93,36 +90,11 @@ class LetterChannel:
         return HANDED
 
 
-def row_of(message: Message, address: Mapping[str, Any]) -> dict[str, str]:
-    """What the print shop needs of one letter, by COLUMNS."""
-    names = message.context.get("salutation")
-    known = names if isinstance(names, Mapping) else {}
-    full = " ".join(str(known[key]) for key in ("title", "first_name", "last_name") if known.get(key))
-    offer = message.offer
-    row = {
-        "message_id": message.message_id,
-        "operation": message.operation,
-        "recall_of": message.recall_of,
-        "campaign": message.rule,
-        "template": message.template,
-        "name": address.get("name") or full,
-        "salutation": greeting(names),
-        "products": ", ".join(str(one.get("name") or one["product_id"]) for one in message.products),
-        "code": offer and offer.code,
-        "code_until": offer and offer.expires_at,
-        "purl": message.purl,
-        "print_until": message.expires_at,
-        "locale": message.locale,
-    } | {
-        name: next((address[key] for key in keys if address.get(key)), None) for name, keys in _LINES.items()
-    }
-    return {name: " ".join(str(row.get(name) or "").split()) for name in COLUMNS}
-
-
 def listed(rows: Sequence[Mapping[str, str]]) -> bytes:
     """The list, as RFC 4180 has it."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS)
+    more = sorted({name for row in rows for name in row} - {*COLUMNS})
+    writer = csv.DictWriter(text, (*COLUMNS, *more), restval="")
     writer.writeheader()
     for row in rows:
         writer.writerow(
@@ -139,23 +111,21 @@ def proof(message: Message, row: Mapping[str, str]) -> bytes:
     page.add_page()
     page.set_font("helvetica", size=11)
     page.set_xy(20, 45)
-    lines = [row["name"], row["street"], f"{row['postal_code']} {row['city']}", row["country"]]
+    town = f"{row['postal_code']} {row['city']}"
+    lines = [row["name"], row["street"], row.get("street_2", ""), town, row.get("country", "")]
     page.multi_cell(85, 6, _latin("\n".join(filter(None, lines))))
     page.set_xy(20, 100)
-    said = [
-        row["salutation"],
-        f"[{row['template']}]",
-        row["products"],
-        row["code"] and f"Code: {row['code']}",
-    ]
-    page.multi_cell(170, 7, _latin("\n\n".join(filter(None, [*said, message.why]))))
-    if row["purl"]:
+    products = [told for name, told in row.items() if name.startswith("product_") and name.endswith("_name")]
+    code = f"Code: {row['code']}" if row.get("code") else ""
+    said = [row.get("salutation", ""), f"[{row['template']}]", ", ".join(products), code, message.why]
+    page.multi_cell(170, 7, _latin("\n\n".join(filter(None, said))))
+    if purl := row.get("purl"):
         picture = io.BytesIO()
-        segno.make(row["purl"], error="m", micro=False).save(picture, kind="png", scale=8)
+        segno.make(purl, error="m", micro=False).save(picture, kind="png", scale=8)
         picture.seek(0)
         page.image(picture, x=20, y=230, w=35)
         page.set_xy(60, 243)
-        page.multi_cell(130, 6, _latin(row["purl"]))
+        page.multi_cell(130, 6, _latin(purl))
     return bytes(page.output())
 
 

@@ -81,7 +81,9 @@ def test_a_purchase_after_erasure_is_not_a_first_one_again() -> None:
 
 def test_what_is_left_of_the_erased_waits_for_nothing() -> None:
     """Neither is a wait stored for them, nor what they had to do with which product."""
-    shop = Shop().read(a_view(), a_view(), a_view(), an_add("p2"), an_event("erase", at=NOON + 1))
+    shop = Shop().read(a_view(), a_view(), a_view(), an_add("p2"))
+    assert shop.waits["u1"]
+    shop.read(an_event("erase", at=NOON + 1))
     left = shop.lane.journeys["u1"]
     assert left == Journey(person="u1", erased=True, erased_at=left.erased_at)
     assert shop.waits == {"u1": None}

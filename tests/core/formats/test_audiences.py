@@ -54,6 +54,13 @@ def test_a_mail_address_is_trimmed_and_in_small_letters() -> None:
     assert identifiers(email=" Ann.O+x@Example.com")["emailAddress"] == sha("ann.o+x@example.com")
 
 
+def test_an_address_of_dots_is_nobodys() -> None:
+    """Else everybody who has typed one would be the same person to Google."""
+    with pytest.raises(Unsendable, match="bad_address"):
+        identifiers(email="..+x@gmail.com")
+    assert identifiers(email="..@gmail.com", phone="+49 170 1234567").keys() == {"phoneNumber"}
+
+
 def test_names_and_places_are_in_the_form_of_each() -> None:
     """Meta: no punctuation, accents stay; Google: as written in small letters, country and code unhashed."""
     found, address = row(**PERSON), identifiers(**PERSON)["address"]

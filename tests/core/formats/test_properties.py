@@ -47,7 +47,9 @@ TO: Final = st.fixed_dictionaries({}, optional={
     "address": ANY | ADDRESS, "postal_address": ANY, "first_name": ANY, "last_name": ANY,
 })  # fmt: skip
 PRODUCT: Final = some("product_id name price currency price_as_of quantity url image_url", ANY)
-CONTEXT: Final = some("salutation purchases sender store location transcript", ANY)
+CONTEXT: Final = some(
+    "salutation purchases sender store location transcript journey", ANY | some("viewed in_carts", ANY)
+)
 OFFER: Final = st.none() | st.fixed_dictionaries(
     {"kind": st.sampled_from(["percent", "amount"]), "code": TEXT, "expires_at": TEXT | TIME.filter(bool)},
     optional={"percent": st.none() | st.floats(), "amount": st.none() | st.floats()},

@@ -67,6 +67,12 @@ def test_marketing_says_how_to_stop_it_once() -> None:
         a_short(stop="")
 
 
+def test_typographic_signs_do_not_triple_the_price() -> None:
+    """They are typed plainly where that makes GSM-7 of the text, and left alone where it does not."""
+    assert a_short("It’s “here” – now…", purpose="service") == 'It\'s "here" - now...'  # noqa: RUF001
+    assert a_short("It’s 🛒", purpose="service") == "It’s 🛒"  # noqa: RUF001
+
+
 @pytest.mark.parametrize("sender", ["", "TWELVELETTERS", "ÄÖÜ", "12", "123456789", "0170 1234567", "A\nB"])
 def test_a_sender_that_no_network_takes_is_refused(sender: str) -> None:
     """Up to 11 letters and digits, a short code, or a number."""
@@ -171,6 +177,14 @@ def test_the_site_interrupts_nobody() -> None:
 
     assert [one["product_id"] for one in body["products"]] == ["p0", "p1", "p2"]
     assert (body["at_most"], body["interrupts"], body["ttl_s"]) == ("once per visit", False, 86_400)
+    assert body["offers_advice"] is False
+
+
+def test_the_site_offers_advice_where_the_rule_means_to_help() -> None:
+    """By the rule's tag."""
+    message = a_message("onsite", context={"tags": ["advice"]})
+
+    assert onsite.request_of(message, now=NOON, placement="top").body["offers_advice"] is True
 
 
 def test_the_agent_reads_sentences() -> None:
@@ -184,3 +198,8 @@ def test_the_agent_reads_sentences() -> None:
         "Has bought once.",
     ]
     assert chat.summary_of(a_message("chat")) == ["It is about their cart."]
+    journey = {"viewed": 7, "in_carts": 1, "wished": 0, "stage": "carted"}
+    assert chat.summary_of(a_message("chat", context={"journey": journey}))[1:] == [
+        "Has looked at 7 products in the last two weeks.",
+        "Has 1 product in the cart.",
+    ]

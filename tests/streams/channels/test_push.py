@@ -49,7 +49,8 @@ def channel(receiver: Receiver, *hosts: str) -> PushChannel:
     key.generate_keys()
     number = key.private_key.private_numbers().private_value
     settings = Engine("nowhere.example:9092").settings(
-        f"push.fcm_url={receiver.url}/fcm", "push.fcm_token=secret", f"push.apns_url={receiver.url}",
+        f"push.fcm_url={receiver.url}", "push.fcm_project=shop", "push.fcm_token=secret",
+        f"push.apns_url={receiver.url}",
         "push.apns_topic=example.shop", f"push.vapid_key={text(number.to_bytes(32, 'big'))}",
         f"push.hosts={','.join(hosts) or '127.0.0.1'}",
     )  # fmt: skip
@@ -84,16 +85,21 @@ async def test_web_push_is_encrypted_for_the_browser_alone(receiver: Receiver) -
 
 async def test_each_device_in_its_own_form(receiver: Receiver) -> None:
     """FCM and APNs by HTTP and JSON, each device once."""
-    tokens = ["phone", {"platform": "ios", "token": "pad"}, "phone", {"platform": "sundial", "token": "x"}]
+    tokens = [
+        "phone",
+        {"platform": "ios", "token": "ab" * 32},
+        "phone",
+        {"platform": "sundial", "token": "x"},
+    ]
     outcome = await handed(channel(receiver), to={"push_tokens": tokens}, expires_at="2999-01-01T00:00:00Z")
     assert outcome.kind == "handed"
     by_path = {one.path: one for one in receiver.posted}
     assert len(receiver.posted) == 2
-    fcm = json.loads(by_path["/fcm"].body)["message"]
+    fcm = json.loads(by_path["/v1/projects/shop/messages:send"].body)["message"]
     assert (fcm["token"], fcm["android"]["ttl"]) == ("phone", "2419200s")
     assert fcm["notification"]["title"] == "Your cart is still here"
-    assert by_path["/fcm"].headers["authorization"] == "Bearer secret"
-    apns = by_path["/3/device/pad"]
+    assert by_path["/v1/projects/shop/messages:send"].headers["authorization"] == "Bearer secret"
+    apns = by_path["/3/device/" + "ab" * 32]
     assert len(apns.headers["apns-collapse-id"]) <= 64
     assert apns.headers["apns-topic"] == "example.shop"
     assert json.loads(apns.body)["aps"]["alert"]["title"] == "Your cart is still here"

@@ -1,0 +1,34 @@
+"""Withdrawal: what was sent or joined under a consent that does not hold any more is taken back at once.
+
+What waits is not looked at here: consent is judged anew when it is released.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.engine import reach, recalls
+from retarget.engine.moment import Moment
+from retarget.engine.recalls import Undoing
+from retarget.journeys.model import Journey
+from retarget.rules.matcher import Matcher
+
+ADS: Final = "ads"
+
+
+def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment: Moment) -> None:
+    """Leave the audiences, and call back the messages, of channels that may not be used any more.
+
+    `at`: when that was said, epoch ms.
+    """
+    known, clock = matcher.rules, max(at, moment.clock)
+    for membership in [one for one in journey.audiences if one.rule in known]:
+        if membership.expires and clock >= membership.expires:
+            continue  # who has left by themselves is not taken out
+        rule = known[membership.rule].rule
+        if not reach.may_address(journey, rule.purpose, ADS, moment.policy):
+            recalls.leave(journey, membership, Undoing(rule, at, event_id), moment)
+    for send in [one for one in journey.sends if one.rule in known and clock < one.until]:
+        rule = known[send.rule].rule
+        if not reach.may_address(journey, rule.purpose, send.channel, moment.policy):
+            recalls.recall(journey, send, Undoing(rule, at, event_id), moment)
