@@ -2,6 +2,7 @@
 
 RetargetError
 ├── Rejected        a record that cannot be used: it goes to the dead-letter topic, the lane goes on
+├── Unsendable      a message that no provider would take: it goes to the channel's dead letters
 ├── BadInput        a user's file, rule or setting: nothing starts, exit 1, every problem listed
 ├── Unreachable     a broker or store that does not answer: exit 3 at start, wait and retry later
 └── LaneRefused     a lane whose journal and store contradict each other: it stops and says what to do
@@ -24,6 +25,10 @@ RejectReason = Literal[
     "rule_failed",
 ]
 
+UnsendableReason = Literal[
+    "bad_message", "no_address", "bad_address", "missing_variable", "too_large", "expired",
+]  # fmt: skip
+
 
 class RetargetError(Exception):
     """The root of the tree; never raised itself."""
@@ -35,6 +40,15 @@ class Rejected(RetargetError):
     def __init__(self, reason: RejectReason, detail: str) -> None:
         super().__init__(f"{reason}: {detail}")
         self.reason: RejectReason = reason
+        self.detail = detail
+
+
+class Unsendable(RetargetError):
+    """One message cannot be brought into a provider's form: `reason` for the dead letter, and a `detail`."""
+
+    def __init__(self, reason: UnsendableReason, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason: UnsendableReason = reason
         self.detail = detail
 
 

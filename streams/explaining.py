@@ -236,7 +236,8 @@ def _offer(said: Said) -> str:
         seen = f"; margin {margin}, discount {discount}, at least {_money(said['least_margin'])} must be left"
     if said["given"]:
         return f"offer        {said['code']} until {said['expires_at']}{seen}"
-    reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown"}
+    reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown",
+              "no_code": "no code was left"}  # fmt: skip
     return f"offer        none: {reason.get(said['withheld'], 'its code has expired')}{seen}"
 
 

@@ -207,6 +207,9 @@ class LaneMetrics:
             "1 while guarded rules pause: no purchase for longer than guard.purchase_silence.",
             "lane",
         )
+        self.codes = make.gauge(
+            "retarget_lane_offer_codes", "Codes of a pool that the lane still has to give.", "lane", "pool"
+        )
         self.claims = from_zero(
             make.counter(
                 "retarget_lane_claims",
@@ -225,7 +228,7 @@ class LaneMetrics:
             "retarget_replay_mismatches", "Replayed batches whose outputs were others than the journal says."
         )
 
-    def forget(self, lane: int) -> None:
+    def forget(self, lane: int, pools: Iterable[str] = ()) -> None:
         """Remove the lane's gauges when it has gone to another worker, which shows its own from then on."""
         gauges = (
             self.up, self.refused, self.progress, self.clock, self.lag_records, self.lag_seconds,
@@ -233,6 +236,8 @@ class LaneMetrics:
         )  # fmt: skip
         for gauge in gauges:
             gauge.remove(str(lane))
+        for pool in pools:
+            self.codes.remove(str(lane), pool)
 
 
 class ServiceMetrics:

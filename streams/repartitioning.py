@@ -13,6 +13,7 @@ from typing import Final, NamedTuple, TypeVar
 
 from msgspec.structs import replace
 
+from retarget.engine.pools import CLOSED
 from retarget.errors import BadInput
 from streams.clocks import now_ms
 from streams.images import Folder, LaneEntry
@@ -221,6 +222,8 @@ def common_positions(old: Sequence[OldLane], incarnation: int) -> Positions:
         # The earliest: what another lane has worked off is behind it, and a wait is decided at its time.
         clock=min((one.clock for one in ran), default=-1),
         paced=_latest(one.paced for one in ran),
+        # Shares are others now, and each code of the old ones may have been given.
+        drawn={pool: CLOSED for one in old for pool in one.positions.drawn},
         fanned=dict(old[0].positions.fanned),
         has_listings=any(one.has_listings for one in ran),
         heard=_latest(one.heard for one in ran),

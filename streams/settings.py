@@ -35,7 +35,7 @@ from streams.settings_declared import (
     Store,
 )
 from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
-from streams.settings_services import Channel, Collect, Email, Log, Web
+from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -90,6 +90,9 @@ class Settings:
     collect: Collect = Collect()
     channel: Channel = Channel()
     email: Email = Email()
+    push: Push = Push()
+    ads: Ads = Ads()
+    direct_mail: DirectMail = DirectMail()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
 

@@ -12,6 +12,7 @@ from streams.settings_kinds import (
     Duration,
     Named,
     Names,
+    Pairs,
     SendersByName,
     ShopsById,
     masked,
@@ -28,6 +29,11 @@ class Offers:
         "What people's codes are worked out from; the same in all workers and where rules are published.",
         because="whoever knows it can work out the code of anybody whose events they know",
         mask=masked,
+    )
+    codes: Pairs = setting(
+        {},
+        "Files of codes that others have made, as POOL=PATH, a code a line; rules name the pool.",
+        because="the shop may have to make them; a file may grow at its end and must not change else",
     )
 
 

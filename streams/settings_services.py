@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from retarget.times import HOUR, SECOND
-from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, masked
+from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, TimeOfDay, masked, whole
 from streams.settings_source import setting
 
 
@@ -140,6 +140,53 @@ class Email:
     reply_to: str = setting("", "Where answers go; empty: to the sender.")
     connections: Count = setting(4, "Connections to the relay, and mails under way at once in a partition.")
     timeout: Duration = setting(60 * SECOND, "How long each answer of the relay is waited for.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Push:
+    """Where `retarget channel push` hands push messages to; what is empty is not used."""
+
+    fcm_url: str = setting("", "FCM, https://fcm.googleapis.com, or a gateway that speaks like it.")
+    fcm_project: str = setting("", "The project at FCM.")
+    fcm_token: str = setting("", "What FCM is shown as a bearer token.", mask=masked)
+    apns_url: str = setting(
+        "",
+        "A gateway that speaks like APNs.",
+        because="Apple's own servers speak HTTP/2 only",
+    )
+    apns_token: str = setting("", "What APNs is shown as a bearer token.", mask=masked)
+    apns_topic: str = setting("", "The app's bundle id.")
+    vapid_key: str = setting("", "Private P-256 key for Web Push, in base64url.", mask=masked)
+    contact: Named = setting(
+        "mailto:push@shop.example", "Whom a push service writes to when it has questions."
+    )
+    hosts: SomeNames = setting(
+        ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
+        "Hosts that endpoints of Web Push may be at, or below.",
+        because="whoever sends events could make the service ask any address else",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ads:
+    """Where `retarget channel ads` hands changes of audiences to: a URL or a folder."""
+
+    url: str = setting("", "Where batches are posted, as JSON; empty: into ads.folder.")
+    token: str = setting("", "What is shown there as a bearer token.", mask=masked)
+    folder: str = setting("", "Folder for batches as files, one each; used without ads.url.")
+    batch: Annotated[int, whole(1, 10_000)] = setting(
+        10_000, "Most changes in a batch.", because="Meta and Google take 10,000 in a call"
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DirectMail:
+    """Where `retarget channel direct_mail` puts what is to be printed."""
+
+    cut_off: TimeOfDay = setting(12 * HOUR, "When the print shop begins each day, in UTC.")
+
+    folder: str = setting("", "Folder for lists (CSV) and proofs (PDF).")
+    batch: Count = setting(500, "Most letters in a list.")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

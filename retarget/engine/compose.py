@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from retarget.engine import about, ceilings, experiments, offers, pacing, reach
+from retarget.engine import about, background, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -53,7 +53,7 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
 def _message(journey: Journey, candidate: Candidate, channel: str, moment: Moment) -> Message:
     rule, policy = candidate.rule, moment.policy
     message_id = candidate.message_id(journey.person, channel)
-    word = reach.consent(journey, rule.purpose, channel)
+    said = reach.consent(journey, rule.purpose, channel)
     return Message(
         message_id=message_id,
         decision_id=candidate.decision_id(journey.person),
@@ -70,15 +70,16 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         products=[_product(journey, candidate, p, policy) for p in products_of(journey, candidate)],
         to=reach.address(journey, channel, policy) or {},
         template=candidate.step.template or None,
-        context=_context(journey, candidate, channel, policy),
+        context=_context(journey, candidate, channel, policy)
+        | background.of(journey, candidate, channel, said),
         purpose=rule.purpose,
-        legal_basis=_legal_basis(rule, word),
+        legal_basis=_legal_basis(rule, said),
         due=format_time(candidate.due),
         decided_at=format_time(candidate.now),
         expires_at=at_or_none(expires_at(candidate)),
         priority=rule.priority,
         experiment=experiments.told(journey, rule, candidate.arm, policy),
-        locale=journey.traits.get("locale"),
+        locale=word(journey, "locale"),
         timezone=zone_name(journey, policy.quiet_hours),
         why=rule.why or rule.description,
         trace=candidate.trace,
@@ -99,12 +100,12 @@ def _purl(journey: Journey, message: Message, policy: Policy, seal: Callable[[by
     return policy.purl_base + seal(links.encode(link))
 
 
-def _legal_basis(rule: Rule, word: Consent | None) -> str:
+def _legal_basis(rule: Rule, said: Consent | None) -> str:
     if rule.purpose != "marketing":
         return "contract"
-    if word is None:
+    if said is None:
         return "assumed"
-    return word.basis or "consent"
+    return said.basis or "consent"
 
 
 def expires_at(candidate: Candidate) -> int | None:

@@ -13,6 +13,7 @@ from retarget.engine.ceilings import Granted, Risen, Short
 from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
+from retarget.engine.pools import Drawn
 from retarget.journeys.model import Journey
 from retarget.messages import Decision, Message, encode
 from retarget.touchpoints import Touchpoint
@@ -66,7 +67,9 @@ class Moment:
         self.clock = 0
         self.now = 0
         self.pauses: Mapping[str, int] = {}
-        self.paced: Paced = {}  # the lane's own, as are the next four
+        self.partition = 0  # the lane's own, as are the next six
+        self.drawn: Drawn = {}
+        self.paced: Paced = {}
         self.risen: Risen = {}
         self.granted: Mapping[str, Granted] = {}
         self.short: Short = {}

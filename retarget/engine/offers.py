@@ -8,7 +8,7 @@ from __future__ import annotations
 from hashlib import blake2b
 from typing import Final
 
-from retarget.engine import experiments, margins
+from retarget.engine import experiments, margins, pools
 from retarget.engine.candidate import Candidate
 from retarget.engine.margins import Expected
 from retarget.engine.moment import Moment
@@ -43,7 +43,11 @@ def of(journey: Journey, candidate: Candidate, at: int, moment: Moment) -> Offer
         if reason is not None:
             candidate.offer = _record(offer, found, discount, withheld=reason)
             return None
-        given = _give(journey, candidate, number, offer, at, moment.policy)
+        code = _code(journey, candidate, number, offer, moment)
+        if code is None:
+            candidate.offer = _record(offer, found, discount, withheld="no_code")
+            return None
+        given = _give(journey, candidate, number, offer, at, code)
     candidate.offer = _record(offer, found, _discount(offer, found), given)
     return _told(given)
 
@@ -108,14 +112,25 @@ def _discount(offer: model.Offer, found: Expected) -> float | None:
     return found.worth * offer.percent / 100
 
 
-def _give(journey: Journey, candidate: Candidate, number: int, offer: model.Offer, at: int,
-          policy: Policy) -> Given:  # fmt: skip
+def _code(
+    journey: Journey, candidate: Candidate, number: int, offer: model.Offer, moment: Moment
+) -> str | None:
+    """The person's code; None when the pool it is to come from has none left."""
+    policy = moment.policy
+    if offer.codes:
+        pool = policy.pools.get(offer.codes)
+        return pools.take(moment.drawn, pool, moment.partition, policy.lanes)
     rule, subject, episode = candidate.rule.name, candidate.subject_id, candidate.episode
+    return code_of(policy, journey.person, rule, subject, episode, number)
+
+
+def _give(journey: Journey, candidate: Candidate, number: int, offer: model.Offer, at: int,
+          code: str) -> Given:  # fmt: skip
     given = Given(
-        code=code_of(policy, journey.person, rule, subject, episode, number),
-        rule=rule,
-        subject=subject,
-        episode=episode,
+        code=code,
+        rule=candidate.rule.name,
+        subject=candidate.subject_id,
+        episode=candidate.episode,
         step=number,
         at=at,
         expires=at + offer.expires,

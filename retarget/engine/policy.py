@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 import msgspec
 
+from retarget.engine.pools import Pool
 from retarget.engine.shops import Shop
 from retarget.personal.senders import Sender
 from retarget.times import DAY, HOUR, MINUTE
@@ -41,13 +42,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
     pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
-    offers cannot be worked out without. Ids of `nobody`, in small letters, are those of no one person; a
-    person has `most_joined` anonymous ids at most, and none of those that stay `apart`. Messages tell people
-    which of the `shops` is next to them. `language` is that of people who have told no locale, and
-    `formal` how they are greeted unless they wish otherwise. One of `senders`, drawn by
-    `sender_seed`, writes to each person. Prices of the catalogue are in `catalogue_currency`; empty: in that
-    in which the person has seen the product. Links are good for `purl_lasts`; `seal` makes the last part of
-    their address of what they hold, always the same of the same; without one there are none.
+    offers cannot be worked out without; `pools` are those from files. Ids of `nobody`, in small letters, are
+    those of no one person; a person has `most_joined` anonymous ids at most, and none of those that stay
+    `apart`. Messages tell people which of the `shops` is next to them.
+
+    `language` is that of people who have told no locale, and `formal` how they are greeted unless they wish
+    otherwise. One of `senders`, drawn by `sender_seed`, writes to each person. Prices of the catalogue are in
+    `catalogue_currency`; empty: in that in which the person has seen the product. Links are good for
+    `purl_lasts`; `seal` makes the last part of their address of what they hold, always the same of the same;
+    without one there are none.
+
     Grants of the channels of `double_opt_in` count when they are confirmed; a click in a message of the rule
     `confirmed_by` does that.
     """
@@ -75,6 +79,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     arbitration: int = 0
     purchase_silence: int = 0
     offer_secret: str = ""
+    pools: Mapping[str, Pool] = msgspec.field(default_factory=dict)
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
     apart: frozenset[str] = frozenset()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retarget.engine import reach
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey, Membership, Send
 from retarget.messages import Decision, GateRecord, Message, Operation, Subject, stable_id
@@ -61,6 +62,7 @@ def _undo(
             anonymous_id=journey.anonymous_id,
             subject=subject,
             audience=None if isinstance(undone, Send) else undone.audience,
+            to=reach.address(journey, channel, moment.policy) or {},
             purpose=rule.purpose,
             due=due,
             decided_at=decided_at,

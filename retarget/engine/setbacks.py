@@ -14,13 +14,17 @@ class Before:
     Arms stay drawn: they depend on the person alone. Marks and pauses are set when nothing can fail any more.
     """
 
-    __slots__ = ("_audiences", "_deferred", "_journey", "_moment", "_paced", "_results", "_risen", "_sends")
+    __slots__ = (
+        "_audiences", "_deferred", "_drawn", "_journey", "_moment", "_offers", "_paced", "_results", "_risen",
+        "_sends",
+    )  # fmt: skip
 
     def __init__(self, journey: Journey, moment: Moment) -> None:
         self._journey, self._moment = journey, moment
         self._results, self._sends = len(moment.results), len(journey.sends)
         self._deferred, self._audiences = len(journey.deferred), journey.audiences.copy()
         self._paced, self._risen = moment.paced.copy(), moment.risen.copy()
+        self._drawn, self._offers = moment.drawn.copy(), len(journey.offers)
 
     def put_back(self) -> None:
         """Make it as it was: nothing goes out, and nothing counts."""
@@ -28,12 +32,15 @@ class Before:
         for result in moment.results[self._results :]:
             moment.counts[_counted_as(result)] -= 1
         del moment.results[self._results :], journey.sends[self._sends :], journey.deferred[self._deferred :]
+        del journey.offers[self._offers :]
         journey.audiences = self._audiences
         # They are the lane's own.
         moment.paced.clear()
         moment.paced.update(self._paced)
         moment.risen.clear()
         moment.risen.update(self._risen)
+        moment.drawn.clear()
+        moment.drawn.update(self._drawn)
 
 
 def _counted_as(result: Result) -> tuple[str, ...]:

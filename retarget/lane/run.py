@@ -39,6 +39,7 @@ class Run:
         moment.clock = lane.clock
         moment.held_of = lane.hold.endings_of
         moment.paced, moment.risen, moment.listings = lane.paced, lane.risen, lane.listings
+        moment.partition, moment.drawn = lane.partition, lane.drawn
         moment.heard, moment.granted, moment.short = lane.heard, lane.granted, lane.short
         if self._now_is_clock:
             moment.now = lane.clock

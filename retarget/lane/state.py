@@ -10,6 +10,7 @@ from retarget.engine.door import Engine
 from retarget.engine.guard import Heard
 from retarget.engine.pacing import Paced
 from retarget.engine.policy import Policy
+from retarget.engine.pools import Drawn
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER
 from retarget.lane.crossing import Strayed
@@ -50,6 +51,8 @@ class LaneState:
         self.crossed: dict[int, int] = {}
         # What each channel's rate has given away; stored with the positions.
         self.paced: Paced = {}
+        # What it has given of each pool of codes; stored likewise.
+        self.drawn: Drawn = {}
         # How near each rule is to its ceiling; stored likewise.
         self.risen: Risen = {}
         # What it may send of each, and what it lacks to go on; stored likewise.

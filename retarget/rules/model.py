@@ -128,7 +128,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     """A discount of `percent`, or of `amount` in `currency`, by a code that is good for `expires` ms.
 
     From a basket of `minimum_basket` on. Not given where the expected margin, less the discount, is below
-    `least_margin` or unknown.
+    `least_margin` or unknown. The code is from the pool `codes`; empty: worked out for the person.
     """
 
     percent: float | None = None
@@ -137,6 +137,7 @@ class Offer(msgspec.Struct, frozen=True, kw_only=True):
     expires: int
     minimum_basket: float | None = None
     least_margin: float | None = None
+    codes: str = ""
 
 
 class Ceiling(msgspec.Struct, frozen=True):

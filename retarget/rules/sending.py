@@ -8,7 +8,7 @@ from retarget.rules import promises
 from retarget.rules.currencies import CURRENCIES
 from retarget.rules.model import SAME, Channel, Offer
 from retarget.rules.records import Key, OrWord, Record, Values
-from retarget.rules.shapes import ALL, Above, Duration, Number, OneOf, OrAll, Several
+from retarget.rules.shapes import ALL, Above, Duration, Number, OneOf, OrAll, Several, Text
 
 _CHANNEL: Final = OneOf(
     "channel",
@@ -65,6 +65,12 @@ OFFER: Final = Record(
             shape=Number(0, _MONEY, whole=False),
             says="What must be left of the expected margin. If less, or unknown, the message goes without.",
             example=4,
+        ),
+        Key(
+            name="codes",
+            shape=Text("the name of a pool", "[a-z][a-z0-9_-]*", 64),
+            says="The pool of `offers.codes` that the code is taken from, instead of one worked out.",
+            example="spring",
         ),
     ),
 )

@@ -15,6 +15,7 @@ from streams.cases.model import Prepared
 from streams.cases.outcomes import Outcome, Wait, outcomes_of, waits_of
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle, bundle_of
+from streams.lanes.pools import made_up
 from streams.ports import Output
 from streams.replaying import TOPIC, replay
 from streams.settings import load_settings
@@ -57,7 +58,9 @@ class Stage:
         """Cases of one file mostly share their settings."""
         key = (*sorted(presets.items()), *((rule.name, rule.version) for rule in rules))
         if key not in self._bundles:
-            self._bundles[key] = bundle_of(load_settings(presets=presets), rules, [TOPIC], lanes=1)
+            settings = load_settings(presets=presets)
+            pools = made_up(rules)
+            self._bundles[key] = bundle_of(settings, rules, [TOPIC], lanes=1, pools=pools)
         return self._bundles[key]
 
 

@@ -14,7 +14,7 @@ from streams.channels.outcomes import Outcome, dead, later
 _ANSWER_S: Final = 10.0
 _MOST_BYTES: Final = 64 * 1024
 _GONE: Final = (404, 410)
-_REFUSED: Final = 400
+_FINE: Final = 200
 
 
 class Addresses:
@@ -47,7 +47,8 @@ class Addresses:
         async with self._session.get(url, allow_redirects=False) as answer:
             if answer.status in _GONE:
                 return dead("no_address", "channel.addresses does not know this person")
-            if answer.status >= _REFUSED or (answer.content_length and answer.content_length > _MOST_BYTES):
+            too_long = (answer.content_length or 0) > _MOST_BYTES
+            if answer.status != _FINE or too_long:
                 return later(f"channel.addresses answers {answer.status}")
             found = await answer.json(content_type=None)
         return found if isinstance(found, Mapping) else {}

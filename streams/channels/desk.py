@@ -11,13 +11,14 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
 from aiokafka.errors import KafkaError
 
 from retarget.errors import LaneRefused
+from retarget.messages import stable_id
 from streams.channels import telling
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel, Outcome, dead
@@ -37,6 +38,7 @@ _FENCED_S: Final = 15.0
 _FIRST_RETRY_MS: Final = 2_000
 _LAST_RETRY_MS: Final = 15 * 60_000
 _PAGE: Final = 2_000
+_TOGETHER: Final = 16
 # What has been read and led to nothing is put down now and then.
 _IDLE_S: Final = 5.0
 # What is due, and has to stay behind another that is not.
@@ -69,11 +71,15 @@ class Source(Protocol):
 
 
 class Terms(NamedTuple):
-    """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops."""
+    """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
+
+    `now` is the clock that messages' times are held against, epoch ms.
+    """
 
     feedback_topic: str
     patience_ms: int
     most: int
+    now: Callable[[], int] = now_ms
 
 
 class Desk:
@@ -197,7 +203,7 @@ class Desk:
         assert queue is not None
         while not self._leave.is_set():
             self._some.clear()
-            now = now_ms()
+            now = self._terms.now()
             portion = self._portion(queue, now)
             if portion:
                 await self._hand_over(queue, portion)
@@ -206,7 +212,7 @@ class Desk:
             self._let_flow()
             if not portion:
                 due = queue.next_due()
-                left = _IDLE_S if due is None else min((due - now_ms()) / 1e3, _IDLE_S)
+                left = _IDLE_S if due is None else min((due - self._terms.now()) / 1e3, _IDLE_S)
                 await _within(self._some.wait(), max(left, _LEAST_S))
         if self._is_stale:
             await self._put_down(queue)
@@ -216,7 +222,10 @@ class Desk:
 
     def _portion(self, queue: Queue, now: int) -> list[Parcel]:
         """What is to be handed over now; what cannot be any more is settled."""
-        due = queue.due(now, self._channel.at_once, ordered=self._channel.ordered)
+        if self._channel.batches and (doubted := queue.in_doubt()):
+            # As it was, expired or not: whoever took it knows it again as a whole.
+            return doubted if all(parcel.due <= now for parcel in doubted) else []
+        due = queue.due(now, self._channel.at_once, in_order=self._channel.batches)
         return [parcel for parcel in due if self._may_go(queue, parcel, now)]
 
     def _may_go(self, queue: Queue, parcel: Parcel, now: int) -> bool:
@@ -239,15 +248,21 @@ class Desk:
         lease = await self._leased(len(portion))
         if lease is None:
             return
-        now = now_ms()
+        now = self._terms.now()
         # While it waited for its turn, something may have been called back or have expired.
-        there = [one for one in portion if one.offset in queue.tries and self._may_go(queue, one, now)]
-        chosen = there[: lease.tokens]
+        chosen = portion
+        if not (self._channel.batches and portion[0].tries.doubts):
+            there = [one for one in portion if one.offset in queue.tries and self._may_go(queue, one, now)]
+            chosen = there[: lease.tokens]
         if not chosen:
             return
         again = sum(1 for one in chosen if one.tries.doubts)
+        together = (
+            chosen[0].tries.portion if again else stable_id(*(one.message.message_id for one in chosen))
+        )
         for one in chosen:
             one.tries.doubts += 1
+            one.tries.portion = together[:_TOGETHER] if self._channel.batches else ""
         self._in_flight = frozenset(one.offset for one in chosen)
         try:
             await self._put_down(queue)
@@ -275,7 +290,7 @@ class Desk:
 
     def _settle(self, queue: Queue, parcel: Parcel, outcome: Outcome) -> None:
         """Make what follows from an outcome; it is put down with the next state."""
-        now, name, tries = now_ms(), self._channel.name, parcel.tries
+        now, name, tries = self._terms.now(), self._channel.name, parcel.tries
         self._is_stale = True
         if outcome is NOT_YET:
             tries.doubts -= 1
@@ -308,7 +323,7 @@ class Desk:
         self._metrics.outcomes.labels(name, "dead").inc()
         self._metrics.dead.labels(name, unsent.outcome.reason or "").inc()
         self._unwritten.append(
-            telling.dead_letter(name, unsent.key, unsent.raw, unsent.outcome, now_ms(), self._sizes)
+            telling.dead_letter(name, unsent.key, unsent.raw, unsent.outcome, self._terms.now(), self._sizes)
         )
         queue.settle(unsent.offset)
 
@@ -325,6 +340,8 @@ class Desk:
         target = queue.target(recall.message)
         if target is None or target.offset in self._in_flight:
             return  # it has gone, or is just going: what can be done about that is done behind it
+        if target.tries.doubts and self._channel.batches:
+            return  # its batch goes again as it was, and the recall behind it
         self._drop(queue, target, "recalled")
         if not target.tries.doubts:
             queue.settle(recall.offset)

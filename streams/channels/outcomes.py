@@ -12,7 +12,7 @@ from retarget.touchpoints import TouchpointType
 
 Reason = Literal[
     "bad_message", "no_address", "bad_address", "refused", "no_template", "bad_template", "missing_variable",
-    "gave_up", "unknown_outcome", "not_built",
+    "too_large", "expired", "gave_up", "unknown_outcome",
 ]  # fmt: skip
 
 
@@ -44,14 +44,15 @@ def later(detail: str) -> Outcome:
 class Channel(Protocol):
     """A way to people. `at_once` messages at most are handed over together.
 
-    `ordered`: messages to one person never overtake each other. `recalls`: what has gone can be taken back.
+    `batches`: they are handed over as one, known again as a whole, and nobody's messages overtake each other.
+    `recalls`: what has gone can be taken back.
     `repeats`: how often a message in doubt may go once more; None: as often as needed, since whoever takes it
     knows it again.
     """
 
     name: str
     at_once: int
-    ordered: bool
+    batches: bool
     recalls: bool
     repeats: int | None
 

@@ -133,9 +133,9 @@ class Queue:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
-    def due(self, now: int, most: int, *, ordered: bool) -> list[Parcel]:
+    def due(self, now: int, most: int, *, in_order: bool) -> list[Parcel]:
         """At most so many that are due, by their time; they stay until they are settled or put off."""
-        if ordered:
+        if in_order:
             return list(self._in_order(now, most))
         found: dict[int, Parcel] = {}  # put off and back again, one may stand there twice
         while len(found) < most and (due := self.next_due()) is not None and due <= now:
@@ -159,6 +159,15 @@ class Queue:
                 yield parcel
             if given >= most:
                 return
+
+    def in_doubt(self) -> list[Parcel]:
+        """One portion that was handed over without an answer, whole and in its order; empty without any."""
+        doubted = next((one for one in self.parcels() if one.tries.doubts and one.tries.portion), None)
+        if doubted is None:
+            return []
+        return [
+            one for one in self.parcels() if one.tries.doubts and one.tries.portion == doubted.tries.portion
+        ]
 
     def put_off(self, parcel: Parcel, until: int) -> None:
         """Not before this time, epoch ms."""

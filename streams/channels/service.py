@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,6 +17,7 @@ from streams.channels.desk import Desk, Received, Terms
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel
 from streams.channels.rates import Rate
+from streams.clocks import now_ms
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.kafka.inventory import partitions_of_topic
@@ -40,10 +41,17 @@ class Service:
 
     def __init__(
         self, settings: Settings, address: KafkaAddress, channel: Channel, rate: Rate,
-        metrics: ChannelMetrics,
+        metrics: ChannelMetrics, *, feedback: str = "", now: Callable[[], int] = now_ms,
     ) -> None:  # fmt: skip
+        """`feedback`: the topic for it, instead of the first of kafka.input_topics; `now`: as in Terms."""
         self._settings, self._address, self._channel = settings, address, channel
         self._rate, self._metrics = rate, metrics
+        self._terms = Terms(
+            feedback or settings.kafka.input_topics[0],
+            settings.channel.patience,
+            settings.channel.waiting,
+            now,
+        )
         self._topic = channel_topic(channel.name)
         self._reader = Reader(address)
         self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
@@ -65,7 +73,7 @@ class Service:
         await self._stack.aclose()
 
     async def _prepare(self) -> None:
-        name, feedback = self._channel.name, self._settings.kafka.input_topics[0]
+        name, feedback = self._channel.name, self._terms.feedback_topic
         partitions = await partitions_of_topic(self._address, self._topic)
         for topic in (feedback, dead_channel_topic(name)):
             await partitions_of_topic(self._address, topic)
@@ -142,9 +150,7 @@ class Service:
                 self._channel, (self._topic, partition),
                 Ledger(self._address, self._reader, ledger_topic(name), partition, own_id),
                 _Source(consumer, self._reader, place), self._rate, metrics=self._metrics,
-                terms=Terms(
-                    settings.kafka.input_topics[0], settings.channel.patience, settings.channel.waiting
-                ),
+                terms=self._terms,
             )  # fmt: skip
             self._desks[partition] = desk, asyncio.create_task(desk.run(), name=f"{self._topic}[{partition}]")
 

@@ -19,6 +19,7 @@ class Tries(msgspec.Struct, array_like=True, gc=False):
     doubts: int = 0
     failed: int = 0
     since: int = 0  # the first refusal, epoch ms
+    portion: str = ""  # by which those that were handed over together find each other
 
 
 class State(msgspec.Struct, array_like=True, kw_only=True):

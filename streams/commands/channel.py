@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from streams.channels.email.links import Seal
     from streams.channels.outcomes import Channel
 
-BUILT: Final = ("email",)
+BUILT: Final = ("email", "push", "ads", "direct_mail")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +24,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=(
             "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
-            "channel.templates", "email.host", "email.port", "email.sender",
+            "channel.templates", "email.host", "email.port", "email.sender", "push.fcm_url", "ads.url",
+            "direct_mail.folder",
         )
     )  # fmt: skip
 
@@ -44,7 +45,6 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def channel_of(name: str, settings: Settings) -> tuple[Channel, Seal | None]:
     """The channel of this name, and what seals its links. Raises BadInput, ImportError."""
-    from streams.channels.email import EmailChannel
     from streams.channels.email.links import Seal
 
     seal = None
@@ -53,8 +53,21 @@ def channel_of(name: str, settings: Settings) -> tuple[Channel, Seal | None]:
             said = "channel.secret: is not set, and unsubscribe links are sealed with it"
             raise BadInput([f"{said}; set it, or set no channel.public_url"])
         seal = Seal(settings.channel.secret, settings.channel.public_url)
-    kinds = {"email": lambda: EmailChannel(settings, seal)}
-    return kinds[name](), seal
+    if name == "email":
+        from streams.channels.email import EmailChannel
+
+        return EmailChannel(settings, seal), seal
+    if name == "push":
+        from streams.channels.push import PushChannel
+
+        return PushChannel(settings), seal
+    if name == "ads":
+        from streams.channels.batches.ads import AdsChannel
+
+        return AdsChannel(settings), seal
+    from streams.channels.batches.letters import LetterChannel
+
+    return LetterChannel(settings), seal
 
 
 async def work(settings: Settings, channel: Channel, seal: Seal | None) -> None:

@@ -60,12 +60,20 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"
     if settings.rules.dir and not settings.offers.secret and makes_offers(rules):
         yield "offers.secret: not set, so whoever knows a person's events can work out their codes"
+    yield from _pools_wanted(settings, rules)
     for name in settings.rates.by_channel:
         if name not in CHANNELS:
             yield f"rates.{name}: no channel has this name{nearest(name, CHANNELS)}"
     for name in settings.channels.external:
         if name not in CHANNELS:
             yield f"channels.external: no channel has the name {name}{nearest(name, CHANNELS)}"
+
+
+def _pools_wanted(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
+    known = settings.offers.codes
+    for rule in rules:
+        for pool in sorted({offer.codes for step in rule.steps for offer in step.offers} - {"", *known}):
+            yield f"offers.codes: no pool {pool}, as rule {rule.name} takes codes from{nearest(pool, known)}"
 
 
 def makes_offers(rules: Iterable[Rule]) -> bool:

@@ -88,11 +88,12 @@ def as_lines(found: Sequence[Change], settings: Sequence[str], rules: int) -> li
 
 def _settings(ours: Settings, before: Side, after: Side) -> list[str]:
     """Settings that decide otherwise, if one side was published; the other's are those given here."""
+    from streams.lanes.pools import deciding
     from streams.lanes.publication import settings_changes
 
     if before.settings is None and after.settings is None:
         return []
-    own = ours.deciding()
+    own = deciding(ours)
     return settings_changes(before.settings or own, after.settings or own)
 
 

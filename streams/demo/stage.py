@@ -7,7 +7,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import uvloop
 from rich.console import Console
@@ -34,8 +34,11 @@ from streams.lanes.bundles import OneBundle
 from streams.rulebook import load_rules, rules_dir
 from streams.settings import Settings
 from streams.stores import open_store
-from streams.topics import topic_specs
+from streams.topics import TopicSpec, topic_specs
 from streams.worker import Worker
+
+if TYPE_CHECKING:
+    from streams.demo.mailbox import Mailbox
 
 _REFRESH_S: Final = 0.25
 _RATE_OVER: Final = 12  # refreshes
@@ -76,15 +79,22 @@ class _Stage:
         with asked_to_end() as asked:
             await create_or_check(self._address, specs)
             self._started = time.monotonic()
-            async with self._working(rules) as worker:
+            async with self._working(rules) as worker, self._mailing() as mailbox:
                 page = f"http://{self._settings.web.host}:{worker.web.port}/metrics"
-                await self._show(worker, page, asked)
-                show_summary(self._console, self._tally, self._figures(worker))
+                await self._show(worker, page, asked, mailbox.url if mailbox else "")
+                figures = self._figures(worker, mailbox.count if mailbox else None)
+                show_summary(self._console, self._tally, figures)
                 show_complaints(self._console, complaints.heard)
                 if not self._plan.keep:
                     show_hint(self._console)
                 else:
-                    show_addresses(self._console, self._settings, page, self._tally.example)
+                    show_addresses(
+                        self._console,
+                        self._settings,
+                        page,
+                        self._tally.example,
+                        mailbox.url if mailbox else "",
+                    )
                     asked.clear()
                     await enter_or(asked)
         return 0 if self._tally.flawless else 1
@@ -100,13 +110,25 @@ class _Stage:
         finally:
             await store.close()
 
-    async def _show(self, worker: Worker, page: str, asked: asyncio.Event) -> None:
+    @asynccontextmanager
+    async def _mailing(self) -> AsyncIterator[Mailbox | None]:
+        """The shop's mails, with a mailbox; None where the packages for it are not installed."""
+        try:
+            from streams.demo.mailing import FEEDBACK, mailing  # noqa: PLC0415 - they may be absent
+        except ImportError:
+            yield None
+            return
+        await create_or_check(self._address, [TopicSpec(FEEDBACK, 1, exact=False, keep="broker")])
+        async with mailing(self._settings, self._address, lambda: self._traffic.at) as mailbox:
+            yield mailbox
+
+    async def _show(self, worker: Worker, page: str, asked: asyncio.Event, mails: str) -> None:
         """Let the people in and show what comes of it, until time is up or somebody asked for the end."""
         if self._plan.browser and self._console.is_terminal:
-            open_page(page)
+            open_page(mails or page)
         watcher = Watcher(self._witness, self._tally, self._started)
         async with producing(self._address) as producer:
-            with keys_unseen(), View(self._console, self._tally, page) as view:
+            with keys_unseen(), View(self._console, self._tally, page, mails) as view:
                 traffic = asyncio.create_task(self._traffic.run(producer))
                 watching = asyncio.create_task(watcher.run(self._address, self._lanes, view.lines))
                 status = asyncio.create_task(self._status(view))
@@ -145,7 +167,7 @@ class _Stage:
             for lane, sent in enumerate(self._witness.sent)
         )
 
-    def _figures(self, worker: Worker) -> Figures:
+    def _figures(self, worker: Worker, mails: int | None) -> Figures:
         return Figures(
             people=self._witness.people,
             events=self._witness.records,
@@ -153,6 +175,7 @@ class _Stage:
             late=self._counted(worker, _LATE),
             lasted=time.monotonic() - self._started,
             memory=peak_bytes(self._servers),
+            mails=mails,
         )
 
     def _counted(self, worker: Worker, name: str) -> int:

@@ -17,7 +17,7 @@ _COMPLAINTS = 5
 
 
 class Figures(NamedTuple):
-    """What the tally does not know; `memory` is in bytes, `lasted` in seconds."""
+    """What the tally does not know; `memory` in bytes, `lasted` in seconds, `mails` None: no mailbox."""
 
     people: int
     events: int
@@ -25,6 +25,7 @@ class Figures(NamedTuple):
     late: int
     lasted: float
     memory: int
+    mails: int | None = None
 
 
 def summary(tally: Tally, figures: Figures) -> RenderableType:
@@ -51,8 +52,10 @@ def show_hint(console: Console) -> None:
     console.print(Text(f"\n{hint}", style="dim"), soft_wrap=True)
 
 
-def show_addresses(console: Console, settings: Settings, page: str, person: str) -> None:
+def show_addresses(console: Console, settings: Settings, page: str, person: str, mails: str = "") -> None:
     """How to look around in a demo that is kept."""
+    if mails:
+        console.print(Text(f"\nThe mails: {mails}"), soft_wrap=True)
     console.print(
         Text(
             f"""
@@ -117,8 +120,17 @@ def _rows(tally: Tally, figures: Figures) -> list[tuple[str, str, str]]:
             f"{tally.unjoined:,}",
             "reminders of what another id bought, before the two were joined",
         ),
+        *_mails(figures),
         _first(tally),
         ("memory", f"{figures.memory / _MIB:,.0f} MB", "at most, all processes together"),
+    ]
+
+
+def _mails(figures: Figures) -> list[tuple[str, str, str]]:
+    if figures.mails is None:
+        return []
+    return [
+        ("mails", f"{figures.mails:,}", "written and handed over by SMTP; --keep leaves the mailbox open")
     ]
 
 

@@ -32,8 +32,9 @@ class Status(NamedTuple):
 class View:
     """Shows lines and the status: pinned below them on a terminal, now and then as a line elsewhere."""
 
-    def __init__(self, console: Console, tally: Tally, page: str) -> None:
+    def __init__(self, console: Console, tally: Tally, page: str, mails: str = "") -> None:
         self._console, self._tally, self._page = console, tally, page
+        self._mails = mails
         self._pinned = console.is_terminal and not console.is_dumb_terminal
         self._live = Live(console=console, auto_refresh=False, transient=True) if self._pinned else None
         self._sent = Restraint(6, 10, time.monotonic)
@@ -47,6 +48,8 @@ class View:
             self._live.start()
         else:
             self._print(Text(f"Metrics of the engine: {self._page}"))
+            if self._mails:
+                self._print(Text(f"The mails: {self._mails}"))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -76,6 +79,10 @@ class View:
             self._status_due = time.monotonic() + _PLAIN_STATUS_S
             self._print(Text(f"-- {_now(status)}, {self._tally.by_rule.total():,} messages"))
 
+    @property
+    def _shown_at(self) -> str:
+        return f"mails {self._mails}   metrics {self._page}" if self._mails else self._page
+
     def _print(self, text: Text) -> None:
         if self._live is not None:
             self._console.print(text, no_wrap=True, overflow="ellipsis")
@@ -96,7 +103,7 @@ class View:
             Group(*rows),
             title=Text(f" {_now(status)} ", style="bold"),
             title_align="left",
-            subtitle=Text(f" {self._page}   {ends} ", style="dim"),
+            subtitle=Text(f" {self._shown_at}   {ends} ", style="dim"),
             subtitle_align="left",
             border_style="dim",
         )

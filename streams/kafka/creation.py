@@ -1,7 +1,8 @@
 """Topics made, or found to be as they must be."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 from aiokafka import AIOKafkaClient
@@ -18,7 +19,6 @@ from aiokafka.errors import (
 
 from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
-from streams.kafka.inventory import existing_topics
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import UNSEEN, is_refusal, refusal
 from streams.ports import UnknownOutcome
@@ -39,21 +39,12 @@ async def create_or_check(
     Each new one gets `replication` copies; -1: three, or as many as there are brokers.
     Raises BadInput with a line for every topic that is not as it must be, Unreachable.
     """
-    admin = address.admin()
-    try:
-        await admin.start()
+    async with _asking(address) as admin:
         before = await _partitions(admin)
         missing = [spec for spec in specs if spec.name not in before]
         created, refused = await _create(admin, missing, replication)
         existing = await _ready(admin, {spec.name for spec in specs} - refused.keys())
-        problems = list(refused.values())
-        found = [spec for spec in specs if spec.name in existing]
-        problems += [line for spec in found for line in _counted(spec, existing[spec.name])]
-        problems += await _kept(admin, {spec.name: spec.keep for spec in found})
-    except (KafkaError, TimeoutError) as error:
-        raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", repr(error)) from error
-    finally:
-        await admin.close()
+        problems = [*refused.values(), *await _otherwise(admin, specs, existing)]
     if problems:
         raise BadInput(problems)
     return created
@@ -64,19 +55,39 @@ async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> Non
 
     Raises BadInput with a line for every topic that is not, Unreachable.
     """
-    existing = await existing_topics(address)
     unseen = UNSEEN if "sasl_mechanism" in address.security else ""
-    problems = [
-        f"topic {spec.name} is missing{unseen}; `retarget topics` creates it"
-        for spec in specs
-        if spec.name not in existing
-    ]
-    try:
-        await create_or_check(address, [spec for spec in specs if spec.name in existing])
-    except BadInput as bad:
-        problems += bad.problems
+    async with _asking(address) as admin:
+        existing = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        problems = [
+            f"topic {spec.name} is missing{unseen}; `retarget topics` creates it"
+            for spec in specs
+            if spec.name not in existing
+        ]
+        problems += await _otherwise(admin, specs, existing)
     if problems:
         raise BadInput(problems)
+
+
+@asynccontextmanager
+async def _asking(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminClient]:
+    """Whom to ask; what goes wrong between us becomes Unreachable."""
+    admin = address.admin()
+    try:
+        await admin.start()
+        yield admin
+    except (KafkaError, TimeoutError) as error:
+        raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", repr(error)) from error
+    finally:
+        await admin.close()
+
+
+async def _otherwise(
+    admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], existing: Mapping[str, int]
+) -> list[str]:
+    """A line for each of the topics that is there, and not as it must be."""
+    found = [spec for spec in specs if spec.name in existing]
+    counted = [line for spec in found for line in _counted(spec, existing[spec.name])]
+    return counted + await _kept(admin, {spec.name: spec.keep for spec in found})
 
 
 async def require_rights(

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
+from retarget.engine.pools import Pool
 from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
@@ -22,6 +23,7 @@ from retarget.lane.lane import Lane
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import MINUTE
+from streams.lanes.pools import deciding, read, require
 from streams.lanes.rollout import NOTHING, Rollout
 from streams.lanes.zones import zone_of
 from streams.links.tokens import Seal
@@ -82,21 +84,26 @@ def bundle_of(
     *,
     lanes: int | None = None,
     rollout: Rollout = NOTHING,
+    pools: Mapping[str, Pool] | None = None,
 ) -> Bundle:
-    """Everything that decides, from the settings and the rules.
+    """Everything that decides, from the settings and the rules; `pools` instead of those of the settings.
 
     `lanes` share rates and ceilings, and each listens for its own purchases: as many as there are partitions
     unless said; 0: there are no rates, ceilings or guard.
     """
+    said = settings.deciding() if pools is not None else deciding(settings)
+    if pools is None:
+        pools = read(settings.offers.codes)
+    require((*rules, *rollout.former, *rollout.canary), pools)
     decoders = {topic: decoder_of(settings, topic) for topic in topics}
     matcher, canary = rollout.matcher(rules), rollout.of_canary(rules)
     if not settings.catalogue.enabled:
         for one in (matcher, *(canary[:1] if canary is not None else ())):
             _leave_out_catalogue(one)
     return Bundle(
-        id=bundle_id(build(), settings.deciding(), rules, rollout),
+        id=bundle_id(build(), said, rules, rollout),
         matcher=matcher,
-        policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes),
+        policy=policy_of(settings, settings.kafka.partitions if lanes is None else lanes, pools),
         lateness=settings.clock.lateness,
         max_skew=settings.clock.max_skew,
         now_is_clock=settings.clock.now == "event",
@@ -141,7 +148,7 @@ def bundle_id(
     return blake2b(said, digest_size=8).hexdigest()
 
 
-def policy_of(settings: Settings, lanes: int) -> Policy:
+def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Policy:
     """The settings that gates look at, in one of so many lanes."""
     quiet = settings.quiet_hours
     caps = {name: tuple(Cap(*limit) for limit in limits) for name, limits in settings.caps.limits.items()}
@@ -170,6 +177,7 @@ def policy_of(settings: Settings, lanes: int) -> Policy:
         arbitration=settings.arbitration.window,
         purchase_silence=settings.guard.purchase_silence if lanes else 0,
         offer_secret=settings.offers.secret,
+        pools=pools,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),

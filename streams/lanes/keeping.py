@@ -21,6 +21,7 @@ def positions_after(lane: Lane, batch: Batch, before: Positions, *, journal: int
         frontier=before.frontier | batch.frontier,
         held=lane.hold.ranges(),
         paced=dict(lane.paced),
+        drawn=dict(lane.drawn),
         risen=dict(lane.risen),
         granted=dict(lane.granted),
         short=dict(lane.short),
@@ -38,6 +39,7 @@ def put_back(lane: Lane, kept: Positions) -> None:
     """Let a new lane stand where these positions say; its hold is read again by whoever has the input."""
     lane.clock = kept.clock
     lane.paced, lane.heard = dict(kept.paced), dict(kept.heard)
+    lane.drawn = dict(kept.drawn)
     lane.risen, lane.granted, lane.short = dict(kept.risen), dict(kept.granted), dict(kept.short)
     lane.fanned, lane.has_listings = dict(kept.fanned), kept.has_listings
     lane.spreads = [replace(spread) for spread in kept.spreads]

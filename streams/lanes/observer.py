@@ -45,5 +45,8 @@ class Observer:
     def silent(self, *, guarded: bool) -> None:
         """Whether guarded rules pause, for want of purchases."""
 
+    def codes(self, left: Mapping[str, int]) -> None:
+        """How many codes of each pool the lane still has to give."""
+
     def refused(self, why: str) -> None:
         """The lane stands still for good."""

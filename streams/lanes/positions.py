@@ -31,6 +31,7 @@ class Positions(msgspec.Struct, kw_only=True, omit_defaults=True):
     heard: dict[str, int] = {}  # type of event -> the latest time of one, for the guard
     sent: int = 0  # how many crossings to other lanes there were
     crossed: dict[int, int] = {}  # lane -> the last of its crossings that was taken
+    drawn: dict[str, int] = {}  # pool of codes -> how many of the lane's share are given; -1: all of it
     journal: int = 0  # the journal offset after this sequence's record
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
+from streams.lanes.pools import CODES, as_shelved, deciding
 from streams.lanes.rollout import Rollout
 from streams.settings import PURL_KEYS, SECRET, Settings, fingerprint, load_settings
 
@@ -47,7 +49,7 @@ _decoder: Final = msgspec.json.Decoder(Publication)
 def publication_of(settings: Settings, documents: Sequence[Document]) -> Publication:
     """What is shelved of these rules, which must be right."""
     rules: Any = [document.data for document in documents]
-    return Publication(build=build(), settings=settings.deciding(), rules=rules)
+    return Publication(build=build(), settings=deciding(settings), rules=rules)
 
 
 def encode(publication: Publication) -> bytes:
@@ -105,34 +107,49 @@ def id_of(publication: Publication) -> str:
     return bundle_id(publication.build, publication.settings, rules, rollout)
 
 
-def bundle_from(
-    bundle: str,
-    publication: Publication,
-    topics: Sequence[str],
-    lanes: int,
-    secret: str = "",
-    apart: Sequence[str] = (),
-    purl_keys: Sequence[str] = (),
-) -> Bundle:
-    """The bundle, ready to run, for these input topics in one of so many lanes; `secret` is `offers.secret`.
+class Own(NamedTuple):
+    """What each worker has itself, since no topic holds it; `apart` is `identity.apart`, for all batches."""
 
-    `apart` is the worker's own `identity.apart`: also in batches that were decided before anybody knew of it.
-    Raises BadInput when this build refuses settings, or makes offers or links by another secret than the one
-    that shelved them, and what `understood` raises.
+    secret: str = ""  # offers.secret
+    apart: Sequence[str] = ()
+    purl_keys: Sequence[str] = ()
+    codes: Mapping[str, str] = MappingProxyType({})  # the files of offers.codes
+
+
+NOTHING_OWN: Final = Own()
+
+
+def own_of(settings: Settings) -> Own:
+    """What this worker has."""
+    offers, identity = settings.offers, settings.identity
+    return Own(offers.secret, identity.apart, settings.purl.keys, offers.codes)
+
+
+def bundle_from(
+    bundle: str, publication: Publication, topics: Sequence[str], lanes: int, own: Own = NOTHING_OWN
+) -> Bundle:
+    """The bundle, ready to run, for these input topics in one of so many lanes.
+
+    Raises BadInput when this build refuses settings, or makes offers or links by other secrets or codes than
+    the one that shelved them, and what `understood` raises.
     """
     rules = understood(bundle, publication)
     rollout = rollout_of(bundle, publication)
     every = (*rules, *rollout.former, *rollout.canary)
     said = publication.settings.get(SECRET, "")
-    if said != fingerprint(secret) and any(step.offers for rule in every for step in rule.steps):
+    if said != fingerprint(own.secret) and any(step.offers for rule in every for step in rule.steps):
         raise BadInput(
             [f"bundle {bundle}: its codes are by another {SECRET}; set the one that it was shelved by"]
         )
     settings = _settings(
-        publication, bundle, topics, {SECRET: secret, PURL_KEYS: _signing(bundle, publication, purl_keys)}
+        publication,
+        bundle,
+        topics,
+        {SECRET: own.secret, PURL_KEYS: _signing(bundle, publication, own.purl_keys)},
     )
-    made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout)
-    return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(apart)))
+    pools = as_shelved(bundle, publication.settings.get(CODES, ""), own.codes)
+    made = bundle_of(settings, rules, topics, lanes=lanes, rollout=rollout, pools=pools)
+    return made._replace(id=bundle, policy=replace(made.policy, apart=frozenset(own.apart)))
 
 
 def _signing(bundle: str, publication: Publication, keys: Sequence[str]) -> str:

@@ -35,6 +35,7 @@ class LaneReport(Observer):
         }  # fmt: skip
         self._waiting: set[str] = set()
         self._silent = False
+        self._pools: set[str] = set()
         self._catching_up = CatchingUp()
 
     def claiming(self, cause: Cause, detail: str) -> None:
@@ -111,7 +112,7 @@ class LaneReport(Observer):
     def gone(self) -> None:
         """The lane is no longer this worker's."""
         self._progress.revoked(self._lane)
-        self._metrics.lane.forget(self._lane)
+        self._metrics.lane.forget(self._lane, self._pools)
         for service in self._waiting:
             self._show(service)
 
@@ -199,6 +200,12 @@ class LaneReport(Observer):
                 )
             else:
                 log.info("lane %d hears of purchases again", self._lane, extra={"lane": self._lane})
+
+    def codes(self, left: Mapping[str, int]) -> None:
+        """How many codes are left."""
+        for pool, count in left.items():
+            self._pools.add(pool)
+            self._metrics.lane.codes.labels(self._label, pool).set(count)
 
     def refused(self, why: str) -> None:
         """The lane stands still for good."""

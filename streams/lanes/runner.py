@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter, thread_time
 from typing import Final
 
-from retarget.engine import guard
+from retarget.engine import guard, pools
 from retarget.engine.ceilings import Granted
 from retarget.engine.moment import Moment
 from retarget.errors import LaneRefused
@@ -375,3 +375,7 @@ class LaneRunner:
         self._observer.state(lane.clock, len(lane.hold), len(lane.waits), self._positions.frontier)
         silent = guard.is_silent(lane.heard, self._bundle.policy, lane.clock)
         self._observer.silent(guarded=silent and lane.engine.guarded)
+        if found := self._bundle.policy.pools:
+            lanes = self._bundle.policy.lanes
+            left = {name: pools.left(lane.drawn, found[name], lane.partition, lanes) for name in found}
+            self._observer.codes(left)

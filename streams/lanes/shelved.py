@@ -13,12 +13,14 @@ from retarget.rules.vocabulary import VOCABULARY
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.shelf import Shelf
 from streams.lanes.bundle import Bundle
+from streams.lanes.pools import deciding
 from streams.lanes.publication import (
     Publication,
     bundle_from,
     decode,
     encode,
     id_of,
+    own_of,
     publication_of,
     settings_changes,
 )
@@ -40,12 +42,10 @@ class ShelvedBundles:
     def __init__(self, shelf: Shelf, settings: Settings, newest: Bundle) -> None:
         self._shelf, self._newest = shelf, newest
         self._topics: Sequence[str] = settings.kafka.input_topics
-        self._lanes, self._secret = settings.kafka.partitions, settings.offers.secret
-        self._apart = settings.identity.apart
-        self._purl_keys = settings.purl.keys
+        self._lanes, self._kept = settings.kafka.partitions, own_of(settings)
         self._follows = settings.rules.source == "topic"
         self._stands_in = settings.rules.unknown == "newest"
-        self._own: Mapping[str, str] = settings.deciding()
+        self._own: Mapping[str, str] = deciding(settings)
         self._made: dict[str, Bundle] = {newest.id: newest}
         self._refused = ""
 
@@ -109,9 +109,7 @@ class ShelvedBundles:
 
     def _make(self, bundle: str) -> Bundle:
         content = content_of(self._shelf, bundle)
-        return bundle_from(
-            bundle, content, self._topics, self._lanes, self._secret, self._apart, self._purl_keys
-        )
+        return bundle_from(bundle, content, self._topics, self._lanes, self._kept)
 
 
 def content_of(shelf: Shelf, bundle: str) -> Publication:
@@ -149,10 +147,8 @@ async def shelved_bundles(
         if own is not None and shelve:
             await shelf.put(bundle, encode(own))
         content = own or content_of(shelf, bundle)
-        topics, lanes, secret = settings.kafka.input_topics, settings.kafka.partitions, settings.offers.secret
-        newest = bundle_from(
-            bundle, content, topics, lanes, secret, settings.identity.apart, settings.purl.keys
-        )
+        topics, lanes = settings.kafka.input_topics, settings.kafka.partitions
+        newest = bundle_from(bundle, content, topics, lanes, own_of(settings))
         yield ShelvedBundles(shelf, settings, newest)
 
 

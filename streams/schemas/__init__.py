@@ -21,6 +21,7 @@ from retarget.rules.schema import json_schema as rule_schema
 from retarget.touchpoints import IMPERSONAL, LONGEST_ID, TYPES, Touchpoint
 from streams.cases.grammar import json_schema as cases_schema
 from streams.ports import JournalRecord
+from streams.schemas import channels
 
 Schema = dict[str, Any]
 
@@ -46,6 +47,8 @@ _NARROWER: Final[Mapping[str, Mapping[str, Schema]]] = {
         "channel": {"enum": list(get_args(Channel))},
         "purpose": {"enum": list(get_args(Purpose))},
         "schema": {"const": SCHEMA_VERSION},
+        "products": {"type": "array", "items": channels.product(TIME)},
+        "context": channels.context(TIME),
     },
     "Decision": {
         **dict.fromkeys(("due", "decided_at", "release"), TIME),
@@ -69,7 +72,7 @@ def schemas() -> dict[str, Schema]:
         f"{name}.v{SCHEMA_VERSION}.json": {"$schema": DIALECT, "$id": _id(name), **schema}
         for name, schema in {
             "touchpoint": _touchpoint(),
-            "message": _written(Message),
+            "message": {**_written(Message), "allOf": channels.rules()},
             "decision": _written(Decision),
             "dead": _written(DeadLetter),
             "journal": _of(JournalRecord),

@@ -217,3 +217,39 @@ async def _stored(stage: Stage, people: set[str], fits: Callable[[list[Journey |
         await until(there, f"{people} as they should be", stage.logs)
     finally:
         await store.close()
+
+
+async def test_whoever_is_erased_has_no_other_ids(store: EmbeddedStore, tmp_path: Path) -> None:
+    """Over lanes, in the store, and in one that comes back from the journal after it was lost."""
+    person = next(f"u{n}" for n in range(99) if topics.lane_of(f"u{n}", LANES) == 1)
+    device = next(f"a{n}" for n in range(99) if topics.lane_of(f"a{n}", LANES) == 2)
+    seen = did("add", NOON, anonymous_id=device, items=[an_item("p1")])
+    word = did("identify", NOON + MINUTE, user_id=person, anonymous_id=device)
+    erase = did("erase", NOON + HOUR, user_id=person)
+    late = did("view", NOON + 2 * MINUTE, anonymous_id=device, items=[an_item("p2")])
+
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        stage = stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent")
+        async with on_stage(stage):
+            worker = stage.worker("one", alone=True)
+            await stage.shared_out()
+            await stage.produce(file_events([seen, word]))
+            await crossed(stage, {device})
+            await stage.produce(file_events([erase]))
+            await gone(stage, device)
+            worker.kill()
+            with redis.Redis.from_url(store.url) as client:
+                client.flushall()
+            stage.worker("two", alone=True)
+            await stage.shared_out()
+            await stage.done()
+            await gone(stage, device)
+            await stage.produce(file_events([late]))
+            await stage.done()
+            await eventually(stage, device, {"p2"})
+            await eventually(stage, person, set())
+
+
+async def gone(stage: Stage, person: str) -> None:
+    """Wait until nothing is stored of this id."""
+    await _stored(stage, {person}, lambda found: found == [None])

@@ -80,9 +80,17 @@ class Broker:
             raise UnknownOutcome("the last stable offset does not move")
         return [(start + at, entry.sent) for at, entry in enumerate(part) if entry.status == "committed"]
 
-    def visible(self, topic: str) -> list[tuple[int, Sent]]:
-        """All that a reader with read_committed sees."""
-        return self.read(topic, 0, self.stable(topic))
+    def visible(self, topic: str, start: int = 0) -> list[tuple[int, Sent]]:
+        """All that a reader with read_committed sees from a stable offset on."""
+        found = []
+        log = self.logs[topic]
+        for offset in range(start, len(log)):
+            entry = log[offset]
+            if entry.status == "open":
+                break
+            if entry.status == "committed":
+                found.append((offset, entry.sent))
+        return found
 
     def stable(self, topic: str) -> int:
         """The last stable offset: up to where such a reader sees."""

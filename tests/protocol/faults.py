@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from enum import IntEnum, auto
+from functools import cache
 from typing import Final
-
-from tests.protocol.steps import Operation
 
 
 class Fault(IntEnum):
@@ -58,15 +57,20 @@ BACK_IN_TIME: Final = (*LOST_WRITES, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *DELAYS)
 
 
-def of_operation(operation: Operation, mode: str) -> Iterator[Fault]:
-    """What can happen to one operation, wherever the world stands."""
-    if operation.answers:
-        yield Fault.LOSE_REQUEST
-    if operation.changes:
-        yield from _OF_CHANGES
+@cache
+def of_operation(
+    mode: str, *, answers: bool, changes: bool, stored: bool, scripted: bool
+) -> tuple[Fault, ...]:
+    """What can happen to one operation, wherever the world stands. `stored`: it is one of the store."""
+    found: list[Fault] = []
+    if answers:
+        found.append(Fault.LOSE_REQUEST)
+    if changes:
+        found += _OF_CHANGES
         if mode == "idempotent":
-            yield from REPEATS  # a transactional producer numbers its requests
-    if operation.command is not None:
-        yield from REDIRECTIONS
-        if operation.command.script is not None:
-            yield Fault.NO_SCRIPT
+            found += REPEATS  # a transactional producer numbers its requests
+    if stored:
+        found += REDIRECTIONS
+    if scripted:
+        found.append(Fault.NO_SCRIPT)
+    return tuple(found)

@@ -108,7 +108,7 @@ class Scheduler:
     # -- faults --
 
     def _possible(self, operation: Operation) -> tuple[Fault, ...]:
-        found = [*SWITCHES, Fault.CRASH, *of_operation(operation, self.world.setup.mode)]
+        found = [*SWITCHES, Fault.CRASH, *self._of(operation)]
         if self._asleep is None:
             found.append(Fault.PAUSE)
         if self._other_is_alive():
@@ -120,6 +120,17 @@ class Scheduler:
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
         return tuple(found)
+
+    def _of(self, operation: Operation) -> tuple[Fault, ...]:
+        command = operation.command
+        scripted = command is not None and command.script is not None
+        return of_operation(
+            self.world.setup.mode,
+            answers=operation.answers,
+            changes=operation.changes,
+            stored=command is not None,
+            scripted=scripted,
+        )
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
         self._tell(f"-- {fault.name}")
@@ -246,6 +257,8 @@ class Scheduler:
         self._tell(f"-- back to {self._current}")
 
     def _deliver(self, now: int) -> None:
+        if not self._late:
+            return
         due = [late for late in self._late if late.due <= now]
         self._late = [late for late in self._late if late.due > now]
         for late in due:

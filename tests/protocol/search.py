@@ -33,7 +33,7 @@ def every_placement(
         for placed in level:
             if monotonic() > deadline:
                 return Found(runs, complete=False)
-            verdict = judge(setup, placed)
+            verdict = judge(setup, placed, surveyed=left > 0)
             runs += 1
             if verdict.problem:
                 return Found(runs, complete=False, failure=placed)
@@ -63,7 +63,7 @@ def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> Faults
 def shrunk(setup: Setup, faults: Faults) -> Faults:
     """A shorter list of faults that fails, too: without some of them, or earlier or later by a few steps."""
     best = dict(faults)
-    while smaller := next((one for one in _smaller(best) if judge(setup, one).problem), None):
+    while smaller := next((one for one in _smaller(best) if judge(setup, one, surveyed=False).problem), None):
         best = smaller
     return best
 

@@ -19,6 +19,9 @@ from tests.protocol.search import at_random, every_placement, pairs_at_random, s
 from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
 
+# Thousands of runs in a test: on a machine that others keep busy the longest takes two minutes.
+pytestmark = pytest.mark.timeout(600)
+
 _SETUPS: Final = [
     pytest.param(Setup(mode, shape), id=f"{mode}-{'-'.join(shape.topics)}")
     for mode in MODES
@@ -34,12 +37,19 @@ _JOINING: Final = [pytest.param(Setup(mode, JOINS), id=f"{mode}-joins") for mode
 # One of each kind; all pairs of all of them take hours.
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
-    Fault.FAIL_OVER_1, Fault.RESTORE_HALF, Fault.TIME_OUT,
+    Fault.FAIL_OVER_1, Fault.RESTORE_HALF, Fault.TIME_OUT, Fault.MOVED_TWICE, Fault.PAUSE, Fault.JOIN,
 )  # fmt: skip
+# Nodes of the store and members of the group change in all ways in the plain workloads, in one way each
+# elsewhere: a lane sees no more of it than a refusal, a stop, and a new owner.
+_BY_ONE_WAY_EACH: Final = tuple(
+    fault
+    for fault in Fault
+    if fault not in (Fault.MOVED, Fault.ASK, Fault.TRY_AGAIN, Fault.NO_SCRIPT, Fault.PAUSE, Fault.LEAVE)
+)
 
 
 def _must_hold(setup: Setup, placed: Faults) -> None:
-    if judge(setup, placed).problem:
+    if judge(setup, placed, surveyed=False).problem:
         pytest.fail(told(setup, shrunk(setup, placed)), pytrace=False)
 
 
@@ -115,7 +125,7 @@ def _told(setup: Setup, fault: Fault) -> list[str]:
 @pytest.mark.parametrize("setup", _JOINING)
 def test_every_single_fault_at_every_step_of_a_merge(setup: Setup) -> None:
     """Between its halves, wherever that is: each history is with its person once, each event counts once."""
-    _must_hold_everywhere(setup)
+    _must_hold_everywhere(setup, of=_BY_ONE_WAY_EACH)
 
 
 def test_merges_come_to_the_same_when_nothing_happens() -> None:
@@ -156,7 +166,7 @@ def test_the_catalogue_comes_to_the_same_in_portions_of_any_size(monkeypatch: py
 def test_every_single_fault_while_the_catalogue_is_told(setup: Setup) -> None:
     """One fault, wherever it can happen while records are told person by person, and come again."""
     undisturbed.cache_clear()
-    _must_hold_everywhere(setup, of=_OF_EACH_KIND)
+    _must_hold_everywhere(setup, of=set(_OF_EACH_KIND) & set(_BY_ONE_WAY_EACH))
 
 
 @pytest.mark.usefixtures("one_by_one")
@@ -172,7 +182,7 @@ def test_many_faults_while_the_catalogue_is_told(setup: Setup) -> None:
 def test_rules_published_in_mid_stream(setup: Setup) -> None:
     """Rules change between batches and one fault happens: the journal alone comes to all of it once more."""
     assert len(bundles_named(setup)) == 2
-    _must_hold_everywhere(setup)
+    _must_hold_everywhere(setup, of=_BY_ONE_WAY_EACH)
 
 
 @pytest.mark.parametrize("setup", _PUBLISHING)

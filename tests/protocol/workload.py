@@ -13,9 +13,10 @@ import msgspec
 from msgspec.structs import replace
 
 from retarget.catalogue import Fanned, pack
-from retarget.rules.model import Ceiling, Count, Quiet, Rule
+from retarget.engine.pools import Pool
+from retarget.rules.model import Ceiling, Count, Offer, Quiet, Rule
 from retarget.rules.vocabulary import VOCABULARY
-from retarget.times import HOUR, MINUTE, SECOND
+from retarget.times import DAY, HOUR, MINUTE, SECOND
 from retarget.touchpoints import Item, Touchpoint
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.lanes.limits import Limits
@@ -116,11 +117,20 @@ _JOINED: Final[tuple[Told, ...]] = (
 )
 
 
+# Of eight lanes the one here has five.
+POOLS: Final = {"spring": Pool("spring", tuple(f"CODE-{n}" for n in range(40)))}
+
+
 @cache
 def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
     return _of_many(
-        bundle_of(_settings("rates.push=2/4h", "guard.purchase_silence=30m"), _rules(shape), _asked(shape))
+        bundle_of(
+            _settings("rates.push=2/4h", "guard.purchase_silence=30m"),
+            _rules(shape),
+            _asked(shape),
+            pools=POOLS,
+        )
     )
 
 
@@ -135,7 +145,7 @@ def other_bundle(shape: Shape) -> Bundle:
         replace(views, trigger=replace(views.trigger, at_least=2), version="other"),
         *rest,
     ]
-    return _of_many(bundle_of(_settings("clock.lateness=3s"), changed, _asked(shape)))
+    return _of_many(bundle_of(_settings("clock.lateness=3s"), changed, _asked(shape), pools=POOLS))
 
 
 def _of_many(alone: Bundle) -> Bundle:
@@ -156,6 +166,10 @@ def _settings(*further: str) -> Settings:
 
 def _rules(shape: Shape) -> tuple[Rule, ...]:
     cart, views = load_rules([_RULES / "abandoned_cart.yaml", _RULES / "repeated_view.yaml"], VOCABULARY)
+    # Of codes in files the lane gives each once, and has too few in many a story.
+    first, *later = cart.steps
+    offer = Offer(percent=10.0, expires=2 * DAY, codes="spring")
+    cart = replace(cart, steps=(replace(first, offer=offer), *later))
     # Reached in many a made-up story, and in no portion at once.
     found = (cart, replace(views, ceiling=Ceiling(most=5, within=6 * HOUR)))
     if not shape.listed:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import Any, Final
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -18,9 +20,12 @@ from jsonschema import Draft202012Validator
 from retarget.decode import decode_canonical, decode_fast, parse_object
 from retarget.dialects import decoder_for
 from retarget.errors import Rejected
+from retarget.messages import Message
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.touchpoints import TYPES
 from streams import topics
+from streams.cases import outcomes, running
+from streams.cases.trying import try_rules
 from streams.files import FileEvent
 from streams.kafka import journal
 from streams.lanes.bundle import Bundle, bundle_of
@@ -185,6 +190,69 @@ def test_enumerations_are_closed() -> None:
 def test_journal_records_are_as_published(record: JournalRecord) -> None:
     """The shortest and the longest record of the journal."""
     assert problems("journal", parse_object(journal.encode(record))) == []
+
+
+def test_what_the_shipped_rules_send_is_as_published(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every message of every case beside them, on every channel they use, recalls and audiences too."""
+    messages: list[dict[str, Any]] = []
+
+    def outcomes_of(outputs: Sequence[Output]) -> object:
+        found = [one for one in outputs if one.topic not in (topics.DECISIONS, topics.DEAD)]
+        messages.extend(json.loads(one.value) for one in found)
+        return outcomes.outcomes_of(outputs)
+
+    monkeypatch.setattr(running, "outcomes_of", outcomes_of)
+    try_rules([default_rules_dir()])
+
+    assert [problem for message in messages for problem in problems("message", message)] == []
+    assert {message["rule"] for message in messages} == {path.stem for path in rule_files()}
+    assert {"email", "push", "ads", "direct_mail", "onsite", "service"} <= {m["channel"] for m in messages}
+
+
+def rule_files() -> list[Path]:
+    """The files of the rules that ship."""
+    return [path for path in default_rules_dir().glob("*.yaml") if not path.name.endswith(".cases.yaml")]
+
+
+def a_sent(channel: str, **fields: Any) -> dict[str, Any]:  # noqa: ANN401 - any field of a message
+    """A message as it stands in its topic."""
+    greeted = {"line": "Hello,", "language": "en", "formal": True, "neutral": True}
+    known = {"salutation": greeted, "purchases": 0, "purchase_ordinal": 0, "lifetime_value": {}}
+    context = known | {"list_unsubscribe": True, "journey": {"viewed": 0, "wished": 0, "in_carts": 0}}
+    to = {"email": "a@b.c", "push_tokens": ["t"], "phone": "+491701234567", "address": {"city": "Berlin"}}
+    message = {
+        "message_id": "m", "decision_id": "d", "operation": "send", "channel": channel, "rule": "r",
+        "rule_version": "1", "step": 1, "person": "u1", "subject": {"kind": "person", "id": "u1"},
+        "purpose": "marketing", "due": "2024-03-01T12:00:00.000Z", "decided_at": "2024-03-01T12:00:00.000Z",
+        "priority": 1, "why": "", "context": context, "to": to,
+    }  # fmt: skip
+    found: dict[str, Any] = msgspec.to_builtins(msgspec.convert(message | fields, Message))
+    return found
+
+
+@pytest.mark.parametrize("channel", [name for name in topics.CHANNELS if name != "ads"])
+def test_a_message_without_what_its_channel_needs_is_not_as_published(channel: str) -> None:
+    """Each has a greeting and an address of that channel, and takes something back only as a recall."""
+    whole = a_sent(channel)
+
+    assert problems("message", whole) == []
+    assert problems("message", a_sent(channel, context={})) != []
+    assert problems("message", a_sent(channel, recall_of="m0")) != []
+    assert problems("message", a_sent(channel, operation="recall")) != []
+    assert problems("message", a_sent(channel, operation="add")) != []
+    assert problems("message", a_sent(channel, audience="a")) != []
+    assert problems("message", a_sent(channel, products=[{"product_id": "p", "price": 1}])) != []
+    reached = channel not in ("onsite", "chat", "service")
+    assert bool(problems("message", a_sent(channel, to={"elsewhere": "x"}))) is reached
+    assert problems("message", a_sent(channel, operation="recall", recall_of="m0", to={}, context={})) == []
+
+
+def test_an_audience_is_entered_and_left() -> None:
+    """With its name; nothing is sent to ads."""
+    assert problems("message", a_sent("ads", operation="add", audience="carted")) == []
+    assert problems("message", a_sent("ads", operation="remove", audience="carted", recall_of="m0")) == []
+    assert problems("message", a_sent("ads", operation="add")) != []
+    assert problems("message", a_sent("ads", audience="carted")) != []
 
 
 def test_the_rules_that_ship_are_as_published() -> None:

@@ -258,7 +258,7 @@ def test_stores_of_a_shop(tmp_path: Path) -> None:
         ShopAt(-33.9, 18.4, "Kaap"),
     )
     assert settings.shops.by_id == {"0042": mitte, "S-12": kaap}
-    assert policy_of(settings, 1).shops == (Shop("0042", *mitte), Shop("S-12", *kaap))
+    assert policy_of(settings, 1, {}).shops == (Shop("0042", *mitte), Shop("S-12", *kaap))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from streams.embedded import EmbeddedBroker
 from streams.kafka import KafkaAddress
 from streams.kafka.sending import Outgoing, producing, send
 from streams.kafka.shelf import PUBLISHED, Shelf
-from streams.lanes.publication import Canary, Publication, bundle_from, encode, id_of
+from streams.lanes.publication import Canary, Own, Publication, bundle_from, encode, id_of
 from streams.lanes.shelved import ShelvedBundles, own_publication, shelved_bundles
 from streams.links import Seal
 from streams.settings import Settings, load_settings
@@ -156,10 +156,10 @@ def test_a_secret_is_not_shelved_but_known_again() -> None:
     shelved = content("offers.secret=correct horse")
     assert b"correct horse" not in encode(shelved)
     bundle = id_of(shelved)
-    assert bundle_from(bundle, shelved, ["touchpoints"], 8, "correct horse").policy.offer_secret
+    assert bundle_from(bundle, shelved, ["touchpoints"], 8, Own("correct horse")).policy.offer_secret
     for other in ("", "battery staple"):
         with pytest.raises(BadInput, match=r"its codes are by another offers\.secret"):
-            bundle_from(bundle, shelved, ["touchpoints"], 8, other)
+            bundle_from(bundle, shelved, ["touchpoints"], 8, Own(other))
     without = [rule for rule in shelved.rules if rule["rule"] != "chat_follow_up"]
     harmless = msgspec.structs.replace(shelved, rules=without)
     assert bundle_from(id_of(harmless), harmless, ["touchpoints"], 8).id == id_of(harmless)
@@ -174,10 +174,10 @@ def test_a_new_key_for_links_leaves_old_bundles_alone() -> None:
     assert id_of(before) != id_of(after)
     assert id_of(after) == id_of(content(base, f"purl.keys={new}")), "what opens decides nothing"
     for shelved, key in ((before, old), (after, new)):
-        made = bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, purl_keys=[new, old])
+        made = bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, Own(purl_keys=[new, old]))
         assert made.policy.seal == Seal(key)
         with pytest.raises(BadInput, match=r"its links are by none of purl\.keys; keep the former key"):
-            bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, purl_keys=["yet another key of 2025"])
+            bundle_from(id_of(shelved), shelved, ["touchpoints"], 8, Own(purl_keys=["yet another one"]))
 
 
 @pytest.mark.parametrize("place", ["former", "canary"])
@@ -189,7 +189,7 @@ def test_the_secret_is_asked_for_by_versions_beside_the_rules(place: str) -> Non
     canary = Canary(share=0.1, rules=shelved.rules) if place == "canary" else None
     former = offering if place == "former" else []
     given = msgspec.structs.replace(shelved, rules=others, former=former, canary=canary)
-    assert bundle_from(id_of(given), given, ["touchpoints"], 8, "correct horse").policy.offer_secret
+    assert bundle_from(id_of(given), given, ["touchpoints"], 8, Own("correct horse")).policy.offer_secret
     with pytest.raises(BadInput, match=r"its codes are by another offers\.secret"):
         bundle_from(id_of(given), given, ["touchpoints"], 8)
 

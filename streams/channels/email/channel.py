@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from retarget.errors import BadInput
@@ -24,14 +24,14 @@ class EmailChannel:
     """A Channel by SMTP. A mail whose connection broke before the answer goes once more, and no oftener."""
 
     name = "email"
-    ordered = False
+    batches = False
     recalls = False  # what a relay has taken is gone
     repeats: int | None = _ONCE_MORE
 
-    def __init__(self, settings: Settings, seal: Seal | None) -> None:
-        """Raises BadInput."""
+    def __init__(self, settings: Settings, seal: Seal | None, now: Callable[[], int] = now_ms) -> None:
+        """`now` dates the mails. Raises BadInput."""
         email = settings.email
-        self.at_once = email.connections
+        self._now, self.at_once = now, email.connections
         self._relay = Relay(settings)
         self._addresses = Addresses(settings.channel.addresses)
         try:
@@ -55,7 +55,7 @@ class EmailChannel:
             return found
         address = str(found["email"]).strip()
         try:
-            mail = self._writer.write(message, address, now_ms())
+            mail = self._writer.write(message, address, self._now())
         except NotWritten as unwritten:
             return dead(unwritten.reason, unwritten.detail)
         return await self._relay.send(mail, self._writer.sender, address)

@@ -10,15 +10,15 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Any, Final
+from typing import Final
 
 from retarget.messages import Message
 from streams.channels.email.links import Seal
 from streams.channels.templates import NotWritten, Templates
+from streams.channels.values import sender_of, values_of
 
 # Python would fold a long link as if it were words, and no provider could read it any more.
 _WIRE: Final = SMTP.clone(max_line_length=900)
-_PRODUCT: Final = ("product_id", "name", "price", "price_as_of", "url", "image_url", "quantity", "category")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 _LONGEST_NAME: Final = 100
 # 64 characters before the @ and 255 behind it, by RFC 5321.
@@ -52,8 +52,8 @@ class Writer:
             mail["Subject"] = self._templates.block(label, "subject", values, locale=locale)
             mail["Date"] = format_datetime(datetime.fromtimestamp(now / 1000, UTC))
             mail["Message-ID"] = f"<{message.message_id}@{self.sender.rpartition('@')[2]}>"
-            if self._reply_to:
-                mail["Reply-To"] = self._reply_to
+            if reply_to := self._answers_to(message):
+                mail["Reply-To"] = reply_to
             if link is not None and message.purpose != "transactional":
                 mail["List-Unsubscribe"] = f"<{link}>"
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
@@ -67,51 +67,13 @@ class Writer:
 
     def _from(self, message: Message) -> Address:
         """The sender; a persona of the message's lends its name, never another address."""
-        persona = message.context.get("sender")
-        given = persona.get("name") if isinstance(persona, Mapping) else None
-        return Address(display_name=_line(given) if given else self._name, addr_spec=self.sender)
+        persona = sender_of(message.context)
+        return Address(display_name=_line(persona["name"]) if persona else self._name, addr_spec=self.sender)
 
-
-def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
-    """What a template can speak of."""
-    context = message.context
-    return {
-        "salutation": greeting(context.get("salutation")),
-        "products": [product_of(one) for one in message.products],
-        "offer": message.offer,
-        "purl": message.purl,
-        "purchases": context.get("purchases", 0),
-        "subject_id": message.subject.id,
-        "why": message.why,
-        "step": message.step,
-        "context": context,
-        "sender": context.get("sender"),
-        "unsubscribe": unsubscribe,
-        "purpose": message.purpose,
-        "currency": context.get("currency"),
-    }
-
-
-def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A product of which every field can be asked for; links that are none of the web's are left out."""
-    known = {key: found.get(key) for key in _PRODUCT} | dict(found)
-    for key in ("url", "image_url"):
-        if not str(known[key] or "").startswith(("https://", "http://")):
-            known[key] = None
-    return known | {"name": known["name"] or known["product_id"]}
-
-
-def greeting(salutation: object) -> str:
-    """How the person is greeted: as the message says, else by the first name, else neutrally."""
-    if isinstance(salutation, str) and salutation:
-        return salutation
-    if isinstance(salutation, Mapping):
-        for key in ("text", "line"):
-            if salutation.get(key):
-                return str(salutation[key])
-        if salutation.get("first_name"):
-            return f"Hello {salutation['first_name']},"
-    return "Hello,"
+    def _answers_to(self, message: Message) -> str:
+        persona = sender_of(message.context)
+        own = str(persona["reply_to"] or "") if persona else ""
+        return own if _ADDRESS.fullmatch(own) else self._reply_to
 
 
 def _name(message: Message) -> str:

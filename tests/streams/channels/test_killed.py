@@ -10,7 +10,7 @@ import subprocess
 import sys
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from random import Random
 
@@ -20,27 +20,24 @@ from streams.embedded import EmbeddedStore
 from tests.streams.channels.conftest import Engine, message
 from tests.support.kafka.real_kafka import RealKafka
 from tests.support.mailbox import Mailbox, Stage
+from tests.support.receiver import Posted, Receiver
 
 MESSAGES = 40
 
 
 class Service:
-    """`retarget channel email` in a process of its own."""
+    """`retarget channel NAME` in a process of its own."""
 
-    def __init__(self, engine: Engine, mailbox: Mailbox, emit: str, *more: str) -> None:
-        settings = {
-            "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit, "channel.port": 0,
-            "channel.session": "1500ms",
-            "email.host": "127.0.0.1", "email.port": mailbox.port,
-        }  # fmt: skip
-        words = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
+    def __init__(self, name: str, settings: Mapping[str, object]) -> None:
+        common: dict[str, object] = {"channel.port": 0, "channel.session": "1500ms"}
+        words = [
+            word for key, value in {**common, **settings}.items() for word in ("--set", f"{key}={value}")
+        ]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RETARGET_")}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "channel", "email", *words, *more],
-            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-            env=environ,
+            [sys.executable, "-m", "streams", "channel", name, *words],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ,
         )  # fmt: skip
-        self.repeats = 0
 
     def listening(self) -> str:
         """The address of its pages, once it works."""
@@ -72,14 +69,22 @@ def counted(page: str, name: str) -> int:
 
 
 @contextmanager
-def running(engine: Engine, mailbox: Mailbox, emit: str, *more: str) -> Iterator[Service]:
+def running(name: str, settings: Mapping[str, object]) -> Iterator[Service]:
     """One at work; killed at the end if it is not gone."""
-    service = Service(engine, mailbox, emit, *more)
+    service = Service(name, settings)
     try:
         yield service
     finally:
         service.kill()
         service.ended()
+
+
+def of_mails(engine: Engine, mailbox: Mailbox, emit: str = "idempotent") -> dict[str, object]:
+    """The settings of a mail service."""
+    return {
+        "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit,
+        "email.host": "127.0.0.1", "email.port": mailbox.port,
+    }  # fmt: skip
 
 
 def page(address: str) -> str:
@@ -88,7 +93,7 @@ def page(address: str) -> str:
         return str(answer.read().decode())
 
 
-async def go_out(engine: Engine, mailbox: Mailbox, emit: str, stages: list[Stage | None]) -> int:
+async def go_out(engine: Engine, mailbox: Mailbox, stages: list[Stage | None]) -> int:
     """Kill one service after the other at these stages (None: at some moment), then let one finish.
 
     How many mails it may have repeated, as its metrics say.
@@ -96,7 +101,7 @@ async def go_out(engine: Engine, mailbox: Mailbox, emit: str, stages: list[Stage
     await engine.put(*(message(number) for number in range(MESSAGES)))
     random = Random(1)
     for number, stage in enumerate(stages):
-        with running(engine, mailbox, emit) as service:
+        with running("email", of_mails(engine, mailbox)) as service:
             service.listening()
             left = [3 + 4 * number]
 
@@ -116,7 +121,7 @@ async def go_out(engine: Engine, mailbox: Mailbox, emit: str, stages: list[Stage
                 service.kill()
             await asyncio.to_thread(service.ended)
     mailbox.stages = lambda _: None
-    with running(engine, mailbox, emit) as service:
+    with running("email", of_mails(engine, mailbox)) as service:
         address = service.listening()
         async with asyncio.timeout(60):
             while len({*mailbox.ids, *await engine.dead()}) < MESSAGES or not await settled(address):  # noqa: ASYNC110
@@ -138,7 +143,7 @@ async def test_every_mail_once_with_one_repeat_at_most(
     topics: Engine, mailbox: Mailbox, stage: Stage | None
 ) -> None:
     """Killed before, within and after DATA, and before or after what came of it was put down."""
-    repeats = await go_out(topics, mailbox, "idempotent", [stage])
+    repeats = await go_out(topics, mailbox, [stage])
     sent = Counter(mailbox.ids)
     assert sent.keys() == {f"m{number}" for number in range(MESSAGES)}
     assert max(sent.values()) <= 2
@@ -152,7 +157,7 @@ async def test_every_mail_once_with_one_repeat_at_most(
 @pytest.mark.timeout(240)
 async def test_killed_again_and_again(topics: Engine, mailbox: Mailbox) -> None:
     """One after the other dies, each somewhere else; nothing is lost, nothing goes a third time."""
-    await go_out(topics, mailbox, "idempotent", ["data", None, "rcpt", "taken", None])
+    await go_out(topics, mailbox, ["data", None, "rcpt", "taken", None])
     sent = Counter(mailbox.ids)
     in_doubt_twice = {
         name for name, (reason, _) in (await topics.dead()).items() if reason == "unknown_outcome"
@@ -169,9 +174,10 @@ async def test_three_services_of_which_two_die(
     topics = Engine(own_kafka.bootstrap, 3)
     await topics.make()
     loop = asyncio.get_running_loop()
-    rate = ("--set", "rates.email=20/1s", "--set", f"store.url={store.url}")
+    rate = {"rates.email": "20/1s", "store.url": store.url}
     with ExitStack() as stack:
-        services = [stack.enter_context(running(topics, mailbox, "transactional", *rate)) for _ in range(3)]
+        settings = of_mails(topics, mailbox, "transactional") | rate
+        services = [stack.enter_context(running("email", settings)) for _ in range(3)]
         addresses = [service.listening() for service in services]
         await topics.put(*(message(number) for number in range(3 * MESSAGES)))
         for number, (service, stage) in enumerate(zip(services, ("data", "taken"), strict=False), 1):
@@ -202,3 +208,72 @@ async def test_three_services_of_which_two_die(
     assert max(sum(1 for other in moments if at - 1 < other <= at) for at in moments) <= 20
     told = {one["id"] for one in await topics.there("touchpoints")}
     assert len(told) == 3 * MESSAGES
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("answered", [True, False])
+@pytest.mark.parametrize("name", ["push", "ads"])
+async def test_pushes_and_audiences_never_twice(
+    topics: Engine,
+    name: str,
+    answered: bool,  # noqa: FBT001
+) -> None:
+    """What comes again is known again: the same key, exactly the same in it; nothing is in two batches."""
+    with Receiver() as receiver:
+        settings = {
+            "kafka.bootstrap": topics.address.bootstrap, "kafka.emit": "idempotent", "ads.url": receiver.url,
+            "ads.batch": 7, "push.fcm_url": receiver.url, "push.fcm_project": "shop",
+        }  # fmt: skip
+        ads = {"operation": "add", "audience": "cart-left", "template": None} if name == "ads" else {}
+        given = [
+            message(number, channel=name, to={"push_tokens": [f"phone-{number}"]}, **ads)
+            for number in range(MESSAGES)
+        ]
+        await topics.put(*given, channel=name)
+        for after in (2, 3):
+            with running(name, settings) as service:
+                receiver.answers = _killing(service, after, answered=answered)
+                service.listening()
+                await asyncio.to_thread(service.ended)
+        receiver.answers = lambda _: 200
+        with running(name, settings) as service:
+            address = service.listening()
+            async with asyncio.timeout(60):
+                while len(_ids(receiver.posted)) < MESSAGES or not await settled(address):  # noqa: ASYNC110
+                    await asyncio.sleep(0.1)
+            assert service.stop() == 0
+        by_key: dict[str, set[bytes]] = {}
+        for one in receiver.posted:
+            by_key.setdefault(one.headers["idempotency-key"], set()).add(_body(one))
+    assert {len(bodies) for bodies in by_key.values()} == {1}
+    once = Counter(found for bodies in by_key.values() for body in bodies for found in _named(body))
+    assert set(once) == {f"m{number}" for number in range(MESSAGES)}
+    assert set(once.values()) == {1}
+    assert await topics.dead(name) == {}
+
+
+def _killing(service: Service, nth: int, *, answered: bool) -> Callable[[Posted], int]:
+    """Kill the service at the nth POST: when it has its answer, or before."""
+    seen = [0]
+
+    def answer(_: Posted) -> int:
+        seen[0] += 1
+        if seen[0] == nth:
+            service.kill()
+            return 200 if answered else 0
+        return 200
+
+    return answer
+
+
+def _body(one: Posted) -> bytes:
+    """What is in it, but for how long it is good: that runs."""
+    return re.sub(rb'"ttl":"\d+s"', b"", one.body)
+
+
+def _named(body: bytes) -> list[str]:
+    return re.findall(r'"message_id":"(m\d+)"', body.decode())
+
+
+def _ids(posted: list[Posted]) -> set[str]:
+    return {found for one in posted for found in _named(one.body)}

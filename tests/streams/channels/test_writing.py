@@ -96,6 +96,23 @@ def test_its_headers() -> None:
     assert "Hello Änn," in part(mail, "plain")
 
 
+def test_a_sender_of_the_shop_lends_name_and_signature() -> None:
+    """The address stays the shop's, which it is signed for; answers go where they say."""
+    maria = {
+        "id": "maria",
+        "name": "Maria Muster",
+        "reply_to": "maria@shop.example",
+        "signature": "Yours, M.",
+    }
+    line = {"line": "Dear Ms Lee,", "language": "en", "formal": True, "neutral": False}
+    mail = written(context={"salutation": line, "sender": maria, "purchases": 1})
+    assert mail["From"] == "Maria Muster <news@shop.example>"
+    assert mail["Reply-To"] == "maria@shop.example"
+    assert part(mail, "plain").startswith("Dear Ms Lee,")
+    assert "Yours, M." in part(mail, "plain")
+    assert "Yours, M." in part(mail, "html")
+
+
 def test_no_unsubscribe_where_there_is_none_to_be_had() -> None:
     """Transactional mails, and services without a public address."""
     for mail in (written(purpose="transactional"), written(seal=None)):

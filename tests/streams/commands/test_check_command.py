@@ -124,6 +124,20 @@ def test_offers_without_a_secret_are_warned_about(retarget: Retarget) -> None:
     assert retarget("check", "--set", own, "--set", "offers.secret=x").err == ""
 
 
+def test_codes_from_a_pool_that_is_not_there_are_warned_about(retarget: Retarget, tmp_path: Path) -> None:
+    """A worker would refuse the rule; whoever only lints it may have no codes."""
+    (tmp_path / "thanks.yaml").write_text(
+        "rule: thanks\ndescription: x\nsubject: person\nevent: purchase\n"
+        "steps: [{channels: [email], template: t, offer: {percent: 5, expires: 48h, codes: spring}}]\n"
+    )
+    answer = retarget("check", tmp_path, "--set", "offers.codes=sprin=/codes.txt")
+    assert answer.code == 0
+    assert answer.err.splitlines() == [
+        "warning: offers.codes: no pool spring, as rule thanks takes codes from; nearest: sprin"
+    ]
+    assert retarget("check", tmp_path, "--set", "offers.codes=spring=/codes.txt").err == ""
+
+
 def test_a_folder_that_is_not_there_is_a_problem(retarget: Retarget, tmp_path: Path) -> None:
     """The path is named."""
     answer = retarget("check", tmp_path / "nowhere")

@@ -1,0 +1,43 @@
+"""Firebase Cloud Messaging, HTTP v1: a notification that the system shows, and data for the app."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+from retarget.formats import push
+from retarget.formats.devices import Device
+from retarget.formats.push import Notice
+from retarget.formats.request import Request
+from retarget.messages import Message
+
+MOST_BYTES: Final = 4096
+_SHOWN: Final = ("title", "body")
+
+
+def request_of(message: Message, device: Device, notice: Notice | None, *, now: int, project: str) -> Request:
+    """`POST /v1/projects/PROJECT/messages:send` to one device. Raises Unsendable."""
+    key, shown = push.collapse_key(message), message.operation == "send"
+    android: dict[str, Any] = {
+        "collapse_key": key,
+        "priority": "HIGH" if message.purpose == "transactional" and shown else "NORMAL",
+        "ttl": f"{push.seconds(message, now)}s",
+    }
+    if shown:
+        android["notification"] = {"tag": key}
+
+    def build(data: dict[str, str]) -> Request:
+        rest = {name: text for name, text in data.items() if name not in _SHOWN}
+        told: dict[str, Any] = {"token": device.token, "data": rest, "android": android}
+        if shown:
+            told["notification"] = {name: data[name] for name in _SHOWN if name in data}
+        return Request(path=f"/v1/projects/{project}/messages:send", body={"message": told})
+
+    return push.fitted(push.data_of(message, notice), MOST_BYTES, build, size)
+
+
+def size(request: Request) -> int:
+    """What FCM counts: notification and data."""
+    told = request.body["message"]
+    return len(msgspec.json.encode([told["data"], told.get("notification")]))

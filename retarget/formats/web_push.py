@@ -1,0 +1,34 @@
+"""Web Push (RFC 8030): the body is what a service worker gets, to be sealed by RFC 8291 before it leaves."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from retarget.formats import push
+from retarget.formats.devices import Device
+from retarget.formats.push import Notice
+from retarget.formats.request import Request
+from retarget.messages import Message
+
+# Of the 4,096 bytes that every push service takes, aes128gcm needs 86 for its header, 16 for its tag and 1.
+MOST_BYTES: Final = 4096 - 86 - 16 - 1
+_URGENCY: Final = {"transactional": "high", "service": "normal", "marketing": "low"}
+
+
+def request_of(message: Message, device: Device, notice: Notice | None, *, now: int) -> Request:
+    """`POST` to the browser's endpoint. Raises Unsendable."""
+    urgency = _URGENCY.get(message.purpose, "normal") if message.operation == "send" else "normal"
+    headers = {
+        "TTL": str(push.seconds(message, now)),
+        "Topic": push.collapse_key(message),
+        "Urgency": urgency,
+    }
+
+    def build(data: dict[str, str]) -> Request:
+        return Request(path=device.token, headers=headers, body={**data})
+
+    return push.fitted(push.data_of(message, notice), MOST_BYTES, build, _size)
+
+
+def _size(request: Request) -> int:
+    return len(request.encoded())

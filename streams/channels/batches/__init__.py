@@ -1,0 +1,1 @@
+"""Channels that hand over many messages as one: audiences of ads, letters to be printed."""

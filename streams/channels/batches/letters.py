@@ -1,0 +1,134 @@
+"""The channel `direct_mail`: lists of variables for the print shop, a proof of each letter with its link."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+import segno
+from fpdf import FPDF
+
+from retarget.decode import read_time
+from retarget.errors import Unsendable
+from retarget.formats.letters import Campaign, next_cut_off, record_of
+from retarget.messages import Message, stable_id
+from streams.channels.addresses import Addresses
+from streams.channels.batches.files import folder_of, write_once
+from streams.channels.outcomes import HANDED, Outcome, dead, later
+from streams.clocks import now_ms
+from streams.settings import Settings
+
+# These first, in every list; behind them what its letters say besides.
+COLUMNS: Final = (
+    "message_id", "operation", "campaign", "template", "print_by", "name", "street", "postal_code", "city",
+    "country",
+)  # fmt: skip
+# A table program would take what begins like this for a formula.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_KINDS: Final = ("address", "postal_address")
+
+
+class LetterChannel:
+    """A Channel by files: `KEY.csv` with a row for each letter, `MESSAGE_ID.pdf` beside it."""
+
+    name = "direct_mail"
+    batches = True
+    recalls = True  # a row with the operation `cancel`: good until the shop prints
+    repeats: int | None = None
+
+    def __init__(self, settings: Settings, now: Callable[[], int] = now_ms) -> None:
+        """Raises BadInput."""
+        self.at_once, self._cut_off = settings.direct_mail.batch, settings.direct_mail.cut_off
+        self._now = now
+        self._folder = folder_of(settings.direct_mail.folder, "direct_mail.folder")
+        self._addresses = Addresses(settings.channel.addresses)
+
+    async def start(self) -> None:
+        """See Channel."""
+
+    async def stop(self) -> None:
+        """See Channel."""
+        await self._addresses.close()
+
+    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+        """See Channel."""
+        found = await asyncio.gather(*map(self._row, messages))
+        good = [
+            (message, row)
+            for message, row in zip(messages, found, strict=True)
+            if not isinstance(row, Outcome)
+        ]
+        key = stable_id("letters", *(one.message_id for one in messages))
+        outcome = await asyncio.to_thread(self._write, key, good) if good else HANDED
+        return [one if isinstance(one, Outcome) else outcome for one in found]
+
+    async def _row(self, message: Message) -> dict[str, str] | Outcome:
+        # Who calls a letter back needs no address.
+        kinds = () if message.operation == "recall" else _KINDS
+        found = await self._addresses.of(message, kinds) if kinds else message.to
+        if isinstance(found, Outcome):
+            return found
+        try:
+            print_by = next_cut_off(self._now(), self._cut_off)
+            row = record_of(message, found, Campaign(name=message.rule), print_by=print_by)
+        except Unsendable as unsendable:
+            return dead(unsendable.reason, unsendable.detail)
+        return row | {"template": message.template or ""}
+
+    def _write(self, key: str, letters: Sequence[tuple[Message, dict[str, str]]]) -> Outcome:
+        try:
+            for message, row in letters:
+                if message.operation != "recall":
+                    write_once(self._folder / f"{message.message_id}.pdf", proof(message, row))
+            write_once(self._folder / f"{key}.csv", listed([row for _, row in letters]))
+        except OSError as error:
+            return later(f"{self._folder}: {error.strerror}")
+        return HANDED
+
+
+def listed(rows: Sequence[Mapping[str, str]]) -> bytes:
+    """The list, as RFC 4180 has it."""
+    text = io.StringIO(newline="")
+    more = sorted({name for row in rows for name in row} - {*COLUMNS})
+    writer = csv.DictWriter(text, (*COLUMNS, *more), restval="")
+    writer.writeheader()
+    for row in rows:
+        writer.writerow(
+            {name: f"'{said}" if said.startswith(_FORMULA) else said for name, said in row.items()}
+        )
+    return text.getvalue().encode()
+
+
+def proof(message: Message, row: Mapping[str, str]) -> bytes:
+    """One page: the address, what is said, and the link as a QR code. The same bytes each time."""
+    page = FPDF(format="A4")
+    # Not the present: the proof of a letter in doubt is the one that is there.
+    page.set_creation_date(datetime.fromtimestamp(read_time(message.decided_at) / 1_000, UTC))
+    page.add_page()
+    page.set_font("helvetica", size=11)
+    page.set_xy(20, 45)
+    town = f"{row['postal_code']} {row['city']}"
+    lines = [row["name"], row["street"], row.get("street_2", ""), town, row.get("country", "")]
+    page.multi_cell(85, 6, _latin("\n".join(filter(None, lines))))
+    page.set_xy(20, 100)
+    products = [told for name, told in row.items() if name.startswith("product_") and name.endswith("_name")]
+    code = f"Code: {row['code']}" if row.get("code") else ""
+    said = [row.get("salutation", ""), f"[{row['template']}]", ", ".join(products), code, message.why]
+    page.multi_cell(170, 7, _latin("\n\n".join(filter(None, said))))
+    if purl := row.get("purl"):
+        picture = io.BytesIO()
+        segno.make(purl, error="m", micro=False).save(picture, kind="png", scale=8)
+        picture.seek(0)
+        page.image(picture, x=20, y=230, w=35)
+        page.set_xy(60, 243)
+        page.multi_cell(130, 6, _latin(purl))
+    return bytes(page.output())
+
+
+def _latin(text: str) -> str:
+    """What the fonts that every PDF reader has can show; the list has the text itself."""
+    return text.encode("latin-1", "replace").decode("latin-1")

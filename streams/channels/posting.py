@@ -1,0 +1,51 @@
+"""Handing over by HTTP: one POST, and what its answer, or the want of one, means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import aiohttp
+
+from streams.channels.outcomes import HANDED, Outcome, dead, later
+
+_FINE: Final = range(200, 300)
+# The service is busy, or not there: another time.
+_LATER: Final = frozenset({408, 421, 425, 429, 500, 502, 503, 504})
+_SHOWN: Final = 300
+
+
+class Post:
+    """POSTs to services, over connections that are kept."""
+
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __call__(
+        self, url: str, body: bytes, headers: Mapping[str, str], *, gone: frozenset[int] = frozenset()
+    ) -> Outcome:
+        """What came of it. With an answer of `gone` there is nobody there: `bad_address`."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(timeout=self._timeout)
+        try:
+            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+                status, said = answer.status, (await answer.content.read(_SHOWN)).decode(errors="replace")
+        except aiohttp.ClientConnectorError as error:  # nothing has left
+            return later(f"cannot be reached: {error}")
+        except aiohttp.InvalidURL as error:
+            return dead("bad_address", f"no address to post to: {error}")
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            return Outcome(kind="doubt", detail=f"no answer: {error!r}")
+        if status in _FINE:
+            return HANDED
+        told = f"answered {status} {' '.join(said.split())}"
+        if status in _LATER:
+            return later(told)
+        return dead("bad_address" if status in gone else "refused", told)
+
+    async def close(self) -> None:
+        """End every connection."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None

@@ -1,0 +1,70 @@
+"""What a template can speak of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from retarget.messages import Message
+
+_PRODUCT: Final = (
+    "product_id",
+    "name",
+    "price",
+    "price_as_of",
+    "url",
+    "image_url",
+    "quantity",
+    "category",
+    "currency",
+)
+
+
+def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
+    """What a template can speak of."""
+    context = message.context
+    return {
+        "salutation": greeting(context.get("salutation")),
+        "products": [product_of(one) for one in message.products],
+        "offer": message.offer,
+        "purl": message.purl,
+        "purchases": context.get("purchases", 0),
+        "subject_id": message.subject.id,
+        "why": message.why,
+        "step": message.step,
+        "context": context,
+        "sender": sender_of(context),
+        "unsubscribe": unsubscribe,
+        "purpose": message.purpose,
+        "ordinal": context.get("purchase_ordinal", 0),
+    }
+
+
+def sender_of(context: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Who of the shop writes, with all that can be asked for; None where nobody is named."""
+    given = context.get("sender")
+    if not isinstance(given, Mapping) or not given.get("name"):
+        return None
+    return {key: given.get(key) for key in ("id", "name", "role", "photo", "signature", "reply_to")}
+
+
+def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A product of which every field can be asked for; links that are none of the web's are left out."""
+    known = {key: found.get(key) for key in _PRODUCT} | dict(found)
+    for key in ("url", "image_url"):
+        if not str(known[key] or "").startswith(("https://", "http://")):
+            known[key] = None
+    return known | {"name": known["name"] or known["product_id"]}
+
+
+def greeting(salutation: object) -> str:
+    """How the person is greeted: as the message says, else by the first name, else neutrally."""
+    if isinstance(salutation, str) and salutation:
+        return salutation
+    if isinstance(salutation, Mapping):
+        for key in ("text", "line"):
+            if salutation.get(key):
+                return str(salutation[key])
+        if salutation.get("first_name"):
+            return f"Hello {salutation['first_name']},"
+    return "Hello,"

@@ -1,0 +1,175 @@
+"""Audiences of ads and letters: batches that go whole, and once."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from retarget.errors import BadInput
+from streams.channels.batches.ads import AdsChannel
+from streams.channels.batches.files import write_once
+from streams.channels.batches.letters import LetterChannel
+from streams.channels.outcomes import Outcome
+from streams.channels.queue import Queue
+from streams.channels.state import State
+from tests.streams.channels.conftest import Engine, message, until, working
+from tests.support.receiver import Receiver
+
+ADDRESS = {"street": "Lane 1", "postal_code": "12345", "city": "Town", "country": "DE"}
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """The platform."""
+    with Receiver() as server:
+        yield server
+
+
+def change(number: int, operation: str = "add", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
+    """A change of an audience."""
+    to = {"email": f" P{number}@Mail.Example ", "phone": "+49 170 1234567"}
+    given = {"channel": "ads", "operation": operation, "audience": "cart-left", "to": to, "template": None}
+    return message(f"{operation}{number}", **{"person": f"u{number}", **given, **more})
+
+
+def contents(folder: Path, kind: str) -> list[bytes]:
+    """All files of a kind, by name."""
+    return [path.read_bytes() for path in sorted(folder.iterdir()) if path.suffix == kind]
+
+
+async def test_people_go_in_and_out_in_batches(topics: Engine, receiver: Receiver) -> None:
+    """One for each audience and operation; who is known by what is hashed; nobody's removal overtakes."""
+    changes = [change(number) for number in range(30)]
+    await topics.put(*changes, change(0, "remove", person="u0"), channel="ads")
+    async with working(topics, AdsChannel(topics.settings(f"ads.url={receiver.url}"))) as service:
+        await until(lambda: service.count("handed", "ads") == 31)
+    batches = [json.loads(one.body) for one in receiver.posted]
+    assert len(batches) <= 4
+    members = [member for batch in batches for member in batch["members"]]
+    assert sorted(one["message_id"] for one in members) == sorted(
+        one["message_id"] for one in [*changes, change(0, "remove")]
+    )
+    first = next(one for one in members if one["message_id"] == "madd0")
+    row = dict(zip(batches[0]["meta_schema"], first["meta"], strict=True))
+    assert row["EMAIL"] == sha256(b"p0@mail.example").hexdigest()
+    assert row["PHONE"] == sha256(b"491701234567").hexdigest()
+    assert {"phoneNumber": sha256(b"+491701234567").hexdigest()} in first["google"]["userData"][
+        "userIdentifiers"
+    ]
+    assert "mail.example" not in json.dumps(batches).lower()
+    order = [one["message_id"] for one in members]
+    assert order.index("madd0") < order.index("mremove0")
+
+
+async def test_a_batch_without_an_answer_goes_again_as_it_was(topics: Engine, receiver: Receiver) -> None:
+    """Also after a restart, and with more waiting behind it: the same key, the same members."""
+    settings = topics.settings(f"ads.url={receiver.url}")
+    receiver.answers = lambda _: 0
+    await topics.put(
+        change(1, person="u1"),
+        change(2, person="u1", audience="x"),
+        channel="ads",
+    )
+    async with working(topics, AdsChannel(settings)) as service:
+        await until(lambda: service.count("doubt", "ads") == 2)
+    await topics.put(*(change(number) for number in range(10, 20)), channel="ads")
+    lost, receiver.answers = (
+        {one.headers["idempotency-key"]: one.body for one in receiver.posted},
+        lambda _: 200,
+    )
+    receiver.posted.clear()
+    async with working(topics, AdsChannel(settings)) as service:
+        await until(lambda: service.count("handed", "ads") == 12)
+    again = {one.headers["idempotency-key"]: one.body for one in receiver.posted}
+    assert lost.items() <= again.items()
+    assert len(receiver.posted) == len(again)
+
+
+def test_nobody_overtakes_in_a_portion() -> None:
+    """Of what a person has waiting in one audience a portion has the first; it holds up the others."""
+    queue = Queue("retarget.ads", 0, State())
+    for offset, one in enumerate(
+        [change(1), change(1, "remove"), change(2), change(3, person="u2", audience="x")]
+    ):
+        queue.take(offset, b"", json.dumps(one).encode(), ())
+    assert [one.offset for one in queue.due(0, 10, in_order=True)] == [0, 2, 3]
+    queue.put_off(queue.due(0, 10, in_order=True)[0], 100)
+    assert [one.offset for one in queue.due(0, 10, in_order=True)] == [2, 3]
+    queue.settle(0)
+    assert [one.offset for one in queue.due(0, 1, in_order=True)] == [1]
+
+
+async def test_files_are_there_once(topics: Engine, tmp_path: Path) -> None:
+    """A service that dies after writing a batch writes it no second time, though batches are larger then."""
+    folder = f"ads.folder={tmp_path}"
+    await topics.put(*(change(number) for number in range(20)), channel="ads")
+
+    class Dying(AdsChannel):
+        async def hand_over(self, messages: Any) -> list[Outcome]:  # noqa: ANN401 - as the channel has it
+            await super().hand_over(messages)
+            return [Outcome(kind="doubt")] * len(messages)
+
+    async with working(topics, Dying(topics.settings(folder, "ads.batch=3"))) as service:
+        await until(lambda: service.count("doubt", "ads") >= 6)
+    await topics.put(*(change(number) for number in range(20, 25)), channel="ads")
+    async with working(topics, AdsChannel(topics.settings(folder))) as service:
+        await until(lambda: service.count("handed", "ads") == 25)
+    members = [one["message_id"] for raw in contents(tmp_path, ".json") for one in json.loads(raw)["members"]]
+    assert sorted(members) == sorted(f"madd{number}" for number in range(25))
+
+
+async def test_letters_are_a_list_and_a_proof_each(topics: Engine, tmp_path: Path) -> None:
+    """With the link as a QR code; an address without a town is a dead letter; a recall is a row."""
+    letter = {"channel": "direct_mail", "template": "brochure", "rule": "brochure"}
+    purl = "https://shop.example/p/abc"
+    await topics.put(
+        message(
+            1, to={"address": ADDRESS}, purl=purl, context={"salutation": {"line": "Hello Änn,"}}, **letter
+        ),
+        message(2, to={"address": {"street": "Lane 2"}}, **letter),
+        message(3, to={"address": {**ADDRESS, "street": "=cmd()"}}, **letter),
+        channel="direct_mail",
+    )
+    settings = topics.settings(f"direct_mail.folder={tmp_path}")
+    async with working(topics, LetterChannel(settings)) as service:
+        await until(
+            lambda: service.count("handed", "direct_mail") == 2 and service.count("dead", "direct_mail") == 1
+        )
+        recall = message(4, operation="recall", recall_of="m1", person="person 1", channel="direct_mail")
+        await topics.put(recall, channel="direct_mail")
+        await until(lambda: service.count("handed", "direct_mail") == 3)
+    rows = [row for raw in contents(tmp_path, ".csv") for row in csv.DictReader(raw.decode().splitlines())]
+    sent = {row["message_id"]: row for row in rows if row["operation"] == "print"}
+    assert len(rows) == 3
+    assert sent["m1"]["salutation"] == "Hello Änn,"
+    assert sent["m1"]["purl"] == purl
+    assert sent["m3"]["street"] == "'=cmd()"
+    assert [row["message_id"] for row in rows if row["operation"] == "cancel"] == ["m1"]
+    proofs = contents(tmp_path, ".pdf")
+    assert all(raw.startswith(b"%PDF-") for raw in proofs)
+    assert [b"/Subtype /Image" in raw for raw in proofs] == [True, False]
+    assert (await topics.dead("direct_mail"))["m2"] == (
+        "bad_address",
+        "the address has no postal_code and no city",
+    )
+
+
+def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
+    """What a crash has left half way is written over; what is there stays as it is."""
+    (tmp_path / ".a.json.part").write_bytes(b"half")
+    write_once(tmp_path / "a.json", b"first")
+    write_once(tmp_path / "a.json", b"second")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.json"]
+    assert (tmp_path / "a.json").read_bytes() == b"first"
+
+
+def test_a_folder_must_be_named() -> None:
+    """Before anything is read."""
+    with pytest.raises(BadInput, match=r"ads\.folder"):
+        AdsChannel(Engine("nowhere.example:9092").settings())

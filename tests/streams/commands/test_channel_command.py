@@ -1,0 +1,50 @@
+"""`retarget channel`: what is wrong is told in one line before anything is read."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.embedded import EmbeddedBroker
+from streams.embedded.processes import free_port
+from tests.streams.commands.conftest import Retarget
+
+
+def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
+    """A channel that there is, by its name."""
+    assert retarget("channel", "telegram").code == 2
+    assert "email" in retarget("channel", "--help").out
+
+
+@pytest.mark.parametrize(
+    ("name", "setting", "said"),
+    [
+        ("email", "email.sender=nobody", "email.sender: found 'nobody'"),
+        ("email", "channel.public_url=https://x.example", "channel.secret: is not set"),
+        ("ads", "ads.url=nowhere", "ads.url: found 'nowhere', expected a URL"),
+        ("ads", "ads.batch=20000", "ads.batch"),
+        ("direct_mail", "direct_mail.folder=", "direct_mail.folder: is not set"),
+        ("push", "push.vapid_key=nonsense", "push.vapid_key: found a value that is not shown"),
+    ],
+)
+def test_settings_that_cannot_be(retarget: Retarget, name: str, setting: str, said: str) -> None:
+    """The setting and the remedy."""
+    answer = retarget("channel", name, "--set", setting)
+    assert answer.code == 1
+    assert said in answer.err
+    assert answer.out == ""
+
+
+def test_a_broker_that_is_not_there(retarget: Retarget) -> None:
+    """Exit code 3, with the address and its setting."""
+    answer = retarget("channel", "email", "--set", f"kafka.bootstrap=127.0.0.1:{free_port()}")
+    assert answer.code == 3
+    assert "kafka.bootstrap" in answer.err
+
+
+def test_a_relay_that_is_not_there(retarget: Retarget, engine: EmbeddedBroker) -> None:
+    """The same, before a single message is read."""
+    bootstrap = f"kafka.bootstrap={engine.bootstrap}"
+    relay = f"email.port={free_port()}"
+    answer = retarget("channel", "email", "--set", bootstrap, "--set", relay, "--set", "channel.port=0")
+    assert answer.code == 3
+    assert "email.host" in answer.err
