@@ -235,6 +235,14 @@ class Consent:
     assume: Literal["denied", "granted"] = setting(
         "denied", "What a person gets who never said anything.", because="marketing needs a granted consent"
     )
+    double_opt_in: Names = setting(
+        (),
+        "Channels on which a granted consent for marketing counts only when it is confirmed.",
+        because="whoever types an address need not be its owner",
+    )
+    confirmed_by: str = setting(
+        "", "Rule whose message asks for the confirmation: a click in it gives it; empty: none does."
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Final
 from retarget.catalogue import News
 from retarget.engine import (
     about,
+    consenting,
     dates,
     deciding,
     endings,
@@ -39,10 +40,10 @@ from retarget.touchpoints import Touchpoint
 TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
-# What may take a consent back.
-WORDS_OF_CONSENT: Final = frozenset({"consent", "unsubscribe", "email_spam"})
+# What may give a consent, or take it back.
+WORDS_OF_CONSENT: Final = frozenset({"consent", "unsubscribe", "email_spam", consenting.CLICK})
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
-_IGNORED: Final = {"consent": "consent", "score": "score"}
+_IGNORED: Final = {"score": "score"}
 
 
 class Engine:
@@ -90,6 +91,7 @@ class Engine:
         if change.noted:
             _note(journey, event, change, moment)
             if event.type in WORDS_OF_CONSENT:
+                consenting.hear(journey, event, moment)
                 withdrawal.take_back(journey, self.matcher, time, event_id, moment)
         if self.follows and event.items:
             listings.follow(journey, event, moment)

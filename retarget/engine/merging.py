@@ -200,6 +200,7 @@ def _said(journey: Journey, other: Journey) -> None:
     for key, word in words:
         journey.consents.pop(key, None)
         journey.consents[key] = word
+    journey.asked = other.asked | journey.asked
     told = scores.united(journey, other)
     journey.traits = other.traits | journey.traits | told
     if journey.geo is None or (other.geo is not None and other.last > journey.last):

@@ -51,6 +51,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `catalogue_currency`; empty: in that in which the person has seen the product. Links are good for
     `purl_lasts`; `seal` makes the last part of their address of what they hold, always the same of the same;
     without one there are none.
+
+    Grants of the channels of `double_opt_in` count when they are confirmed; a click in a message of the rule
+    `confirmed_by` does that.
     """
 
     zone_of: Callable[[str], tzinfo | None]
@@ -58,6 +61,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_window: int = DAY
     max_delay: int = HOUR
     consent_assumed: bool = False
+    double_opt_in: frozenset[str] = frozenset()
+    confirmed_by: str = ""
     external: frozenset[str] = EXTERNAL
     quiet_hours: QuietHours = QuietHours()
     caps_total: tuple[Cap, ...] = (Cap(3, DAY), Cap(8, 7 * DAY))

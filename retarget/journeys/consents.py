@@ -9,33 +9,52 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.journeys.model import Consent
+from retarget.journeys.model import Consent, Journey
 
 # Every purpose, every channel.
 EVERY: Final = "*"
 GRANTED: Final = "granted"
-STATES: Final = frozenset({GRANTED, "denied", "revoked"})
+# Asked for, to be confirmed; and the confirmation of what was asked.
+PENDING: Final = "pending"
+CONFIRMED: Final = "confirmed"
+STATES: Final = frozenset({GRANTED, "denied", "revoked", PENDING, CONFIRMED})
 
 
 class Heard(NamedTuple):
-    """A word for a purpose and a channel, None for an unclear grant; and how many parts were unclear."""
+    """A word for a purpose and a channel, None for an unclear grant; and how many parts were unclear.
+
+    What is to be confirmed, and a confirmation, are unclear as a grant is.
+    """
 
     word: Consent | None
     purpose: str
     channel: str
     ignored: int
+    state: str = ""
 
 
 def heard(said: Mapping[str, object], at: int) -> Heard:
     """What to keep of a word said at `at` (epoch ms)."""
     state, purpose, channel = said.get("state"), _extent(said.get("purpose")), _extent(said.get("channel"))
     granted = state == GRANTED
+    opens = granted or state in (PENDING, CONFIRMED)
     known = isinstance(state, str) and state in STATES
     grounds = (said.get("basis"), said.get("text_version"))
     ignored = (not known) + (purpose is None) + (channel is None) + sum(map(_is_odd, grounds))
     word = Consent(granted, at, *map(_text, grounds))
-    unclear = granted and (purpose is None or channel is None)
-    return Heard(None if unclear else word, purpose or EVERY, channel or EVERY, ignored)
+    unclear = opens and (purpose is None or channel is None)
+    said_state = state if isinstance(state, str) else ""
+    return Heard(None if unclear else word, purpose or EVERY, channel or EVERY, ignored, said_state)
+
+
+def keep(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
+    """Keep the latest word of each kind, in the order in which they came: later words override wider ones."""
+    key = f"{purpose}|{channel}"
+    known = journey.consents.get(key)
+    if known is not None and known.at > word.at:
+        return
+    journey.consents.pop(key, None)
+    journey.consents[key] = word
 
 
 def _extent(given: object) -> str | None:

@@ -198,26 +198,20 @@ def _meet(_journey: Journey, event: Touchpoint, _time: int, change: Change) -> N
         change.met = change.noted = True
 
 
-def _consent(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
-    heard = consents.heard(event.consent or {}, time)
-    change.ignored, change.noted = heard.ignored, True
-    if heard.word is not None:
-        _hear(journey, heard.purpose, heard.channel, heard.word)
+def _consent(_journey: Journey, _event: Touchpoint, _time: int, change: Change) -> None:
+    """What it says hangs on settings (`engine.consenting`)."""
+    change.noted = True
+
+
+def _click(journey: Journey, _event: Touchpoint, _time: int, change: Change) -> None:
+    """It may confirm what was asked (`engine.consenting`)."""
+    if journey.asked:
+        change.noted = True
 
 
 def _unsubscribe(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     channel, change.noted = event.channel or UNSUBSCRIBED_CHANNELS[event.type], True
-    _hear(journey, "marketing", channel, Consent(granted=False, at=time, basis=event.type))
-
-
-def _hear(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
-    """Keep the latest word of each kind, in the order in which they came: later words override wider ones."""
-    key = f"{purpose}|{channel}"
-    known = journey.consents.get(key)
-    if known is not None and known.at > word.at:
-        return
-    journey.consents.pop(key, None)
-    journey.consents[key] = word
+    consents.keep(journey, "marketing", channel, Consent(granted=False, at=time, basis=event.type))
 
 
 def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
@@ -265,6 +259,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "consent": _consent,
     "unsubscribe": _unsubscribe,
     "email_spam": _unsubscribe,
+    "email_click": _click,
     "email_bounce": _bounce,
     "push_bounce": _bounce,
     "erase": _erase,

@@ -231,6 +231,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     sender: str = ""  # who of the shop has written to them
     paid: dict[str, Paid] = {}  # by order
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
+    asked: dict[str, Consent] = {}  # grants that wait to be confirmed
 
     def close(self, rule: str, subject: str) -> None:
         """Forget the episode of a rule about a subject, if there is one."""

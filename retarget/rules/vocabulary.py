@@ -241,6 +241,10 @@ NAMES: Final[Mapping[str, Name]] = {
     "person.known": Name(
         type="bool", doc="the person has a user id", read=lambda s: s.journey.user_id is not None
     ),
+    "person.unconfirmed": Name(
+        type="list", doc="channels of which consent waits to be confirmed; `*`: all",
+        read=lambda scene: [key.partition("|")[2] for key in scene.journey.asked]
+    ),
     "person.purchases": Name(type="number", doc="orders ever", read=lambda scene: scene.journey.order_count),
     prices.NAME: Name(
         type="number",

@@ -48,7 +48,7 @@ CONSENT: Final = Record(
     keys=(
         Key(
             name="state",
-            shape=OneOf("state", ("granted", "denied", "revoked")),
+            shape=OneOf("state", ("granted", "denied", "revoked", "pending", "confirmed")),
             required=True,
             says="What the person said.",
             example="revoked",

@@ -158,6 +158,8 @@ def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Poli
         dedupe_window=settings.input.dedupe_window,
         max_delay=settings.delivery.max_delay,
         consent_assumed=settings.consent.assume == "granted",
+        double_opt_in=frozenset(settings.consent.double_opt_in),
+        confirmed_by=settings.consent.confirmed_by,
         external=frozenset(settings.channels.external),
         quiet_hours=QuietHours(
             enabled=quiet.enabled,

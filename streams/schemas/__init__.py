@@ -38,7 +38,7 @@ _INPUT_TIME: Final[Schema] = {
         {"type": "integer", "minimum": 0, "description": "epoch milliseconds"},
     ]
 }
-_STATES: Final = ("granted", "denied", "revoked")
+_STATES: Final = ("granted", "denied", "revoked", "pending", "confirmed")
 _AN_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
 # What the types leave as text because reading it in the hot loop must cost nothing.
 _NARROWER: Final[Mapping[str, Mapping[str, Schema]]] = {
