@@ -23,8 +23,6 @@ MODULES: Final = sorted(
     path for package in ("retarget", "streams") for path in (ROOT / package).rglob("*.py")
 )
 LONGEST: Final = 400
-# Decisions that are being written on other branches, whose numbers are given away; empty when they are here.
-TAKEN: Final = frozenset({17, 18, 20})
 LINK: Final = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
 # The core may import these and msgspec, nothing else; none of them reads a clock, a file or chance.
 PURE: Final = frozenset({
@@ -139,7 +137,7 @@ def test_decisions_are_numbered_and_have_a_status() -> None:
     numbers = [int(page.name[:4]) for page in pages]
 
     assert len(numbers) == len(set(numbers))
-    assert sorted({*numbers, *TAKEN}) == list(range(1, max(numbers) + 1))
+    assert sorted(numbers) == list(range(1, max(numbers) + 1))
     for number, page in zip(numbers, pages, strict=True):
         assert read(page).startswith(f"# {number:04}. ")
         assert "\nStatus: " in read(page)
