@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 _LONGEST: Final = 40
 _MOST_WORDS: Final = 4
@@ -35,6 +35,11 @@ _NOBODY: Final = frozenset(
 )  # fmt: skip
 
 
+_ODD: Final = _NOBODY | _FAMILIES | _COMPANIES
+# The same letter three times in a row is a slip, or nonsense.
+_THRICE: Final = re.compile(r"(.)\1\1")
+
+
 class Name(NamedTuple):
     """A first or a last name, empty where none is known; `several` people, or a company, may be meant."""
 
@@ -47,6 +52,8 @@ NONE: Final = Name()
 
 def first(told: object) -> Name:
     """The first name that a trait tells; initials are none."""
+    if _is_plain(told):
+        return Name(told)
     found = _read(told)
     if not found.text:
         return found
@@ -60,11 +67,27 @@ def first(told: object) -> Name:
 
 def last(told: object) -> Name:
     """The last name that a trait tells; `y` and `e` join the two of one person in it."""
+    if _is_plain(told):
+        return Name(told)
     found = _read(told)
     words = found.text.casefold().split()
     if {"und", "and"} & set(words[1:-1]):
         return Name(several=True)
     return NONE if len(found.text) == 1 and _is_cased(found.text) else found
+
+
+def _is_plain(told: object) -> TypeGuard[str]:
+    """Whether it is one word that is written as most names are, in which nothing needs a closer look."""
+    return (
+        isinstance(told, str)
+        and _INITIALS < len(told) <= _LONGEST
+        and told.isalpha()
+        and told[1:] == (small := told[1:].lower()) != small.upper()
+        and told[0] == told[0].upper() != told[0].lower()
+        and unicodedata.is_normalized("NFC", told)
+        and (word := told.casefold()) not in _ODD
+        and _THRICE.search(word) is None
+    )
 
 
 def order_is_known(*names: str) -> bool:
@@ -88,7 +111,7 @@ def _read(told: object) -> Name:
     text = " ".join(words)
     if not 0 < len(text) <= _LONGEST or len(words) > _MOST_WORDS or not all(map(_is_word, words)):
         return NONE
-    if any(word.casefold().strip(".") in _NOBODY for word in words) or re.search(r"(.)\1\1", text.casefold()):
+    if any(word.casefold().strip(".") in _NOBODY for word in words) or _THRICE.search(text.casefold()):
         return NONE
     return Name(_cased(text))
 

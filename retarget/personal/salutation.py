@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -32,6 +33,9 @@ WISH: Final = "formality"
 _LONGEST: Final = 40
 _LOCALE: Final = re.compile(r"([a-z]{2,3})(?:[-_.@]([a-z]{2}(?![a-z]))?.*)?", re.IGNORECASE | re.DOTALL)
 _DOTTED: Final = {"sig.ra": "sigra", "sig.na": "signorina", "dott.ssa": "dottssa", "prof.ssa": "profssa"}
+
+
+_TOLD: Final = frozenset({"locale", "title", "gender", "first_name", "last_name", WISH})
 
 
 class Salutation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -62,6 +66,8 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
     `language` is the shop's, for people who have told no locale; `formal` what it says to those without a
     wish. In a language that is not known here nobody is named.
     """
+    if _TOLD.isdisjoint(traits):
+        return _of_nobody(language, formal)
     found, region = _language(traits.get("locale"), language)
     prefix, last = _split(traits.get("last_name"), found)
     first = names.first(traits.get("first_name"))
@@ -85,6 +91,12 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
     )
 
 
+@cache
+def _of_nobody(language: str, formal: bool) -> Salutation:  # noqa: FBT001 - a value, no switch
+    """The greeting of people of whom nothing is told, as most are at first."""
+    return salutation({"locale": None}, language, formal=formal)
+
+
 def _language(told: object, language: str) -> tuple[str, str]:
     """The language to greet in, empty for one that is not known, and the region."""
     if told is None or told == "":
@@ -97,10 +109,15 @@ def _language(told: object, language: str) -> tuple[str, str]:
 
 def _split(told: object, language: str) -> tuple[list[str], Name]:
     """The words of a title that stand before a last name, and the name."""
+    if isinstance(told, str) and told.isalpha():
+        return [], names.last(told)
     words, prefix = told.split() if isinstance(told, str) and len(told) <= 2 * _LONGEST else [], []
     while len(words) > 1 and _is_title(words[0], language):
         prefix.append(words.pop(0))
     return prefix, names.last(" ".join(words))
+
+
+_NO_TITLE: Final = _Title()
 
 
 def _is_title(word: str, language: str) -> bool:
@@ -110,6 +127,8 @@ def _is_title(word: str, language: str) -> bool:
 
 
 def _title(told: object, prefix: list[str], language: str) -> _Title:
+    if told is None and not prefix:
+        return _NO_TITLE
     if told is None:
         told = ""
     if not isinstance(told, str) or len(told) > _LONGEST:

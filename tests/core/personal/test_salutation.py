@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from retarget.personal import names
 from retarget.personal.salutation import salutation
 from tests.core.shop import Shop, a_policy, a_rule
 from tests.factories import NOON, a_profile, a_view
@@ -117,3 +118,31 @@ def test_a_message_has_it() -> None:
     assert message["context"]["salutation"] == {
         "line": "Hello,", "language": "en", "formal": True, "neutral": True,
     }  # fmt: skip
+
+
+ODD: Final = (
+    "Anna",
+    "Test",
+    "Ärger",
+    "Straße",
+    "ǅabc",
+    "Maaass",
+    "Firma",
+    "İpek",
+    "Jo",
+    "ΑΣΣ",
+    "Ñandu",
+    "Ŀuis",
+)
+
+
+@given(
+    st.one_of(
+        st.text(max_size=12),
+        st.sampled_from(ODD),
+        st.text(alphabet="abcAZÄßşİ\u0131\u017f\ufb01", max_size=8),
+    )
+)
+def test_ordinary_names_need_no_closer_look(told: str) -> None:
+    """What is taken as it stands at the first look is what a closer look comes to."""
+    assert not names._is_plain(told) or (names._read(told) == names.Name(told) == names.first(told))  # noqa: SLF001
