@@ -140,7 +140,7 @@ def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
         f" {len(found)}, until their retention ends" if found else ""
     )
     for one in found:
-        until = "made to be kept forever: limit it (docs/privacy.md)" if keep[one.topic] == "forever" else ""
+        until = "kept forever (docs/privacy.md)" if keep[one.topic] == "forever" else ""
         span = f"{format_time(one.first)} to {format_time(one.last)}"
         yield f"  {one.topic}: {one.records} from {span}{', ' if until else ''}{until}"
 
