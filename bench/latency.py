@@ -32,7 +32,7 @@ PEOPLE: Final = 2_000
 EACH: Final = 10
 _BEAT_S: Final = 0.01
 # Of the highest rate, the first at which nothing is left behind.
-_FLAT: Final = (0.9, 0.8, 0.7, 0.6, 0.5)
+_FLAT: Final = (0.9, 0.7, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05)
 _LEFT_S: Final = 1.0
 _PATIENCE_S: Final = 120.0
 _SHARES: Final = (0.1, 0.5, 0.8)
@@ -168,7 +168,7 @@ async def _flat(traffic: Traffic, highest: float, seconds: float) -> float:
             return beat.rate
         while (await traffic.steady(EACH, 2)).owed:
             pass  # until what was left behind is done
-    return highest * _FLAT[-1]
+    raise Unusable("at every rate something was left behind")
 
 
 def lines(seconds: float) -> list[Line]:
