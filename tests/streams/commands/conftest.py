@@ -3,6 +3,7 @@
 import logging
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -46,7 +47,7 @@ def retarget(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     return run
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedBroker]:
-    """A broker for these tests alone, which may create topics of any name."""
-    yield from a_broker(tmp_path_factory.mktemp("broker"))
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[EmbeddedBroker]:
+    """A broker for this test alone: whatever another one has sent, its topics begin empty."""
+    yield from a_broker(tmp_path)
