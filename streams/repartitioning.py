@@ -80,7 +80,8 @@ class Repartition:
             await log.close()
 
     def _exact_topics(self) -> list[str]:
-        specs = topic_specs(self._settings.kafka.input_topics, self._lanes)
+        sealed = bool(self._settings.privacy.keys)
+        specs = topic_specs(self._settings.kafka.input_topics, self._lanes, sealed=sealed)
         return [spec.name for spec in specs if spec.exact]
 
     # -- before --

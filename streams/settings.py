@@ -34,7 +34,7 @@ from streams.settings_declared import (
     Snapshot,
     Store,
 )
-from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
+from streams.settings_messages import Offers, Personal, Privacy, Purl, Senders, Shops
 from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
 from streams.settings_source import (
     CONFIG,
@@ -85,6 +85,7 @@ class Settings:
     personal: Personal = Personal()
     senders: Senders = Senders()
     purl: Purl = Purl()
+    privacy: Privacy = Privacy()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -239,6 +240,10 @@ def _contradictions(settings: Settings) -> list[str]:
         PURL_KEYS: (
             (bool(purl.base) and not purl.keys) or any(len(key) < _TOKEN for key in purl.keys),
             f"found none, or one that can be guessed; expected at least {_TOKEN} characters with purl.base",
+        ),
+        "privacy.keys": (
+            any(len(key) < _TOKEN for key in settings.privacy.keys),
+            f"found one that can be guessed; expected at least {_TOKEN} characters",
         ),
         "purl.base": (
             bool(purl.base) and not _is_address(purl.base, end="/"),

@@ -232,11 +232,11 @@ class Joining:
             return
         if lane.home is None and met.person not in lane.journeys:
             return  # whoever it was has left meanwhile
-        self._redirect(met)
+        self._redirect(met, journey.key if journey is not None else b"")
         if journey is not None:
             lane.engine.depart(journey, max(met.at, lane.clock), self._moment)
             self._look_at_failures(person, met.at)
-            journey.audiences = []
+            journey.audiences, journey.key = [], b""
             del lane.journeys[person]
             self._leave(journey, met)
         self._lead_held(person)
@@ -250,9 +250,10 @@ class Joining:
         self._batch.changed[redirect.person] = redirect
         self._moment.counts["unjoined", "shared"] += 1
 
-    def _redirect(self, met: Met) -> None:
+    def _redirect(self, met: Met, key: bytes) -> None:
+        """`key`: what was sealed by it is still to be read, under the anonymous id."""
         lane, moment = self._lane, self._moment
-        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)])
+        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)], key=key)
         lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
         moment.arm(redirect, max(met.at, lane.clock) + KEPT_FOR)
         self._arm()

@@ -25,6 +25,7 @@ from streams.channels.outcomes import Channel, Outcome, dead
 from streams.channels.queue import Parcel, Queue, Unreadable
 from streams.channels.rates import Lease, Rate
 from streams.channels.state import State
+from streams.channels.unsealing import UNSEEN_FOR, Open, unsealed
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
 from streams.metrics_services import ChannelMetrics
@@ -73,13 +74,14 @@ class Source(Protocol):
 class Terms(NamedTuple):
     """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
 
-    `now` is the clock that messages' times are held against, epoch ms.
+    `now` is the clock that messages' times are held against, epoch ms; `opening` opens what is sealed.
     """
 
     feedback_topic: str
     patience_ms: int
     most: int
     now: Callable[[], int] = now_ms
+    opening: Open | None = None
 
 
 class Desk:
@@ -204,7 +206,7 @@ class Desk:
         while not self._leave.is_set():
             self._some.clear()
             now = self._terms.now()
-            portion = self._portion(queue, now)
+            portion = await self._opened(queue, self._portion(queue, now))
             if portion:
                 await self._hand_over(queue, portion)
             if self._unwritten or self._known or self._is_old():
@@ -243,6 +245,18 @@ class Desk:
         else:
             return True
         return False
+
+    async def _opened(self, queue: Queue, portion: list[Parcel]) -> list[Parcel]:
+        """Those of a portion that can be read."""
+        now = self._terms.now()
+        for parcel, fate in await unsealed(self._terms.opening, portion, now):
+            if fate is None:
+                queue.put_off(parcel, now + UNSEEN_FOR)
+            elif isinstance(fate, str):
+                self._drop(queue, parcel, fate)
+            else:
+                self._settle(queue, parcel, fate)
+        return [parcel for parcel in portion if not parcel.is_sealed]
 
     async def _hand_over(self, queue: Queue, portion: list[Parcel]) -> None:
         lease = await self._leased(len(portion))

@@ -134,7 +134,8 @@ def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
     from streams.topics import topic_specs
 
     keep = {
-        spec.name: spec.keep for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions)
+        spec.name: spec.keep
+        for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions, sealed=True)
     }
     yield f"topics: {'records in' if found else 'nothing'}" + (
         f" {len(found)}, until their retention ends" if found else ""

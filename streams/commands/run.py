@@ -49,7 +49,9 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     require_token(settings.web.host, settings.web.token)
     kafka, address = settings.kafka, address_of(settings)
     own = own_publication(settings)
-    await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
+    sealed = bool(settings.privacy.keys)
+    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
+    await check_topics(address, specs)
     if "sasl_mechanism" in address.security:
         await require_rights(
             address,

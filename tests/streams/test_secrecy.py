@@ -37,6 +37,7 @@ SECRETS = {
     "RETARGET_PUSH_VAPID_KEY": "vapid-canary-13",
     "RETARGET_ADS_TOKEN": "ads-canary-14",
     "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
+    "RETARGET_PRIVACY_KEYS": "privacy-canary-key-number-17, privacy-canary-key-number-18",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",
