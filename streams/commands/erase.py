@@ -99,6 +99,7 @@ async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
     from streams.kafka.address import address_of
     from streams.privacy.scanning import OTHERS, Scanner
     from streams.privacy.topics import SENT
+    from streams.sealing.reading import opening_of
     from streams.stores import open_store
 
     scanner, folder = Scanner(names), copies_of(settings)
@@ -116,7 +117,9 @@ async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
         found += copies
     if topics:
         named = (*settings.kafka.input_topics, *SENT, *OTHERS)
-        print(*_kept(await scanner.topics(address_of(settings), named), settings), sep="\n")
+        async with opening_of(settings) as opening:
+            held = await scanner.topics(address_of(settings), named, opening)
+        print(*_kept(held, settings), sep="\n")
     return FOUND if any(not one.is_mark for one in found) else 0
 
 
@@ -131,7 +134,7 @@ def _left(found: list[Find], where: str) -> Iterator[str]:
 
 def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
     """What the topics hold, and until when."""
-    from streams.topics import topic_specs
+    from streams.topics import KEYS, topic_specs
 
     keep = {
         spec.name: spec.keep
@@ -141,9 +144,15 @@ def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
         f" {len(found)}, until their retention ends" if found else ""
     )
     for one in found:
-        until = "kept forever (docs/privacy.md)" if keep[one.topic] == "forever" else ""
         span = f"{format_time(one.first)} to {format_time(one.last)}"
-        yield f"  {one.topic}: {one.records} from {span}{', ' if until else ''}{until}"
+        said = [f"  {one.topic}: {one.records} from {span}"]
+        if keep[one.topic] == "forever":
+            said.append("kept forever (docs/privacy.md)")
+        if one.topic == KEYS:
+            said.append(f"{one.records - one.sealed} with a key, until compacted (a day), others without")
+        elif one.sealed:
+            said.append(f"{one.sealed} of them sealed by a key that is gone")
+        yield ", ".join(said)
 
 
 def _told(erasure: Erasure) -> Iterator[str]:

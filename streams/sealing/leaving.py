@@ -134,7 +134,8 @@ class Sealing:
             opened[person] = self._wrapping.opened(person, _kept(lane, person))
         key = opened[person]
         if key is None and result.kind == "message" and _operation(output.value).operation in _UNDOES:
-            return output  # whoever took them in must hear whom to let go
+            # Whoever took them in must hear whom to let go, and nothing else.
+            return Output(output.topic, output.key, records.undoing(output.value))
         return Output(output.topic, output.key, records.seal(output.value, result.kind, key, number))
 
 

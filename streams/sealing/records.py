@@ -50,6 +50,15 @@ def seal(value: bytes, kind: str, key: PersonKey | None, batch: int) -> bytes:
     return _encoder.encode(said | {SEALED: b64encode(data).decode(), BATCH: batch})
 
 
+def undoing(value: bytes) -> bytes:
+    """A message that takes something back, with nothing of the person but where they are found."""
+    said: dict[str, Any] = _decode(value)
+    # By its subject a push is known that a recall takes away.
+    needed = ("to", "subject") if said["operation"] == "recall" else ("to",)
+    left = {name: one for name, one in _OF_MESSAGE.items() if name in said and name not in needed}
+    return _encoder.encode(said | left)
+
+
 def read(value: bytes) -> Sealed | None:
     """A record that is sealed; None for any other."""
     if b'"sealed"' not in value:

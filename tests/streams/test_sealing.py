@@ -203,6 +203,7 @@ async def test_after_an_erasure_nothing_opens() -> None:
     assert len(gone) >= 6
     # The audiences that were to be left must be left: nobody could open who.
     assert {msgspec.json.decode(one)["operation"] for one in plain} == {"remove"}
+    assert all(b"ann@mail.example" in one and b"tent" not in one for one in plain)
     assert len(opened) == len(late) + len(gone) + len(plain)
     first, thrown_away, second = log.told(KEYS)
     assert thrown_away.value == b""
