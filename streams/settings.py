@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
-from retarget.times import DAY, MINUTE
+from retarget.times import DAY, HOUR, MINUTE
 from streams.settings_declared import (
     App,
     Arbitration,
@@ -245,6 +245,7 @@ def _contradictions(settings: Settings) -> list[str]:
             any(len(key) < _TOKEN for key in settings.privacy.keys),
             f"found one that can be guessed; expected at least {_TOKEN} characters",
         ),
+        "snapshot.merge_kept": (0 < settings.snapshot.merge_kept < HOUR, "expected 0, or at least an hour"),
         "purl.base": (
             bool(purl.base) and not _is_address(purl.base, end="/"),
             "found another form of address, expected https://… with a / at its end",

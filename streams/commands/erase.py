@@ -147,7 +147,8 @@ def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
         span = f"{format_time(one.first)} to {format_time(one.last)}"
         said = [f"  {one.topic}: {one.records} from {span}"]
         if keep[one.topic] == "forever":
-            said.append("kept forever (docs/privacy.md)")
+            kept = settings.snapshot.merge_kept
+            said.append("kept until no snapshot needs it" if kept else "kept forever (docs/privacy.md)")
         if one.topic == KEYS:
             said.append(f"{one.records - one.sealed} with a key, until compacted (a day), others without")
         elif one.sealed:
@@ -208,7 +209,7 @@ def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> Non
 
 def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
     """Make a snapshot; when it holds nothing of these ids, remove those from before. Raises LaneRefused."""
-    from streams.commands.snapshot import by_journal
+    from streams.commands.snapshot import by_journal, cut_merge
     from streams.privacy.scanning import Scanner
 
     made: Path = asyncio.run(by_journal(settings, folder))
@@ -219,3 +220,4 @@ def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
             f"{made} holds {left[0].name} still ({left[0].what}); nothing is removed: once more"
         )
     print(*(f"removed {each}" for each in folder.tidy(1)), sep="\n")
+    asyncio.run(cut_merge(settings, folder))

@@ -42,7 +42,7 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.logs import configure_logs
     from streams.secrecy import hiding
     from streams.stores import open_store
-    from streams.topics import JOURNAL, lane_topics, topic_specs
+    from streams.topics import JOURNAL, KEYS, lane_topics, topic_specs
     from streams.web import require_token
     from streams.worker import Worker
 
@@ -55,7 +55,7 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     if "sasl_mechanism" in address.security:
         await require_rights(
             address,
-            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL],
+            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *([KEYS] if sealed else [])],
             [settings.app.id, f"{settings.app.id}-catalogue"],
             f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
         )
