@@ -139,6 +139,10 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     message_id: str
     about: list[str] = []  # as in the send
 
+    def lasts(self, at: int) -> bool:
+        """Whether they have not left by themselves by then, epoch ms."""
+        return not self.expires or at < self.expires
+
 
 class Given(msgspec.Struct, array_like=True, gc=False):
     """An offer as it was given; `step` is the one that made it, `at` when it left first."""
