@@ -237,6 +237,10 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
 
+    def was_erased(self, told: int) -> bool:
+        """Whether the person has been forgotten since the time of which something is told, epoch ms."""
+        return self.erased and told <= self.erased_at
+
     def close(self, rule: str, subject: str) -> None:
         """Forget the episode of a rule about a subject, if there is one."""
         by_subject = self.episodes.get(rule)
