@@ -24,7 +24,7 @@ SAYING: Final = frozenset({"identify", "alias"})
 def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     """An anonymous id stands beside a person for the first time, or is said to be theirs once more."""
     anonymous, policy = event.anonymous_id or "", moment.policy
-    if not anonymous or policy.is_nobody(anonymous) or was_erased(journey, event.time):
+    if not anonymous or policy.is_nobody(anonymous) or journey.was_erased(event.time):
         return
     if anonymous in policy.apart and anonymous != journey.person:
         if event.type in SAYING:
@@ -42,11 +42,6 @@ def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
         return
     journey.joined[anonymous] = max(event.time, known or 0)
     moment.met.append(Met(anonymous, journey.person, event.time, event.id or ""))
-
-
-def was_erased(journey: Journey, told: int) -> bool:
-    """Whether the person has been forgotten since the time of which something is told."""
-    return journey.erased and told <= journey.erased_at
 
 
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:
