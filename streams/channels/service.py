@@ -13,10 +13,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from retarget.errors import Unreachable
-from streams.channels.desk import Desk, Received, Terms
+from streams.channels.desk import Desk, Received
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel
 from streams.channels.rates import Rate
+from streams.channels.settlement import Terms
 from streams.clocks import now_ms
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
