@@ -118,7 +118,10 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     """The products a message shows: the step's own choice, else the subject's."""
     shown = candidate.products
     if candidate.step.products is None:
-        shown = about.products(journey, candidate.rule.subject, candidate.subject_id, shown)
+        # Service looks after what was bought, and an audience may be that of buyers; all else reminds.
+        wanted = candidate.rule.purpose == "marketing" and candidate.audience is None
+        rule, subject = candidate.rule, candidate.subject_id
+        shown = about.products(journey, rule.subject, subject, shown, wanted=wanted)
     return shown[: about.PRODUCTS_SHOWN]
 
 
