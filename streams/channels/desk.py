@@ -19,7 +19,7 @@ from aiokafka.errors import KafkaError
 from retarget.errors import LaneRefused
 from retarget.messages import stable_id
 from streams.channels.ledger import Ledger
-from streams.channels.outcomes import Channel, Outcome, dead
+from streams.channels.outcomes import Channel, Outcome, dead, known_as
 from streams.channels.queue import Parcel, Queue
 from streams.channels.rates import Lease, Rate
 from streams.channels.settlement import NOT_YET, Settlement, Terms
@@ -74,6 +74,7 @@ class Desk:
         """`place`: topic and partition."""
         self._channel, self._place, self._ledger, self._source = channel, place, ledger, source
         self._rate, self._metrics, self._terms = rate, metrics, terms
+        self._name = known_as(channel)
         self._settlement: Settlement | None = None
         self._some, self._leave = asyncio.Event(), asyncio.Event()
         self._flows = True
@@ -94,7 +95,7 @@ class Desk:
             settlement.set_aside(queue.take(*record))
             settlement.withdraw(record.offset, self._in_flight)
         settlement.is_stale = True
-        self._metrics.outcomes.labels(self._channel.name, "repeat").inc(queue.repeated - before)
+        self._metrics.outcomes.labels(self._name, "repeat").inc(queue.repeated - before)
         self._let_flow()
         self._some.set()
 
@@ -124,7 +125,7 @@ class Desk:
         finally:
             await self._ledger.close()
             with suppress(KeyError):
-                self._metrics.waiting.remove(self._channel.name, str(self._place[1]))
+                self._metrics.waiting.remove(self._name, str(self._place[1]))
 
     async def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -140,7 +141,7 @@ class Desk:
         if state is None:
             state = State(read=await self._source.beginning())
         sizes = await self._ledger.sizes([self._terms.feedback_topic, dead_channel_topic(self._channel.name)])
-        queue = Queue(*self._place, state)
+        queue = Queue(*self._place, state, self._channel.destination)
         settlement = Settlement(self._channel, queue, self._metrics, self._terms, sizes)
         await self._read_again(settlement)
         self._settlement = settlement
@@ -167,7 +168,7 @@ class Desk:
                     settlement.set_aside(queue.again(one.offset, one.key, one.value))
         if missing:
             log.error("%s[%d]: %d messages that waited are not kept any more", *self._place, len(missing))
-            self._metrics.outcomes.labels(self._channel.name, "lost").inc(len(missing))
+            self._metrics.outcomes.labels(self._name, "lost").inc(len(missing))
             queue.lost(missing)
 
     def _settle_known(self, settlement: Settlement) -> None:
@@ -232,7 +233,7 @@ class Desk:
         try:
             await self._put_down(settlement)
             if time.monotonic() < lease.until:
-                self._metrics.repeats.labels(self._channel.name).inc(again)
+                self._metrics.repeats.labels(self._name).inc(again)
                 outcomes = await self._channel.hand_over([one.message for one in chosen])
             else:  # putting it down took too long, and nothing has left
                 outcomes = [NOT_YET] * len(chosen)
@@ -285,7 +286,7 @@ class Desk:
     def _let_flow(self) -> None:
         queue = self._settlement.queue if self._settlement else None
         waiting = 0 if queue is None else len(queue)
-        self._metrics.waiting.labels(self._channel.name, str(self._place[1])).set(waiting)
+        self._metrics.waiting.labels(self._name, str(self._place[1])).set(waiting)
         wanted = queue is not None and len(queue) < self._terms.most
         if wanted != self._flows:
             self._flows = wanted

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from streams.channels import telling
-from streams.channels.outcomes import Channel, Outcome
+from streams.channels.outcomes import Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
@@ -44,7 +44,7 @@ class Settlement:
         """`sizes`: how many partitions the topics have that are told."""
         self.queue = queue
         self._channel, self._metrics, self._terms = channel, metrics, terms
-        self._sizes = sizes
+        self._sizes, self._name = sizes, known_as(channel)
         self._unwritten: list[Outgoing] = []
         self.is_stale = False  # whether something is known that has not been put down
 
@@ -75,28 +75,29 @@ class Settlement:
         )
         if outcome.kind == "dead":
             self.set_aside(Unreadable(parcel.offset, parcel.key, parcel.raw, outcome))
+            self.queue.forget(parcel.message.message_id)
         else:
-            self._metrics.late.labels(self._channel.name).observe(max(0, now - parcel.since) / 1e3)
+            self._metrics.late.labels(self._name).observe(max(0, now - parcel.since) / 1e3)
             self.queue.settle(parcel.offset)
 
     def _put_off(self, parcel: Parcel, outcome: Outcome, now: int) -> None:
-        name, tries = self._channel.name, parcel.tries
+        tries = parcel.tries
         if outcome.kind == "later":
             tries.doubts, tries.failed = tries.doubts - 1, tries.failed + 1
             tries.since = tries.since or now
-        log.info("%s: to be tried again: %s", name, outcome.detail, extra={"id": parcel.message.message_id})
+        log.info(
+            "%s: to be tried again: %s", self._name, outcome.detail, extra={"id": parcel.message.message_id}
+        )
         self.queue.put_off(parcel, now + _wait_ms(tries.failed + tries.doubts))
 
     def set_aside(self, unsent: Unreadable | None) -> None:
         """Make a dead letter of it; nothing of None."""
         if unsent is None:
             return
-        name, outcome = self._channel.name, unsent.outcome
+        outcome = unsent.outcome
         self._count("dead")
-        self._metrics.dead.labels(name, outcome.reason or "").inc()
-        self._unwritten.append(
-            telling.dead_letter(name, unsent.key, unsent.raw, outcome, self._terms.now(), self._sizes)
-        )
+        self._metrics.dead.labels(self._name, outcome.reason or "").inc()
+        self._unwritten.append(telling.dead_letter(self._channel, unsent, self._terms.now(), self._sizes))
         self.queue.settle(unsent.offset)
 
     def drop(self, parcel: Parcel, why: str) -> None:
@@ -120,7 +121,7 @@ class Settlement:
             self.queue.settle(recall.offset)
 
     def _count(self, outcome: str) -> None:
-        self._metrics.outcomes.labels(self._channel.name, outcome).inc()
+        self._metrics.outcomes.labels(self._name, outcome).inc()
 
 
 def _wait_ms(tries: int) -> int:
