@@ -1,6 +1,7 @@
 """What touches, ends and completes each rule, one plain function per question."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from .gates import zone_of
@@ -260,7 +261,7 @@ def last_seen_price(person: Person, product: str) -> float | None:
     return None if price is None else float(price)
 
 
-def last_seen(person: Person, product: str, part: str) -> object:
+def last_seen(person: Person, product: str, part: str) -> Any:  # noqa: ANN401 - JSON
     """What a product looked like when it was last seen; a sight without that leaves the one before."""
     latest, found = -1, None
     for event in person.events:
