@@ -52,7 +52,7 @@ def hand_over(journey: Journey, anonymous: str, at: int, gone: Collection[str]) 
     Without any other token the person has no pushes until a device tells one. Nothing comes of it when they
     have signed in there once more since.
     """
-    if was_erased(journey, at) or journey.joined.get(anonymous, at) > at:
+    if journey.was_erased(at) or journey.joined.get(anonymous, at) > at:
         return False
     left = tokens.without(journey.traits, gone)
     if left == journey.traits and journey.anonymous_id != anonymous:
