@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from streams.kafka import journal
 from streams.kafka.lane import LaneOnKafka
 from streams.kafka.sending import Outgoing, send, stamped
-from streams.ports import Fenced, History, JournalRecord, Output
+from streams.ports import History, JournalRecord, Output
 from streams.topics import KEYS
 
 
@@ -38,7 +38,7 @@ class IdempotentLog(LaneOnKafka):
         history, owner = await self._survey(offset)
         if owner != self._token:
             self._void()
-            raise Fenced(f"lane {self._lane} has been claimed by another worker")
+            raise self._taken()
         return history
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
@@ -70,5 +70,5 @@ class IdempotentLog(LaneOnKafka):
         if offset > self._next:
             between = await self._reader.read(self._journal, self._lane, self._next, offset)
             if any(journal.decode(one).claim not in (None, self._token) for one in between):
-                raise Fenced(f"lane {self._lane} has been claimed by another worker")
+                raise self._taken()
         self._next = offset + 1
