@@ -38,8 +38,6 @@ from retarget.touchpoints import Touchpoint
 
 # How often a journey is freed from what nothing can reach any more.
 TIDY_EVERY: Final = 2 * DAY
-# A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
-KEPT_FOR: Final = 400 * DAY
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
 _IGNORED: Final = {"score": "score"}
 
@@ -108,7 +106,7 @@ class Engine:
                 scene.at = time
                 self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
-            moment.arm(journey, time + KEPT_FOR)
+            moment.arm(journey, time + _kept(journey, moment))
         if moment.failures:
             moment.raise_failures()
         return True
@@ -356,7 +354,7 @@ class Engine:
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        end = max(journey.last, journey.tidied) + KEPT_FOR
+        end = max(journey.last, journey.tidied) + _kept(journey, moment)
         dues = [
             episode.due
             for rule, by_subject in journey.episodes.items()
@@ -372,6 +370,11 @@ class Engine:
             self.let_go(journey, moment.clock, "", moment)
             moment.forgotten.append(journey.person)
             moment.counts["dropped", "journey"] += 1
+
+
+def _kept(journey: Journey, moment: Moment) -> int:
+    """How long somebody is remembered of whom nothing is heard, ms."""
+    return moment.policy.kept_anonymous if journey.user_id is None else moment.policy.kept
 
 
 def _note(journey: Journey, event: Touchpoint, change: Change, moment: Moment) -> None:
