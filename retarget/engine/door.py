@@ -106,7 +106,7 @@ class Engine:
                 scene.at = time
                 self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
-            moment.arm(journey, time + _kept(journey, moment))
+            moment.arm(journey, time + tidying.kept(journey, moment))
         if moment.failures:
             moment.raise_failures()
         return True
@@ -354,7 +354,7 @@ class Engine:
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        end = max(journey.last, journey.tidied) + _kept(journey, moment)
+        end = max(journey.last, journey.tidied) + tidying.kept(journey, moment)
         dues = [
             episode.due
             for rule, by_subject in journey.episodes.items()
@@ -370,11 +370,6 @@ class Engine:
             self.let_go(journey, moment.clock, "", moment)
             moment.forgotten.append(journey.person)
             moment.counts["dropped", "journey"] += 1
-
-
-def _kept(journey: Journey, moment: Moment) -> int:
-    """How long somebody is remembered of whom nothing is heard, ms."""
-    return moment.policy.kept_anonymous if journey.user_id is None else moment.policy.kept
 
 
 def _note(journey: Journey, event: Touchpoint, change: Change, moment: Moment) -> None:
