@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Any, Final, TypeVar
 
 from retarget.journeys import prices, sentiments, stages, traits
 from retarget.journeys.model import Journey, Product
@@ -273,28 +273,35 @@ NAMES: Final[Mapping[str, Name]] = {
 }  # fmt: skip
 
 
-_Reckon: TypeAlias = Callable[[Journey, str, str, int, int], float]
-
-
 class _Over:
     """A function over a window: how its calls are read, and what they look back on.
 
     `number` is what is kept beside each event; `named`: the call says it first.
     """
 
-    def __init__(self, reckon: _Reckon, number: str | None = None, *, named: bool = False) -> None:
-        self._reckon, self._number, self._named = reckon, number, named
+    def __init__(self, look: tallies.Look, number: str | None = None, *, named: bool = False) -> None:
+        self._look, self._number, self._named = look, number, named
 
     def build(self, *texts: str, within: int, category: str | None = None, about: str | None = None) -> Read:
         """What reads the value of a call."""
-        window, reckon = self.window(*texts, within=within, category=category, about=about), self._reckon
+        return self._reader(self._look, self.window(*texts, within=within, category=category, about=about))
+
+    def beside(
+        self, *texts: str, within: int, category: str | None = None, about: str | None = None
+    ) -> Callable[[float], Read]:
+        """By what a sum is compared with a constant."""
+        window = self.window(*texts, within=within, category=category, about=about)
+        return lambda limit: self._reader(tallies.beside(limit), window)
+
+    def _reader(self, look: tallies.Look, window: Window) -> Read:
+        read, category = look.reader(window.within), window.category
         names = {
             kind: tallies.key(window.types, kind, window.number, category=category) for kind in subjects.OF
         }
-        if about is not None:
-            of_person = names[about]
-            return lambda scene: reckon(scene.journey, of_person, scene.journey.person, within, scene.at)
-        return lambda scene: reckon(scene.journey, names[scene.kind], scene.subject, within, scene.at)
+        if window.about is not None:
+            of_person = names[window.about]
+            return lambda scene: read(scene.journey, of_person, scene.journey.person, scene.at)
+        return lambda scene: read(scene.journey, names[scene.kind], scene.subject, scene.at)
 
     def window(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
@@ -308,11 +315,11 @@ class _Over:
         return Window(tuple(sorted(types)), within, number, category, about)
 
 
-_COUNT: Final = _Over(tallies.count)
-_DISTINCT: Final = _Over(tallies.distinct, named=True)
-_DAYS_WITH: Final = _Over(tallies.days)
-_SUM: Final = _Over(tallies.total, named=True)
-_DWELL: Final = _Over(tallies.total, "dwell")
+_COUNT: Final = _Over(tallies.COUNT)
+_DISTINCT: Final = _Over(tallies.DISTINCT, named=True)
+_DAYS_WITH: Final = _Over(tallies.DAYS_WITH)
+_SUM: Final = _Over(tallies.SUM, named=True)
+_DWELL: Final = _Over(tallies.SUM, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -364,6 +371,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="values of such events added up, whatever their currency; 0 without any",
         build=_SUM.build,
         window=_SUM.window,
+        beside=_SUM.beside,
     ),
     "dwell": Function(
         args=_OVER,
@@ -371,6 +379,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="time spent in such events",
         build=_DWELL.build,
         window=_DWELL.window,
+        beside=_DWELL.beside,
     ),
     "since_opened": Function(
         args=(_TYPES,),
