@@ -45,7 +45,11 @@ class Properties(msgspec.Struct, frozen=True, gc=False):
 
 def strictly(kind: type[T], build: Callable[[T], Touchpoint | None]) -> Reader:
     """Reads bytes as `kind` and builds the touchpoint; None when the tolerant reader must judge them."""
-    decode = msgspec.json.Decoder(kind).decode
+    return reading(msgspec.json.Decoder(kind).decode, build)
+
+
+def reading(decode: Callable[[bytes], T], build: Callable[[T], Touchpoint | None]) -> Reader:
+    """The same for what `decode` makes of them; it raises ValueError for what is not as usual."""
 
     def read(value: bytes) -> Touchpoint | None:
         try:
