@@ -35,7 +35,10 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     """All that a candidate is about: the products of the step's own choice, else the subject's."""
     if candidate.step.products is not None:
         return candidate.products
-    return about.products(journey, candidate.rule.subject, candidate.subject_id, candidate.products)
+    # Service looks after what was bought, and an audience may be that of buyers; all else reminds.
+    wanted = candidate.rule.purpose == "marketing" and candidate.audience is None
+    rule, shown = candidate.rule, candidate.products
+    return about.products(journey, rule.subject, candidate.subject_id, shown, wanted=wanted)
 
 
 def is_kept(journey: Journey, left: Membership, at: int) -> bool:

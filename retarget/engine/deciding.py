@@ -136,9 +136,12 @@ def _candidates(
 
 
 def _shown(journey: Journey, shown: Shown, occasion: Occasion) -> list[str]:
-    """The products that the author wants to have in the message."""
+    """The products that the author wants to have in the message; of looks, none that was bought since."""
     name = tallies.shown_key(shown, occasion.compiled.rule.subject)
-    return tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)[: shown.most]
+    found = tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)
+    if about.LOOKS.issuperset(shown.of):
+        found = [product for product in found if not about.is_bought(journey.products.get(product))]
+    return found[: shown.most]
 
 
 def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Candidate]:
