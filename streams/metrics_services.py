@@ -49,7 +49,8 @@ class ChannelMetrics:
         self.outcomes = make.counter(
             "retarget_channel_messages",
             "What came of messages: handed over; to be tried later; in doubt, as no answer came; dead; "
-            "expired; recalled in time; too_late to recall; repeat of a record; lost by the retention.",
+            "expired; recalled in time; too_late to recall; unwanted at this place; repeat of a record; "
+            "lost by the retention.",
             "channel",
             "outcome",
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from retarget.engine import about, background, ceilings, experiments, offers, pacing, reach
+from retarget.engine import about, audiences, background, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -118,12 +118,9 @@ def expires_at(candidate: Candidate) -> int | None:
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     """The products a message shows: the step's own choice, else the subject's."""
-    shown = candidate.products
-    if candidate.step.products is None:
-        # Service looks after what was bought, and an audience may be that of buyers; all else reminds.
-        wanted = candidate.rule.purpose == "marketing" and candidate.audience is None
-        rule, subject = candidate.rule, candidate.subject_id
-        shown = about.products(journey, rule.subject, subject, shown, wanted=wanted)
+    shown = candidate.of_set
+    if shown is None:
+        shown = audiences.products_of(journey, candidate)
     return shown[: about.PRODUCTS_SHOWN]
 
 

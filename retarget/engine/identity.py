@@ -25,7 +25,7 @@ SAYING: Final = frozenset({"identify", "alias"})
 def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     """An anonymous id stands beside a person for the first time, or is said to be theirs once more."""
     anonymous, policy = event.anonymous_id or "", moment.policy
-    if not anonymous or policy.is_nobody(anonymous) or was_erased(journey, event.time):
+    if not anonymous or policy.is_nobody(anonymous) or journey.was_erased(event.time):
         return
     if anonymous in policy.apart and anonymous != journey.person:
         if event.type in SAYING:
@@ -52,7 +52,7 @@ def hand_over(journey: Journey, anonymous: str, at: int, gone: Collection[str]) 
     Without any other token the person has no pushes until a device tells one. Nothing comes of it when they
     have signed in there once more since.
     """
-    if was_erased(journey, at) or journey.joined.get(anonymous, at) > at:
+    if journey.was_erased(at) or journey.joined.get(anonymous, at) > at:
         return False
     left = tokens.without(journey.traits, gone)
     if left == journey.traits and journey.anonymous_id != anonymous:
@@ -64,11 +64,6 @@ def hand_over(journey: Journey, anonymous: str, at: int, gone: Collection[str]) 
         if not tokens.told(left) and "push" not in journey.bounced:
             journey.bounced.append("push")
     return True
-
-
-def was_erased(journey: Journey, told: int) -> bool:
-    """Whether the person has been forgotten since the time of which something is told."""
-    return journey.erased and told <= journey.erased_at
 
 
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:

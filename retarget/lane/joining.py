@@ -17,7 +17,6 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from retarget.engine import identity
 from retarget.engine.door import KEPT_FOR, Engine
 from retarget.engine.moment import Met, Moment, Parted, Result, RulesFailed
 from retarget.journeys import tokens, wire
@@ -292,7 +291,7 @@ class Joining:
     def _is_forgotten(self, person: str, told: int) -> bool:
         """Whether something that comes from another id was on its way when the person was forgotten."""
         journey = self._lane.journeys.get(person)
-        if journey is None or not identity.was_erased(journey, told):
+        if journey is None or not journey.was_erased(told):
             return False
         self._moment.counts["unjoined", "erased"] += 1
         return True

@@ -13,7 +13,7 @@ from retarget.errors import Rejected
 from retarget.messages import Message
 from streams.channels.outcomes import Outcome, dead
 from streams.channels.state import FOREIGN_KEPT, State, Tries
-from streams.kafka.headers import RepeatFilter, decode_headers
+from streams.kafka.headers import DESTINATION, RepeatFilter, decode_headers
 
 _decode: Final = msgspec.json.Decoder(Message).decode
 _NEVER: Final = 2**62
@@ -53,9 +53,12 @@ class Unreadable(msgspec.Struct, frozen=True):
 class Queue:
     """The messages of one partition that have not been settled, and where reading goes on."""
 
-    def __init__(self, topic: str, partition: int, state: State) -> None:
-        """Go on from `state`; what waits there is given by `again`."""
-        self._place = topic, partition
+    def __init__(self, topic: str, partition: int, state: State, destination: str = "") -> None:
+        """Go on from `state`; what waits there is given by `again`.
+
+        Of what is redriven only that is taken which is for this `destination`.
+        """
+        self._place, self._destination = (topic, partition), destination.encode()
         self.read = state.read
         self.tries = dict(state.waiting)
         self._foreign = dict.fromkeys(state.foreign)
@@ -91,6 +94,8 @@ class Queue:
         if offset < self.read:
             return None
         self.read = offset + 1
+        if dict(headers).get(DESTINATION, self._destination) != self._destination:
+            return None
         if not self._repeats.is_new(*self._place, headers):
             self.repeated += 1
             return None
@@ -180,6 +185,15 @@ class Queue:
         parcel = self._parcels.pop(offset, None)
         if parcel is not None and self._by_id.get(parcel.message.message_id) == offset:
             del self._by_id[parcel.message.message_id]
+
+    def give_up(self, parcel: Parcel) -> None:
+        """It is done with, and taken again when it is sent again."""
+        self._foreign.pop(parcel.message.message_id, None)
+        self.settle(parcel.offset)
+
+    def forget(self, message_id: str) -> None:
+        """It is a dead letter: what comes once more under this id is no repeat, it has been redriven."""
+        self._foreign.pop(message_id, None)
 
     def lost(self, offsets: Iterable[int]) -> None:
         """What waited and is in its topic no more."""

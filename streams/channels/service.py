@@ -13,10 +13,11 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from retarget.errors import Unreachable
-from streams.channels.desk import Desk, Received, Terms
+from streams.channels.desk import Desk, Received
 from streams.channels.ledger import Ledger
-from streams.channels.outcomes import Channel
+from streams.channels.outcomes import Channel, known_as
 from streams.channels.rates import Rate
+from streams.channels.settlement import Terms
 from streams.clocks import now_ms
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
@@ -52,7 +53,7 @@ class Service:
             settings.channel.waiting,
             now,
         )
-        self._topic = channel_topic(channel.name)
+        self._topic, self._name = channel_topic(channel.name), known_as(channel)
         self._reader = Reader(address)
         self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
         self._stack = AsyncExitStack()
@@ -73,11 +74,11 @@ class Service:
         await self._stack.aclose()
 
     async def _prepare(self) -> None:
-        name, feedback = self._channel.name, self._terms.feedback_topic
+        feedback = self._terms.feedback_topic
         partitions = await partitions_of_topic(self._address, self._topic)
-        for topic in (feedback, dead_channel_topic(name)):
+        for topic in (feedback, dead_channel_topic(self._channel.name)):
             await partitions_of_topic(self._address, topic)
-        ledger = TopicSpec(ledger_topic(name), partitions, exact=True, keep="latest")
+        ledger = TopicSpec(ledger_topic(self._name), partitions, exact=True, keep="latest")
         await create_or_check(self._address, [ledger], replication=self._settings.kafka.replication)
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
@@ -97,8 +98,8 @@ class Service:
         session_ms = self._settings.channel.session
         consumer = self._consumer = AIOKafkaConsumer(
             bootstrap_servers=self._address.bootstrap,
-            group_id=f"{self._settings.app.id}-channel-{self._channel.name}",
-            client_id=f"retarget-{self._channel.name}",
+            group_id=f"{self._settings.app.id}-channel-{self._name}",
+            client_id=f"retarget-{self._name}",
             request_timeout_ms=REQUEST_TIMEOUT_MS,
             session_timeout_ms=session_ms,
             heartbeat_interval_ms=session_ms // 4,
@@ -140,15 +141,14 @@ class Service:
         """These are ours."""
         consumer, settings = self._consumer, self._settings
         assert consumer is not None
-        name = self._channel.name
         for partition in partitions:
             place = TopicPartition(self._topic, partition)
             consumer.pause(place)  # until its desk knows where to go on
             transactional = settings.kafka.emit == "transactional"
-            own_id = f"{settings.app.id}-channel-{name}-{partition}" if transactional else ""
+            own_id = f"{settings.app.id}-channel-{self._name}-{partition}" if transactional else ""
             desk = Desk(
                 self._channel, (self._topic, partition),
-                Ledger(self._address, self._reader, ledger_topic(name), partition, own_id),
+                Ledger(self._address, self._reader, ledger_topic(self._name), partition, own_id),
                 _Source(consumer, self._reader, place), self._rate, metrics=self._metrics,
                 terms=self._terms,
             )  # fmt: skip

@@ -12,7 +12,7 @@ import msgspec
 from streams.kafka import journal
 from streams.kafka.lane import LaneOnKafka
 from streams.kafka.sending import send, stamped
-from streams.ports import Fenced, History, JournalRecord, Output
+from streams.ports import History, JournalRecord, Output
 
 
 class IdempotentLog(LaneOnKafka):
@@ -36,7 +36,7 @@ class IdempotentLog(LaneOnKafka):
         history, owner = await self._survey(offset)
         if owner != self._token:
             self._void()
-            raise Fenced(f"lane {self._lane} has been claimed by another worker")
+            raise self._taken()
         return history
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
@@ -62,5 +62,5 @@ class IdempotentLog(LaneOnKafka):
         if offset > self._next:
             between = await self._reader.read(self._journal, self._lane, self._next, offset)
             if any(journal.decode(one).claim not in (None, self._token) for one in between):
-                raise Fenced(f"lane {self._lane} has been claimed by another worker")
+                raise self._taken()
         self._next = offset + 1
