@@ -71,5 +71,8 @@ class ChannelMetrics:
             LATE_SECONDS,
             "channel",
         )
+        self.paused = make.gauge(
+            "retarget_channel_paused_switches", "Kill switches in force, as this service knows."
+        )
         self.unsubscribed = make.counter("retarget_channel_unsubscribes", "One-click unsubscribes taken.")
         self.declared: Sequence[Declared] = tuple(make.declared)

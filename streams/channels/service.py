@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Any, Final, Self
@@ -17,8 +17,7 @@ from streams.channels.desk import Desk, Received
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel, known_as
 from streams.channels.rates import Rate
-from streams.channels.settlement import Terms
-from streams.clocks import now_ms
+from streams.channels.settlement import Terms, terms_of
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.kafka.inventory import partitions_of_topic
@@ -42,17 +41,12 @@ class Service:
 
     def __init__(
         self, settings: Settings, address: KafkaAddress, channel: Channel, rate: Rate,
-        metrics: ChannelMetrics, *, feedback: str = "", now: Callable[[], int] = now_ms,
+        metrics: ChannelMetrics, *, terms: Terms | None = None,
     ) -> None:  # fmt: skip
-        """`feedback`: the topic for it, instead of the first of kafka.input_topics; `now`: as in Terms."""
+        """Without `terms`, those of the settings."""
         self._settings, self._address, self._channel = settings, address, channel
         self._rate, self._metrics = rate, metrics
-        self._terms = Terms(
-            feedback or settings.kafka.input_topics[0],
-            settings.channel.patience,
-            settings.channel.waiting,
-            now,
-        )
+        self._terms = terms or terms_of(settings)
         self._topic, self._name = channel_topic(channel.name), known_as(channel)
         self._reader = Reader(address)
         self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
