@@ -102,6 +102,12 @@ class Desk:
         self._let_flow()
         self._some.set()
 
+    def see_end(self, end: int) -> None:
+        """Show how much of the partition, which ends here, has not been read."""
+        if self._settlement is not None and not self._leave.is_set():
+            unread = max(0, end - self._settlement.queue.read)
+            self._metrics.unread.labels(self._name, str(self._place[1])).set(unread)
+
     def finish(self) -> None:
         """End `run` when the portion under way is settled."""
         self._leave.set()
@@ -127,8 +133,9 @@ class Desk:
                     await self._pause(_PAUSE_S)
         finally:
             await self._ledger.close()
-            with suppress(KeyError):
-                self._metrics.waiting.remove(self._name, str(self._place[1]))
+            for gauge in (self._metrics.waiting, self._metrics.unread):
+                with suppress(KeyError):
+                    gauge.remove(self._name, str(self._place[1]))
 
     async def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -286,12 +293,14 @@ class Desk:
 
     async def _leased(self, wanted: int) -> Lease | None:
         """Some of the rate's tokens; None when it is time to leave instead."""
+        begun = time.monotonic()
         taking = asyncio.ensure_future(self._rate.take(wanted))
         leaving = asyncio.ensure_future(self._leave.wait())
         try:
             await asyncio.wait((taking, leaving), return_when=asyncio.FIRST_COMPLETED)
             return taking.result() if taking.done() and not leaving.done() else None
         finally:
+            self._metrics.rate_waited.labels(self._name).inc(time.monotonic() - begun)
             taking.cancel()
             leaving.cancel()
 

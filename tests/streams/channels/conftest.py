@@ -131,9 +131,14 @@ class Working:
 
     def waiting(self, channel: str = "email") -> int:
         """How many have been read and are not settled."""
-        metrics = (metric for metric in self._registry.collect() if metric.name == "retarget_channel_waiting")
-        samples = (one for metric in metrics for one in metric.samples)
-        return int(sum(one.value for one in samples if one.labels["channel"] == channel))
+        return int(self.shown("retarget_channel_waiting", channel) or 0)
+
+    def shown(self, name: str, channel: str, **labels: str) -> float | None:
+        """The sum of a metric's series with these labels; None without any."""
+        wanted = {"channel": channel, **labels}.items()
+        samples = (one for metric in self._registry.collect() for one in metric.samples)
+        found = [one.value for one in samples if one.name == name and wanted <= one.labels.items()]
+        return sum(found) if found else None
 
     def repeats(self, channel: str = "email") -> int:
         """How many were handed over once more."""
