@@ -79,6 +79,14 @@ class ChannelMetrics:
             LATE_SECONDS,
             "channel",
         )
+        self.links = from_zero(
+            make.counter(
+                "retarget_channel_links",
+                "Links of messages that were followed: clicked, by a program, leading nowhere.",
+                "outcome",
+            ),
+            ("clicked", "program", "nowhere"),
+        )
         self.paused = make.gauge(
             "retarget_channel_paused_switches", "Kill switches in force, as this service knows."
         )

@@ -332,9 +332,10 @@ def _channels(board: dashboard.Dashboard) -> dashboard.Dashboard:
         )
         .with_panel(
             _chart(
-                "Unsubscribed, and paused",
-                "One-click unsubscribes; kill switches that channel services know of.",
+                "Clicked, unsubscribed, paused",
+                "Links followed and one-click unsubscribes; kill switches that channel services know of.",
                 "none",
+                outcome=_rate("retarget_channel_links_total", "outcome"),
                 unsubscribes=_rate("retarget_channel_unsubscribes_total"),
                 switches="max(retarget_channel_paused_switches)",
             )

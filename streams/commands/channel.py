@@ -26,8 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=(
             "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
-            "channel.templates", "email.host", "email.port", "email.sender", "push.fcm_url", "ads.url",
-            "ads.meta_url", "ads.google_url", "direct_mail.folder",
+            "channel.templates", "collect.purl_target", "email.host", "email.port", "email.sender",
+            "push.fcm_url", "ads.url", "ads.meta_url", "ads.google_url", "direct_mail.folder",
         )
     )  # fmt: skip
 
@@ -117,6 +117,7 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
     from streams.channels.service import Service
     from streams.channels.settlement import terms_of
     from streams.collect.delivery import Delivery
+    from streams.commands.collect import looking_up
     from streams.kafka.address import address_of
     from streams.kafka.sending import producing
     from streams.logs import configure_logs
@@ -146,7 +147,9 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         producer = await stack.enter_async_context(producing(address))
         delivery = Delivery(producer, settings.kafka.input_topics[0])
-        pages = await stack.enter_async_context(Pages(settings, seal, delivery, metrics, registry))
+        revoked = await stack.enter_async_context(looking_up(settings))
+        pages = Pages(settings, seal, delivery, metrics, registry, revoked=revoked)
+        await stack.enter_async_context(pages)
         host = settings.channel.host
         print(f"{name}: handing over, pages on http://{host}:{pages.port}", flush=True)
         works = [*(service.run() for service in services), delivery.run(), asked.wait()]
