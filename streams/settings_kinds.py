@@ -11,23 +11,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from retarget.engine.shops import is_on_earth
+from retarget.engine.shops import Shop, is_on_earth
 from retarget.personal.senders import Sender
 from retarget.times import HOUR, MINUTE, format_duration, parse_duration
 
 _HEAVIEST: Final = 100
-
-
-class _SentAs(msgspec.Struct, forbid_unknown_fields=True):
-    """A sender as they are written down, under their name among the settings."""
-
-    name: str
-    role: str = ""
-    address: str = ""
-    reply_to: str = ""
-    photo: str = ""
-    signature: str = ""
-    weight: int = 1
 
 
 class Limit(NamedTuple):
@@ -35,16 +23,6 @@ class Limit(NamedTuple):
 
     most: int
     window: int
-
-
-class ShopAt(NamedTuple):
-    """Where a store is, in degrees, and what messages say of it."""
-
-    lat: float
-    lon: float
-    name: str
-    city: str = ""
-    opening: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -187,15 +165,16 @@ def _write_pairs(pairs: Mapping[str, str]) -> str:
     return ", ".join(f"{left}={right}" for left, right in pairs.items())
 
 
-def _shop(found: object) -> ShopAt:
+def _shop(found: object) -> Shop:
+    """Without its id, which is the name of the setting."""
     place, *said = (part.strip("; ") for part in _text(found).split(";", 3))
     lat, _, lon = place.partition(",")
     if not said or not said[0] or not is_on_earth(float(lat), float(lon)):
         raise ValueError
-    return ShopAt(float(lat), float(lon), *said)
+    return Shop("", float(lat), float(lon), *said)
 
 
-def _write_shop(shop: ShopAt) -> str:
+def _write_shop(shop: Shop) -> str:
     return f"{shop.lat!r}, {shop.lon!r}; {shop.name}; {shop.city}; {shop.opening}".rstrip("; ")
 
 
@@ -232,20 +211,21 @@ def _share(found: object) -> float:
 
 
 def _sender(found: object) -> Sender:
-    told = json.loads(found) if isinstance(found, str) else found
-    sender = msgspec.convert(told, _SentAs)
-    if not sender.name.strip() or not 1 <= sender.weight <= _HEAVIEST:
+    """Without their id, which is the name of the setting."""
+    told: Any = json.loads(found) if isinstance(found, str) else found
+    sender = msgspec.convert(told, Sender)
+    if "id" in told or not sender.name.strip() or not 1 <= sender.weight <= _HEAVIEST:
         raise ValueError
     if any(address and "@" not in address for address in (sender.address, sender.reply_to)):
         raise ValueError
-    if any(not text.isprintable() for text in msgspec.structs.astuple(sender)[:5]):
+    in_headers = (sender.name, sender.role, sender.address, sender.reply_to, sender.photo)
+    if not all(map(str.isprintable, in_headers)):
         raise ValueError  # a line end would begin another header of a mail
-    return Sender(id="", **msgspec.structs.asdict(sender))
+    return sender
 
 
 def _write_sender(sender: Sender) -> str:
-    told: dict[str, Any] = msgspec.to_builtins(sender)
-    return json.dumps({key: told[key] for key in sorted(told) if key != "id"}, ensure_ascii=False)
+    return json.dumps(msgspec.to_builtins(sender, order="sorted"), ensure_ascii=False)
 
 
 TEXT: Final = Kind(expects="text", read=_text)
@@ -292,7 +272,7 @@ Pairs = Annotated[Mapping[str, str], PAIRS]
 Count = Annotated[int, whole(1)]
 Port = Annotated[int, whole(0, 65_535)]
 LimitsByName = Annotated[Mapping[str, tuple[Limit, ...]], LIMITS]
-ShopsById = Annotated[Mapping[str, ShopAt], SHOP]
+ShopsById = Annotated[Mapping[str, Shop], SHOP]
 RatesByName = Annotated[Mapping[str, Limit | None], RATE]
 
 SendersByName = Annotated[Mapping[str, Sender], SENDER]

@@ -17,19 +17,30 @@ from retarget.journeys.model import Consent, Journey
 from retarget.touchpoints import Touchpoint
 
 CLICK: Final = "email_click"
+# What else takes a consent back; on this channel, where none is named.
+_REFUSALS: Final = {"unsubscribe": "email", "email_spam": "email"}
+# What may give a consent, or take it back.
+WORDS: Final = frozenset({"consent", CLICK, *_REFUSALS})
 # Grants of one person that wait to be confirmed.
 ASKED_KEPT: Final = 20
 
 
 def hear(journey: Journey, event: Touchpoint, moment: Moment) -> None:
-    """Take in a `consent`, or a click that may confirm one."""
+    """Take in one of the words of consent; a click may confirm one."""
     if event.type == CLICK:
         _clicked(journey, event, moment.policy)
-    elif event.type == "consent":
-        said = consents.heard(event.consent or {}, event.time)
-        ignored = said.ignored + _take(journey, said, moment.policy)
-        if ignored:
-            moment.counts["ignored", "consent"] += ignored
+        return
+    said = _said(event)
+    ignored = said.ignored + _take(journey, said, moment.policy)
+    if ignored:
+        moment.counts["ignored", "consent"] += ignored
+
+
+def _said(event: Touchpoint) -> Heard:
+    if event.type == "consent":
+        return consents.heard(event.consent or {}, event.time)
+    word = Consent(granted=False, at=event.time, basis=event.type)
+    return Heard(word, "marketing", event.channel or _REFUSALS[event.type], ignored=0)
 
 
 def _take(journey: Journey, said: Heard, policy: Policy) -> int:

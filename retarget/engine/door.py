@@ -40,8 +40,6 @@ from retarget.touchpoints import Touchpoint
 TIDY_EVERY: Final = 2 * DAY
 # A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
 KEPT_FOR: Final = 400 * DAY
-# What may give a consent, or take it back.
-WORDS_OF_CONSENT: Final = frozenset({"consent", "unsubscribe", "email_spam", consenting.CLICK})
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
 _IGNORED: Final = {"score": "score"}
 
@@ -90,7 +88,7 @@ class Engine:
         facts.apply(journey, event, change)
         if change.noted:
             _note(journey, event, change, moment)
-            if event.type in WORDS_OF_CONSENT:
+            if event.type in consenting.WORDS:
                 consenting.hear(journey, event, moment)
                 withdrawal.take_back(journey, self.matcher, time, event_id, moment)
         if self.follows and event.items:

@@ -131,7 +131,7 @@ def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, m
     for membership in list(journey.audiences):
         if membership.rule != rule or membership.subject != subject or not _is_about(membership, only):
             continue
-        if _is_member(membership.expires, at):
+        if membership.lasts(at):
             recalls.leave(journey, membership, undoing, moment)
 
 
@@ -169,10 +169,6 @@ def _version(journey: Journey, rule: str, subject: str) -> str:
         return episode.version
     waiting = (d.version for d in journey.deferred if d.rule == rule and d.subject == subject)
     return next(waiting, "")
-
-
-def _is_member(expires: int, at: int) -> bool:
-    return not expires or at < expires
 
 
 def known_early(journey: Journey, compiled: Compiled, subject: str, about: list[str], scene: Scene,

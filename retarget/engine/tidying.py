@@ -35,7 +35,7 @@ def tidy(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     if journey.sends:
         journey.sends = [s for s in journey.sends if s.counts_at > at - moment.longest_cap or s.until > at]
     if journey.audiences:
-        journey.audiences = [m for m in journey.audiences if not m.expires or m.expires > at]
+        journey.audiences = [m for m in journey.audiences if m.lasts(at)]
     if journey.marks:
         _tidy_marks(journey, matcher, at)
     for rule in [rule for rule in journey.states if SHADOW_MARK in rule and rule not in matcher.rules]:

@@ -22,9 +22,8 @@ def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment
     `at`: when that was said, epoch ms.
     """
     known, clock = matcher.rules, max(at, moment.clock)
-    for membership in [one for one in journey.audiences if one.rule in known]:
-        if membership.expires and clock >= membership.expires:
-            continue  # who has left by themselves is not taken out
+    # Who has left by themselves is not taken out.
+    for membership in [one for one in journey.audiences if one.rule in known and one.lasts(clock)]:
         rule = known[membership.rule].rule
         if not reach.may_address(journey, rule.purpose, ADS, moment.policy):
             recalls.leave(journey, membership, Undoing(rule, at, event_id), moment)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, consents, preferences, repeats, scores, spending
-from retarget.journeys.model import Consent, Journey, Product, Session
+from retarget.journeys import carts, preferences, repeats, scores, spending
+from retarget.journeys.model import Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 
@@ -21,7 +21,6 @@ TEXTS_KEPT: Final = 10
 TEXT_KEPT: Final = 200
 # The shop where the person was last, on the floor or at the till, as messages show it.
 STORE: Final = "store_id"
-UNSUBSCRIBED_CHANNELS: Final = {"unsubscribe": "email", "email_spam": "email"}
 
 
 class Change:
@@ -209,11 +208,6 @@ def _click(journey: Journey, _event: Touchpoint, _time: int, change: Change) -> 
         change.noted = True
 
 
-def _unsubscribe(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
-    channel, change.noted = event.channel or UNSUBSCRIBED_CHANNELS[event.type], True
-    consents.keep(journey, "marketing", channel, Consent(granted=False, at=time, basis=event.type))
-
-
 def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
     if event.store_id is not None:
         journey.traits[STORE] = event.store_id
@@ -257,8 +251,8 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "score": _score,
     "store_visit": _store_visit,
     "consent": _consent,
-    "unsubscribe": _unsubscribe,
-    "email_spam": _unsubscribe,
+    "unsubscribe": _consent,
+    "email_spam": _consent,
     "email_click": _click,
     "email_bounce": _bounce,
     "push_bounce": _bounce,

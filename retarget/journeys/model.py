@@ -139,6 +139,10 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     message_id: str
     about: list[str] = []  # as in the send
 
+    def lasts(self, at: int) -> bool:
+        """Whether they have not left by themselves by then, epoch ms."""
+        return not self.expires or at < self.expires
+
 
 class Given(msgspec.Struct, array_like=True, gc=False):
     """An offer as it was given; `step` is the one that made it, `at` when it left first."""
@@ -232,6 +236,10 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     paid: dict[str, Paid] = {}  # by order
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
+
+    def was_erased(self, told: int) -> bool:
+        """Whether the person has been forgotten since the time of which something is told, epoch ms."""
+        return self.erased and told <= self.erased_at
 
     def close(self, rule: str, subject: str) -> None:
         """Forget the episode of a rule about a subject, if there is one."""

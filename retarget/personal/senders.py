@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 
-class Sender(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class Sender(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """A person of the shop, as messages show them; `weight`: how many people they write to, by comparison."""
 
-    id: str
+    id: str = ""
     name: str
     role: str = ""
     address: str = ""

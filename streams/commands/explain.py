@@ -227,20 +227,16 @@ async def _side(settings: Settings, person: str) -> str:
 
 
 async def _decisions(address: KafkaAddress, names: set[str]) -> Sequence[Said]:
-    """The decisions about these ids, without repeats; only the partitions that can hold them are read."""
-    from streams.kafka.headers import RepeatFilter
+    """The decisions about these ids. Raises BadInput where there are none of anybody."""
+    from contextlib import aclosing
+
     from streams.kafka.inventory import partitions_of_topic
-    from streams.kafka.looking import looking, records, spans
-    from streams.topics import DECISIONS, partition_of
+    from streams.privacy.topics import under
+    from streams.topics import DECISIONS
 
     partitions = await partitions_of_topic(address, DECISIONS)
-    wanted = {partition_of(name.encode(), partitions) for name in names}
-    held = await spans(address, DECISIONS, wanted)
-    keys = {name.encode() for name in names}
-    repeats = RepeatFilter()
-    async with looking(address, "read_committed") as consumer:
+    async with aclosing(under(address, {DECISIONS: partitions}, names)) as found:
         return [
             _decision(seen.value or b"", f"{DECISIONS}[{seen.partition}] at {seen.offset}")
-            async for seen in records(consumer, DECISIONS, held)
-            if repeats.is_new(seen.topic, seen.partition, seen.headers) and seen.key in keys
+            async for seen in found
         ]

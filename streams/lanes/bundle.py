@@ -15,7 +15,6 @@ from retarget.dialects import WITH_HEADERS
 from retarget.engine.door import Engine
 from retarget.engine.policy import Cap, Policy, QuietHours
 from retarget.engine.pools import Pool
-from retarget.engine.shops import Shop
 from retarget.engine.split import Part, SplitEngine
 from retarget.errors import BadInput
 from retarget.lane.intake import Decode, FromCatalogue, Intake
@@ -181,7 +180,7 @@ def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Poli
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),
-        shops=tuple(Shop(name, *place) for name, place in sorted(settings.shops.by_id.items())),
+        shops=tuple(place._replace(id=name) for name, place in sorted(settings.shops.by_id.items())),
         language=settings.personal.language.replace("none", ""),
         formal=settings.personal.formality == "formal",
         senders=tuple(replace(one, id=name) for name, one in sorted(settings.senders.by_id.items())),

@@ -38,7 +38,7 @@ class ByStore:
         person = link.person
         for _ in range(_HOPS):
             journey = await self._journey(person)
-            if journey is None or (journey.erased and link.made_at <= journey.erased_at):
+            if journey is None or journey.was_erased(link.made_at):
                 return True
             if not journey.moved:
                 # Whoever has come since under an id that was let go is somebody new.

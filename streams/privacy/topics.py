@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Sequence
+from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
 from contextlib import aclosing
 from typing import Final
 
@@ -24,10 +24,20 @@ async def of_person(
     Only the partitions in which they can be are read. Raises Unreachable, UnknownOutcome.
     """
     existing = await existing_topics(address)
+    there = {topic: existing[topic] for topic in topics if topic in existing}
+    async with aclosing(under(address, there, ids)) as found:
+        async for seen in found:
+            yield seen
+
+
+async def under(
+    address: KafkaAddress, topics: Mapping[str, int], ids: Collection[str]
+) -> AsyncGenerator[Seen, None]:
+    """The same of topics of so many partitions. Raises Unreachable, UnknownOutcome."""
     repeats, keys = RepeatFilter(), {name.encode() for name in ids}
     async with looking(address, "read_committed") as consumer:
-        for topic in [name for name in topics if name in existing]:
-            held = await spans(address, topic, {partition_of(key, existing[topic]) for key in keys})
+        for topic, partitions in topics.items():
+            held = await spans(address, topic, {partition_of(key, partitions) for key in keys})
             async with aclosing(records(consumer, topic, held)) as found:
                 async for seen in found:
                     is_new = repeats.is_new(seen.topic, seen.partition, seen.headers)

@@ -10,10 +10,12 @@ from random import Random
 from typing import Any, Final, TypeVar
 
 import pytest
+from aiokafka import TopicPartition
 from aiokafka.errors import IllegalOperation
 from aiokafka.protocol.offset import OffsetRequest
 
-from streams.kafka import TransactionalLog
+from retarget.errors import LaneRefused
+from streams.kafka import IdempotentLog, TransactionalLog
 from streams.kafka.headers import RepeatFilter
 from streams.ports import Fenced, History, JournalRecord, Output, UnknownOutcome
 from streams.topics import JOURNAL
@@ -24,6 +26,7 @@ from tests.protocol.broker import LANE, Broker
 from tests.protocol.logs import IdempotentModel, TransactionalModel
 from tests.protocol.steps import Operation, at_once
 from tests.support.journals import whole
+from tests.support.kafka.real_kafka import drop_records
 
 # Of one lane, of which only one can be the owner.
 OWNERS: Final = ("first", "second")
@@ -103,6 +106,15 @@ class Owner(ABC):
         history, records = await self._read()
         return [record.sequence for record in records], history.acknowledged
 
+    async def told_from(self, start: int, end: int) -> Answer:
+        """The offsets that a read gives from one offset to another, and the history behind the first."""
+        try:
+            read = await self._offsets(start, end)
+            history = await self._carried(self._log.history(start))
+            return read, [offset for offset, _ in await self._carried(whole(history))]
+        except LaneRefused:
+            return "gone"
+
     async def _read(self) -> tuple[History, list[JournalRecord]]:
         history = await self._carried(self._log.history(0))
         return history, [record for _, record in await self._carried(whole(history))]
@@ -110,6 +122,10 @@ class Owner(ABC):
     @abstractmethod
     async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
         """The answer of a call."""
+
+    @abstractmethod
+    async def _offsets(self, start: int, end: int) -> list[int]:
+        """Where in a range of the journal records are."""
 
     @abstractmethod
     async def _stop(self, sequence: int) -> None:
@@ -130,6 +146,10 @@ class RealOwner(Owner):
     async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
         return await call
 
+    async def _offsets(self, start: int, end: int) -> list[int]:
+        found = await self._here.reader.read(self._here.journal, REAL_LANE, start, end)
+        return [record.offset for record in found]
+
     async def _stop(self, sequence: int) -> None:
         await stop_half_way(self._here, self._log, sequence)
 
@@ -146,6 +166,9 @@ class ModelledOwner(Owner):
 
     async def _carried(self, call: Coroutine[Any, Any, T]) -> T:
         return await at_once(call)
+
+    async def _offsets(self, start: int, end: int) -> list[int]:
+        return [offset for offset, _ in self._log._broker.read(JOURNAL, start, end)]
 
     async def _stop(self, sequence: int) -> None:
         call = self._log.commit(batch(sequence), self._outputs(sequence))
@@ -209,19 +232,51 @@ def taken(broker: Broker) -> list[bytes]:
     return sorted(sent.value for sent in found)
 
 
+def _model(side: Side) -> type[TransactionalModel | IdempotentModel]:
+    return TransactionalModel if side.log is TransactionalLog else IdempotentModel
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_any_calls_of_two_owners_have_the_same_answers(
     side: Side, unique_name: Name, seed: int
 ) -> None:
     """Who is fenced, what the journal says, what is out: the model has no other Kafka in mind."""
     broker, tokens = Broker(), list[str]()
-    model = TransactionalModel if side.log is TransactionalLog else IdempotentModel
+    model = _model(side)
     async with world(side, unique_name) as here:
         real = {name: RealOwner(here) for name in OWNERS}
         modelled = {name: ModelledOwner(model(broker, [], tokens)) for name in OWNERS}
         for who, call in script(seed):
             assert (who, call, await real[who].answer(call)) == (who, call, await modelled[who].answer(call))
         assert await here.emitted() == taken(broker)
+
+
+@pytest.mark.parametrize(
+    "side",
+    [
+        pytest.param(("real_kafka", kind), marks=pytest.mark.kafka, id=kind.__name__)
+        for kind in (TransactionalLog, IdempotentLog)
+    ],
+    indirect=True,
+)
+@pytest.mark.parametrize("seed", range(3))
+async def test_what_retention_has_dropped_is_gone_for_both(side: Side, unique_name: Name, seed: int) -> None:
+    """Wherever the journal begins: where it is read before that it is refused, elsewhere it is as it was."""
+    broker, chance = Broker(), Random(seed)
+    async with world(side, unique_name) as here:
+        owners = RealOwner(here), ModelledOwner(_model(side)(broker, [], []))
+        for _ in range(3):
+            for call in ("claim", "commit", "commit", "commit"):
+                answers = [await owner.answer(call) for owner in owners]
+                assert answers[0] == answers[1]
+            end = len(broker.logs[JOURNAL])
+            begins = chance.randint(broker.beginnings[JOURNAL], end)
+            broker.drop(JOURNAL, begins)
+            await drop_records(side.bootstrap, TopicPartition(here.journal, REAL_LANE), begins)
+            assert await here.reader.beginning(here.journal, REAL_LANE) == begins
+            for start in range(end + 1):
+                told = [await owner.told_from(start, end) for owner in owners]
+                assert (start, told[0]) == (start, told[1])
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,10 @@ real ones by the same calls in tests/contracts (test_stores, test_modelled_clust
   than a session is out of it, wakes as a zombie, hears of it, and comes again (PAUSE); who joins or leaves
   makes others let go of the lane (JOIN, LEAVE). Where no worker hears anything, the lane just has another
   owner (SWITCH, AWAY, ECHO, TAKEOVER);
+- retention (`retention`): the brokers drop what the store does not need any more, an input that nobody has
+  read, or the whole journal (DROP_DONE, DROP_UNREAD, DROP_JOURNAL). A lane refuses exactly when something
+  that it needs is gone, and has sent nothing else until then; a newer image of it is then brought back;
 - the time (`world.Passing`): it goes on by operations and by waiting, for sessions and moves, not for lanes.
 
-Not here: inputs that are gone by retention (tests/streams/test_returning.py, tests/contracts/test_logs.py),
-copies of lanes (tests/streams/test_returning.py), and more than one lane in a world.
+Not here: copies of lanes (tests/streams/test_returning.py), and more than one lane in a world.
 """

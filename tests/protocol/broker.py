@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
+from retarget.errors import LaneRefused
 from streams.kafka import journal
 from streams.kafka.headers import Stamp, encode_headers
 from streams.ports import Fenced, JournalRecord, Output, Record, UnknownOutcome
@@ -32,6 +33,10 @@ class Entry(msgspec.Struct):
     status: Literal["open", "committed", "aborted", "marker"]
 
 
+class Gone(LaneRefused):
+    """Records that retention has dropped."""
+
+
 _MARKER = Sent("", b"", b"", [])
 
 
@@ -40,6 +45,7 @@ class Broker:
 
     def __init__(self) -> None:
         self.logs: defaultdict[str, list[Entry]] = defaultdict(list)
+        self.beginnings: defaultdict[str, int] = defaultdict(int)  # the first offset that is still there
         self.epoch = 0
         self._open: list[Entry] = []
 
@@ -73,8 +79,18 @@ class Broker:
         if self._open:
             self.init()
 
+    def drop(self, topic: str, before: int) -> None:
+        """Let the log begin at an offset, as retention does; it never begins earlier again."""
+        self.beginnings[topic] = max(self.beginnings[topic], before)
+
+    def require(self, topic: str, start: int, end: int) -> None:
+        """Raises Gone for a range that does not begin where records are."""
+        if start < min(self.beginnings[topic], end):
+            raise Gone(f"{topic}: from {start} to {end}, but it begins at {self.beginnings[topic]}")
+
     def read(self, topic: str, start: int, end: int) -> list[tuple[int, Sent]]:
-        """The committed records of a range. Raises UnknownOutcome while a transaction is open in it."""
+        """The committed records of a range. Raises Gone, and UnknownOutcome while a transaction is open."""
+        self.require(topic, start, end)
         part = self.logs[topic][start:end]
         if any(entry.status == "open" for entry in part):
             raise UnknownOutcome("the last stable offset does not move")

@@ -40,6 +40,9 @@ class Fault(IntEnum):
     PAUSE = auto()  # the group goes on without this member; woken up, it hears of it, stops and joins again
     JOIN = auto()  # the lane is given to a new member of the group, once this one has let go of it
     LEAVE = auto()  # this member finishes its batch and leaves the group
+    DROP_DONE = auto()  # the brokers drop, by retention, what the store does not need any more
+    DROP_UNREAD = auto()  # they drop an input that the store does not know yet
+    DROP_JOURNAL = auto()  # they drop the whole journal
 
 
 Faults = Mapping[int, Fault]
@@ -54,6 +57,9 @@ SWITCHES: Final = (Fault.SWITCH, *AWAY, *ECHOES, Fault.TAKEOVER)
 HANDOVERS: Final = (*SWITCHES, *GROUP)
 REDIRECTIONS: Final = (Fault.MOVED, Fault.MOVED_TWICE, Fault.ASK, Fault.TRY_AGAIN)
 BACK_IN_TIME: Final = (*LOST_WRITES, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
+DROPS: Final = (Fault.DROP_DONE, Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
+# What no lane comes back from: it has to refuse.
+FATAL: Final[tuple[Fault, ...]] = (Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *DELAYS)
 
 

@@ -18,6 +18,7 @@ from tests.protocol.workload import START
 
 def crossings(broker: Broker, start: int, end: int | None = None) -> list[Record]:
     """What lanes have told each other, in a range of offsets."""
+    broker.require(MERGE, start, broker.stable(MERGE) if end is None else end)
     found = broker.visible(MERGE, start)
     # The broker's timestamps; all the same, so that a replay has no other order.
     return [
@@ -47,16 +48,18 @@ class ModelLog:
         """See LaneLog."""
         if topic == MERGE:
             return await step("read", lambda: crossings(self._broker, start, end))
-        return await step(
-            "read", lambda: [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
-        )
+        return await step("read", lambda: self._read(topic, start, end))
 
     async def beginning(self, topic: str) -> int:
         """See LaneLog."""
-        return await step(f"beginning {topic}", lambda: 0)
+        return await step(f"beginning {topic}", lambda: self._broker.beginnings[topic])
 
     async def close(self) -> None:
         """See LaneLog."""
+
+    def _read(self, topic: str, start: int, end: int) -> list[Record]:
+        self._broker.require(topic, start, end)
+        return [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
 
     async def _survey(self, offset: int) -> tuple[History, str]:
         end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))

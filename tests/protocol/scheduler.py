@@ -6,10 +6,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from tests.protocol import retention
 from tests.protocol.faults import (
     AWAY,
     BACK_IN_TIME,
     DELAYS,
+    DROPS,
     ECHOES,
     GROUP,
     LOST_WRITES,
@@ -20,8 +22,10 @@ from tests.protocol.faults import (
     of_operation,
 )
 from tests.protocol.membership import Membership
+from tests.protocol.retention import Needs
 from tests.protocol.steps import REFUSALS, Operation
 from tests.protocol.store import Image
+from tests.protocol.workload import records
 from tests.protocol.world import Setup, Worker, World
 
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
@@ -63,6 +67,7 @@ class Scheduler:
         self._back_at: int | None = None
         self._echo_at: int | None = None
         self._step = 0
+        self._ends = {record.topic: record.offset + 1 for record in records(setup.shape)}
 
     def run(self) -> None:
         """All faults, then the settling. Raises Stuck."""
@@ -117,6 +122,7 @@ class Scheduler:
             found += (Fault.JOIN, Fault.LEAVE)
         if self.world.images.now.sequence:
             found += BACK_IN_TIME
+        found += retention.possible(self.world.images.now, self.world.broker, self._ends)
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
         return tuple(found)
@@ -147,6 +153,8 @@ class Scheduler:
             self._do(self._workers[self._other()])
         elif fault is Fault.TIME_OUT:
             self.world.broker.time_out()
+        elif fault in DROPS:
+            retention.drop(fault, self.world.images.now, self.world.broker, self._ends)
         elif fault in BACK_IN_TIME:
             self._go_back_in_time(fault)
         else:
@@ -271,8 +279,21 @@ class Scheduler:
         self._deliver(10**9 + self._step)
         for name in sorted(self._workers, key=lambda name: name == self._current):
             self._run_on(self._workers[name], until_claim=True)
-        for name in "CD":
-            self._run_on(Worker(self.world, name), until_claim=False)
+        if not self._starts("C"):
+            self._tell("-- the newest image of the store is brought back")
+            self.world.images.restore(max(self.world.images.ever, key=lambda image: image.sequence))
+        self.world.stands = not self._starts("D")
+
+    def _starts(self, name: str) -> bool:
+        """Run one more worker to the end of its work; whether it could. It refuses when it has to, only."""
+        world = self.world
+        gone = Needs.of(world.images.now, world.broker).gone(world.broker)
+        worker = Worker(world, name)
+        self._run_on(worker, until_claim=False)
+        if worker.refused != bool(gone):
+            refuses = "refuses" if worker.refused else "does not refuse"
+            world.problems.append(f"{name} {refuses}, and of what it needs is gone: {gone}")
+        return not worker.refused
 
     def _run_on(self, worker: Worker, *, until_claim: bool) -> None:
         for _ in range(_LONGEST):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 
 from redis.exceptions import RedisError
 
+from retarget.errors import LaneRefused
 from streams.ports import Fenced, UnknownOutcome
 
 if TYPE_CHECKING:
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 # What an operation may come to instead of an answer.
-REFUSALS: Final = (Fenced, UnknownOutcome, RedisError)
+REFUSALS: Final = (Fenced, UnknownOutcome, RedisError, LaneRefused)
 
 
 class Operation(NamedTuple):

@@ -15,6 +15,7 @@ from streams.lanes import loading
 from streams.topics import MERGE
 from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import bundles_named, decoded_people, judge, undisturbed
+from tests.protocol.scheduler import Scheduler
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
 from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
 from tests.protocol.world import MODES, Setup
@@ -38,6 +39,7 @@ _JOINING: Final = [pytest.param(Setup(mode, JOINS), id=f"{mode}-joins") for mode
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
     Fault.FAIL_OVER_1, Fault.RESTORE_HALF, Fault.TIME_OUT, Fault.MOVED_TWICE, Fault.PAUSE, Fault.JOIN,
+    Fault.DROP_DONE, Fault.DROP_UNREAD,
 )  # fmt: skip
 # Nodes of the store and members of the group change in all ways in the plain workloads, in one way each
 # elsewhere: a lane sees no more of it than a refusal, a stop, and a new owner.
@@ -111,6 +113,34 @@ def test_the_group_gives_the_lane_away() -> None:
         told = _told(setup, fault)
         given = told.index("-- the group gives the lane to B")
         assert told[given - 1 : given + 2] == ["A checkpoint", "-- the group gives the lane to B", "B claim"]
+
+
+def test_a_lane_stands_when_what_it_needs_is_gone() -> None:
+    """An input that nobody has read: it refuses for good. One that an old store needs: until a newer is back.
+
+    What the store holds, nobody misses.
+    """
+    setup = Setup("transactional", ONE_TOPIC)
+    trace = judge(setup, {}, traced=True).trace
+    *_, at, _ = (n for n, line in enumerate(trace) if line.endswith("A checkpoint"))
+    lasting, passing, none = (
+        _ending(setup, faults)
+        for faults in (
+            {at + 1: Fault.DROP_UNREAD, at + 2: Fault.CRASH},
+            {at + 1: Fault.DROP_DONE, at + 2: Fault.RESTORE_FIRST, at + 3: Fault.CRASH},
+            {at + 1: Fault.DROP_DONE, at + 2: Fault.CRASH},
+        )
+    )
+    assert lasting == (True, True)
+    assert passing == (False, True)
+    assert none == (False, False)
+
+
+def _ending(setup: Setup, faults: Faults) -> tuple[bool, bool]:
+    """Whether the lane stands at the end, and whether a newer image of the store was brought back."""
+    scheduler = Scheduler(setup, faults, traced=True)
+    scheduler.run()
+    return scheduler.world.stands, any("newest image" in line for line in scheduler.trace)
 
 
 def _told(setup: Setup, fault: Fault) -> list[str]:

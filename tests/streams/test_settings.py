@@ -19,7 +19,7 @@ from streams.lanes.bundle import policy_of
 from streams.resources import config_dir
 from streams.settings import DECLARED, Settings, load_settings
 from streams.settings_declared import Dialect
-from streams.settings_kinds import LIMITS, SHOP, Limit, ShopAt
+from streams.settings_kinds import LIMITS, SHOP, Limit
 from streams.settings_reference import reference
 
 FIXED_DEFAULTS = {
@@ -240,7 +240,7 @@ _WORD = st.text(st.characters(exclude_characters=";", exclude_categories=["Cs"])
 @given(st.floats(-90, 90), st.floats(-180, 180), _WORD.filter(bool), _WORD, _WORD)
 def test_any_store_reads_back_as_written(lat: float, lon: float, name: str, city: str, opening: str) -> None:
     """A replay tells people the same store, to the last letter."""
-    shop = ShopAt(lat, lon, name, city, opening)
+    shop = Shop("", lat, lon, name, city, opening)
     assert SHOP.read(SHOP.write(shop)) == shop
 
 
@@ -254,11 +254,11 @@ def test_stores_of_a_shop(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "config.toml")
 
     mitte, kaap = (
-        ShopAt(52.5245, 13.41, "Mitte", "Berlin", "Mo-Fr 10-20; Sa 10-18"),
-        ShopAt(-33.9, 18.4, "Kaap"),
+        Shop("", 52.5245, 13.41, "Mitte", "Berlin", "Mo-Fr 10-20; Sa 10-18"),
+        Shop("", -33.9, 18.4, "Kaap"),
     )
     assert settings.shops.by_id == {"0042": mitte, "S-12": kaap}
-    assert policy_of(settings, 1, {}).shops == (Shop("0042", *mitte), Shop("S-12", *kaap))
+    assert policy_of(settings, 1, {}).shops == (mitte._replace(id="0042"), kaap._replace(id="S-12"))
 
 
 @pytest.mark.parametrize(

@@ -72,11 +72,12 @@ def test_a_confirmation_by_the_producer_counts_if_something_was_asked() -> None:
     assert may(shop.read(word("granted"), word("confirmed", NOON + MINUTE)))
 
 
-def test_a_withdrawal_ends_the_asking() -> None:
-    """A click in the mail of before confirms nothing any more."""
+@pytest.mark.parametrize("kind", ["consent", "unsubscribe", "email_spam"])
+def test_a_withdrawal_ends_the_asking(kind: str) -> None:
+    """A click in the mail of before confirms nothing any more, in whichever way they said no."""
     shop = a_shop().read(word("granted"))
     (mail,) = shop.sent()
-    shop.read(word("denied", NOON + MINUTE))
+    shop.read(word("denied", NOON + MINUTE) if kind == "consent" else an_event(kind, at=NOON + MINUTE))
     shop.read(an_event("email_click", at=NOON + HOUR, campaign={"message_id": mail["message_id"]}))
     assert not may(shop)
 
