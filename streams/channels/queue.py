@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -171,14 +172,13 @@ class Queue:
             if given >= most:
                 return
 
-    def in_doubt(self) -> list[Parcel]:
-        """One portion that was handed over without an answer, whole and in its order; empty without any."""
-        doubted = next((one for one in self.parcels() if one.tries.doubts and one.tries.portion), None)
-        if doubted is None:
-            return []
-        return [
-            one for one in self.parcels() if one.tries.doubts and one.tries.portion == doubted.tries.portion
-        ]
+    def in_doubt(self) -> Iterable[list[Parcel]]:
+        """The portions that were handed over without an answer, each whole and in its order."""
+        portions: dict[str, list[Parcel]] = defaultdict(list)
+        for one in self.parcels():
+            if one.tries.doubts and one.tries.portion:
+                portions[one.tries.portion].append(one)
+        return portions.values()
 
     def put_off(self, parcel: Parcel, until: int) -> None:
         """Not before this time, epoch ms."""

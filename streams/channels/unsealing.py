@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
-from streams.channels.outcomes import Outcome, dead
+from streams.channels.outcomes import Outcome, What, dead
 from streams.channels.queue import Parcel
 from streams.sealing.opening import Unopened
 
 Open = Callable[[Sequence[bytes]], Awaitable[list[bytes | Unopened]]]
-ERASED: Final = "erased"
+ERASED: Final[What] = "erased"
 # So long the store is given to come to the batch of a message, ms.
 UNSEEN_FOR: Final = 200
 
 
 async def unsealed(
     opening: Open | None, portion: Sequence[Parcel], now: int
-) -> list[tuple[Parcel, Outcome | str | None]]:
+) -> list[tuple[Parcel, Outcome | What | None]]:
     """Open what is sealed; which are not, with what ends them: None where they are to be tried again."""
     sealed = [parcel for parcel in portion if parcel.is_sealed]
     if not sealed:
@@ -30,7 +30,7 @@ async def unsealed(
     return [(parcel, fate) for parcel, fate in fates if parcel.is_sealed]
 
 
-def _fate(parcel: Parcel, found: bytes | Unopened, now: int) -> Outcome | str | None:
+def _fate(parcel: Parcel, found: bytes | Unopened, now: int) -> Outcome | What | None:
     if isinstance(found, bytes):
         parcel.open(found)
     elif found is Unopened.GONE:
