@@ -29,7 +29,7 @@ class KeysInTopic:
         repeats, known = RepeatFilter(), dict[str, bytes]()
         for record, headers in zip(found.records, found.headers, strict=True):
             if repeats.is_new(KEYS, lane, headers):
-                known[(record.key or b"").decode()] = record.value or b""
+                known[(record.key or b"").decode(errors="replace")] = record.value or b""
         return known
 
 

@@ -67,7 +67,7 @@ def read(value: bytes) -> Sealed | None:
         said = _decode(value)
         data = b64decode(said[SEALED], validate=True)
         return Sealed(str(said["person"]), _place(said), int(said[BATCH]), data, said)
-    except (msgspec.MsgspecError, ValueError, KeyError, TypeError):
+    except (msgspec.MsgspecError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
