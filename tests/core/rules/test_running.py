@@ -131,6 +131,7 @@ def plain_answers(journey: Journey, at: int) -> list[Any]:
 @settings(max_examples=150, deadline=None)
 @given(ACTS, st.integers(0, 1_000))
 @example([Act("add", 60, HOUR), Act("look"), Act("late", 1, 0, 30 * HOUR)], 0)
+@example([Act("add", 150, MINUTE), Act("look"), Act("add", 60, MINUTE)], 100)
 @example([Act("add", 250, MINUTE), Act("look"), Act("add", 9, MINUTE), Act("late", 1, 0, HOUR)], 100)
 def test_whatever_was_asked_before_the_answers_are_the_same(acts: list[Act], seed: int) -> None:
     """Late ones, forgotten ones, merges, tidying, stored and copied journeys; what is stored is the same."""
