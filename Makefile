@@ -9,9 +9,10 @@ FUZZ_ARGS ?= --examples 1000000 --write docs/fuzzing.md
 SEED ?= 1
 MINUTES ?= 5
 CHAOS_ARGS ?=
+RETARGET_PEERS ?= ../shared/bench/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients test test-slow test-compiled bench bench-quick fuzz chaos demo lint format types contracts \
+.PHONY: help setup clients test test-slow test-compiled bench bench-quick peers fuzz chaos demo lint format types contracts \
   check clean
 
 help: ## this list
@@ -49,6 +50,12 @@ bench: setup ## every line of docs/performance.md's table, with its bound and ve
 
 bench-quick: setup ## the same with less of everything (5 minutes)
 	$(BIN)/python -m bench
+
+peers: ## the programs that `make bench` measures beside ours, in .peers (needs Maven and the folder RETARGET_PEERS)
+	$(PYTHON) -m venv .peers/venv
+	.peers/venv/bin/python -m pip install --quiet --disable-pip-version-check -r bench/common_job/peers.txt
+	mvn -q -B -f "$(RETARGET_PEERS)/jvm/kafka-streams/pom.xml" -DoutDir=$(CURDIR)/.peers/ks package
+	mvn -q -B -f "$(RETARGET_PEERS)/jvm/flink/pom.xml" -DoutDir=$(CURDIR)/.peers/fl package
 
 demo: setup ## a shop, a broker, a store and the engine on this machine (DEMO_ARGS="--seconds 20")
 	$(BIN)/retarget demo $(DEMO_ARGS)

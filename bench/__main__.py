@@ -19,6 +19,7 @@ import msgspec
 from bench import crowd, in_memory, latency, waits, whole_path
 from bench.common_job.peers import Peers, PeersMissing
 from bench.common_job.processes import calibration_ms, machine_text
+from bench.common_job.rivals import RIVALS
 from bench.common_job.run import RESULTS, revision
 from bench.lines import Line, Unusable
 from tests.support.kafka.jars import KafkaMissing
@@ -48,7 +49,7 @@ def parts(*, whole: bool) -> list[Callable[[], list[Line]]]:
         lambda: [in_memory.many_rules(runs, 60_000 if whole else 10_000)],
         lambda: waits.lines(10_000_000 if whole else 500_000),
         lambda: whole_path.lines(
-            peers, 12 if whole else 1, runs, [one.name for one in whole_path.RIVALS[: 2 if whole else 1]]
+            peers, 12 if whole else 1, runs, [one.name for one in (RIVALS if whole else RIVALS[:1])]
         ),
         lambda: crowd.lines(peers, 6 if whole else 1, min(runs, 3), 1_000_000 if whole else 100_000),
         lambda: latency.lines(60 if whole else 5),

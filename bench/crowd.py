@@ -12,9 +12,9 @@ from redis import Redis
 
 from bench.common_job import topics
 from bench.common_job.engine import job_bundle
-from bench.common_job.measure import Figures, Job
+from bench.common_job.measure import Figures, Job, Start
 from bench.common_job.peers import PARTITIONS, Peers
-from bench.common_job.run import NOTHING, Services, engine, one_run, servers
+from bench.common_job.run import AT_ONCE, NOTHING, Services, engine, one_run, servers
 from bench.in_memory import Events, work
 from bench.lines import Line, Unusable, at_most
 from retarget.journeys import wire
@@ -48,7 +48,9 @@ async def _lines(peers: Peers, copies: int, runs: int, people: int, services: Se
     }
     cached = {"RETARGET_BATCH_CACHED_PERSONS": str(round(people * _CACHED / PARTITIONS))}
 
-    async def turn(name: str, crowd: int, more: Mapping[str, str] = NOTHING, start: float = 0.0) -> Figures:
+    async def turn(
+        name: str, crowd: int, more: Mapping[str, str] = NOTHING, start: Start = AT_ONCE
+    ) -> Figures:
         fill = _filling(services.store, crowd) if crowd else None
         found = await one_run(engine(), jobs[name], services, start=start, more=more, prepare=fill)
         await topics.drop(services.bootstrap, [job.topic for job in jobs.values()])
@@ -56,7 +58,7 @@ async def _lines(peers: Peers, copies: int, runs: int, people: int, services: Se
             raise Unusable(f"{name}: {found.missing} missing, {found.extra} extra: {found.note}")
         return found
 
-    start = (await turn("none", 0)).cpu_s
+    start = Start((await turn("none", 0)).cpu_s)
     alone, beside, among, begun = [], [], [], []
     for _ in range(runs):
         alone.append((await turn("own", 0, start=start)).cpu_us_per_event_running)

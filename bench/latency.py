@@ -97,10 +97,14 @@ class Traffic:
         begun, self._sent = time.monotonic(), {}
         for _ in range(0, events, 1_000):
             await self._send(1_000)
+        await self.settled()
+        return events / (time.monotonic() - begun)
+
+    async def settled(self) -> None:
+        """Wait for every answer that is owed, in whatever lane."""
         async with asyncio.timeout(_PATIENCE_S):
             while self._sent:  # noqa: ASYNC110 - the answers are many, and each takes one away
                 await asyncio.sleep(_BEAT_S)
-        return events / (time.monotonic() - begun)
 
     async def _send(self, events: int) -> None:
         """The next events, a batch for each partition that has some."""
@@ -166,8 +170,7 @@ async def _flat(traffic: Traffic, highest: float, seconds: float) -> float:
         beat = await traffic.steady(highest * share, seconds)
         if not beat.owed:
             return beat.rate
-        while (await traffic.steady(EACH, 2)).owed:
-            pass  # until what was left behind is done
+        await traffic.settled()  # a lane that is still behind would be taken for one that cannot follow
     raise Unusable("at every rate something was left behind")
 
 

@@ -65,6 +65,43 @@ one product or one order there is one at a time.
 - A condition that does not hold is silent: no decision is recorded.
 """
 
+_PRODUCT_SETS: Final = """
+### Product sets
+
+A product set says which products belong to it, by `product.id`, `product.category`, `product.price`,
+`product.price_now` and `product.margin`. Those of a folder's rules stand in its files that end in
+`.sets.yaml`, each declared once:
+
+```text
+outdoor: product.category in ["tents", "bags"]
+dear: product.price >= 500
+```
+
+A rule names them (`sets: [outdoor, dear]`) or has sets of its own:
+
+```yaml
+rule: carted
+subject: product
+quiet: {after: 30m, opens: [add]}
+unless: [{event: purchase, same: product}, {event: remove, same: product}]
+steps:
+  - audience:
+      add: carted
+      sets: {outdoor: 'product.category in ["tents", "bags"]', dear: product.price >= 500}
+      expires: 14d
+```
+
+- The person joins `carted-outdoor` for a tent, `carted-dear` for a dear watch, both for a dear tent; each is
+  a decision of its own. For a product of no set there is nothing, not even `carted`.
+- A product is judged once, when its step is decided, as the person saw it last or the catalogue has it. What
+  is left later is what was joined, whatever the product has become and whatever the set says by then.
+- `same: product` ends the audiences of that product's sets alone. Whom another product keeps in an audience
+  stays there until the last of them lets go; only then there is a removal.
+- Platforms see the name and nothing of the condition, so a name is best a code that tells nobody anything:
+  they refuse audiences that hint at health or money.
+- An audience by stage and set is a rule about products for each stage: `viewed`, `carted`, `bought`.
+"""
+
 _CONDITIONS: Final = """\
 ## Conditions
 
@@ -106,12 +143,14 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("variants", "`variants`: a variant", VARIANT),
     ("pauses", "`pauses`", PAUSE),
 )
+# What a table alone does not say.
+_BELOW: Final = {"audience": _PRODUCT_SETS}
 
 
 def manual() -> str:
     """The text of docs/rules.md."""
     parts = [_INTRODUCTION]
-    parts += [f"## {title}\n\n{table(record)}" for _, title, record in _SECTIONS]
+    parts += [f"## {title}\n\n{table(record)}{_BELOW.get(key, '')}" for key, title, record in _SECTIONS]
     written = ", ".join(f"`{unit}(n)`" for unit in DURATIONS)
     parts += [_CONDITIONS.format(durations=written), _names(NAMES), _functions(FUNCTIONS)]
     parts.append(f"## Touchpoint types\n\n{_listed(TYPE.known)}.\n")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
+from msgspec.structs import replace
 
 from retarget.errors import BadInput
 from retarget.rules.conditions import Vocabulary
@@ -14,12 +15,16 @@ from retarget.rules.model import Rule
 from retarget.rules.names import nearest
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.parse import Path as Keys
+from retarget.rules.product_sets import read_sets
+from retarget.rules.vocabulary import VOCABULARY
 from streams.resources import default_rules_dir
 from streams.settings import Settings
 
 _SUFFIXES: Final = (".yaml", ".yml")
 # A rule's test cases lie beside it and are no rules.
 CASES: Final = tuple(f".cases{suffix}" for suffix in _SUFFIXES)
+# So do the product sets that the rules of a folder name.
+SETS: Final = tuple(f".sets{suffix}" for suffix in _SUFFIXES)
 
 
 def rules_dir(settings: Settings) -> Path:
@@ -69,6 +74,7 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
     """The documents of all files, and a line for each file that could not be read."""
     documents: list[Document] = []
     problems: list[str] = []
+    declared: dict[Path, Mapping[str, Any]] = {}
     for path in paths:
         try:
             files = rule_files(path)
@@ -76,9 +82,20 @@ def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
             problems.append(_unreadable(path, error))
             continue
         found, wrong = documents_in(files)
-        documents += found
         problems += wrong
+        folder = path if path.is_dir() else path.parent
+        if folder not in declared:
+            declared[folder], wrong = _sets_beside(folder)
+            problems += wrong
+        documents += [replace(one, sets=declared[folder]) for one in found] if declared[folder] else found
     return documents, problems
+
+
+def _sets_beside(folder: Path) -> tuple[Mapping[str, Any], list[str]]:
+    """The product sets that a folder declares, and a line for each problem."""
+    documents, unreadable = documents_in(sorted(file for file in folder.iterdir() if is_sets(file)))
+    sets, wrong = read_sets(documents, VOCABULARY)
+    return sets, [*unreadable, *wrong]
 
 
 def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
@@ -94,14 +111,27 @@ def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
 
 
 def rule_files(path: Path) -> list[Path]:
-    """The rule files of a directory, by name, or the file itself. Raises OSError without such a path."""
+    """The rule files of a directory, by name, or the file itself; product sets bring the rules beside them.
+
+    Raises OSError without such a path.
+    """
     if not path.is_dir():
         path.stat()
-        return [path]
+        return rule_files(path.parent) if is_sets(path) else [path]
     return sorted(
-        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not is_cases(file)),
+        (file for file in path.iterdir() if file.suffix in _SUFFIXES and not is_beside(file)),
         key=lambda file: file.name,
     )
+
+
+def is_beside(file: Path) -> bool:
+    """Whether a file lies beside rules and holds none."""
+    return is_cases(file) or is_sets(file)
+
+
+def is_sets(file: Path) -> bool:
+    """Whether a file declares product sets, by its name."""
+    return file.name.endswith(SETS)
 
 
 def is_cases(file: Path) -> bool:

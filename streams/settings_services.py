@@ -7,7 +7,18 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from retarget.times import HOUR, SECOND
-from streams.settings_kinds import Count, Duration, Named, Names, Port, SomeNames, TimeOfDay, masked, whole
+from streams.settings_kinds import (
+    Count,
+    Duration,
+    Named,
+    Names,
+    Pairs,
+    Port,
+    SomeNames,
+    TimeOfDay,
+    masked,
+    whole,
+)
 from streams.settings_source import setting
 
 
@@ -169,11 +180,28 @@ class Push:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Ads:
-    """Where `retarget channel ads` hands changes of audiences to: a URL or a folder."""
+    """Where `retarget channel ads` hands changes of audiences to; several destinations are possible."""
 
-    url: str = setting("", "Where batches are posted, as JSON; empty: into ads.folder.")
+    url: str = setting(
+        "", "A service of yours that batches are posted to, as JSON; empty: into ads.folder, if that is set."
+    )
     token: str = setting("", "What is shown there as a bearer token.", mask=masked)
     folder: str = setting("", "Folder for batches as files, one each; used without ads.url.")
+    meta_url: str = setting(
+        "",
+        "Meta, https://graph.facebook.com/ with a version, or a gateway like it; empty: not used.",
+        because="each destination for itself gets everything, whatever the others do",
+    )
+    meta_token: str = setting("", "What Meta is shown as a bearer token.", mask=masked)
+    meta_lists: Pairs = setting(
+        {}, "Meta's id of each audience, as AUDIENCE=ID; AUDIENCE=- where Meta shall not have it."
+    )
+    google_url: str = setting(
+        "", "Google, https://datamanager.googleapis.com, or a gateway that speaks like it; empty: not used."
+    )
+    google_token: str = setting("", "What Google is shown as a bearer token.", mask=masked)
+    google_account: str = setting("", "The id of the account at Google Ads.")
+    google_lists: Pairs = setting({}, "Google's id of each audience, as for Meta.")
     batch: Annotated[int, whole(1, 10_000)] = setting(
         10_000, "Most changes in a batch.", because="Meta and Google take 10,000 in a call"
     )

@@ -78,6 +78,13 @@ class Figures(msgspec.Struct, kw_only=True):
     note: str = ""
 
 
+class Start(NamedTuple):
+    """What a program spent before what counts: CPU seconds, and over how many events."""
+
+    cpu_s: float = 0.0
+    events: int = 0
+
+
 class _Watch:
     """The samples of a run, and when it is over."""
 
@@ -132,11 +139,11 @@ class _Beside:
 
 
 async def run(
-    program: Program, job: Job, *, environment: Mapping[str, str], scratch: Path, start: float, limit: float
+    program: Program, job: Job, *, environment: Mapping[str, str], scratch: Path, start: Start, limit: float
 ) -> Figures:
     """Start the program, watch it until it is done, end it, and compare its messages.
 
-    `start`: its CPU seconds with nothing to read, left out of one of the figures.
+    `start`: what it spends with nothing to read, or until it is warm, left out of one of the figures.
     """
     beside = _Beside()
     async with Outputs(environment["BOOTSTRAP"], program.outputs) as outputs:
@@ -148,7 +155,7 @@ async def run(
             stages = _stages(environment) if program.ours else {}
             others, spent = beside.other_cores(watch.samples[-1][1]), beside.spent()
         values, first_ms, last_ms = await outputs.read()
-    if not alive:
+    if note:
         note += "\n" + _log_of(program, scratch).read_text(errors="replace")[-_TAIL:]
     found = Counter(key for value in values if (key := _id(value, ours=program.ours)) is not None)
     compared: Comparison = compare(found, job.expected)
@@ -158,8 +165,8 @@ async def run(
         events=job.events,
         cpu_s=round(watch.cpu(), 2),
         cpu_us_per_event=round(watch.cpu() * per_event, 2),
-        cpu_us_per_event_running=round((watch.cpu() - start) * per_event, 2),
-        cpu_s_start=round(start, 2),
+        cpu_us_per_event_running=round(_running(watch.cpu(), job.events, start), 2),
+        cpu_s_start=round(start.cpu_s, 2),
         events_per_s=round(job.events / span) if span else None,
         wall_s=round(last_ms / 1000 - watch.started, 2) if last_ms else None,
         peak_rss_mb=round(watch.tree.peak_rss / 1e6, 1),
@@ -173,6 +180,10 @@ async def run(
         stages=stages,
         note=note,
     )
+
+
+def _running(cpu_s: float, events: int, start: Start) -> float:
+    return (cpu_s - start.cpu_s) / max(events - start.events, 1) * 1e6
 
 
 @contextmanager
@@ -204,7 +215,8 @@ async def _watched(watch: _Watch, worker: subprocess.Popen[bytes], outputs: Outp
         await asyncio.sleep(_EVERY)
         watch.note(await outputs.count())
         if worker.poll() is not None:
-            return f"the program ended by itself with {worker.returncode}"
+            # A program may know by itself that there is no more.
+            return "" if worker.returncode == 0 else f"the program ended by itself with {worker.returncode}"
         if time.time() - watch.started > limit:
             return "given up at the time limit"
     return ""

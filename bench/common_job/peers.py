@@ -55,13 +55,3 @@ class Peers:
             messages, _ = self._reference.run(json.loads(value) for _, value in lane)
             found.update(message["id"] for message in messages)
         return found
-
-    def program(self, name: str) -> tuple[list[str], Path]:
-        """The command of one stock Faust program, and the folder to start it in. Raises PeersMissing."""
-        folder = self.folder / "python"
-        if not (folder / f"{name}.py").is_file():
-            raise PeersMissing(f"no {name}.py in {folder}")
-        python = os.environ.get("RETARGET_PEERS_PYTHON") or sys.executable
-        return [
-            python, "-m", "faust", "-A", name, "--loop", "uvloop", "worker", "-l", "warn", "--without-web",
-        ], folder  # fmt: skip

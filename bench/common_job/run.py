@@ -22,8 +22,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 from redis import Redis
 
-from bench.common_job import measure, topics
-from bench.common_job.measure import Figures, Job, Program
+from bench.common_job import measure, rivals, topics
+from bench.common_job.measure import Figures, Job, Program, Start
 from bench.common_job.peers import ROOT, Peers, PeersMissing
 from bench.common_job.processes import machine_text
 from bench.common_job.table import table
@@ -36,6 +36,7 @@ ENGINE: Final = "retarget"
 RESULTS: Final = ROOT / "bench" / "results"
 LATEST: Final = RESULTS / "common_job.json"
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
+AT_ONCE: Final = Start()
 _LIMIT_S: Final = 1200.0
 
 
@@ -82,7 +83,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = _given(argv)
     try:
         peers = Peers()
-        programs = [peer(peers, name) for name in given.peers.split(",") if name]
+        programs = [rivals.program(peers, rivals.rival(name)) for name in given.peers.split(",") if name]
         with servers() as services:
             runs = asyncio.run(_all(given, peers, programs, services))
     except (PeersMissing, KafkaMissing) as missing:
@@ -105,11 +106,11 @@ async def _all(
     wanted = {0, given.copies, given.peer_copies}
     jobs = {copies: await _job(peers, services, copies) for copies in wanted}
     keep = [job.topic for job in jobs.values()]
-    starts: dict[str, float] = {}
+    starts: dict[str, Start] = {}
     found: list[Figures] = []
     for program, copies in _turns(given, programs):
         if program.name not in starts:
-            starts[program.name] = (await one_run(program, jobs[0], services)).cpu_s
+            starts[program.name] = Start((await one_run(program, jobs[0], services)).cpu_s)
             await topics.drop(services.bootstrap, keep)
         found.append(await one_run(program, jobs[copies], services, start=starts[program.name]))
         await topics.drop(services.bootstrap, keep)
@@ -139,7 +140,7 @@ async def one_run(
     job: Job,
     services: Services,
     *,
-    start: float = 0.0,
+    start: Start = AT_ONCE,
     more: Mapping[str, str] = NOTHING,
     prepare: Callable[[str], None] | None = None,
 ) -> Figures:
@@ -184,12 +185,6 @@ def engine() -> Program:
 def duo() -> Program:
     """Two of our workers, counted together."""
     return engine()._replace(name="two-workers", command=[sys.executable, "-m", "bench.common_job.duo"])
-
-
-def peer(peers: Peers, name: str) -> Program:
-    """A stock program."""
-    command, folder = peers.program(name)
-    return Program(name, command, folder, [f"messages-{name}"])
 
 
 def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:

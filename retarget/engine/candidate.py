@@ -24,6 +24,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     evidence: list[str]
     audience: Audience | None = None  # set: an audience change instead of a message
     audience_name: str = ""
+    of_set: list[str] | None = None  # its products that belong to the product set of that audience
     closed: bool = False
     again_since: int | None = None  # the last decision that `again` let pass, when it stops this one
     released: bool = False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-from retarget.engine import about, background, ceilings, experiments, offers, pacing, reach
+from retarget.engine import about, audiences, background, ceilings, experiments, offers, pacing, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Verdict
 from retarget.engine.moment import Moment
@@ -39,6 +39,8 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     message.not_before = at_or_none(leaves)
     if candidate.audience is None and candidate.step.offer is not None:
         message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
+        if candidate.offer is not None and candidate.offer.withheld is not None:
+            moment.counts["withheld", candidate.rule.name, candidate.offer.withheld] += 1
     if candidate.audience is None and policy.seal is not None:
         message.purl = _purl(journey, message, policy, policy.seal, max(candidate.at, leaves or 0))
     moment.emit_message(message)
@@ -116,9 +118,9 @@ def expires_at(candidate: Candidate) -> int | None:
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     """The products a message shows: the step's own choice, else the subject's."""
-    shown = candidate.products
-    if candidate.step.products is None:
-        shown = about.products(journey, candidate.rule.subject, candidate.subject_id, shown)
+    shown = candidate.of_set
+    if shown is None:
+        shown = audiences.products_of(journey, candidate)
     return shown[: about.PRODUCTS_SHOWN]
 
 

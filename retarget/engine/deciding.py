@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from retarget.engine import about, ceilings, compose, endings, experiments, reach
+from retarget.engine import about, audiences, ceilings, compose, endings, experiments, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
@@ -52,7 +52,7 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     closed = endings.known_early(journey, compiled, occasion.subject, occasion.about, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
     seen, act = (_as_seen(journey, rule), _record_shadow) if compiled.shadow else (journey, _settle)
-    candidates = _candidates(seen, occasion, moment, closed=closed, barred=barred, value=value)
+    candidates = _candidates(seen, occasion, scene, moment, closed=closed, barred=barred, value=value)
     before = Before(journey, moment)
     try:
         for candidate in candidates:
@@ -110,6 +110,7 @@ def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -
 def _candidates(
     journey: Journey,
     occasion: Occasion,
+    scene: Scene,
     moment: Moment,
     *,
     closed: bool,
@@ -129,14 +130,18 @@ def _candidates(
     if step.audience is not None:
         name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
         if name:
-            found.append(replace(base, audience=step.audience, audience_name=name, arm=None, value=None))
+            change = replace(base, audience=step.audience, audience_name=name, arm=None, value=None)
+            found += audiences.parted(journey, change, step.audience, scene)
     return found
 
 
 def _shown(journey: Journey, shown: Shown, occasion: Occasion) -> list[str]:
-    """The products that the author wants to have in the message."""
+    """The products that the author wants to have in the message; of looks, none that was bought since."""
     name = tallies.shown_key(shown, occasion.compiled.rule.subject)
-    return tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)[: shown.most]
+    found = tallies.latest(journey, name, occasion.subject, shown.within, occasion.due)
+    if about.LOOKS.issuperset(shown.of):
+        found = [product for product in found if not about.is_bought(journey.products.get(product))]
+    return found[: shown.most]
 
 
 def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Candidate]:

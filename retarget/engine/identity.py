@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
 from retarget.engine import endings, merging, recalls
 from retarget.engine.moment import Met, Moment, Parted
 from retarget.engine.recalls import Undoing
+from retarget.journeys import tokens
 from retarget.journeys.model import Deferred, Episode, Journey, Send
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher
@@ -41,7 +42,28 @@ def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
         moment.counts["unjoined", "too_many"] += 1
         return
     journey.joined[anonymous] = max(event.time, known or 0)
-    moment.met.append(Met(anonymous, journey.person, event.time, event.id or ""))
+    told = tokens.told(event.traits)
+    moment.met.append(Met(anonymous, journey.person, event.time, event.id or "", told))
+
+
+def hand_over(journey: Journey, anonymous: str, at: int, gone: Collection[str]) -> bool:
+    """A device is somebody else's from a time on, and so are its tokens; whether that changes anything.
+
+    Without any other token the person has no pushes until a device tells one. Nothing comes of it when they
+    have signed in there once more since.
+    """
+    if journey.was_erased(at) or journey.joined.get(anonymous, at) > at:
+        return False
+    left = tokens.without(journey.traits, gone)
+    if left == journey.traits and journey.anonymous_id != anonymous:
+        return False
+    if journey.anonymous_id == anonymous:
+        journey.anonymous_id = None
+    if left != journey.traits:
+        journey.traits = left
+        if not tokens.told(left) and "push" not in journey.bounced:
+            journey.bounced.append("push")
+    return True
 
 
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 import msgspec
@@ -31,12 +31,13 @@ class Result(msgspec.Struct, frozen=True, gc=False):
 
 
 class Met(NamedTuple):
-    """An anonymous id that belongs to a person, from this time on, by this event."""
+    """An anonymous id that belongs to a person, from this time on, by this event, which told these tokens."""
 
     anonymous: str
     person: str
     at: int
     event_id: str
+    tokens: Sequence[str] = ()
 
 
 class Parted(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retarget.engine import reach
+from retarget.engine import audiences, reach
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey, Membership, Send
 from retarget.messages import Decision, GateRecord, Message, Operation, Subject, stable_id
@@ -28,9 +28,11 @@ def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> No
 
 
 def leave(journey: Journey, membership: Membership, undoing: Undoing, moment: Moment) -> None:
-    """Take the person out of one audience."""
+    """Take the person out of one audience, unless another product of its set keeps them there."""
     journey.audiences.remove(membership)
-    _undo(journey, undoing, moment, membership)
+    at = max(undoing.due, moment.clock)
+    if not undoing.rule.by_set or not audiences.is_kept(journey, membership, at):
+        _undo(journey, undoing, moment, membership)
 
 
 def _undo(

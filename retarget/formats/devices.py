@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Final, Literal, TypeGuard
 
 import msgspec
 
 from retarget.errors import Unsendable
+from retarget.journeys import tokens
 
 Platform = Literal["fcm", "apns", "webpush"]
 PLATFORMS: Final[Mapping[str, Platform]] = {
@@ -46,17 +47,13 @@ def devices_of(to: Mapping[str, object]) -> list[Device]:
     A token is a text, or an object with `token` and `platform`; a browser's is its subscription: `endpoint`
     and `keys`. One that is no good keeps the message from no other. Raises Unsendable when none is left.
     """
-    told = [one for key in ("push_tokens", "push_token") for one in _several(to.get(key))]
+    told = [one for trait in tokens.TRAITS for one in tokens.several(to.get(trait))]
     if not told:
         raise Unsendable("no_address", "there is no device to push to")
     found = dict.fromkeys(filter(_is_one, map(_device, told)))
     if not found:
         raise Unsendable("bad_address", "no token is one of FCM, APNs or a browser's subscription")
     return list(found)[:_MOST]
-
-
-def _several(told: object) -> Iterable[object]:
-    return told if isinstance(told, list) else [] if told in (None, "", {}) else [told]
 
 
 def _device(told: object) -> Device | None:

@@ -34,6 +34,7 @@ class Joins(_Crossing, tag="joins"):
     to: str
     at: int
     event_id: str
+    tokens: list[str] = []
 
 
 class Parts(_Crossing, tag="parts"):
@@ -59,7 +60,15 @@ class Strayed(_Crossing, tag="strayed"):
     led: str = ""
 
 
-Crossing: TypeAlias = Joins | Parts | History | Strayed
+class Leaves(_Crossing, tag="leaves"):
+    """To a known person: a device, known by these push tokens, is somebody else's from a time on."""
+
+    anonymous: str
+    at: int
+    tokens: list[str]
+
+
+Crossing: TypeAlias = Joins | Parts | History | Strayed | Leaves
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(Crossing)

@@ -11,29 +11,34 @@ A lane that is alone (`home` is None: a replay) does all that on the spot.
 
 from __future__ import annotations
 
-from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from typing import Final, Protocol
+from typing import Protocol
 
 from msgspec.structs import replace
 
 from retarget.engine.door import KEPT_FOR, Engine
 from retarget.engine.moment import Met, Moment, Parted, Result, RulesFailed
-from retarget.journeys import wire
+from retarget.journeys import tokens, wire
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
-from retarget.lane.crossing import MOST_HOPS, PARTING, WORD, Crossing, History, Joins, Parts, Strayed, pack
+from retarget.lane.crossing import (
+    MOST_HOPS,
+    PARTING,
+    WORD,
+    Crossing,
+    History,
+    Joins,
+    Leaves,
+    Parts,
+    Strayed,
+    pack,
+)
 from retarget.lane.fitting import fit
+from retarget.lane.handing import NOTED_EVERY, Handing
 from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed_wait, of_nobody
-from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
-
-# To how many people in turn a device is known to have gone.
-OWNERS_KEPT: Final = 16
-# A redirect notes that it is used as often as this.
-NOTED_EVERY: Final = 30 * DAY
 
 Place = tuple[str, int, int]  # topic, partition, offset
 Home = Callable[[str], int]
@@ -70,6 +75,7 @@ class Joining:
         """`apply` works an event in; `set_aside` and `arm` as in `Telling`; `awake`: their wait is over."""
         self._lane, self._moment, self._batch = lane, moment, batch
         self._apply, self._set_aside, self._arm, self._awake = apply, set_aside, arm, awake
+        self._hands = Handing(lane, moment, batch=batch, numbered=self._next, send=self._send)
 
     # -- what events say --
 
@@ -80,7 +86,8 @@ class Joining:
             if self._lane.home is None:
                 self._hear(one)
             elif isinstance(one, Met):
-                self._send(Joins(*self._next(), one.anonymous, one.person, one.at, one.event_id))
+                told = [*one.tokens]
+                self._send(Joins(*self._next(), one.anonymous, one.person, one.at, one.event_id, told))
             else:
                 self._send(Parts(*self._next(), one.anonymous, one.person, one.at))
 
@@ -106,29 +113,16 @@ class Joining:
         if self._lane.home is not None:
             self._lead(event, redirect, (arrival.topic, self._lane.partition, arrival.offset))
             return None
-        self._follow(redirect, event)
+        self._hands.follow(redirect, event)
         arrival.person = event.person
         return event
 
     def _lead(self, event: Touchpoint, redirect: Journey, place: Place) -> None:
-        self._follow(redirect, event)
+        self._hands.follow(redirect, event)
         if self._lane.home is None:
             self._apply(event, place[0], place[2])
         else:
             self._stray(event.person, event, "redirect", led=redirect.person)
-
-    def _follow(self, redirect: Journey, event: Touchpoint) -> None:
-        """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
-        event.user_id = self._owner(redirect, event.time)
-        if event.anonymous_id == redirect.person:
-            event.anonymous_id = None
-
-    def _owner(self, redirect: Journey, time: int) -> str:
-        """Whose the events of that time are: of the latest who had the id by then, else of the first."""
-        if time > redirect.last + NOTED_EVERY:
-            redirect.last = time
-            self._batch.changed[redirect.person] = redirect
-        return next((to for since, to in reversed(redirect.moved) if since <= time), redirect.moved[0][1])
 
     def _of_nobody(self, event: Touchpoint, place: Place) -> None:
         """An id that stands for nobody is none."""
@@ -182,23 +176,27 @@ class Joining:
         if isinstance(crossing, History):
             name = wire.decode(crossing.journey).person
         else:
-            name = crossing.led if isinstance(crossing, Strayed) else crossing.person
+            led = crossing.led if isinstance(crossing, Strayed) else crossing.person
+            name = crossing.anonymous if isinstance(crossing, Leaves) else led
         return name in self._moment.policy.apart
 
     def _act_on(self, arrival: Arrival, crossing: Crossing) -> None:
         if isinstance(crossing, Joins):
-            self._join(Met(crossing.person, crossing.to, crossing.at, crossing.event_id))
+            self._join(Met(crossing.person, crossing.to, crossing.at, crossing.event_id, crossing.tokens))
         elif isinstance(crossing, Parts):
             self._part(Parted(crossing.person, crossing.to, crossing.at))
         elif isinstance(crossing, History):
             self._receive(crossing)
+        elif isinstance(crossing, Leaves):
+            self._hands.lose(crossing)
         else:
             self._come_home(crossing, arrival)
 
     def hear(self, word: Touchpoint, _topic: str, _offset: int) -> None:
         """Act on a word whose time has come."""
         said = word.anonymous_id or "", word.name or "", word.time
-        self._hear(Parted(*said) if word.type == PARTING else Met(*said, word.id or ""))
+        told = tokens.told(word.traits)
+        self._hear(Parted(*said) if word.type == PARTING else Met(*said, word.id or "", told))
 
     def _hear(self, word: Met | Parted) -> None:
         if isinstance(word, Met):
@@ -210,7 +208,7 @@ class Joining:
         event, person = strayed.event, strayed.person
         redirect = self._lane.redirects.get(person)
         if redirect is not None and strayed.hops < MOST_HOPS:
-            self._follow(redirect, event)
+            self._hands.follow(redirect, event)
             self._stray(event.person, event, "redirect", strayed.hops + 1, person)
         elif strayed.led and self._is_forgotten(person, event.time):
             self._batch.worked += 1
@@ -223,7 +221,7 @@ class Joining:
         self._batch.worked += 1
         redirect, journey = lane.redirects.get(person), lane.journeys.get(person)
         if redirect is not None:
-            self._hand_on(redirect, met)
+            self._hands.hand_on(redirect, met)
             return
         if journey is not None and journey.user_id is not None:
             # Two known people are never one.
@@ -231,28 +229,22 @@ class Joining:
             return
         if lane.home is None and met.person not in lane.journeys:
             return  # whoever it was has left meanwhile
-        self._redirect(met)
+        self._redirect(met, journey)
         if journey is not None:
             lane.engine.depart(journey, max(met.at, lane.clock), self._moment)
             self._look_at_failures(person, met.at)
-            journey.audiences = []
+            journey.audiences, journey.key = [], b""
             del lane.journeys[person]
             self._leave(journey, met)
         self._lead_held(person)
 
-    def _hand_on(self, redirect: Journey, met: Met) -> None:
-        """A device in other hands: what was done with it stays with whom it went to."""
-        if self._owner(redirect, met.at) == met.person:
-            return
-        insort(redirect.moved, (met.at, met.person))
-        del redirect.moved[:-OWNERS_KEPT]
-        self._batch.changed[redirect.person] = redirect
-        self._moment.counts["unjoined", "shared"] += 1
-
-    def _redirect(self, met: Met) -> None:
+    def _redirect(self, met: Met, journey: Journey | None) -> None:
+        """The key stays: what was sealed by it is still to be read, under the anonymous id."""
+        key, told = (b"", []) if journey is None else (journey.key, tokens.told(journey.traits))
         lane, moment = self._lane, self._moment
-        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)])
+        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)], key=key)
         lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
+        self._hands.learn(redirect, [*told, *met.tokens])
         moment.arm(redirect, max(met.at, lane.clock) + KEPT_FOR)
         self._arm()
 
@@ -266,7 +258,7 @@ class Joining:
         """Let what is read of an anonymous person, but not yet reached, follow at once."""
         lane = self._lane
         for held in lane.hold.take_of(person):
-            self._follow(lane.redirects[person], held.event)
+            self._hands.follow(lane.redirects[person], held.event)
             if lane.home is None:
                 lane.hold.add(held)
             else:
@@ -277,7 +269,7 @@ class Joining:
         redirect = self._lane.redirects.get(history.person)
         if redirect is not None and history.hops < MOST_HOPS:
             lane, number = self._next()
-            to = self._owner(redirect, redirect.last)
+            to = self._hands.owner(redirect, redirect.last)
             self._send(replace(history, lane=lane, number=number, person=to, hops=history.hops + 1))
             return
         self._unite(history.person, wire.decode(history.journey), history.at)
@@ -320,6 +312,7 @@ class Joining:
         if redirect is None:
             return
         redirect.moved = [(since, to) for since, to in redirect.moved if to != parted.person]
+        redirect.traits.clear()
         self._batch.changed[parted.anonymous] = redirect
         if not redirect.moved:
             self._drop(redirect)
@@ -357,6 +350,7 @@ def held_of(arrival: Arrival) -> Held | None:
         word = Touchpoint(type=PARTING, name=crossing.to, time=crossing.at, anonymous_id=crossing.person)
         if isinstance(crossing, Joins):
             word.type, word.id = WORD, crossing.event_id
+            word.traits = {tokens.TRAITS[0]: crossing.tokens}
         return Held(crossing.at, WORDS, arrival.topic, arrival.offset, word)
     return None
 

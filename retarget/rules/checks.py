@@ -18,6 +18,7 @@ from retarget.rules.shapes import ALL, BAD
 from retarget.times import DAY, format_duration
 
 A_YEAR: Final = 365 * DAY
+LONGEST_LABEL: Final = 128
 TRIGGERS: Final = ("count", "quiet", "event", "sequence", "date", "catalogue", "becomes")
 # The keys of each trigger that name touchpoint types about the subject.
 _TYPES_IN: Final = (
@@ -88,11 +89,22 @@ def ending(values: Values, at: Place) -> None:
 
 
 def audience(values: Values, at: Place) -> None:
-    """States replace each other; they do not expire."""
+    """States replace each other; they do not expire, and are the person's, whatever the product."""
     if "by_state" in values and "expires" in values:
         at.child("expires").problem(
             "found expires with by_state, where the next state ends the last; known: add"
         )
+    if "by_state" in values and "sets" in values:
+        at.child("sets").problem(
+            "found sets with by_state, whose states are the person's; "
+            "known: add, in a rule about products for each stage"
+        )
+    name, sets = values.get("add"), values.get("sets")
+    for one in sets if isinstance(sets, dict) else ():
+        if isinstance(name, str) and len(f"{name}-{one}") > LONGEST_LABEL:
+            at.child("add").problem(
+                f"found a name that is too long with -{one}; known: {LONGEST_LABEL} characters together"
+            )
 
 
 def step(values: Values, at: Place) -> None:
@@ -132,6 +144,7 @@ def rule(values: Values, at: Place) -> None:
     _never_about_subject(values, at)
     _distinct_subject(values, at)
     _shown_subject(values, at)
+    _subject_of_sets(values, at)
     _date_subject(values, at)
     _catalogue_subject(values, at)
     _event_gone(values, at)
@@ -273,6 +286,14 @@ def _shown_subject(values: Values, at: Place) -> None:
             place.child("products").problem(
                 "found products for the subject product, which is what the message shows; "
                 "known: another subject"
+            )
+
+
+def _subject_of_sets(values: Values, at: Place) -> None:
+    for place, _, found in drafts(values, "steps", at):
+        if "sets" in within(found, "audience") and values.get("subject") == "query":
+            place.child("audience").child("sets").problem(
+                "found sets for the subject query, which no product belongs to; known: another subject"
             )
 
 

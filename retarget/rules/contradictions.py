@@ -6,6 +6,7 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from retarget.rules import checks, promises
 from retarget.rules.carriers import CANNOT_CARRY
@@ -142,9 +143,18 @@ def _conditions(values: Values, at: Place) -> Iterator[tuple[Place, Condition]]:
     states = values.get("becomes")
     if isinstance(states, Mapping):
         found += [(at.child("becomes").child(name), one) for name, one in states.items()]
+    found += [(place, one) for place, _, one in _product_sets(values, at)]
     for place, condition in found:
         if isinstance(condition, Condition):
             yield place, condition
+
+
+def _product_sets(values: Values, at: Place) -> Iterator[tuple[Place, str, Any]]:
+    """Every product set that an audience names, and what belongs to it."""
+    for place, _, found in drafts(values, "steps", at):
+        sets = within(found, "audience").get("sets")
+        for name, condition in sets.items() if isinstance(sets, Mapping) else ():
+            yield place.child("audience").child("sets").child(name), name, condition
 
 
 def _worths(values: Values, at: Place) -> Iterator[tuple[Place, Formula]]:
@@ -186,8 +196,8 @@ def _telling(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
             yield at.child("tags").child(index), tag
     for place, condition in _conditions(values, at):
         yield place, condition.text
-    for place, value in _worths(values, at):
-        yield place, value.text
+    yield from ((place, value.text) for place, value in _worths(values, at))
+    yield from ((place, name) for place, name, _ in _product_sets(values, at))
     for place, _, found in drafts(values, "steps", at):
         yield from _word(found, "products", "category", place)
         chosen = within(found, "audience")

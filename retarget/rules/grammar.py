@@ -96,7 +96,7 @@ SHOWN: Final = Record(
             name="of",
             shape=TYPE_LIST,
             required=True,
-            says="The touchpoint types whose products are shown.",
+            says="The touchpoint types whose products are shown; of those looked at, none bought since.",
             example="view",
         ),
         Key(
@@ -166,7 +166,7 @@ STEP: Final = Record(
         Key(
             name="products",
             shape=SHOWN,
-            says="What the message shows. Else the product, cart or order, or what was seen last.",
+            says="What it shows. Else the product, cart or order, or what was last seen and not bought.",
             example={"of": "view", "category": "tv", "within": "7d", "most": 2},
         ),
     ),

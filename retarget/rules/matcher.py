@@ -287,6 +287,7 @@ def _conditions(rule: Rule) -> list[Condition | Formula]:
     trigger = rule.trigger
     found: list[Condition | Formula | None] = [rule.condition, *(e.when for e in rule.unless), rule.value]
     found += [said for step in rule.steps for said in (step.condition, step.value)]
+    found += [said for step in rule.steps if step.audience for said in step.audience.sets.values()]
     if isinstance(trigger, Quiet):
         found.append(trigger.when)
     if isinstance(trigger, Becomes):

@@ -117,11 +117,24 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     """Add the person to the ad audience `add` until `expires` ms later or an ending event.
 
     Or keep them in exactly one of `by_state`: state of a `becomes` rule -> audience.
+    With `sets` in that of each product set that one of the products belongs to: set -> what belongs to it.
     """
 
     add: str | None = None
     by_state: Mapping[str, str] = {}
     expires: int | None = None
+    sets: Mapping[str, Condition] = {}
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every audience that people may join by it."""
+        if self.sets:
+            return frozenset(map(self.of_set, self.sets))
+        return frozenset(self.by_state.values()) | ({self.add} if self.add else set())
+
+    def of_set(self, name: str) -> str:
+        """The audience of a product set; no set has a `-` in its name, so no two have one audience."""
+        return f"{self.add}-{name}"
 
 
 class Offer(msgspec.Struct, frozen=True, kw_only=True):
@@ -235,6 +248,11 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     value: Formula | None = None
     guarded: bool = False
     on_change: OnChange = "anew"
+
+    @property
+    def by_set(self) -> bool:
+        """Whether one of its audiences is parted by product sets."""
+        return any(step.audience is not None and step.audience.sets for step in self.steps)
 
     def value_of(self, step: Step) -> Formula | None:
         """What a message of the step is expected to be worth: its own word, else the rule's."""

@@ -6,12 +6,15 @@ from typing import Final
 
 from retarget.rules import checks
 from retarget.rules.model import Audience, Ending, Pause
+from retarget.rules.product_sets import ProductSets
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Duration, Expression, Named, OneOf, Text
 from retarget.rules.triggers import TYPE
 
 NAME: Final = Text("a name: lower-case letters, digits and _, a letter first", "[a-z][a-z0-9_]*", 64)
-LABEL: Final = Text("a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", 128)
+LABEL: Final = Text(
+    "a label: letters, digits and _ . / -", "[A-Za-z0-9][A-Za-z0-9_./-]*", checks.LONGEST_LABEL
+)
 
 
 def _ending(values: Values) -> Ending:
@@ -49,6 +52,12 @@ AUDIENCE: Final = Record(
             example={"viewed": "stage-viewed", "bought": "stage-bought"},
         ),
         Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
+        Key(
+            name="sets",
+            shape=ProductSets(),
+            says="Instead of `add` the audience `ADD-SET` of each set that one of the products belongs to.",
+            example={"s1": 'product.category in ["tents", "bags"]', "s2": "product.price >= 500"},
+        ),
     ),
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -14,11 +14,15 @@ Path: TypeAlias = tuple[str | int, ...]
 
 
 class Document(msgspec.Struct, frozen=True):
-    """One rule as it was read: plain data, and the line of each path in it (1 where nothing is said)."""
+    """One rule as it was read: plain data, and the line of each path in it (1 where nothing is said).
+
+    `sets`: the product sets that are declared beside it, by name, as `product_sets.read_sets` reads them.
+    """
 
     file: str
     data: object
     lines: Mapping[Path, int] = {}
+    sets: Mapping[str, Any] = {}
 
     def line(self, path: Path) -> int:
         """The line of a path, else of the nearest thing around it."""

@@ -7,6 +7,7 @@ from collections import Counter
 from retarget.catalogue import News
 from retarget.journeys.facts import Change
 from retarget.journeys.model import Episode, Journey
+from retarget.rules.conditions import Condition
 from retarget.rules.model import Rule
 from retarget.touchpoints import Touchpoint
 
@@ -52,3 +53,12 @@ class Scene:
     def about(self, rule: Rule, subject: str, episode: Episode | None = None) -> None:
         """Turn to a rule and one subject of it."""
         self.rule, self.kind, self.subject, self.episode = rule, rule.subject, subject, episode
+
+    def holds_of(self, product: str, condition: Condition) -> bool:
+        """Whether a condition about products holds of this one; the scene is as before then."""
+        kind, subject = self.kind, self.subject
+        self.kind, self.subject = "product", product
+        try:
+            return condition.evaluate(self)
+        finally:
+            self.kind, self.subject = kind, subject

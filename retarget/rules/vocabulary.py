@@ -191,6 +191,7 @@ NAMES: Final[Mapping[str, Name]] = {
     "carts.value": Name(
         type="number", doc="worth of all of them, where prices are known", read=_carts_value
     ),
+    "product.id": Name(type="text", doc="its id", read=lambda scene: scene.subject, subjects=_PRODUCT),
     "product.category": Name(
         type="text", doc="category when last seen", read=_category, subjects=_PRODUCT
     ),

@@ -94,7 +94,12 @@ def audience(of: Audience | None) -> str:
         return "no audience"
     names = listed(sorted(set(of.by_state.values()))) if of.by_state else str(of.add)
     until = f" for {span(of.expires)}" if of.expires else ""
-    return f"the audience {names}{until}"
+    parted = f", by product set: {listed(_product_sets(of))}" if of.sets else ""
+    return f"the audience {names}{until}{parted}"
+
+
+def _product_sets(of: Audience) -> list[str]:
+    return [f"{name} ({condition.text})" for name, condition in of.sets.items()]
 
 
 def offer(of: Offer | str | None) -> str:

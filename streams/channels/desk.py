@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 from contextlib import suppress
 from typing import Final, NamedTuple, Protocol
 
@@ -19,30 +18,29 @@ from aiokafka.errors import KafkaError
 
 from retarget.errors import LaneRefused
 from retarget.messages import stable_id
-from streams.channels import telling
 from streams.channels.ledger import Ledger
-from streams.channels.outcomes import Channel, Outcome, dead
-from streams.channels.queue import Parcel, Queue, Unreadable
+from streams.channels.outcomes import Channel, Outcome, dead, known_as
+from streams.channels.pausing import stopped_by
+from streams.channels.queue import Parcel, Queue
 from streams.channels.rates import Lease, Rate
+from streams.channels.settlement import NOT_YET, Settlement, Terms
 from streams.channels.state import State
-from streams.clocks import now_ms
-from streams.kafka.sending import Outgoing
+from streams.channels.unsealing import UNSEEN_FOR, unsealed
 from streams.metrics_services import ChannelMetrics
 from streams.ports import Fenced, Record, UnknownOutcome
 from streams.topics import dead_channel_topic
 
 log: Final = logging.getLogger("retarget.channel")
-NOT_YET: Final = Outcome(kind="later")
 _PAUSE_S: Final = 1.0
 _FENCED_S: Final = 15.0
-_FIRST_RETRY_MS: Final = 2_000
-_LAST_RETRY_MS: Final = 15 * 60_000
 _PAGE: Final = 2_000
 _TOGETHER: Final = 16
 # What has been read and led to nothing is put down now and then.
 _IDLE_S: Final = 5.0
 # What is due, and has to stay behind another that is not.
 _LEAST_S: Final = 0.05
+# How soon what a kill switch holds is looked at again.
+_LOOK_MS: Final = 500
 
 
 class Received(NamedTuple):
@@ -70,18 +68,6 @@ class Source(Protocol):
         """Give more, or wait."""
 
 
-class Terms(NamedTuple):
-    """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
-
-    `now` is the clock that messages' times are held against, epoch ms.
-    """
-
-    feedback_topic: str
-    patience_ms: int
-    most: int
-    now: Callable[[], int] = now_ms
-
-
 class Desk:
     """Works as a task of its own: `run` until cancelled, or `finish` what is begun."""
 
@@ -92,13 +78,11 @@ class Desk:
         """`place`: topic and partition."""
         self._channel, self._place, self._ledger, self._source = channel, place, ledger, source
         self._rate, self._metrics, self._terms = rate, metrics, terms
-        self._queue: Queue | None = None
+        self._name = known_as(channel)
+        self._settlement: Settlement | None = None
         self._some, self._leave = asyncio.Event(), asyncio.Event()
         self._flows = True
-        self._unwritten: list[Outgoing] = []
-        self._is_stale = False  # whether something is known that has not been put down
         self._written = 0.0
-        self._sizes: dict[str, int] = {}
         # What came of a handing over, until that is put down: an unclear write must not make it a doubt.
         self._known: dict[int, tuple[int, Outcome]] = {}
         self._in_flight: frozenset[int] = frozenset()
@@ -107,16 +91,23 @@ class Desk:
 
     def receive(self, records: Sequence[Received]) -> None:
         """Take what the consumer has read."""
-        if self._queue is None:
+        if self._settlement is None:
             return  # its place is not known yet; it is read again from there
-        queue, before = self._queue, self._queue.repeated
+        settlement, queue = self._settlement, self._settlement.queue
+        before = queue.repeated
         for record in records:
-            self._set_aside(queue.take(*record), queue)
-            self._withdraw(queue, record.offset)
-        self._is_stale = True
-        self._metrics.outcomes.labels(self._channel.name, "repeat").inc(queue.repeated - before)
+            settlement.set_aside(queue.take(*record))
+            settlement.withdraw(record.offset, self._in_flight)
+        settlement.is_stale = True
+        self._metrics.outcomes.labels(self._name, "repeat").inc(queue.repeated - before)
         self._let_flow()
         self._some.set()
+
+    def see_end(self, end: int) -> None:
+        """Show how much of the partition, which ends here, has not been read."""
+        if self._settlement is not None and not self._leave.is_set():
+            unread = max(0, end - self._settlement.queue.read)
+            self._metrics.unread.labels(self._name, str(self._place[1])).set(unread)
 
     def finish(self) -> None:
         """End `run` when the portion under way is settled."""
@@ -126,7 +117,7 @@ class Desk:
     @property
     def settled_below(self) -> int | None:
         """Everything below this offset is settled; None: not known."""
-        queue = self._queue
+        queue = self._settlement.queue if self._settlement else None
         return None if queue is None else min(queue.tries, default=queue.read)
 
     async def run(self) -> None:
@@ -134,8 +125,7 @@ class Desk:
         try:
             while not self._leave.is_set():
                 try:
-                    await self._open()
-                    await self._work()
+                    await self._work(await self._open())
                 except Fenced as fenced:
                     log.info("%s", fenced)
                     await self._pause(_FENCED_S)
@@ -144,8 +134,9 @@ class Desk:
                     await self._pause(_PAUSE_S)
         finally:
             await self._ledger.close()
-            with suppress(KeyError):
-                self._metrics.waiting.remove(self._channel.name, str(self._place[1]))
+            for gauge in (self._metrics.waiting, self._metrics.unread):
+                with suppress(KeyError):
+                    gauge.remove(self._name, str(self._place[1]))
 
     async def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -155,27 +146,28 @@ class Desk:
 
     # -- its place --
 
-    async def _open(self) -> None:
-        self._queue, self._unwritten = None, []
+    async def _open(self) -> Settlement:
+        self._settlement = None
         state = await self._ledger.claim()
         if state is None:
             state = State(read=await self._source.beginning())
-        self._sizes = await self._ledger.sizes(
-            [self._terms.feedback_topic, dead_channel_topic(self._channel.name)]
-        )
-        queue = Queue(*self._place, state)
-        await self._read_again(queue)
-        self._queue = queue
-        self._settle_known(queue)
+        sizes = await self._ledger.sizes([self._terms.feedback_topic, dead_channel_topic(self._channel.name)])
+        queue = Queue(*self._place, state, self._channel.destination)
+        settlement = Settlement(self._channel, queue, self._metrics, self._terms, sizes)
+        await self._read_again(settlement)
+        self._settlement = settlement
+        self._settle_known(settlement)
         for parcel in queue.parcels():
-            self._withdraw(queue, parcel.offset)
+            settlement.withdraw(parcel.offset, self._in_flight)
         self._flows = False
         self._source.go_on_at(queue.read)
         self._let_flow()
         self._some.set()
+        return settlement
 
-    async def _read_again(self, queue: Queue) -> None:
+    async def _read_again(self, settlement: Settlement) -> None:
         """What was waiting when the state was put down."""
+        queue = settlement.queue
         left = sorted(queue.tries)
         missing = set(left)
         while left:
@@ -184,90 +176,106 @@ class Desk:
             for one in await self._source.read(page[0], page[-1] + 1):
                 if one.offset in wanted:
                     missing.discard(one.offset)
-                    self._set_aside(queue.again(one.offset, one.key, one.value), queue)
+                    settlement.set_aside(queue.again(one.offset, one.key, one.value))
         if missing:
             log.error("%s[%d]: %d messages that waited are not kept any more", *self._place, len(missing))
-            self._metrics.outcomes.labels(self._channel.name, "lost").inc(len(missing))
+            self._metrics.outcomes.labels(self._name, "lost").inc(len(missing))
             queue.lost(missing)
 
-    def _settle_known(self, queue: Queue) -> None:
-        for parcel in queue.parcels():
+    def _settle_known(self, settlement: Settlement) -> None:
+        for parcel in settlement.queue.parcels():
             doubts, outcome = self._known.get(parcel.offset, (0, None))
             if outcome is not None and parcel.tries.doubts == doubts:
-                self._settle(queue, parcel, outcome)
+                settlement.settle(parcel, outcome)
 
     # -- its work --
 
-    async def _work(self) -> None:
-        queue = self._queue
-        assert queue is not None
+    async def _work(self, settlement: Settlement) -> None:
         while not self._leave.is_set():
             self._some.clear()
-            now = self._terms.now()
-            portion = self._portion(queue, now)
+            portion = await self._opened(settlement, self._portion(settlement, self._terms.now()))
             if portion:
-                await self._hand_over(queue, portion)
-            if self._unwritten or self._known or self._is_old():
-                await self._put_down(queue)
+                await self._hand_over(settlement, portion)
+            if settlement.tells or self._known or self._is_old(settlement):
+                await self._put_down(settlement)
             self._let_flow()
             if not portion:
-                due = queue.next_due()
+                due = settlement.queue.next_due()
                 left = _IDLE_S if due is None else min((due - self._terms.now()) / 1e3, _IDLE_S)
                 await _within(self._some.wait(), max(left, _LEAST_S))
-        if self._is_stale:
-            await self._put_down(queue)
+        if settlement.is_stale:
+            await self._put_down(settlement)
 
-    def _is_old(self) -> bool:
-        return self._is_stale and time.monotonic() - self._written > _IDLE_S
+    def _is_old(self, settlement: Settlement) -> bool:
+        return settlement.is_stale and time.monotonic() - self._written > _IDLE_S
 
-    def _portion(self, queue: Queue, now: int) -> list[Parcel]:
+    def _portion(self, settlement: Settlement, now: int) -> list[Parcel]:
         """What is to be handed over now; what cannot be any more is settled."""
-        if self._channel.batches and (doubted := queue.in_doubt()):
+        queue = settlement.queue
+        if self._terms.pauses() is None:
+            return []
+        for doubted in queue.in_doubt() if self._channel.batches else ():
+            if self._held(queue, doubted, now):
+                continue
             # As it was, expired or not: whoever took it knows it again as a whole.
             return doubted if all(parcel.due <= now for parcel in doubted) else []
         due = queue.due(now, self._channel.at_once, in_order=self._channel.batches)
-        return [parcel for parcel in due if self._may_go(queue, parcel, now)]
+        return [parcel for parcel in due if self._may_go(settlement, parcel, now)]
 
-    def _may_go(self, queue: Queue, parcel: Parcel, now: int) -> bool:
+    def _may_go(self, settlement: Settlement, parcel: Parcel, now: int) -> bool:
         repeats, tries = self._channel.repeats, parcel.tries
-        self._withdraw(queue, parcel.offset)
+        settlement.withdraw(parcel.offset, self._in_flight)
         if parcel.expires <= now:
-            self._drop(queue, parcel, "expired")
+            settlement.drop(parcel, "expired")
         elif parcel.message.operation == "recall" and not self._channel.recalls:
-            self._drop(queue, parcel, "too_late")
+            settlement.drop(parcel, "too_late")
         elif repeats is not None and tries.doubts > repeats:
             said = f"it was handed over {tries.doubts} times without an answer; whether it came is not known"
-            self._settle(queue, parcel, dead("unknown_outcome", said))
+            settlement.settle(parcel, dead("unknown_outcome", said))
+        elif tries.doubts and self._held(settlement.queue, [parcel], now):
+            pass
+        elif stopped := self._stopped(parcel):
+            settlement.settle(parcel, dead("paused", stopped))
         elif tries.failed and now - tries.since > self._terms.patience_ms:
-            self._settle(queue, parcel, dead("gave_up", f"refused for the moment {tries.failed} times"))
+            settlement.settle(parcel, dead("gave_up", f"refused for the moment {tries.failed} times"))
         else:
             return True
         return False
 
-    async def _hand_over(self, queue: Queue, portion: list[Parcel]) -> None:
-        lease = await self._leased(len(portion))
-        if lease is None:
-            return
+    def _held(self, queue: Queue, doubted: Sequence[Parcel], now: int) -> bool:
+        """Whether a switch stops any of these; they have begun, so they wait until it is off again."""
+        if not any(map(self._stopped, doubted)):
+            return False
+        for parcel in doubted:
+            queue.put_off(parcel, max(parcel.due, now + _LOOK_MS))
+        return True
+
+    def _stopped(self, parcel: Parcel) -> str | None:
+        return stopped_by(parcel.message, self._terms.pauses() or {})
+
+    async def _opened(self, settlement: Settlement, portion: list[Parcel]) -> list[Parcel]:
+        """Those of a portion that can be read."""
         now = self._terms.now()
-        # While it waited for its turn, something may have been called back or have expired.
-        chosen = portion
-        if not (self._channel.batches and portion[0].tries.doubts):
-            there = [one for one in portion if one.offset in queue.tries and self._may_go(queue, one, now)]
-            chosen = there[: lease.tokens]
-        if not chosen:
+        for parcel, fate in await unsealed(self._terms.opening, portion, now):
+            if fate is None:
+                settlement.queue.put_off(parcel, now + UNSEEN_FOR)
+            elif isinstance(fate, str):
+                settlement.drop(parcel, fate)
+            else:
+                settlement.settle(parcel, fate)
+        return [parcel for parcel in portion if not parcel.is_sealed]
+
+    async def _hand_over(self, settlement: Settlement, portion: list[Parcel]) -> None:
+        lease = await self._leased(len(portion))
+        chosen = [] if lease is None else self._still(settlement, portion, lease.tokens)
+        if lease is None or not chosen:
             return
-        again = sum(1 for one in chosen if one.tries.doubts)
-        together = (
-            chosen[0].tries.portion if again else stable_id(*(one.message.message_id for one in chosen))
-        )
-        for one in chosen:
-            one.tries.doubts += 1
-            one.tries.portion = together[:_TOGETHER] if self._channel.batches else ""
+        again = self._mark(chosen)
         self._in_flight = frozenset(one.offset for one in chosen)
         try:
-            await self._put_down(queue)
+            await self._put_down(settlement)
             if time.monotonic() < lease.until:
-                self._metrics.repeats.labels(self._channel.name).inc(again)
+                self._metrics.repeats.labels(self._name).inc(again)
                 outcomes = await self._channel.hand_over([one.message for one in chosen])
             else:  # putting it down took too long, and nothing has left
                 outcomes = [NOT_YET] * len(chosen)
@@ -275,102 +283,58 @@ class Desk:
             self._in_flight = frozenset()
         for one, outcome in zip(chosen, outcomes, strict=True):
             self._known[one.offset] = one.tries.doubts, outcome
-            self._settle(queue, one, outcome)
+            settlement.settle(one, outcome)
+
+    def _still(self, settlement: Settlement, portion: list[Parcel], tokens: int) -> list[Parcel]:
+        """What may go yet: while it waited for its turn, it may have been called back or have expired."""
+        now, waiting = self._terms.now(), settlement.queue.tries
+        if self._channel.batches and portion[0].tries.doubts:
+            return [] if self._held(settlement.queue, portion, now) else portion
+        there = [one for one in portion if one.offset in waiting and self._may_go(settlement, one, now)]
+        return there[:tokens]
+
+    def _mark(self, chosen: list[Parcel]) -> int:
+        """Note that they are being handed over; how many of them are once more."""
+        again = sum(1 for one in chosen if one.tries.doubts)
+        together = (
+            chosen[0].tries.portion if again else stable_id(*(one.message.message_id for one in chosen))
+        )
+        for one in chosen:
+            one.tries.doubts += 1
+            one.tries.portion = together[:_TOGETHER] if self._channel.batches else ""
+        return again
 
     async def _leased(self, wanted: int) -> Lease | None:
         """Some of the rate's tokens; None when it is time to leave instead."""
+        begun = time.monotonic()
         taking = asyncio.ensure_future(self._rate.take(wanted))
         leaving = asyncio.ensure_future(self._leave.wait())
         try:
             await asyncio.wait((taking, leaving), return_when=asyncio.FIRST_COMPLETED)
             return taking.result() if taking.done() and not leaving.done() else None
         finally:
+            self._metrics.rate_waited.labels(self._name).inc(time.monotonic() - begun)
             taking.cancel()
             leaving.cancel()
 
-    def _settle(self, queue: Queue, parcel: Parcel, outcome: Outcome) -> None:
-        """Make what follows from an outcome; it is put down with the next state."""
-        now, name, tries = self._terms.now(), self._channel.name, parcel.tries
-        self._is_stale = True
-        if outcome is NOT_YET:
-            tries.doubts -= 1
-            return
-        if outcome.kind != "dead":
-            self._metrics.outcomes.labels(name, outcome.kind).inc()
-        if outcome.kind in ("later", "doubt"):
-            if outcome.kind == "later":
-                tries.doubts, tries.failed = tries.doubts - 1, tries.failed + 1
-                tries.since = tries.since or now
-            log.info(
-                "%s: to be tried again: %s", name, outcome.detail, extra={"id": parcel.message.message_id}
-            )
-            queue.put_off(parcel, now + _wait_ms(tries.failed + tries.doubts))
-            return
-        self._unwritten += telling.feedback(
-            parcel.message, outcome, now, self._terms.feedback_topic, self._sizes
-        )
-        if outcome.kind == "dead":
-            self._set_aside(Unreadable(parcel.offset, parcel.key, parcel.raw, outcome), queue)
-        else:
-            self._metrics.late.labels(name).observe(max(0, now - parcel.since) / 1e3)
-            queue.settle(parcel.offset)
-
-    def _set_aside(self, unsent: Unreadable | None, queue: Queue | None = None) -> None:
-        queue = queue or self._queue
-        if unsent is None or queue is None:
-            return
-        name = self._channel.name
-        self._metrics.outcomes.labels(name, "dead").inc()
-        self._metrics.dead.labels(name, unsent.outcome.reason or "").inc()
-        self._unwritten.append(
-            telling.dead_letter(name, unsent.key, unsent.raw, unsent.outcome, self._terms.now(), self._sizes)
-        )
-        queue.settle(unsent.offset)
-
-    def _drop(self, queue: Queue, parcel: Parcel, why: str) -> None:
-        self._metrics.outcomes.labels(self._channel.name, why).inc()
-        queue.settle(parcel.offset)
-        self._is_stale = True
-
-    def _withdraw(self, queue: Queue, offset: int) -> None:
-        """A recall ends what it means while that waits, and itself too if that cannot have gone."""
-        recall = queue.parcel(offset)
-        if recall is None or recall.message.operation != "recall":
-            return
-        target = queue.target(recall.message)
-        if target is None or target.offset in self._in_flight:
-            return  # it has gone, or is just going: what can be done about that is done behind it
-        if target.tries.doubts and self._channel.batches:
-            return  # its batch goes again as it was, and the recall behind it
-        self._drop(queue, target, "recalled")
-        if not target.tries.doubts:
-            queue.settle(recall.offset)
-
-    async def _put_down(self, queue: Queue) -> None:
-        outputs, self._unwritten = self._unwritten, []
+    async def _put_down(self, settlement: Settlement) -> None:
         known, self._known = self._known, {}
-        self._is_stale = False
+        outputs = settlement.put_down()
         try:
-            await self._ledger.write(queue.state, outputs)
+            await self._ledger.write(settlement.queue.state, outputs)
         except BaseException:
             self._known = known
             raise
         self._written = time.monotonic()
 
     def _let_flow(self) -> None:
-        queue = self._queue
+        queue = self._settlement.queue if self._settlement else None
         waiting = 0 if queue is None else len(queue)
-        self._metrics.waiting.labels(self._channel.name, str(self._place[1])).set(waiting)
+        self._metrics.waiting.labels(self._name, str(self._place[1])).set(waiting)
         wanted = queue is not None and len(queue) < self._terms.most
         if wanted != self._flows:
             self._flows = wanted
             self._source.flow(on=wanted)
-
-
-def _wait_ms(tries: int) -> int:
-    """Twice as long after each try, up to a quarter of an hour, and not all at one time."""
-    longest: int = min(_LAST_RETRY_MS, _FIRST_RETRY_MS << min(tries - 1, 20))
-    return round(longest * random.uniform(0.5, 1))  # noqa: S311 - no secret
 
 
 async def _within(awaited: Awaitable[object], seconds: float) -> None:

@@ -12,23 +12,29 @@ from retarget.touchpoints import TouchpointType
 
 Reason = Literal[
     "bad_message", "no_address", "bad_address", "refused", "no_template", "bad_template", "missing_variable",
-    "too_large", "expired", "gave_up", "unknown_outcome",
+    "too_large", "expired", "gave_up", "unknown_outcome", "no_audience", "paused", "no_key",
+]  # fmt: skip
+# What can come of a message, as metrics count it; a repeat is of a record.
+What = Literal[
+    "handed", "later", "doubt", "dead", "unwanted", "expired", "recalled", "too_late", "repeat", "lost",
+    "erased",
 ]  # fmt: skip
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """`handed` over; to be tried `later`; `dead`: refused for good; in `doubt`: no answer came.
+    """`handed` over; to be tried `later`; `dead`: refused for good; in `doubt`: no answer; `unwanted` here.
 
     `feedback` are touchpoints that the engine shall hear of.
     """
 
-    kind: Literal["handed", "later", "dead", "doubt"]
+    kind: Literal["handed", "later", "dead", "doubt", "unwanted"]
     reason: Reason | None = None
     detail: str = ""
     feedback: tuple[TouchpointType, ...] = ()
 
 
 HANDED = Outcome(kind="handed")
+UNWANTED = Outcome(kind="unwanted")
 
 
 def dead(reason: Reason, detail: str, *feedback: TouchpointType) -> Outcome:
@@ -48,6 +54,7 @@ class Channel(Protocol):
     `recalls`: what has gone can be taken back.
     `repeats`: how often a message in doubt may go once more; None: as often as needed, since whoever takes it
     knows it again.
+    `destination`: which of several that get each message, each for itself; empty: the only or the shop's own.
     """
 
     name: str
@@ -55,6 +62,7 @@ class Channel(Protocol):
     batches: bool
     recalls: bool
     repeats: int | None
+    destination: str
 
     async def start(self) -> None:
         """Get ready. Raises BadInput, Unreachable."""
@@ -64,3 +72,8 @@ class Channel(Protocol):
 
     async def stop(self) -> None:
         """Leave everybody in peace."""
+
+
+def known_as(channel: Channel) -> str:
+    """Under which name it reads, keeps its ledger and counts: each destination for itself."""
+    return f"{channel.name}.{channel.destination}" if channel.destination else channel.name

@@ -1,9 +1,9 @@
-"""Handing over by HTTP: one POST, and what its answer, or the want of one, means."""
+"""Handing over by HTTP: one request, and what its answer, or the want of one, means."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Literal
 
 import aiohttp
 
@@ -23,13 +23,16 @@ class Post:
         self._session: aiohttp.ClientSession | None = None
 
     async def __call__(
-        self, url: str, body: bytes, headers: Mapping[str, str], *, gone: frozenset[int] = frozenset()
-    ) -> Outcome:
+        self, url: str, body: bytes, headers: Mapping[str, str], *, gone: frozenset[int] = frozenset(),
+        method: Literal["POST", "DELETE"] = "POST",
+    ) -> Outcome:  # fmt: skip
         """What came of it. With an answer of `gone` there is nobody there: `bad_address`."""
         if self._session is None:
             self._session = aiohttp.ClientSession(timeout=self._timeout)
         try:
-            async with self._session.post(url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with self._session.request(
+                method, url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
                 status, said = answer.status, (await answer.content.read(_SHOWN)).decode(errors="replace")
         except aiohttp.ClientConnectorError as error:  # nothing has left
             return later(f"cannot be reached: {error}")

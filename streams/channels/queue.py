@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -13,7 +14,8 @@ from retarget.errors import Rejected
 from retarget.messages import Message
 from streams.channels.outcomes import Outcome, dead
 from streams.channels.state import FOREIGN_KEPT, State, Tries
-from streams.kafka.headers import RepeatFilter, decode_headers
+from streams.kafka.headers import DESTINATION, RepeatFilter, decode_headers
+from streams.sealing.records import read
 
 _decode: Final = msgspec.json.Decoder(Message).decode
 _NEVER: Final = 2**62
@@ -22,7 +24,7 @@ _NEVER: Final = 2**62
 class Parcel:
     """One message that waits. Times are epoch ms; `raw` is its record's value."""
 
-    __slots__ = ("due", "expires", "key", "message", "offset", "raw", "since", "tries")
+    __slots__ = ("due", "expires", "is_sealed", "key", "message", "offset", "raw", "since", "tries")
 
     def __init__(self, offset: int, key: bytes, raw: bytes, tries: Tries) -> None:
         """Raises Rejected for what is no message."""
@@ -31,9 +33,14 @@ class Parcel:
             self.message = _decode(raw)
         except (msgspec.MsgspecError, ValueError) as error:
             raise Rejected("bad_field", str(error)) from error
+        self.is_sealed = read(raw) is not None
         self.due = _time(self.message.not_before, 0)
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
         self.expires = _time(self.message.expires_at, _NEVER)
+
+    def open(self, value: bytes) -> None:
+        """Have the message as it was before it was sealed; `raw` stays."""
+        self.message, self.is_sealed = _decode(value), False
 
     @property
     def person(self) -> tuple[str, str | None]:
@@ -53,9 +60,12 @@ class Unreadable(msgspec.Struct, frozen=True):
 class Queue:
     """The messages of one partition that have not been settled, and where reading goes on."""
 
-    def __init__(self, topic: str, partition: int, state: State) -> None:
-        """Go on from `state`; what waits there is given by `again`."""
-        self._place = topic, partition
+    def __init__(self, topic: str, partition: int, state: State, destination: str = "") -> None:
+        """Go on from `state`; what waits there is given by `again`.
+
+        Of what is redriven only that is taken which is for this `destination`.
+        """
+        self._place, self._destination = (topic, partition), destination.encode()
         self.read = state.read
         self.tries = dict(state.waiting)
         self._foreign = dict.fromkeys(state.foreign)
@@ -91,6 +101,8 @@ class Queue:
         if offset < self.read:
             return None
         self.read = offset + 1
+        if dict(headers).get(DESTINATION, self._destination) != self._destination:
+            return None
         if not self._repeats.is_new(*self._place, headers):
             self.repeated += 1
             return None
@@ -160,14 +172,13 @@ class Queue:
             if given >= most:
                 return
 
-    def in_doubt(self) -> list[Parcel]:
-        """One portion that was handed over without an answer, whole and in its order; empty without any."""
-        doubted = next((one for one in self.parcels() if one.tries.doubts and one.tries.portion), None)
-        if doubted is None:
-            return []
-        return [
-            one for one in self.parcels() if one.tries.doubts and one.tries.portion == doubted.tries.portion
-        ]
+    def in_doubt(self) -> Iterable[list[Parcel]]:
+        """The portions that were handed over without an answer, each whole and in its order."""
+        portions: dict[str, list[Parcel]] = defaultdict(list)
+        for one in self.parcels():
+            if one.tries.doubts and one.tries.portion:
+                portions[one.tries.portion].append(one)
+        return portions.values()
 
     def put_off(self, parcel: Parcel, until: int) -> None:
         """Not before this time, epoch ms."""
@@ -180,6 +191,15 @@ class Queue:
         parcel = self._parcels.pop(offset, None)
         if parcel is not None and self._by_id.get(parcel.message.message_id) == offset:
             del self._by_id[parcel.message.message_id]
+
+    def give_up(self, parcel: Parcel) -> None:
+        """It is done with, and taken again when it is sent again."""
+        self._foreign.pop(parcel.message.message_id, None)
+        self.settle(parcel.offset)
+
+    def forget(self, message_id: str) -> None:
+        """It is a dead letter: what comes once more under this id is no repeat, it has been redriven."""
+        self._foreign.pop(message_id, None)
 
     def lost(self, offsets: Iterable[int]) -> None:
         """What waited and is in its topic no more."""

@@ -12,7 +12,8 @@ from retarget.decode import encode_touchpoint
 from retarget.messages import Message, stable_id
 from retarget.times import format_time
 from retarget.touchpoints import Touchpoint, TouchpointType
-from streams.channels.outcomes import Outcome
+from streams.channels.outcomes import Channel, Outcome
+from streams.channels.queue import Unreadable
 from streams.kafka.sending import Outgoing
 from streams.producing import keyed
 from streams.topics import dead_channel_topic
@@ -53,16 +54,15 @@ def record(event: Touchpoint, topic: str, partitions: int) -> Outgoing:
     return keyed(event.person.encode(), encode_touchpoint(event), topic, partitions)
 
 
-def dead_letter(
-    channel: str, key: bytes, raw: bytes, outcome: Outcome, now: int, partitions: Mapping[str, int]
-) -> Outgoing:
+def dead_letter(channel: Channel, unsent: Unreadable, now: int, partitions: Mapping[str, int]) -> Outgoing:
     """A message that could not be sent, for `retarget redrive`."""
     letter = {
-        "reason": outcome.reason,
-        "detail": outcome.detail,
+        "reason": unsent.outcome.reason,
+        "detail": unsent.outcome.detail,
         "time": format_time(now),
-        "raw": base64.b64encode(raw).decode(),
+        "destination": channel.destination,
+        "raw": base64.b64encode(unsent.raw).decode(),
         "schema": 1,
     }
-    topic = dead_channel_topic(channel)
-    return keyed(key, _encoder.encode(letter), topic, partitions[topic])
+    topic = dead_channel_topic(channel.name)
+    return keyed(unsent.key, _encoder.encode(letter), topic, partitions[topic])

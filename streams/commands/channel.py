@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
@@ -14,6 +15,7 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from streams.channels.email.links import Seal
     from streams.channels.outcomes import Channel
+    from streams.switches import Switches
 
 BUILT: Final = ("email", "push", "ads", "direct_mail")
 
@@ -24,8 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=(
             "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
-            "channel.templates", "email.host", "email.port", "email.sender", "push.fcm_url", "ads.url",
-            "direct_mail.folder",
+            "channel.templates", "collect.purl_target", "email.host", "email.port", "email.sender",
+            "push.fcm_url", "ads.url", "ads.meta_url", "ads.google_url", "direct_mail.folder",
         )
     )  # fmt: skip
 
@@ -35,16 +37,19 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     try:
         from streams.channels import service  # noqa: F401 - whether it is there
 
-        channel, seal = channel_of(args.name, settings)
+        channels, seal = channels_of(args.name, settings)
     except ImportError as missing:
         said = f"channel services need a part that is not here ({missing.name})"
         raise BadInput([f"{said}: pip install 'retarget[channels]'"]) from missing
-    asyncio.run(work(settings, channel, seal))
+    asyncio.run(work(settings, channels, seal))
     return 0
 
 
-def channel_of(name: str, settings: Settings) -> tuple[Channel, Seal | None]:
-    """The channel of this name, and what seals its links. Raises BadInput, ImportError."""
+def channels_of(name: str, settings: Settings) -> tuple[Sequence[Channel], Seal | None]:
+    """The channel of this name with each of its destinations, and what seals its links.
+
+    Raises BadInput, ImportError.
+    """
     from streams.channels.email.links import Seal
 
     seal = None
@@ -56,28 +61,63 @@ def channel_of(name: str, settings: Settings) -> tuple[Channel, Seal | None]:
     if name == "email":
         from streams.channels.email import EmailChannel
 
-        return EmailChannel(settings, seal), seal
+        return [EmailChannel(settings, seal)], seal
     if name == "push":
         from streams.channels.push import PushChannel
 
-        return PushChannel(settings), seal
+        return [PushChannel(settings)], seal
     if name == "ads":
-        from streams.channels.batches.ads import AdsChannel
-
-        return AdsChannel(settings), seal
+        return destinations_of_ads(settings), seal
     from streams.channels.batches.letters import LetterChannel
 
-    return LetterChannel(settings), seal
+    return [LetterChannel(settings)], seal
 
 
-async def work(settings: Settings, channel: Channel, seal: Seal | None) -> None:
+def destinations_of_ads(settings: Settings) -> Sequence[Channel]:
+    """Those that are set; the shop's own, which tells what is missing, when none is. Raises BadInput."""
+    from streams.channels.batches.ads import AdsChannel
+    from streams.channels.batches.platforms import GoogleChannel, MetaChannel
+
+    ads = settings.ads
+    found: list[Channel] = []
+    if ads.meta_url:
+        found.append(MetaChannel(settings))
+    if ads.google_url:
+        found.append(GoogleChannel(settings))
+    if ads.url or ads.folder or not found:
+        found.append(AdsChannel(settings))
+    return found
+
+
+@asynccontextmanager
+async def switches_of(settings: Settings, shown: Callable[[int], object]) -> AsyncIterator[Switches]:
+    """The kill switches, as the store tells them until the end of the block. Raises Unreachable, BadInput."""
+    from streams.stores import open_store
+    from streams.switches import Switches
+
+    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+    switches = Switches(store, shown)
+    await switches.read()
+    following = asyncio.create_task(switches.follow())
+    try:
+        yield switches
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await store.close()
+
+
+async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | None) -> None:
     """Hand over until told to stop; what is under way then is settled."""
     from prometheus_client import CollectorRegistry
 
+    from streams.channels.outcomes import known_as
     from streams.channels.pages import Pages
     from streams.channels.rates import Rate
     from streams.channels.service import Service
+    from streams.channels.settlement import terms_of
     from streams.collect.delivery import Delivery
+    from streams.commands.collect import looking_up
     from streams.kafka.address import address_of
     from streams.kafka.sending import producing
     from streams.logs import configure_logs
@@ -90,21 +130,30 @@ async def work(settings: Settings, channel: Channel, seal: Seal | None) -> None:
         asyncio.get_running_loop().add_signal_handler(each, asked.set)
     address, registry = address_of(settings), CollectorRegistry()
     metrics = ChannelMetrics(registry)
-    limit = settings.rates.by_channel.get(channel.name)
+    name = channels[0].name
+    limit = settings.rates.by_channel.get(name)
     async with AsyncExitStack() as stack:
         leases = None
         if limit is not None:
             leases = Leases.at(settings.store.url, settings.app.id)
             stack.push_async_callback(leases.close)
-        rate = Rate(channel.name, limit, leases)
-        service = await stack.enter_async_context(Service(settings, address, channel, rate, metrics))
+        switches = await stack.enter_async_context(switches_of(settings, metrics.paused.set))
+        terms = terms_of(settings, switches.told)
+        services = []
+        for channel in channels:
+            rate = Rate(known_as(channel), limit, leases)
+            service = Service(settings, address, channel, rate, metrics, terms=terms)
+            services.append(await stack.enter_async_context(service))
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         producer = await stack.enter_async_context(producing(address))
         delivery = Delivery(producer, settings.kafka.input_topics[0])
-        pages = await stack.enter_async_context(Pages(settings, seal, delivery, metrics, registry))
+        revoked = await stack.enter_async_context(looking_up(settings))
+        pages = Pages(settings, seal, delivery, metrics, registry, revoked=revoked)
+        await stack.enter_async_context(pages)
         host = settings.channel.host
-        print(f"{channel.name}: handing over, pages on http://{host}:{pages.port}", flush=True)
-        tasks = [asyncio.create_task(one) for one in (service.run(), delivery.run(), asked.wait())]
+        print(f"{name}: handing over, pages on http://{host}:{pages.port}", flush=True)
+        works = [*(service.run() for service in services), delivery.run(), asked.wait()]
+        tasks = [asyncio.create_task(one) for one in works]
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in tasks:
             task.cancel()

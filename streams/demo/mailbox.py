@@ -14,6 +14,8 @@ from typing import Final, Self, cast
 from aiohttp import web
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from streams.listening import Listener
+
 _HOST: Final = "127.0.0.1"
 _KEPT: Final = 500
 _PAGE: Final = (
@@ -39,7 +41,7 @@ class Mailbox:
         self.count = 0
         self._mails: deque[tuple[int, EmailMessage]] = deque(maxlen=_KEPT)
         self._server: asyncio.Server | None = None
-        self._runner: web.AppRunner | None = None
+        self._pages = Listener("mailbox", _HOST, 0)
 
     @property
     def port(self) -> int:
@@ -49,9 +51,8 @@ class Mailbox:
 
     @property
     def url(self) -> str:
-        """Where the page is. Raises AssertionError while it is closed."""
-        assert self._runner is not None
-        return f"http://{_HOST}:{self._runner.addresses[0][1]}/"
+        """Where the page is. Raises RuntimeError while it is closed."""
+        return f"http://{_HOST}:{self._pages.port}/"
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -64,16 +65,13 @@ class Mailbox:
                 web.get(r"/mail/{number:\d+}/html", self._html),
             ]
         )
-        self._runner = web.AppRunner(app, access_log=None, handle_signals=False)
-        await self._runner.setup()
-        await web.TCPSite(self._runner, _HOST, 0).start()
+        await self._pages.open(app)
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._runner is not None:
-            await self._runner.cleanup()
+        await self._pages.close()
         if self._server is not None:
             self._server.close()
 

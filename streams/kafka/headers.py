@@ -10,6 +10,8 @@ LANE: Final = "retarget-lane"
 INCARNATION: Final = "retarget-incarnation"
 SEQUENCE: Final = "retarget-sequence"
 INDEX: Final = "retarget-index"
+#: On a message that is redriven: which of a channel's destinations it is for; the others pass it over.
+DESTINATION: Final = "retarget-destination"
 
 
 class Stamp(NamedTuple):

@@ -1,19 +1,18 @@
 """The log of a lane on a broker with transactions: a batch is one transaction."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from streams.kafka.lane import LaneOnKafka
-from streams.kafka.sending import Outgoing, send, stamped
+from streams.kafka.sending import Outgoing, stamped
 from streams.ports import JournalRecord, Output
 
 
 class TransactionalLog(LaneOnKafka):
     """LaneLog whose producer has the lane's own transactional id: to start one shuts out the former.
 
-    It settles the former one's open transaction, too. A producer that failed once is never used again.
+    It settles the former one's open transaction, too.
     """
 
     async def claim(self) -> None:
@@ -23,23 +22,16 @@ class TransactionalLog(LaneOnKafka):
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog."""
         mine = msgspec.structs.replace(record, writer="")
-        offsets = await self._transact(record, outputs, [self._journaled(mine)])
+        offsets = await self._batch(record, outputs, [self._journaled(mine)])
         return self._offset(offsets)
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
         """Needed once, after a change from idempotent mode; see LaneLog."""
-        await self._transact(record, outputs, [])
+        await self._batch(record, outputs, [])
 
-    async def _transact(
+    async def _batch(
         self, record: JournalRecord, outputs: Sequence[Output], journaled: Sequence[Outgoing]
     ) -> Mapping[tuple[str, int], int]:
-        within = self._deadline_s
         async with self._owned() as producer:
-            outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
-            async with asyncio.timeout(within):
-                await producer.begin_transaction()
-            offsets = await send(producer, [*outgoing, *journaled], within_s=within)
-            # Only now: aiokafka would commit a transaction with a failed batch, without it.
-            async with asyncio.timeout(within):
-                await producer.commit_transaction()
-        return offsets
+            outgoing = await stamped(producer, self._lane, record, outputs, within_s=self._deadline_s)
+            return await self._transact(producer, [*outgoing, *journaled])

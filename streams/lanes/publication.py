@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, parse_rules
+from retarget.rules.product_sets import self_contained
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, build, bundle_id, bundle_of
 from streams.lanes.pools import CODES, as_shelved, deciding
@@ -48,7 +49,7 @@ _decoder: Final = msgspec.json.Decoder(Publication)
 
 def publication_of(settings: Settings, documents: Sequence[Document]) -> Publication:
     """What is shelved of these rules, which must be right."""
-    rules: Any = [document.data for document in documents]
+    rules: Any = [self_contained(document) for document in documents]
     return Publication(build=build(), settings=deciding(settings), rules=rules)
 
 

@@ -16,7 +16,8 @@ from streams.kafka.looking import Seen
 class Letter(NamedTuple):
     """One dead letter. `place` names the record that it is about, by which it is known again.
 
-    `topic` is where that record stood, or the message shall go; `time` (epoch ms) when it came there.
+    `topic` is where that record stood, or the message shall go; `time` (epoch ms) when it came there;
+    `destination` which of the channel's services could not send it, None: not said.
     """
 
     place: str
@@ -28,6 +29,7 @@ class Letter(NamedTuple):
     raw: bytes
     key: bytes | None
     message: dict[str, Any] | None = None
+    destination: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +93,7 @@ def channel_letter_of(seen: Seen, topic: str) -> Letter:
         raw=b"",
         key=seen.key,
         message=message,
+        destination=said["destination"] if isinstance(said.get("destination"), str) else None,
     )
 
 

@@ -21,6 +21,8 @@ from streams.settings import Settings
 from streams.topics import DEAD, channel_topic, dead_channel_topic
 
 _PORTION: Final = 500
+# By the message's id, or the letter's place, and which of a channel's destinations could not send it.
+_Found = dict[tuple[str, str | None], tuple[Letter, list[str]]]
 
 
 @dataclass(kw_only=True)
@@ -95,7 +97,7 @@ async def _chosen(
     address: KafkaAddress, source: str, choice: Choice, channel: str, told: Told
 ) -> list[tuple[Letter, list[str]]]:
     """Each record that is wanted once, with every place at which a letter about it stands, by time."""
-    found: dict[str, tuple[Letter, list[str]]] = {}
+    found: _Found = {}
     async for seen in _read(address, source):
         try:
             letter = channel_letter_of(seen, channel_topic(channel)) if channel else letter_of(seen)
@@ -103,7 +105,7 @@ async def _chosen(
             told.left.append(f"{seen.topic}-{seen.partition}-{seen.offset}: {rejected.detail}")
             continue
         if choice.wants(letter):
-            about = str((letter.message or {}).get("message_id") or letter.place)
+            about = str((letter.message or {}).get("message_id") or letter.place), letter.destination
             _, before = found.get(about, (letter, []))
             found[about] = letter, [*before, letter.place]
     if channel and found:
@@ -112,14 +114,16 @@ async def _chosen(
     return sorted(found.values(), key=lambda one: one[0].time)
 
 
-def _forget_recalled(seen: Seen, found: dict[str, tuple[Letter, list[str]]], told: Told) -> None:
+def _forget_recalled(seen: Seen, found: _Found, told: Told) -> None:
     """Whoever has bought meanwhile is not reminded."""
     try:
         recalled = parse_object(seen.value or b"").get("recall_of")
     except Rejected:
         return
-    if isinstance(recalled, str) and recalled in found:
-        letter, _ = found.pop(recalled)
+    if not isinstance(recalled, str):
+        return
+    for about in [about for about in found if about[0] == recalled]:
+        letter, _ = found.pop(about)
         told.left.append(f"{letter.place}: the message has been recalled")
 
 

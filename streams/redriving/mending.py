@@ -12,6 +12,7 @@ from retarget.decode import decode_canonical, parse_object, read_time
 from retarget.errors import Rejected
 from retarget.lane.intake import RAW_KEPT
 from retarget.touchpoints import Touchpoint
+from streams.kafka.headers import DESTINATION
 from streams.kafka.sending import Outgoing
 from streams.producing import keyed, outgoing
 from streams.reading import decoder_of
@@ -42,7 +43,10 @@ def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:
     if expires is not None and read_time(expires, "expires_at") <= now:
         raise Rejected("bad_time", f"the message was good until {expires}")
     key = letter.key or str(message.get("person") or "").encode()
-    return keyed(key, msgspec.json.encode(message), letter.topic, partitions)
+    again = keyed(key, msgspec.json.encode(message), letter.topic, partitions)
+    if letter.destination is None:
+        return again
+    return msgspec.structs.replace(again, headers=[(DESTINATION, letter.destination.encode())])
 
 
 def _unread(letter: Letter, settings: Settings) -> Touchpoint:

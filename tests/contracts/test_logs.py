@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.admin.records_to_delete import RecordsToDelete
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.protocol.transaction import EndTxnRequest
@@ -34,7 +33,7 @@ from streams.kafka.sending import send, stamped
 from streams.ports import Fenced, JournalRecord, Output, UnknownOutcome
 from streams.topics import TopicSpec
 from tests.support.journals import whole
-from tests.support.kafka.real_kafka import RealKafka, create_topic
+from tests.support.kafka.real_kafka import RealKafka, create_topic, drop_records
 
 Log = TransactionalLog | IdempotentLog
 Name = Callable[[str], str]
@@ -411,10 +410,7 @@ async def test_records_that_retention_removed_are_refused(
         log = here.log()
         await log.claim()
         offset = [await log.commit(batch(number), []) for number in (1, 2, 3)][1]
-        admin = KafkaAddress(bootstrap=side.bootstrap).admin()
-        await admin.start()
-        await admin.delete_records({TopicPartition(here.journal, LANE): RecordsToDelete(offset)})
-        await admin.close()
+        await drop_records(side.bootstrap, TopicPartition(here.journal, LANE), offset)
         assert await here.reader.beginning(here.journal, LANE) == offset
         with pytest.raises(LaneRefused, match=rf"{here.journal}\[1\].* from offset 0 .* from {offset} to "):
             await log.read(here.journal, 0, offset + 1)

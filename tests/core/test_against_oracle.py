@@ -56,6 +56,17 @@ TRIED: Final = {
             ],
         ),
         a_rule(
+            rule="wish_sets", subject="product", quiet={"after": "1h", "opens": ["wishlist"]},
+            unless=[{"event": name, "same": "subject"} for name in ("purchase", "wishlist_remove")],
+            steps=[{
+                "channels": ["email"], "template": "a",
+                "audience": {"add": "wished", "expires": "7d", "sets": {
+                    "c1": 'product.category == "c1"', "dear": "product.price >= 500",
+                    "cheap": "product.price < 20",
+                }},
+            }],
+        ),
+        a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
             sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
         ),
@@ -150,6 +161,30 @@ def test_each_rule_alone_is_decided_alike(rule: str) -> None:
             events = random_history(seed, 100, displaced_ms=displaced, long_gaps=seed % 2 == 0, listed=True)
             found = difference(events, lateness=lateness, rules=frozenset({rule}))
             assert found == ([], []), f"seed {seed}, displaced {displaced}, lateness {lateness}"
+
+
+@pytest.mark.parametrize("assume", [True, False])
+def test_audiences_of_product_sets_are_joined_and_left_alike(*, assume: bool) -> None:
+    """Each addition and each removal is of the same audience, for the same product, at the same time."""
+    rule, left = "wish_sets", 0
+    for seed in range(SEEDS):
+        for displaced, lateness in ORDERS:
+            events = random_history(seed, 120, displaced_ms=displaced, long_gaps=seed % 2 == 0, listed=True)
+            shop = Shop([TRIED[rule]], a_policy(consent_assumed=assume), lateness=lateness)
+            ours = Counter(
+                (m["operation"], m["audience"], m["person"], m["subject"]["id"], parse_time(m["due"]))
+                for m in shop.read(*events).end().messages
+                if m["channel"] == "ads"
+            )
+            theirs = Counter(
+                (d.operation, d.audience, d.person, d.subject_id, d.due)
+                for d in decide(events, lateness_ms=lateness, rules={rule}, assume_consent=assume)
+                if d.audience and d.outcome == "sent"
+            )
+            said = f"seed {seed}, displaced {displaced}, lateness {lateness}"
+            assert ours == theirs, f"{said}: {ours - theirs}, {theirs - ours}"
+            left += sum(number for change, number in ours.items() if change[0] == "remove")
+    assert left or not assume
 
 
 @pytest.mark.parametrize(("displaced", "lateness"), ORDERS)

@@ -7,7 +7,7 @@ from . import gates
 from .model import DAY, Decision, Rule, Step
 from .person import Person, Rank, Send
 from .readings import Readings
-from .rules import value_of
+from .rules import audiences_of, value_of
 from .variants import channels_of, told_of
 from .waits import Deferred, Wait
 
@@ -57,16 +57,17 @@ class Delivery:
         """Record that a gate before the channels' own stopped a step, and its audience."""
         for own in self.by_channel(step, person):
             self.record(own, reason, own.rule.channels[0], "send")
-        if step.rule.audience and step.number == 1 and self.readings.audience_passes_gates:
-            self.record(step, reason, "ads", "add", step.rule.audience)
+        if step.number == 1 and self.readings.audience_passes_gates:
+            for audience in audiences_of(step.rule, person, step.subject):
+                self.record(step, reason, "ads", "add", audience)
 
     def offer(self, step: Step, person: Person, now: int) -> None:
         """Judge the gates from consent on, for the message and then for the audience."""
         value = value_of(step.rule, step.subject, person)
         for own in self.by_channel(step, person):
             self.judge(own, person, now, "stale" if gates.is_stale(step.due, now) else "", value)
-        if step.rule.audience and step.number == 1:
-            self.offer_audience(step, person, now, step.rule.audience)
+        for audience in audiences_of(step.rule, person, step.subject) if step.number == 1 else ():
+            self.offer_audience(step, person, now, audience)
 
     def by_channel(self, step: Step, person: Person) -> list[Step]:
         """The step itself, or one for each of its channels that is allowed and reachable, if there is any."""
@@ -196,14 +197,23 @@ class Delivery:
         if not reason or self.readings.audience_passes_gates:
             self.record(step, reason, "ads", "add", audience)
 
-    def take_back(self, send: Send, due: int, now: int) -> None:
+    def take_back(self, send: Send, person: Person, due: int, now: int) -> None:
         """Recall a message, or leave an audience, while that is still worth it."""
         window = self.readings.removal_window_ms if send.channel == "ads" else RECALL_WINDOW
         lasts = window is None or now - send.time < window
         if send.step.rule.expires and send.channel != "ads":
             lasts = now < send.step.due + send.step.rule.expires
-        if not send.undone and lasts:
+        if send.undone or not lasts:
+            return
+        if send.step.rule.by_set and send.channel == "ads" and self.is_kept(send, person, max(due, now)):
+            send.undone = True
+        else:
             self.undo(send, due)
+
+    def is_kept(self, send: Send, person: Person, now: int) -> bool:
+        """Whether the person is in the same audience by something else too, which has not run out."""
+        others = [one for one in person.sends if one is not send and one.audience == send.audience]
+        return any(not one.undone and now < one.step.due + RECALL_WINDOW for one in others)
 
     def undo(self, send: Send, due: int) -> None:
         """Record a recall or a removal; neither passes a gate."""

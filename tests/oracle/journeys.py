@@ -124,7 +124,7 @@ class Journeys:
         """Recall what was sent for the episodes that the event ends, over or not."""
         for send in person.sends:
             if rules.ends(send.step.rule.name, send.step.subject, event, effect):
-                self.delivery.take_back(send, event["time"], now)
+                self.delivery.take_back(send, person, event["time"], now)
         if event["type"] == "consent":
             self.take_back_withdrawn(person, event["time"], now)
 
@@ -137,7 +137,7 @@ class Journeys:
             if send.step.rule.name == "ad_stage":  # that audience does not expire
                 self.delivery.undo(send, said)
             else:
-                self.delivery.take_back(send, said, now)
+                self.delivery.take_back(send, person, said, now)
 
     def touch_episodes(self, person: Person, event: Event, effect: Effect) -> None:
         """Open episodes, or start the wait of their step 1 again."""

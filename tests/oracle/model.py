@@ -58,6 +58,7 @@ class Rule:
     plain_delay: bool = False
     steps: tuple[int, ...] = (0,)
     audience: str = ""
+    by_set: bool = False
     purpose: str = "marketing"
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
@@ -305,6 +306,16 @@ TRIED = {
             wait=HOUR,
             steps=(0, 24 * HOUR, 72 * HOUR),
             offers=((1, 1, 80 * HOUR), (3, 1, 80 * HOUR)),
+        ),
+        Rule(
+            name="wish_sets",
+            priority=50,
+            kind="product",
+            again=0,
+            channels=("email",),
+            wait=HOUR,
+            audience="wished",
+            by_set=True,
         ),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
     )

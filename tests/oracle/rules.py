@@ -1,6 +1,7 @@
 """What touches, ends and completes each rule, one plain function per question."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from .gates import zone_of
@@ -50,7 +51,7 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [person.id]
     if rule == "store_follow_up" and kind == "store_visit":
         subjects = [person.id]
-    if rule in ("wishlist_reminder", "wish_offer") and kind == "wishlist":
+    if rule in ("wishlist_reminder", "wish_offer", "wish_sets") and kind == "wishlist":
         subjects = products_of(event)
     if rule == "review_request" and effect.new_order:
         subjects = [order_of(event)]
@@ -83,7 +84,7 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind == "purchase" or (own and (kind == "checkout" or effect.emptied_cart))
     if rule == "refill":
         return kind == "purchase" and subject in products_of(event)
-    if rule in ("wishlist_reminder", "wish_offer"):
+    if rule in ("wishlist_reminder", "wish_offer", "wish_sets"):
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule in ("price_drop", "back_in_stock", "low_stock"):
         return kind == "purchase" and subject in products_of(event)
@@ -256,13 +257,32 @@ def days_of(events: list[Event]) -> int:
 
 def last_seen_price(person: Person, product: str) -> float | None:
     """The price when the product was last seen; a sight without a price leaves the one before."""
-    latest, price = -1, None
+    price = last_seen(person, product, "price")
+    return None if price is None else float(price)
+
+
+def last_seen(person: Person, product: str, part: str) -> Any:  # noqa: ANN401 - JSON
+    """What a product looked like when it was last seen; a sight without that leaves the one before."""
+    latest, found = -1, None
     for event in person.events:
         for item in event.get("items") or []:
             if item.get("product_id") == product and event["time"] >= latest:
                 latest = event["time"]
-                price = item["price"] if item.get("price") is not None else price
-    return price
+                found = item[part] if item.get(part) is not None else found
+    return found
+
+
+def audiences_of(rule: Rule, person: Person, product: str) -> list[str]:
+    """The audiences that a step is about: the rule's, or that of each of its sets with the product."""
+    if not rule.by_set:
+        return [rule.audience] if rule.audience else []
+    price = last_seen_price(person, product)
+    sets = {
+        "c1": last_seen(person, product, "category") == "c1",
+        "dear": price is not None and price >= 500,
+        "cheap": price is not None and price < 20,
+    }
+    return [f"{rule.audience}-{name}" for name, belongs in sets.items() if belongs]
 
 
 def median_price(person: Person, now: int) -> float | None:

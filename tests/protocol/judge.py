@@ -74,17 +74,25 @@ def seen(world: World) -> Seen:
 def _problem(world: World) -> str | None:
     if world.problems:
         return world.problems[0]
-    if world.images.forked is not None:
-        return f"two contents of the store at sequence {world.images.forked}"
-    if world.images.invented is not None:
-        return f"a lane was told of sequence {world.images.invented}, which the store never had"
+    if wrong := _wrong_image(world):
+        return wrong
     journal = _journal(world)
+    if world.stands:
+        return _cut_short(world) or _unlike_journal(world, journal) or _read_again(journal)
     if world.images.now.sequence != journal[-1].sequence:
         return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"
     differs = _recomputed if world.setup.publishes or world.setup.shape.joins else _difference
     if world.setup.shape.joins and (wrong := _unlike_people(world)):
         return wrong
     return differs(world) or _unlike_journal(world, journal) or _read_again(journal)
+
+
+def _wrong_image(world: World) -> str | None:
+    if world.images.forked is not None:
+        return f"two contents of the store at sequence {world.images.forked}"
+    if world.images.invented is not None:
+        return f"a lane was told of sequence {world.images.invented}, which the store never had"
+    return None
 
 
 def _difference(world: World) -> str | None:
@@ -100,6 +108,15 @@ def _difference(world: World) -> str | None:
     return None if expected.stored == found.stored else "stored state"
 
 
+def _cut_short(world: World) -> str | None:
+    """What a lane that stands has sent otherwise than without faults: it may have stopped, and no more."""
+    if world.setup.publishes or world.setup.shape.joins:
+        return None
+    expected, found = undisturbed(world.setup).outputs, seen(world).outputs
+    differing = [topic for topic, got in found.items() if got != expected.get(topic, [])[: len(got)]]
+    return f"outputs of {differing} before the lane stood still" if differing else None
+
+
 def _recomputed(world: World) -> str | None:
     """What differs when all is done once more from the journal alone, or None.
 
@@ -108,6 +125,7 @@ def _recomputed(world: World) -> str | None:
     """
     again = World(world.setup)
     again.broker, again.bundles = world.broker, world.bundles
+    world.broker.beginnings.clear()  # the judge has all that there ever was
     before = {topic: len(log) for topic, log in world.broker.logs.items() if topic != topics.JOURNAL}
     worker = Worker(again, "Z")
     while not worker.idle and worker.pending is not None:
@@ -183,8 +201,11 @@ def _unlike_journal(world: World, journal: list[JournalRecord]) -> str | None:
             batches.setdefault(stamp.sequence, []).append(
                 (stamp.nth, Output(sent.topic, sent.key, sent.value))
             )
+    settled = _arbiter(world)[0].acknowledged if world.stands else journal[-1].sequence
     for record in journal:
         outputs = [output for _, output in sorted(batches.pop(record.sequence, []))]
+        if record.sequence > settled:
+            continue  # its outputs would have left with the next claim
         if (len(outputs), digest(outputs)) != (record.outputs, record.digest):
             return f"outputs of batch {record.sequence} are not those of the journal"
     return f"outputs of batches {sorted(batches)} that the journal does not have" if batches else None
@@ -216,5 +237,11 @@ def _taken(world: World) -> dict[str, list[Sent]]:
 
 
 def _journal(world: World) -> list[JournalRecord]:
-    counted = Arbiter(0).take(decoded(world.broker.visible(topics.JOURNAL)))
-    return [record for _, record in counted]
+    return _arbiter(world)[1]
+
+
+def _arbiter(world: World) -> tuple[Arbiter, list[JournalRecord]]:
+    """Who has read the whole journal, and what of it counts."""
+    arbiter = Arbiter(0)
+    counted = arbiter.take(decoded(world.broker.visible(topics.JOURNAL)))
+    return arbiter, [record for _, record in counted]

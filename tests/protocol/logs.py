@@ -12,12 +12,14 @@ from streams.kafka.journal import Tail, claim_token
 from streams.ports import Entry, Fenced, History, JournalRecord, Output, Record
 from streams.topics import JOURNAL, MERGE
 from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
+from tests.protocol.coordinator import Client
 from tests.protocol.steps import step
 from tests.protocol.workload import START
 
 
 def crossings(broker: Broker, start: int, end: int | None = None) -> list[Record]:
     """What lanes have told each other, in a range of offsets."""
+    broker.require(MERGE, start, broker.stable(MERGE) if end is None else end)
     found = broker.visible(MERGE, start)
     # The broker's timestamps; all the same, so that a replay has no other order.
     return [
@@ -47,16 +49,18 @@ class ModelLog:
         """See LaneLog."""
         if topic == MERGE:
             return await step("read", lambda: crossings(self._broker, start, end))
-        return await step(
-            "read", lambda: [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
-        )
+        return await step("read", lambda: self._read(topic, start, end))
 
     async def beginning(self, topic: str) -> int:
         """See LaneLog."""
-        return await step(f"beginning {topic}", lambda: 0)
+        return await step(f"beginning {topic}", lambda: self._broker.beginnings[topic])
 
     async def close(self) -> None:
         """See LaneLog."""
+
+    def _read(self, topic: str, start: int, end: int) -> list[Record]:
+        self._broker.require(topic, start, end)
+        return [r for r in self._inputs if r.topic == topic and start <= r.offset < end]
 
     async def _survey(self, offset: int) -> tuple[History, str]:
         end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))
@@ -81,7 +85,8 @@ class TransactionalModel(ModelLog):
     async def claim(self) -> None:
         """See LaneLog."""
         self._claimed = False
-        self._epoch = await step("claim", self._broker.init, changes=True)
+        self._producer = Client(self._broker.coordinator)
+        self._epoch = await self._producer.ask("claim", self._broker.init)
         self._claimed = True
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
@@ -102,11 +107,12 @@ class TransactionalModel(ModelLog):
         epoch = self._epoch
         if not records:
             return -1
-        return await step(name, lambda: self._broker.produce(epoch, records), changes=True)
+        # The coordinator is asked to add the partitions first.
+        return await self._producer.add(name, lambda: self._broker.produce(epoch, records))
 
     async def _end(self) -> None:
         epoch = self._epoch
-        await step("end", lambda: self._broker.end(epoch), changes=True)
+        await self._producer.ask("end", lambda: self._broker.end(epoch), once=True)
         self._claimed = True
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final, NamedTuple
 
+from tests.protocol import retention
 from tests.protocol.faults import (
     AWAY,
     BACK_IN_TIME,
+    COORDINATION,
     DELAYS,
+    DROPS,
     ECHOES,
     GROUP,
     LOST_WRITES,
@@ -20,8 +23,10 @@ from tests.protocol.faults import (
     of_operation,
 )
 from tests.protocol.membership import Membership
+from tests.protocol.retention import Needs
 from tests.protocol.steps import REFUSALS, Operation
 from tests.protocol.store import Image
+from tests.protocol.workload import records
 from tests.protocol.world import Setup, Worker, World
 
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
@@ -63,6 +68,7 @@ class Scheduler:
         self._back_at: int | None = None
         self._echo_at: int | None = None
         self._step = 0
+        self._ends = {record.topic: record.offset + 1 for record in records(setup.shape)}
 
     def run(self) -> None:
         """All faults, then the settling. Raises Stuck."""
@@ -114,9 +120,10 @@ class Scheduler:
         if self._other_is_alive():
             found.append(Fault.ASIDE)
         elif self._members.at_rest:
-            found += (Fault.JOIN, Fault.LEAVE)
+            found += (Fault.JOIN, Fault.LEAVE, Fault.GROUP_MOVES)
         if self.world.images.now.sequence:
             found += BACK_IN_TIME
+        found += retention.possible(self.world.images.now, self.world.broker, self._ends)
         if self.world.broker.in_transaction:
             found.append(Fault.TIME_OUT)
         return tuple(found)
@@ -130,6 +137,7 @@ class Scheduler:
             changes=operation.changes,
             stored=command is not None,
             scripted=scripted,
+            coordinated=operation.coordinated,
         )
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
@@ -147,6 +155,10 @@ class Scheduler:
             self._do(self._workers[self._other()])
         elif fault is Fault.TIME_OUT:
             self.world.broker.time_out()
+        elif fault in COORDINATION:
+            self.world.broker.coordinator.disturb(fault)
+        elif fault in DROPS:
+            retention.drop(fault, self.world.images.now, self.world.broker, self._ends)
         elif fault in BACK_IN_TIME:
             self._go_back_in_time(fault)
         else:
@@ -167,8 +179,10 @@ class Scheduler:
         self._come_to(self._other())
 
     def _regroup(self, fault: Fault) -> None:
-        if fault is Fault.JOIN:
+        if fault in (Fault.JOIN, Fault.GROUP_MOVES):
             self._members.join(self._other())
+            if fault is Fault.GROUP_MOVES:
+                self._members.move()
         elif fault is Fault.LEAVE:
             self._members.leave(self._current, self._other())
         else:
@@ -225,6 +239,8 @@ class Scheduler:
         if self._members.at_rest:
             return
         self._members.keep()
+        while self._workers[self._current].pending is None and self._members.moving:
+            self._members.wait()
         owner = self._members.owner
         if owner is not None and owner != self._current:
             self._tell(f"-- the group gives the lane to {owner}")
@@ -271,8 +287,21 @@ class Scheduler:
         self._deliver(10**9 + self._step)
         for name in sorted(self._workers, key=lambda name: name == self._current):
             self._run_on(self._workers[name], until_claim=True)
-        for name in "CD":
-            self._run_on(Worker(self.world, name), until_claim=False)
+        if not self._starts("C"):
+            self._tell("-- the newest image of the store is brought back")
+            self.world.images.restore(max(self.world.images.ever, key=lambda image: image.sequence))
+        self.world.stands = not self._starts("D")
+
+    def _starts(self, name: str) -> bool:
+        """Run one more worker to the end of its work; whether it could. It refuses when it has to, only."""
+        world = self.world
+        gone = Needs.of(world.images.now, world.broker).gone(world.broker)
+        worker = Worker(world, name)
+        self._run_on(worker, until_claim=False)
+        if worker.refused != bool(gone):
+            refuses = "refuses" if worker.refused else "does not refuse"
+            world.problems.append(f"{name} {refuses}, and of what it needs is gone: {gone}")
+        return not worker.refused
 
     def _run_on(self, worker: Worker, *, until_claim: bool) -> None:
         for _ in range(_LONGEST):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from itertools import cycle
 from typing import Any, Final, Literal, NamedTuple
 
@@ -16,11 +16,12 @@ from tests.protocol import workload
 from tests.protocol.broker import LANE, Broker
 from tests.protocol.cluster import Cluster, ModelStore
 from tests.protocol.logs import IdempotentModel, TransactionalModel, crossings
+from tests.protocol.passing import Passing
+from tests.protocol.retention import is_for_want
 from tests.protocol.steps import REFUSALS, Operation, step
 from tests.protocol.store import StoredImages
 from tests.protocol.workload import Shape
 
-Crossings = Callable[[int], list[Record]]
 Mode = Literal["transactional", "idempotent"]
 MODES: Final[tuple[Mode, ...]] = ("transactional", "idempotent")
 _LOGS: Final[Mapping[Mode, type[TransactionalModel | IdempotentModel]]] = {
@@ -65,21 +66,6 @@ class ModelBundles:
         """See Bundles."""
 
 
-class Passing:
-    """The time that passes in a world: with each operation, and wherever somebody waits."""
-
-    def __init__(self) -> None:
-        self.ms = 0
-
-    def now(self) -> int:
-        """In ms."""
-        return self.ms
-
-    def add(self, ms: int) -> None:
-        """Let some pass."""
-        self.ms += ms
-
-
 class ModelWall:
     """A clock that stands still for the lane, and no waiting: only operations take turns."""
 
@@ -98,12 +84,12 @@ class ModelWall:
 class ModelFeed:
     """The input in its one order of arrival, from the frontier on; read again, it is cut another way."""
 
-    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int], crossings: Crossings) -> None:
+    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int], broker: Broker) -> None:
         """`cuts`: how many records fewer than asked for the next chunk has; shared by all workers.
 
-        `crossings`: what lanes have told each other from an offset on; it comes before anything else.
+        `broker` has what lanes have told each other, which comes before anything else.
         """
-        self._inputs, self._cuts, self._crossings = inputs, cuts, crossings
+        self._inputs, self._cuts, self._broker = inputs, cuts, broker
         self._left: list[Record] = []
         self._crossed = 0
 
@@ -118,17 +104,20 @@ class ModelFeed:
         return await step("take", lambda: self._take(records), answers=False)
 
     def _take(self, records: int) -> list[Record]:
-        crossed = self._crossings(self._crossed)[:records]
+        crossed = crossings(self._broker, self._crossed)[:records]
         if crossed:
             self._crossed = crossed[-1].offset + 1
             return crossed
         size = records - next(self._cuts) if self._left else 0
-        taken, self._left = self._left[:size], self._left[size:]
+        taken = self._left[:size]
+        for record in taken:  # a fetch of what is gone is an error, which ends the process
+            self._broker.require(record.topic, record.offset, record.offset + 1)
+        self._left = self._left[size:]
         return taken
 
     def caught_up_at(self) -> int | None:
         """See Feed."""
-        return None if self._left or self._crossings(self._crossed) else workload.END
+        return None if self._left or crossings(self._broker, self._crossed) else workload.END
 
 
 class Alarms(Observer):
@@ -147,12 +136,13 @@ class World:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self.broker = Broker()
-        self.bundles = ModelBundles(setup.shape)
         self.passing = Passing()
+        self.broker = Broker(self.passing)
+        self.bundles = ModelBundles(setup.shape)
         self.images = StoredImages()
         self.cluster = Cluster(self.images, self.passing.now)
         self.problems: list[str] = []
+        self.stands = False  # at the end the lane refuses, and what it needs is gone
         self.tokens: list[str] = []
         self.cuts = cycle((0, 1))  # a chunk taken once more always differs
 
@@ -163,6 +153,7 @@ class Worker:
     def __init__(self, world: World, name: str) -> None:
         self.name = name
         self.idle = False  # it has found nothing to do
+        self.refused = False  # it has ended because something that it asked for was dropped
         self._world = world
         self.stopping = False
         self._runner = _runner(world)
@@ -214,7 +205,9 @@ class Worker:
         except StopIteration:
             self.pending = None
         except LaneRefused as refused:
-            self._world.problems.append(f"refused: {refused}")
+            self.refused = is_for_want(refused)
+            if not self.refused:
+                self._world.problems.append(f"refused: {refused}")
             self.pending = None
 
 
@@ -227,7 +220,7 @@ def _runner(world: World) -> LaneRunner:
         world.bundles,
         store=ModelStore(world.cluster),
         log=_LOGS[mode](world.broker, inputs, world.tokens),
-        feed=ModelFeed(inputs, world.cuts, lambda start: crossings(world.broker, start)),
+        feed=ModelFeed(inputs, world.cuts, world.broker),
         wall=ModelWall(world.passing),
         limits=shape.limits,
         ticks=shape.ticks,

@@ -4,7 +4,10 @@ import pytest
 
 from retarget.errors import BadInput
 from retarget.rules.model import Rule
-from streams.rulebook import load_rules, rule_files
+from retarget.rules.vocabulary import VOCABULARY as SHOPS
+from streams.lanes.publication import decode, encode, publication_of, rules_of
+from streams.rulebook import load_documents, load_rules, rule_files
+from streams.settings import Settings
 from tests.core.rules.shop import VOCABULARY
 
 CART = """\
@@ -129,3 +132,56 @@ def test_half_a_character_is_refused(tmp_path: Path, text: str) -> None:
     file.write_text(text)
     with pytest.raises(BadInput, match="half a character"):
         load_rules([file], VOCABULARY)
+
+
+BY_SET = """\
+rule: carted
+subject: cart
+quiet: {after: 30m, opens: [add]}
+steps:
+  - audience: {add: carted, sets: [dear, outdoor]}
+"""
+DECLARED = """\
+outdoor: product.category in ["tents", "bags"]
+dear: product.price >= 500
+"""
+
+
+def test_product_sets_stand_beside_the_rules_that_name_them(tmp_path: Path) -> None:
+    """For a folder and for a file of it; in the order of the rule; the file itself is no rule."""
+    (tmp_path / "carted.yaml").write_text(BY_SET)
+    (tmp_path / "shop.sets.yaml").write_text(DECLARED)
+
+    for path in (tmp_path, tmp_path / "carted.yaml", tmp_path / "shop.sets.yaml"):
+        (rule,) = load(path)
+        assert rule.steps[0].audience is not None
+        assert {name: one.text for name, one in rule.steps[0].audience.sets.items()} == {
+            "dear": "product.price >= 500",
+            "outdoor": 'product.category in ["tents", "bags"]',
+        }
+
+
+def test_a_set_is_declared_once_in_a_folder(tmp_path: Path) -> None:
+    """What is wrong with sets has their own file and line; for a set that is missing the nearest is named."""
+    (tmp_path / "carted.yaml").write_text(BY_SET)
+    (tmp_path / "a.sets.yaml").write_text(DECLARED.replace("dear", "deer"))
+    (tmp_path / "b.sets.yaml").write_text("# again\noutdoor: product.margin > 3\n")
+
+    twice, missing = problems(tmp_path)
+    assert twice.startswith("b.sets.yaml:2: $.outdoor: found the product set 'outdoor' a second time")
+    assert twice.endswith("the first is at a.sets.yaml:1")
+    said = "unknown product set 'dear'; known: deer, outdoor; nearest: deer"
+    assert missing == f"carted.yaml:5: $.steps[0].audience.sets[0]: {said}"
+
+
+def test_a_set_that_changes_is_another_version_of_its_rules(tmp_path: Path) -> None:
+    """Whoever gets the rules by the topic has them with their sets, and understands them alike."""
+    (tmp_path / "carted.yaml").write_text(BY_SET)
+    (tmp_path / "shop.sets.yaml").write_text(DECLARED)
+    documents, (rule,) = load_documents([tmp_path], SHOPS)
+    publication = publication_of(Settings(), documents)
+
+    assert rules_of("x", decode("x", encode(publication))) == (rule,)
+    (tmp_path / "shop.sets.yaml").write_text(DECLARED.replace("500", "400"))
+    (changed,) = load(tmp_path)
+    assert changed.version != rule.version

@@ -1,49 +1,150 @@
-"""The stories of docs/stories: what a page shows is what the engine makes of its touchpoints."""
+"""The stories of docs/stories: what a page shows is what the engine makes of its touchpoints.
+
+A page has files, commands and tables. The table with a column `what` tells of messages, that with `why not`
+of what was stopped or put off, that with `waits until` of what is open at the end: of everything, in order.
+A page without one of them says that there is nothing. A block `text mail-N` is the N-th mail that was sent.
+"""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 
+from retarget.messages import Message
+from streams.channels.templates import Templates
+from streams.channels.values import values_of
 from tests.streams.commands.conftest import Retarget, retarget
 
 __all__ = ["retarget"]
 
-STORIES: Final = sorted((Path(__file__).resolve().parents[2] / "docs" / "stories").glob("*.md"))
-FILE: Final = re.compile(r"^```json (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+ROOT: Final = Path(__file__).resolve().parents[2]
+STORIES: Final = sorted((ROOT / "docs" / "stories").glob("*.md"))
+FILE: Final = re.compile(r"^```(?:json|yaml|jinja) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+MAIL: Final = re.compile(r"^```text mail-(\d+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+COPY: Final = re.compile(r"^\$ cp -r (config/\S+) (\S+)$", re.MULTILINE)
 COMMAND: Final = re.compile(r"^\$ retarget (.*)$", re.MULTILINE)
-ROW: Final = re.compile(r"^\| (\w{3} \d+ .*) \|$", re.MULTILINE)
+TABLE: Final = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 ZONE: Final = ZoneInfo("Europe/Berlin")
 
+Told = Mapping[str, Any]
+Row = tuple[str, ...]
 
-def row_of(message: dict[str, Any]) -> str:
-    """A message as the page tells it."""
-    at = datetime.fromisoformat(message["decided_at"]).astimezone(ZONE)
-    shown = ", ".join(product["product_id"] for product in message["products"]) or "-"
-    when = f"{at:%a} {at.day} {at:%B, %H:%M}"
-    return f"{when} | {message['operation']} {message['channel']} | `{message['rule']}` | {shown}"
+
+def when(text: str) -> str:
+    """A moment as people in Bonn say it."""
+    at = datetime.fromisoformat(text).astimezone(ZONE)
+    return f"{at:%a} {at.day} {at:%B, %H:%M}"
+
+
+def price(message: Told) -> str:
+    """What the first product costs, and since when that is known."""
+    shown = [f"{one['price']:g}, as of {when(one['price_as_of'])}" for one in message["products"][:1]]
+    return "".join(shown) or "-"
+
+
+def why_not(decision: Told) -> str:
+    """What stopped it, or until when it was put off."""
+    until = f", until {when(decision['release'])}" if decision["outcome"] == "deferred" else ""
+    return f"`{decision['reason']}`{until}"
+
+
+COLUMNS: Final[dict[str, Callable[[Told], str]]] = {
+    "when, in Bonn": lambda told: when(told["decided_at"]),
+    "who": lambda told: str(told["person"]),
+    "what": lambda told: f"{told['operation']} {told['channel']}",
+    "would have been": lambda told: " ".join(filter(None, (told["operation"], told["channel"]))),
+    "which": lambda told: f"`{told['audience'] or told['template'] or '-'}`",
+    "rule": lambda told: f"`{told['rule']}`",
+    "products": lambda told: ", ".join(product["product_id"] for product in told["products"]) or "-",
+    "begins": lambda told: str(told["context"]["salutation"]["line"]),
+    "order": lambda told: str(told["context"]["purchase_ordinal"]),
+    "price": price,
+    "step": lambda told: str(told["step"]),
+    "why not": why_not,
+    "waits until": lambda told: when(told["at"]),
+    "waits": lambda told: " ".join(str(told["text"]).partition(",")[0].split()),
+}
+KINDS: Final = ("what", "why not", "waits until")
+
+
+def tables(text: str) -> Iterator[tuple[str, Row, list[Row]]]:
+    """The tables of a page: what they tell of, their columns, their rows."""
+    for table in TABLE.findall(text):
+        head, _, *rows = [tuple(map(str.strip, line.strip("|").split(" | "))) for line in table.splitlines()]
+        yield next(kind for kind in KINDS if kind in head), head, rows
+
+
+def lines_of(file: Path) -> list[dict[str, Any]]:
+    """What a command wrote."""
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+
+def not_sent(decisions: Sequence[Told]) -> list[Told]:
+    """What did not leave at that moment."""
+    return [one for one in decisions if one["outcome"] != "sent"]
+
+
+def waiting(people: Sequence[str], retarget: Retarget) -> list[Told]:
+    """What is open at the end, of everybody, by time."""
+    open_ = []
+    for person in people:
+        said = retarget("explain", person, "--decisions", "decisions.jsonl", "--json").out
+        open_ += [entry | {"person": person} for entry in json.loads(said)["waiting"] if entry["rule"]]
+    return sorted(open_, key=lambda entry: str(entry["at"]))
+
+
+def told_in(found: Sequence[Told], head: Row) -> list[Row]:
+    """As a table with these columns tells it."""
+    return [tuple(COLUMNS[column](one) for column in head) for one in found]
 
 
 @pytest.mark.parametrize("page", STORIES, ids=lambda page: page.stem)
 def test_a_story_is_true(
     page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retarget: Retarget
 ) -> None:
-    """Every message of the table, in its order, and no other."""
+    """Every message, everything that was stopped, and what waits, in its order, and nothing else."""
     text = page.read_text(encoding="utf-8")
+    for shipped, copy in COPY.findall(text):
+        shutil.copytree(ROOT / shipped, tmp_path / copy)
     for name, content in FILE.findall(text):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(content, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     for command in COMMAND.findall(text):
-        assert retarget(*shlex.split(command)).code == 0
-    messages = (tmp_path / "messages.jsonl").read_text(encoding="utf-8").splitlines()
-    assert [row_of(json.loads(line)) for line in messages] == ROW.findall(text)
+        answer = retarget(*shlex.split(command))
+        assert answer.code == 0, answer.err
+    messages, decisions = lines_of(Path("messages.jsonl")), lines_of(Path("decisions.jsonl"))
+    people = [one["person"] for one in lines_of(Path("decisions.jsonl.journeys"))]
+    made: dict[str, Sequence[Told]] = {
+        "what": messages,
+        "why not": not_sent(decisions),
+        "waits until": waiting(people, retarget),
+    }
+    shown = {kind: (head, rows) for kind, head, rows in tables(text)}
+    for kind, found in made.items():
+        head, rows = shown.get(kind, ((), []))
+        assert rows == told_in(found, head), kind
+    mails = [one for one in messages if one["channel"] == "email" and one["operation"] == "send"]
+    for number, mail in MAIL.findall(text):
+        assert mail_of(mails[int(number) - 1]) == mail
+
+
+def mail_of(message: Told) -> str:
+    """The plain text of a mail, by the page's templates or those that ship."""
+    read = msgspec.convert(message, Message)
+    return Templates("email", "templates").text(
+        read.template or "", values_of(read, None), locale=read.locale
+    )
 
 
 def test_there_are_stories() -> None:

@@ -24,7 +24,7 @@ from streams.transport.assignor import Claim
 from streams.transport.chunks import Partition
 from streams.transport.drain import Cut
 from streams.transport.positions import Admission, Positions
-from tests.support.kafka.real_kafka import RealKafka, create_topic
+from tests.support.kafka.real_kafka import RealKafka, create_topic, drop_records
 
 _WITHIN_S: Final = 40.0
 _SESSION_MS: Final = 6000  # the least that Kafka allows
@@ -312,6 +312,21 @@ async def test_an_offset_that_is_gone_ends_the_shell(
     async with worker.shell as shell, asyncio.timeout(_WITHIN_S):
         with pytest.raises(FetchFailed, match="OffsetOutOfRange"):
             await shell.wait()
+
+
+async def test_records_that_retention_drops_end_the_shell(
+    real_kafka: RealKafka, unique_name: Callable[[str], str]
+) -> None:
+    """A position before the beginning of the log is an error, too: a lane never goes on behind the hole."""
+    topic = unique_name("cut")
+    await create_topic(real_kafka.bootstrap, topic, 1)
+    await produce(real_kafka.bootstrap, [topic], partitions=1, each=10)
+    await drop_records(real_kafka.bootstrap, TopicPartition(topic, 0), 4)
+    worker = Worker(real_kafka.bootstrap, unique_name("group"), [topic], alone=True, start=3)
+    async with worker.shell as shell, asyncio.timeout(_WITHIN_S):
+        with pytest.raises(FetchFailed, match="OffsetOutOfRange"):
+            await shell.wait()
+    assert worker.chunks == []
 
 
 async def test_an_offset_that_is_gone_can_be_told_instead(

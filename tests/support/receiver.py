@@ -9,11 +9,12 @@ from typing import Any, NamedTuple, Self
 
 
 class Posted(NamedTuple):
-    """One POST."""
+    """One request with a body."""
 
     path: str
     headers: Mapping[str, str]
     body: bytes
+    method: str = "POST"
 
 
 class Receiver:
@@ -30,7 +31,7 @@ class Receiver:
             def do_POST(self) -> None:
                 size = int(self.headers.get("Content-Length", 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                one = Posted(self.path, headers, self.rfile.read(size))
+                one = Posted(self.path, headers, self.rfile.read(size), self.command)
                 outer.posted.append(one)
                 status = outer.answers(one)
                 if not status:
@@ -40,6 +41,8 @@ class Receiver:
                 self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
+
+            do_DELETE = do_POST  # noqa: N815 - its name
 
             def log_message(self, *_: Any) -> None:  # noqa: ANN401 - as the library has it
                 """Say nothing."""

@@ -39,6 +39,7 @@ class LetterChannel:
     batches = True
     recalls = True  # a row with the operation `cancel`: good until the shop prints
     repeats: int | None = None
+    destination = ""
 
     def __init__(self, settings: Settings, now: Callable[[], int] = now_ms) -> None:
         """Raises BadInput."""

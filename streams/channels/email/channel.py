@@ -27,6 +27,7 @@ class EmailChannel:
     batches = False
     recalls = False  # what a relay has taken is gone
     repeats: int | None = _ONCE_MORE
+    destination = ""
 
     def __init__(self, settings: Settings, seal: Seal | None, now: Callable[[], int] = now_ms) -> None:
         """`now` dates the mails. Raises BadInput."""

@@ -43,6 +43,7 @@ class PushChannel:
     batches = False
     recalls = True
     repeats: int | None = None
+    destination = ""
 
     def __init__(self, settings: Settings) -> None:
         """Raises BadInput."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from retarget.engine.policy import QuietHours
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, MINUTE
@@ -18,7 +20,7 @@ def looked(product: str, at: int, category: str = "tv", **fields: object) -> Eve
 
 def showing(products: object, **keys: Any) -> Rule:  # noqa: ANN401 - whatever an author writes
     """A rule that answers a chat after an hour."""
-    step = {"channels": ["email"], "template": "a", "products": products}
+    step = {"channels": ["email"], "template": "a"} | ({"products": products} if products else {})
     quiet = {"opens": "chat", "after": "1h"}
     return a_rule(**{"rule": "shows", "subject": "person", "quiet": quiet, "steps": [step]} | keys)
 
@@ -90,3 +92,43 @@ def test_a_count_may_be_of_a_category() -> None:
     events = [looked("tv1", NOON), looked("lamp", NOON + 1, "lamps"), looked("tv1", NOON + 2),
               looked("tv2", NOON + 3), looked("lamp", NOON + 4, "lamps")]  # fmt: skip
     assert [d["due"][-5:] for d in Shop([rule]).read(*events).end().final()] == [".003Z"]
+
+
+@pytest.mark.parametrize(
+    "products", [None, {"of": "view", "within": "7d"}, {"of": ["view", "add"], "within": "1d"}]
+)
+def test_nobody_is_shown_what_they_have_bought_since(products: object) -> None:
+    """By default and by the author's choice; whoever looks at it once more may want another one."""
+    bought = an_event("purchase", at=NOON, items=[{"product_id": "tv1"}, {"product_id": "tv2"}])
+    events = [looked("tv1", NOON - 3), looked("tv2", NOON - 2), looked("tv3", NOON - 1), bought,
+              looked("tv2", NOON + 1), an_event("chat", at=NOON + 2)]  # fmt: skip
+    rule = showing(products)
+    assert shown(Shop([rule]).read(*events).until(NOON + DAY)) == [["tv2", "tv3"]]
+
+
+def test_what_is_bought_in_the_night_is_not_shown_in_the_morning() -> None:
+    """What was seen last is looked up when the message leaves."""
+    evening = NOON + 8 * HOUR
+    events = [looked("tv1", evening), looked("tv2", evening + 1), an_event("chat", at=evening + 30 * MINUTE),
+              an_event("purchase", at=NOON + 12 * HOUR, items=[{"product_id": "tv1"}])]  # fmt: skip
+    shop = Shop([showing(None)], a_policy(quiet_hours=QuietHours(spread=0))).read(*events)
+    assert shown(shop.until(NOON + 2 * DAY)) == [["tv2"]]
+
+
+@pytest.mark.parametrize("step", [
+    {"channels": ["email"], "template": "a", "products": {"of": ["view", "purchase"], "within": "7d"}},
+    {"audience": {"add": "seen"}},
+])  # fmt: skip
+def test_who_asks_for_what_was_bought_gets_it(step: dict[str, Any]) -> None:
+    """By the step's own choice; and an audience is told of all."""
+    events = [looked("tv1", NOON - 1), an_event("purchase", at=NOON, items=[{"product_id": "tv1"}]),
+              an_event("chat", at=NOON + 1)]  # fmt: skip
+    shop = Shop([showing(None, steps=[step])]).read(*events).until(NOON + DAY)
+    assert [[product["product_id"] for product in m["products"]] for m in shop.messages] == [["tv1"]]
+
+
+def test_service_is_told_of_what_was_bought() -> None:
+    """It may be what the person is unhappy with."""
+    rule = showing(None, purpose="service", steps=[{"channels": ["service"], "template": "a"}])
+    events = [an_event("purchase", at=NOON, items=[{"product_id": "tv1"}]), an_event("chat", at=NOON + 1)]
+    assert shown(Shop([rule]).read(*events).until(NOON + DAY)) == [["tv1"]]

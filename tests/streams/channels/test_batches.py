@@ -12,15 +12,28 @@ from typing import Any
 import pytest
 
 from retarget.errors import BadInput
+from retarget.rules.vocabulary import VOCABULARY
+from retarget.times import HOUR
 from streams.channels.batches.ads import AdsChannel
 from streams.channels.batches.files import write_once
 from streams.channels.batches.letters import LetterChannel
 from streams.channels.outcomes import Outcome
 from streams.channels.queue import Queue
 from streams.channels.state import State
+from streams.rulebook import load_rules
+from tests.core.shop import Shop
+from tests.factories import NOON, a_purchase, an_event, an_item
 from tests.streams.channels.conftest import Engine, message, until, working
 from tests.support.receiver import Receiver
 
+CARTED = """\
+rule: carted
+subject: cart
+quiet: {after: 30m, opens: [add]}
+unless: [{event: purchase, same: product}]
+steps:
+  - audience: {add: carted, sets: [a1, a2]}
+"""
 ADDRESS = {"street": "Lane 1", "postal_code": "12345", "city": "Town", "country": "DE"}
 
 
@@ -65,6 +78,35 @@ async def test_people_go_in_and_out_in_batches(topics: Engine, receiver: Receive
     assert "mail.example" not in json.dumps(batches).lower()
     order = [one["message_id"] for one in members]
     assert order.index("madd0") < order.index("mremove0")
+
+
+async def test_the_audience_of_a_product_set_is_left_by_who_joined_it(
+    topics: Engine, receiver: Receiver, tmp_path: Path
+) -> None:
+    """From rule files to the platform: each set is an audience there, and an ending takes out of its own."""
+    (tmp_path / "carted.yaml").write_text(CARTED)
+    (tmp_path / "shop.sets.yaml").write_text("a1: product.category == 'tents'\na2: product.price >= 500\n")
+    shop = Shop(load_rules([tmp_path], VOCABULARY))
+    for number in range(6):
+        items = [an_item("p1", category="tents", price=40), an_item("p2", category="tv", price=900)]
+        shop.read(an_event("add", at=NOON + number, person=f"u{number}", items=items))
+    shop.until(NOON + HOUR)
+    for number, product in enumerate(["p1", "p2", "p3"]):
+        shop.read(a_purchase(product, at=NOON + 2 * HOUR, person=f"u{number}"))
+    await topics.put(*shop.messages, channel="ads")
+    async with working(topics, AdsChannel(topics.settings(f"ads.url={receiver.url}"))) as service:
+        await until(lambda: service.count("handed", "ads") == 14)
+
+    there: dict[str, set[str]] = {}
+    for batch in [json.loads(one.body) for one in receiver.posted]:
+        people = {member["user_id"] for member in batch["members"]}
+        inside = there.setdefault(batch["audience"], set())
+        assert people <= inside if batch["operation"] == "remove" else not people & inside
+        inside ^= people
+    assert there == {
+        "carted-a1": {"u1", "u2", "u3", "u4", "u5"},
+        "carted-a2": {"u0", "u2", "u3", "u4", "u5"},
+    }
 
 
 async def test_a_batch_without_an_answer_goes_again_as_it_was(topics: Engine, receiver: Receiver) -> None:

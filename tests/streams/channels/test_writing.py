@@ -72,6 +72,21 @@ def test_every_template_of_the_shipped_rules_is_a_mail(label: str) -> None:
             assert ("SAVE-1" in text) == bool(more)
 
 
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [("first-purchase-thanks", False), ("loyal-customer-thanks", False), ("review-request", False),
+     ("cart-reminder-1", True), ("price-drop", True)],
+)  # fmt: skip
+def test_what_was_bought_has_no_price(label: str, told: bool) -> None:  # noqa: FBT001 - a table
+    """It may cost less by now; what can still be bought has its price in both parts."""
+    shown = [{"product_id": "tent", "price": 149.0, "currency": "EUR", "price_as_of": "2026-03-01T00:00:00Z"}]
+    mail = written(template=label, products=shown)
+    for kind in ("plain", "html"):
+        assert "tent" in part(mail, kind)
+        assert ("149.00 EUR" in part(mail, kind)) == told
+        assert ("2026-03-01" in part(mail, kind)) == told
+
+
 def test_every_shipped_template_is_used() -> None:
     """One that no rule sends would be forgotten."""
     shipped = {path.stem for path in (config_dir() / "templates" / "email").glob("*.j2")}

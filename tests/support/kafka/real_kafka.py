@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
+from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.records_to_delete import RecordsToDelete
 
 from tests.support.kafka.containers import KafkaInContainer, engine_answers
 from tests.support.kafka.jars import KafkaMissing, classpath
@@ -69,5 +71,15 @@ async def create_topic(
     try:
         topic = NewTopic(name, partitions, replication_factor=1, topic_configs=dict(configs or {}))
         await admin.create_topics([topic])
+    finally:
+        await admin.close()
+
+
+async def drop_records(bootstrap: str, place: TopicPartition, before: int) -> None:
+    """Have a partition begin at an offset, as retention does."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_records({place: RecordsToDelete(before)})
     finally:
         await admin.close()

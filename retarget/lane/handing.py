@@ -1,0 +1,102 @@
+"""Handing on: whose a device is that people sign in on one after the other, and who is pushed to there.
+
+What is done on it is theirs who have it by then. Pushes find the device whoever has it: so the lane of its
+id keeps the tokens that were told there, and when it goes to somebody else, the former owner hears that these
+are theirs no longer (`Leaves`). A lane that is alone (`home` is None) does it on the spot.
+"""
+
+from __future__ import annotations
+
+from bisect import insort
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
+
+from retarget.engine import identity
+from retarget.engine.moment import Met, Moment
+from retarget.journeys import tokens
+from retarget.journeys.model import Journey
+from retarget.lane.batch import Batch
+from retarget.lane.crossing import Crossing, Leaves
+from retarget.times import DAY
+from retarget.touchpoints import Touchpoint
+
+# To how many people in turn a device is known to have gone.
+OWNERS_KEPT: Final = 16
+# A redirect notes that it is used as often as this.
+NOTED_EVERY: Final = 30 * DAY
+_TOKENS: Final = tokens.TRAITS[0]
+
+
+class _Lane(Protocol):
+    """What handing on looks at of a lane."""
+
+    journeys: dict[str, Journey]
+    home: Callable[[str], int] | None
+
+
+class Handing:
+    """Whose devices are, in one batch."""
+
+    def __init__(
+        self,
+        lane: _Lane,
+        moment: Moment,
+        *,
+        batch: Batch,
+        numbered: Callable[[], tuple[int, int]],
+        send: Callable[[Crossing], None],
+    ) -> None:
+        """`numbered`: this lane, and the how manyth of its crossings is next; `send` lets one leave."""
+        self._lane, self._moment, self._batch = lane, moment, batch
+        self._numbered, self._send = numbered, send
+
+    def owner(self, redirect: Journey, time: int) -> str:
+        """Whose the events of that time are: of the latest who had the id by then, else of the first."""
+        if time > redirect.last + NOTED_EVERY:
+            redirect.last = time
+            self._batch.changed[redirect.person] = redirect
+        return next((to for since, to in reversed(redirect.moved) if since <= time), redirect.moved[0][1])
+
+    def follow(self, redirect: Journey, event: Touchpoint) -> None:
+        """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
+        if event.traits:
+            self.learn(redirect, tokens.told(event.traits))
+        event.user_id = self.owner(redirect, event.time)
+        if event.anonymous_id == redirect.person:
+            event.anonymous_id = None
+
+    def hand_on(self, redirect: Journey, met: Met) -> None:
+        """A device in other hands: what was done with it stays with whom it went to."""
+        self.learn(redirect, met.tokens)
+        if self.owner(redirect, met.at) == met.person:
+            return
+        insort(redirect.moved, (met.at, met.person))
+        del redirect.moved[:-OWNERS_KEPT]
+        self._batch.changed[redirect.person] = redirect
+        self._moment.counts["unjoined", "shared"] += 1
+        self._take_back(redirect)
+
+    def learn(self, redirect: Journey, told: Sequence[str]) -> None:
+        """Note by which tokens pushes come to a device: they are its owner's alone."""
+        known = redirect.traits.get(_TOKENS, [])
+        if new := [token for token in told if token not in known]:
+            redirect.traits[_TOKENS] = tokens.kept(known, new)
+            self._batch.changed[redirect.person] = redirect
+            self._take_back(redirect)
+
+    def lose(self, leaves: Leaves) -> None:
+        """Let a person be pushed to no more on a device that is not theirs."""
+        journey = self._lane.journeys.get(leaves.person)
+        if journey and identity.hand_over(journey, leaves.anonymous, leaves.at, leaves.tokens):
+            self._batch.changed[leaves.person] = journey
+
+    def _take_back(self, redirect: Journey) -> None:
+        """Tell who had the device before the last one that it is theirs no longer."""
+        if not redirect.moved[1:]:
+            return
+        (_, person), (at, _) = redirect.moved[-2:]
+        told = tokens.told(redirect.traits)
+        if self._lane.home is None:
+            self.lose(Leaves(0, 0, person, redirect.person, at, told))
+        else:
+            self._send(Leaves(*self._numbered(), person, redirect.person, at, told))
