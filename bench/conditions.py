@@ -25,7 +25,6 @@ from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition, parse_condition
 from retarget.rules.matcher import Matcher
 from retarget.rules.parse import Document, parse_rules
-from retarget.rules.running import PASSED
 from retarget.rules.scene import Scene
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY
@@ -132,7 +131,7 @@ def _look(case: Case) -> float:
 
 def _beside(case: Case) -> tuple[float, float]:
     """What having looked, not long ago, adds to counting an event, and what the first look costs."""
-    evaluate, soon = case.condition.evaluate, case._replace(coming=case.coming[: PASSED // 2])
+    evaluate, soon = case.condition.evaluate, case._replace(coming=case.coming[:100])
     plain = min(_round(soon, bool) for _ in range(8 * ROUNDS))
     counting = min(_round(soon, bool, looked=True) for _ in range(8 * ROUNDS))
     scenes = [_scene(case) for _ in range(30 * ROUNDS)]

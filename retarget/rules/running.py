@@ -13,8 +13,6 @@ from typing import Any, Final
 
 from retarget.times import DAY
 
-# Figures that so many events have passed through are made anew: they hold more than they need.
-PASSED: Final = 256
 # Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
 _ROUNDING: Final = 2.0**-32
 

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules.model import Count, Shown, Succession
-from retarget.rules.running import PASSED, Days, Long, Sums, Values, total_beside
+from retarget.rules.running import Days, Long, Sums, Values, total_beside
 from retarget.rules.scene import Scene
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -87,8 +87,8 @@ def _forget(tally: Tally, wide: int, horizon: int) -> None:
     del tally[: gone * wide]
     if isinstance(tally, Long):
         tally.passed += gone
-        if tally.passed > PASSED:
-            tally.knows = False
+        if tally.passed * wide > len(tally):
+            tally.knows = False  # they hold twice what they need
 
 
 def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
@@ -214,7 +214,7 @@ def _total(tally: Tally, within: int, at: int) -> float:
 # How many events, on how many different days of UTC, with how many different values, and their sum.
 COUNT: Final[Look] = Look(_count, Days.count, Days, 2 * 32)
 DAYS_WITH: Final[Look] = Look(_days_with, Days.different, Days, 2 * 6)
-DISTINCT: Final[Look] = Look(_distinct, Values.different, Values, 3 * 8)
+DISTINCT: Final[Look] = Look(_distinct, Values.different, Values, 3 * 16)
 SUM: Final[Look] = Look(_total, Sums.total, Sums, 3 * 32)
 
 

@@ -170,7 +170,7 @@ def test_a_sum_compares_as_if_it_were_added_up(numbers: list[float], more: int, 
 def test_long_tallies_alone_have_figures_and_no_copy_shares_them() -> None:
     """A few events are gone through; a copy that goes its own way knows nothing of the other."""
     person = Person(0, looked_at=True)
-    person.live(Act("add", 3, MINUTE))
+    person.live(Act("add", 5, MINUTE))
     answers(person.journey, person.now)
     assert not any(isinstance(tally["u"], Long) for tally in person.journey.tallies.values())
     person.live(Act("add", 40, MINUTE))
