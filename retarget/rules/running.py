@@ -122,8 +122,7 @@ class Sums(Long):
 
     def total(self, start: int) -> float:
         """The sum from that place of `times` on, added up one by one."""
-        found: float = sum(self[(start - self.passed) * 3 :: 3])
-        return found
+        return sum(self[(start - self.passed) * 3 :: 3], 0.0)
 
 
 def total_beside(limit: float) -> Callable[[Sums, int], float]:

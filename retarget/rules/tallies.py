@@ -156,19 +156,19 @@ class Look(NamedTuple):
     asks the figures, from a place of its times on.
     """
 
-    plain: Callable[[Tally, int, int], float]
-    since: Callable[[Any, int], float]
+    plain: Callable[[Tally, int, int], object]
+    since: Callable[[Any, int], object]
     kind: type[Long]
     few: int
 
 
 def reader(
     look: Look, within: int, names: Mapping[str, str], of_person: str = ""
-) -> Callable[[Scene], float]:
+) -> Callable[[Scene], object]:
     """What looks at a tally of these names, by the kind of a scene's subject, or at that of the person."""
     plain, since, kind, few = look
 
-    def read(scene: Scene) -> float:
+    def read(scene: Scene) -> object:
         journey, at = scene.journey, scene.at
         by_subject = journey.tallies.get(of_person or names[scene.kind])
         if not by_subject:
@@ -208,7 +208,7 @@ def _distinct(tally: Tally, within: int, at: int) -> int:
 
 def _total(tally: Tally, within: int, at: int) -> float:
     start, end = _span(tally, 3, within, at)
-    return sum(tally[start * 3 : end * 3 : 3])
+    return sum(tally[start * 3 : end * 3 : 3], 0.0)
 
 
 # How many events, on how many different days of UTC, with how many different values, and their sum.

@@ -294,10 +294,8 @@ class _Over:
         return lambda limit: self._reader(tallies.beside(limit), window)
 
     def _reader(self, look: tallies.Look, window: Window) -> Read:
-        names = {
-            kind: tallies.key(window.types, kind, window.number, category=window.category)
-            for kind in subjects.OF
-        }
+        types, number, category = window.types, window.number, window.category
+        names = {kind: tallies.key(types, kind, number, category=category) for kind in subjects.OF}
         return tallies.reader(look, window.within, names, names[window.about] if window.about else "")
 
     def window(

@@ -105,7 +105,7 @@ def answers(journey: Journey, at: int) -> list[Any]:
     return [look_at(look, within, journey, name, at) for look, name in asked for within in WINDOWS]
 
 
-def look_at(look: Look, within: int, journey: Journey, name: str, at: int) -> float:
+def look_at(look: Look, within: int, journey: Journey, name: str, at: int) -> Any:  # noqa: ANN401 - a number
     """One look at the tally of that name."""
     scene = Scene(journey)
     scene.subject, scene.at = "u", at
@@ -192,5 +192,5 @@ def test_numbers_that_cannot_be_added_up_compare_as_they_would(odd: float) -> No
         tallies.add(journey, SUMMED, "u", event, number, 100 * DAY)
         for within in (10 * HOUR, 50 * HOUR):
             told = look_at(beside(3.0), within, journey, SUMMED, event.time)
-            added = SUM.plain(list(journey.tallies[SUMMED]["u"]), within, event.time)
+            added: Any = SUM.plain(list(journey.tallies[SUMMED]["u"]), within, event.time)
             assert [test(told, 3.0) for test in TESTS] == [test(added, 3.0) for test in TESTS]
