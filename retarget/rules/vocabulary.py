@@ -241,14 +241,9 @@ class _Over:
         return lambda limit: self._reader(tallies.beside(limit), window)
 
     def _reader(self, look: tallies.Look, window: Window) -> Read:
-        read, category = look.reader(window.within), window.category
-        names = {
-            kind: tallies.key(window.types, kind, window.number, category=category) for kind in subjects.OF
-        }
-        if window.about is not None:
-            of_person = names[window.about]
-            return lambda scene: read(scene.journey, of_person, scene.journey.person, scene.at)
-        return lambda scene: read(scene.journey, names[scene.kind], scene.subject, scene.at)
+        types, number, category = window.types, window.number, window.category
+        names = {kind: tallies.key(types, kind, number, category=category) for kind in subjects.OF}
+        return tallies.reader(look, window.within, names, names[window.about] if window.about else "")
 
     def window(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
