@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import get_args
 
 from prometheus_client import CollectorRegistry, ProcessCollector
@@ -50,7 +50,7 @@ class ChannelMetrics:
             "retarget_channel_messages",
             "What came of messages: handed over; to be tried later; in doubt, as no answer came; dead; "
             "expired; recalled in time; too_late to recall; unwanted at this place; repeat of a record; "
-            "lost by the retention.",
+            "lost by the retention; erased with its person.",
             "channel",
             "outcome",
         )
@@ -65,11 +65,39 @@ class ChannelMetrics:
         self.waiting = make.gauge(
             "retarget_channel_waiting", "Messages read and not yet settled.", "channel", "partition"
         )
+        self.unread = make.gauge(
+            "retarget_channel_unread_records", "Records of the topic not yet read.", "channel", "partition"
+        )
+        self.rate_waited = make.counter(
+            "retarget_channel_rate_waited_seconds",
+            "Time for which messages that could go waited for the channel's rate, over all partitions.",
+            "channel",
+        )
         self.late = make.histogram(
             "retarget_channel_late_seconds",
             "From when a message could have gone to its handing over.",
             LATE_SECONDS,
             "channel",
         )
+        self.links = from_zero(
+            make.counter(
+                "retarget_channel_links",
+                "Links of messages that were followed: clicked, by a program, leading nowhere.",
+                "outcome",
+            ),
+            ("clicked", "program", "nowhere"),
+        )
+        self.paused = make.gauge(
+            "retarget_channel_paused_switches", "Kill switches in force, as this service knows."
+        )
         self.unsubscribed = make.counter("retarget_channel_unsubscribes", "One-click unsubscribes taken.")
         self.declared: Sequence[Declared] = tuple(make.declared)
+
+    def begin(self, channel: str, outcomes: Iterable[str], reasons: Iterable[str]) -> None:
+        """Show a channel's series from the start: one that is absent has no increase to alert on."""
+        for outcome in outcomes:
+            self.outcomes.labels(channel, outcome)
+        for reason in reasons:
+            self.dead.labels(channel, reason)
+        for series in (self.repeats, self.rate_waited, self.late):
+            series.labels(channel)

@@ -84,6 +84,18 @@ class Senders:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Privacy:
+    """What is told of people outside the store, sealed by a key of each."""
+
+    keys: Names = setting(
+        (),
+        "Secrets that people's keys are wrapped by: the first wraps, all open; none: nothing is sealed.",
+        because="a key of each person that is gone makes all unreadable that was ever said of them",
+        mask=masked,
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Purl:
     """The link of each message, which leads to its products and nobody else can make."""
 

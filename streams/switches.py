@@ -13,6 +13,7 @@ from typing import Final, Protocol
 
 from streams.ports import StoredSwitches, UnknownOutcome
 
+_EVERY_S: Final = 0.5
 log: Final = logging.getLogger("retarget.worker")
 
 
@@ -34,6 +35,7 @@ class Switches:
         self._store, self._shown = store, shown
         self._reading = asyncio.Lock()
         self.in_force: Mapping[str, int] = {}
+        self._are_known = False  # whether the store has told them once
         self._ended: dict[str, int] = {}
 
     async def read(self) -> None:
@@ -42,6 +44,17 @@ class Switches:
             await self._compare(self.in_force)
         except UnknownOutcome:
             return
+        self._are_known = True
+
+    def told(self) -> Mapping[str, int] | None:
+        """Those in force; None while the store has not answered once."""
+        return self.in_force if self._are_known else None
+
+    async def follow(self) -> None:
+        """Read them twice a second until cancelled."""
+        while True:
+            await asyncio.sleep(_EVERY_S)
+            await self.read()
 
     async def regained(self, pauses: Mapping[str, int]) -> None:
         """Those of a lane's last batch, which the store has lost with the lane. Raises UnknownOutcome."""

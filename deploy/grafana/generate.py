@@ -53,6 +53,7 @@ def _legend(name: str) -> str:
         "instance",
         "kind",
         "part",
+        "pool",
     )
     return " ".join(f"{{{{{part}}}}}" if part in labels else part for part in name.split("_"))
 
@@ -253,6 +254,95 @@ def _output(board: dashboard.Dashboard) -> dashboard.Dashboard:
     )
 
 
+def _channels(board: dashboard.Dashboard) -> dashboard.Dashboard:
+    return (
+        board.with_row(dashboard.Row("Channel services, and what they hand over"))
+        .with_panel(
+            _stacked(
+                _chart(
+                    "Handed over",
+                    "Messages, by channel and destination.",
+                    "ops",
+                    channel=_rate("retarget_channel_messages_total", "channel", only='{outcome="handed"}'),
+                )
+            )
+        )
+        .with_panel(
+            _chart(
+                "Backlog",
+                "Read and not settled, also what is not due yet; and what has not even been read.",
+                "short",
+                channel="sum by (channel) (retarget_channel_waiting)",
+                channel_unread="sum by (channel) (retarget_channel_unread_records)",
+            )
+        )
+        .with_panel(
+            _chart(
+                "Lateness, p99",
+                "From when a message could have gone.",
+                "s",
+                channel=_quantile(0.99, "retarget_channel_late_seconds", "channel"),
+            )
+        )
+        .with_panel(
+            _stacked(
+                _chart(
+                    "Not handed over",
+                    "Refused for the moment, without an answer, dead, expired, recalled.",
+                    "ops",
+                    channel_outcome=_rate(
+                        "retarget_channel_messages_total", "channel", "outcome", only='{outcome!="handed"}'
+                    ),
+                )
+            )
+        )
+        .with_panel(
+            _stacked(
+                _chart(
+                    "Dead letters of channels",
+                    "By reason.",
+                    "ops",
+                    channel_reason=_rate("retarget_channel_dead_letters_total", "channel", "reason"),
+                )
+            )
+        )
+        .with_panel(
+            _chart(
+                "At the rate",
+                "Seconds a second for which messages that could go waited for it, over all partitions.",
+                "none",
+                channel=_rate("retarget_channel_rate_waited_seconds_total", "channel"),
+            )
+        )
+        .with_panel(
+            _chart(
+                "Repeats",
+                "Handed over once more after no answer: people may have got them twice.",
+                "ops",
+                channel=_rate("retarget_channel_repeats_total", "channel"),
+            )
+        )
+        .with_panel(
+            _chart(
+                "Codes left",
+                "Of each pool, in the lane that has the fewest.",
+                "short",
+                pool="min by (pool) (retarget_lane_offer_codes)",
+            )
+        )
+        .with_panel(
+            _chart(
+                "Clicked, unsubscribed, paused",
+                "Links followed and one-click unsubscribes; kill switches that channel services know of.",
+                "none",
+                outcome=_rate("retarget_channel_links_total", "outcome"),
+                unsubscribes=_rate("retarget_channel_unsubscribes_total"),
+                switches="max(retarget_channel_paused_switches)",
+            )
+        )
+    )
+
+
 def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
     return (
         board.with_row(dashboard.Row("Where the time goes"))
@@ -380,7 +470,7 @@ def generate() -> str:
             dashboard.DatasourceVariable("source").label("Prometheus").type("prometheus").current(chosen)
         )
     )
-    for row in (_state, _intake, _output, _work):
+    for row in (_state, _intake, _output, _channels, _work):
         board = row(board)
     built = board.build()
     for number, panel in enumerate(built.panels or (), start=1):

@@ -20,10 +20,12 @@ from retarget.errors import LaneRefused
 from retarget.messages import stable_id
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel, Outcome, dead, known_as
+from streams.channels.pausing import stopped_by
 from streams.channels.queue import Parcel, Queue
 from streams.channels.rates import Lease, Rate
 from streams.channels.settlement import NOT_YET, Settlement, Terms
 from streams.channels.state import State
+from streams.channels.unsealing import UNSEEN_FOR, unsealed
 from streams.metrics_services import ChannelMetrics
 from streams.ports import Fenced, Record, UnknownOutcome
 from streams.topics import dead_channel_topic
@@ -37,6 +39,8 @@ _TOGETHER: Final = 16
 _IDLE_S: Final = 5.0
 # What is due, and has to stay behind another that is not.
 _LEAST_S: Final = 0.05
+# How soon what a kill switch holds is looked at again.
+_LOOK_MS: Final = 500
 
 
 class Received(NamedTuple):
@@ -99,6 +103,12 @@ class Desk:
         self._let_flow()
         self._some.set()
 
+    def see_end(self, end: int) -> None:
+        """Show how much of the partition, which ends here, has not been read."""
+        if self._settlement is not None and not self._leave.is_set():
+            unread = max(0, end - self._settlement.queue.read)
+            self._metrics.unread.labels(self._name, str(self._place[1])).set(unread)
+
     def finish(self) -> None:
         """End `run` when the portion under way is settled."""
         self._leave.set()
@@ -124,8 +134,9 @@ class Desk:
                     await self._pause(_PAUSE_S)
         finally:
             await self._ledger.close()
-            with suppress(KeyError):
-                self._metrics.waiting.remove(self._name, str(self._place[1]))
+            for gauge in (self._metrics.waiting, self._metrics.unread):
+                with suppress(KeyError):
+                    gauge.remove(self._name, str(self._place[1]))
 
     async def _pause(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
@@ -182,7 +193,7 @@ class Desk:
     async def _work(self, settlement: Settlement) -> None:
         while not self._leave.is_set():
             self._some.clear()
-            portion = self._portion(settlement, self._terms.now())
+            portion = await self._opened(settlement, self._portion(settlement, self._terms.now()))
             if portion:
                 await self._hand_over(settlement, portion)
             if settlement.tells or self._known or self._is_old(settlement):
@@ -201,7 +212,11 @@ class Desk:
     def _portion(self, settlement: Settlement, now: int) -> list[Parcel]:
         """What is to be handed over now; what cannot be any more is settled."""
         queue = settlement.queue
-        if self._channel.batches and (doubted := queue.in_doubt()):
+        if self._terms.pauses() is None:
+            return []
+        for doubted in queue.in_doubt() if self._channel.batches else ():
+            if self._held(queue, doubted, now):
+                continue
             # As it was, expired or not: whoever took it knows it again as a whole.
             return doubted if all(parcel.due <= now for parcel in doubted) else []
         due = queue.due(now, self._channel.at_once, in_order=self._channel.batches)
@@ -217,11 +232,38 @@ class Desk:
         elif repeats is not None and tries.doubts > repeats:
             said = f"it was handed over {tries.doubts} times without an answer; whether it came is not known"
             settlement.settle(parcel, dead("unknown_outcome", said))
+        elif tries.doubts and self._held(settlement.queue, [parcel], now):
+            pass
+        elif stopped := self._stopped(parcel):
+            settlement.settle(parcel, dead("paused", stopped))
         elif tries.failed and now - tries.since > self._terms.patience_ms:
             settlement.settle(parcel, dead("gave_up", f"refused for the moment {tries.failed} times"))
         else:
             return True
         return False
+
+    def _held(self, queue: Queue, doubted: Sequence[Parcel], now: int) -> bool:
+        """Whether a switch stops any of these; they have begun, so they wait until it is off again."""
+        if not any(map(self._stopped, doubted)):
+            return False
+        for parcel in doubted:
+            queue.put_off(parcel, max(parcel.due, now + _LOOK_MS))
+        return True
+
+    def _stopped(self, parcel: Parcel) -> str | None:
+        return stopped_by(parcel.message, self._terms.pauses() or {})
+
+    async def _opened(self, settlement: Settlement, portion: list[Parcel]) -> list[Parcel]:
+        """Those of a portion that can be read."""
+        now = self._terms.now()
+        for parcel, fate in await unsealed(self._terms.opening, portion, now):
+            if fate is None:
+                settlement.queue.put_off(parcel, now + UNSEEN_FOR)
+            elif isinstance(fate, str):
+                settlement.drop(parcel, fate)
+            else:
+                settlement.settle(parcel, fate)
+        return [parcel for parcel in portion if not parcel.is_sealed]
 
     async def _hand_over(self, settlement: Settlement, portion: list[Parcel]) -> None:
         lease = await self._leased(len(portion))
@@ -245,9 +287,9 @@ class Desk:
 
     def _still(self, settlement: Settlement, portion: list[Parcel], tokens: int) -> list[Parcel]:
         """What may go yet: while it waited for its turn, it may have been called back or have expired."""
-        if self._channel.batches and portion[0].tries.doubts:
-            return portion
         now, waiting = self._terms.now(), settlement.queue.tries
+        if self._channel.batches and portion[0].tries.doubts:
+            return [] if self._held(settlement.queue, portion, now) else portion
         there = [one for one in portion if one.offset in waiting and self._may_go(settlement, one, now)]
         return there[:tokens]
 
@@ -264,12 +306,14 @@ class Desk:
 
     async def _leased(self, wanted: int) -> Lease | None:
         """Some of the rate's tokens; None when it is time to leave instead."""
+        begun = time.monotonic()
         taking = asyncio.ensure_future(self._rate.take(wanted))
         leaving = asyncio.ensure_future(self._leave.wait())
         try:
             await asyncio.wait((taking, leaving), return_when=asyncio.FIRST_COMPLETED)
             return taking.result() if taking.done() and not leaving.done() else None
         finally:
+            self._metrics.rate_waited.labels(self._name).inc(time.monotonic() - begun)
             taking.cancel()
             leaving.cancel()
 

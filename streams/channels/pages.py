@@ -1,8 +1,8 @@
-"""The pages of a channel service: unsubscribing by one POST, /health and /metrics."""
+"""The pages of a channel service: unsubscribing by one POST, links of messages, /health and /metrics."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from html import escape
 from types import TracebackType
 from typing import Final, Self
@@ -15,6 +15,9 @@ from retarget.touchpoints import Touchpoint
 from streams.channels.email.links import PATH, Leaver, Seal
 from streams.clocks import now_ms
 from streams.collect.delivery import Delivery, NotTaken
+from streams.collect.links import LINK, LinkPage
+from streams.collect.refusals import Refusal
+from streams.links.revocation import Revoked
 from streams.listening import Listener, bearer, is_loopback
 from streams.metrics import CONTENT_TYPE, exposition
 from streams.metrics_services import ChannelMetrics
@@ -45,12 +48,14 @@ class Pages:
 
     def __init__(
         self, settings: Settings, seal: Seal | None, delivery: Delivery, metrics: ChannelMetrics,
-        registry: CollectorRegistry, *, now: Callable[[], int] = now_ms,
+        registry: CollectorRegistry, *, now: Callable[[], int] = now_ms, revoked: Revoked | None = None,
     ) -> None:  # fmt: skip
+        """Without `revoked` no link of a message leads anywhere."""
         self._seal, self._delivery, self._metrics = seal, delivery, metrics
         self._registry, self._now = registry, now
         self._open = is_loopback(settings.channel.host)
         self._token = settings.web.token
+        self._followed = LinkPage(settings, revoked, delivery, metrics.links, now)
         self._listener = Listener("channel", settings.channel.host, settings.channel.port)
 
     @property
@@ -65,6 +70,7 @@ class Pages:
             [
                 web.get(PATH + "{token}", self._ask),
                 web.post(PATH + "{token}", self._unsubscribe),
+                web.get(LINK, self._link),
                 web.get("/health", self._health),
                 web.get("/metrics", self._page),
             ]
@@ -108,6 +114,13 @@ class Pages:
         self._metrics.unsubscribed.inc()
         return _shown("You are unsubscribed", "<p>You will get no more mails of this kind from us.</p>")
 
+    async def _link(self, request: web.Request) -> web.Response:
+        """As `retarget collect` answers it, where there is none."""
+        try:
+            return await self._followed.answer(request)
+        except Refusal as refusal:
+            return _shown("Please try again in a minute", status=refusal.status, more=refusal.headers)
+
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
 
@@ -117,6 +130,8 @@ class Pages:
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE})
 
 
-def _shown(title: str, body: str = "", *, status: int = 200) -> web.Response:
-    text = _PAGE.format(title=escape(title), body=body)
-    return web.Response(status=status, text=text, content_type="text/html", headers=_HEADERS)
+def _shown(
+    title: str, body: str = "", *, status: int = 200, more: Mapping[str, str] | None = None
+) -> web.Response:
+    text, headers = _PAGE.format(title=escape(title), body=body), {**_HEADERS, **(more or {})}
+    return web.Response(status=status, text=text, content_type="text/html", headers=headers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
@@ -14,6 +15,7 @@ from retarget.messages import Message
 from streams.channels.outcomes import Outcome, dead
 from streams.channels.state import FOREIGN_KEPT, State, Tries
 from streams.kafka.headers import DESTINATION, RepeatFilter, decode_headers
+from streams.sealing.records import read
 
 _decode: Final = msgspec.json.Decoder(Message).decode
 _NEVER: Final = 2**62
@@ -22,7 +24,7 @@ _NEVER: Final = 2**62
 class Parcel:
     """One message that waits. Times are epoch ms; `raw` is its record's value."""
 
-    __slots__ = ("due", "expires", "key", "message", "offset", "raw", "since", "tries")
+    __slots__ = ("due", "expires", "is_sealed", "key", "message", "offset", "raw", "since", "tries")
 
     def __init__(self, offset: int, key: bytes, raw: bytes, tries: Tries) -> None:
         """Raises Rejected for what is no message."""
@@ -31,9 +33,14 @@ class Parcel:
             self.message = _decode(raw)
         except (msgspec.MsgspecError, ValueError) as error:
             raise Rejected("bad_field", str(error)) from error
+        self.is_sealed = read(raw) is not None
         self.due = _time(self.message.not_before, 0)
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
         self.expires = _time(self.message.expires_at, _NEVER)
+
+    def open(self, value: bytes) -> None:
+        """Have the message as it was before it was sealed; `raw` stays."""
+        self.message, self.is_sealed = _decode(value), False
 
     @property
     def person(self) -> tuple[str, str | None]:
@@ -165,14 +172,13 @@ class Queue:
             if given >= most:
                 return
 
-    def in_doubt(self) -> list[Parcel]:
-        """One portion that was handed over without an answer, whole and in its order; empty without any."""
-        doubted = next((one for one in self.parcels() if one.tries.doubts and one.tries.portion), None)
-        if doubted is None:
-            return []
-        return [
-            one for one in self.parcels() if one.tries.doubts and one.tries.portion == doubted.tries.portion
-        ]
+    def in_doubt(self) -> Iterable[list[Parcel]]:
+        """The portions that were handed over without an answer, each whole and in its order."""
+        portions: dict[str, list[Parcel]] = defaultdict(list)
+        for one in self.parcels():
+            if one.tries.doubts and one.tries.portion:
+                portions[one.tries.portion].append(one)
+        return portions.values()
 
     def put_off(self, parcel: Parcel, until: int) -> None:
         """Not before this time, epoch ms."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Self, get_args
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -15,16 +15,16 @@ from aiokafka.errors import KafkaError
 from retarget.errors import Unreachable
 from streams.channels.desk import Desk, Received
 from streams.channels.ledger import Ledger
-from streams.channels.outcomes import Channel, known_as
+from streams.channels.outcomes import Channel, Reason, What, known_as
 from streams.channels.rates import Rate
-from streams.channels.settlement import Terms
-from streams.clocks import now_ms
+from streams.channels.settlement import Terms, terms_of
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
 from streams.metrics_services import ChannelMetrics
-from streams.ports import Record
+from streams.ports import Record, UnknownOutcome
+from streams.sealing.reading import opening_of
 from streams.settings import Settings
 from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_topic
 
@@ -42,17 +42,13 @@ class Service:
 
     def __init__(
         self, settings: Settings, address: KafkaAddress, channel: Channel, rate: Rate,
-        metrics: ChannelMetrics, *, feedback: str = "", now: Callable[[], int] = now_ms,
+        metrics: ChannelMetrics, *, terms: Terms | None = None,
     ) -> None:  # fmt: skip
-        """`feedback`: the topic for it, instead of the first of kafka.input_topics; `now`: as in Terms."""
+        """Without `terms`, those of the settings."""
         self._settings, self._address, self._channel = settings, address, channel
         self._rate, self._metrics = rate, metrics
-        self._terms = Terms(
-            feedback or settings.kafka.input_topics[0],
-            settings.channel.patience,
-            settings.channel.waiting,
-            now,
-        )
+        self._terms = terms or terms_of(settings)
+        metrics.begin(known_as(channel), get_args(What), get_args(Reason))
         self._topic, self._name = channel_topic(channel.name), known_as(channel)
         self._reader = Reader(address)
         self._desks: dict[int, tuple[Desk, asyncio.Task[None]]] = {}
@@ -82,6 +78,8 @@ class Service:
         await create_or_check(self._address, [ledger], replication=self._settings.kafka.replication)
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
+        opening = await self._stack.enter_async_context(opening_of(self._settings))
+        self._terms = self._terms._replace(opening=opening)
         await self._channel.start()
         self._stack.push_async_callback(self._channel.stop)
 
@@ -169,7 +167,7 @@ class Service:
                     log.error("a desk of %s has failed", self._topic, exc_info=result)
 
     async def _observe(self, consumer: AIOKafkaConsumer) -> None:
-        """Tell the group's offsets, for those who look at lags."""
+        """Tell the group's offsets, and how much has not been read, for those who look at lags."""
         while True:
             await asyncio.sleep(_OBSERVED_S)
             below = {number: desk.settled_below for number, (desk, _) in self._desks.items()}
@@ -181,6 +179,9 @@ class Service:
             with suppress(KafkaError, TimeoutError, OSError):
                 if offsets:
                     await consumer.commit(offsets)
+            for number, (desk, _) in list(self._desks.items()):
+                with suppress(UnknownOutcome):  # the consumer hears of no end while a partition is paused
+                    desk.see_end(await self._reader.end(self._topic, number))
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka is published without types

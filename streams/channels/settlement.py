@@ -13,9 +13,11 @@ from typing import Final, NamedTuple
 from streams.channels import telling
 from streams.channels.outcomes import Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
+from streams.channels.unsealing import Open
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
 from streams.metrics_services import ChannelMetrics
+from streams.settings import Settings
 
 log: Final = logging.getLogger("retarget.channel")
 NOT_YET: Final = Outcome(kind="later")
@@ -26,13 +28,23 @@ _LAST_RETRY_MS: Final = 15 * 60_000
 class Terms(NamedTuple):
     """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
 
-    `now` is the clock that messages' times are held against, epoch ms.
+    `now` is the clock that messages' times are held against, epoch ms; `pauses` tells the kill switches in
+    force, None while they are not known; `opening` opens what is sealed.
     """
 
     feedback_topic: str
     patience_ms: int
     most: int
     now: Callable[[], int] = now_ms
+    pauses: Callable[[], Mapping[str, int] | None] = dict
+    opening: Open | None = None
+
+
+def terms_of(settings: Settings, pauses: Callable[[], Mapping[str, int] | None] = dict) -> Terms:
+    """Those of the settings, with these kill switches."""
+    return Terms(
+        settings.kafka.input_topics[0], settings.channel.patience, settings.channel.waiting, pauses=pauses
+    )
 
 
 class Settlement:

@@ -21,10 +21,9 @@ from streams.collect import browsers, calls, cloudevents
 from streams.collect.bodies import Room, expected_size, parsed, read_body, require_json
 from streams.collect.delivery import Delivery, NotTaken
 from streams.collect.keys import Keys, key_in_header, require_right
+from streams.collect.links import LINK, LinkPage
 from streams.collect.refusals import SEGMENT, Refusal, of_event, told
-from streams.links import Followed, Links
-from streams.links.answer import NOT_KEPT
-from streams.links.revocation import Revoked, Untold
+from streams.links.revocation import Revoked
 from streams.listening import Listener, bearer
 from streams.metrics import CONTENT_TYPE, exposition
 from streams.metrics_services import CollectMetrics
@@ -45,9 +44,9 @@ class Entrance:
         self._settings, self._token, self._now = settings, settings.web.token, now
         self._most = settings.input.max_bytes
         self._keys, self._room = Keys(settings.collect), Room(settings.collect.max_waiting)
-        self._links = Links(settings, revoked) if revoked is not None else None
         self._delivery, self._registry = delivery, registry
         self._metrics = CollectMetrics(registry)
+        self._link = LinkPage(settings, revoked, delivery, self._metrics.links, now)
         self._listener = Listener("collect", settings.collect.host, settings.collect.port)
 
     @property
@@ -73,7 +72,7 @@ class Entrance:
             web.post("/v1/{call}", self._call),
             web.get("/v1/pixel/{call}", self._pixel),
             web.get("/pixel.gif", self._pixel),
-            web.get("/p/{token}", self._link),
+            web.get(LINK, self._link.answer),
             web.post("/cloudevents", self._cloudevents),
             web.post("/", self._cloudevents),
             web.get("/v1/projects/{key}/settings", self._project),
@@ -187,28 +186,6 @@ class Entrance:
             ) from None
 
     # -- what is asked --
-
-    async def _link(self, request: web.Request) -> web.StreamResponse:
-        """To the products of a message, when the click is in Kafka. 404 without detail for what is wrong."""
-        try:
-            async with asyncio.timeout(self._patience):
-                followed = await self._followed(request)
-        except (Untold, TimeoutError):
-            said = "the link cannot be looked up"
-            raise Refusal(503, "path", said, "try again in a moment", retry_after=2) from None
-        if followed is None:
-            self._metrics.links.labels("nowhere").inc()
-            return web.Response(status=404, text="not found\n", headers=NOT_KEPT)
-        if followed.event is not None:
-            await self._delivered([self._record(followed.event, (), 0)])
-        self._metrics.links.labels("clicked" if followed.event is not None else "program").inc()
-        return web.Response(status=302, headers={"Location": followed.place, **NOT_KEPT})
-
-    async def _followed(self, request: web.Request) -> Followed | None:
-        if self._links is None:
-            return None
-        token = request.match_info["token"]
-        return await self._links.follow(token, request.method, request.headers, self._now())
 
     async def _project(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(browsers.project(request.match_info["key"], request.host, request.scheme))

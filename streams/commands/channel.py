@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import signal
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
@@ -15,6 +15,7 @@ from streams.settings import Settings
 if TYPE_CHECKING:
     from streams.channels.email.links import Seal
     from streams.channels.outcomes import Channel
+    from streams.switches import Switches
 
 BUILT: Final = ("email", "push", "ads", "direct_mail")
 
@@ -25,8 +26,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(
         settings=(
             "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
-            "channel.templates", "email.host", "email.port", "email.sender", "push.fcm_url", "ads.url",
-            "ads.meta_url", "ads.google_url", "direct_mail.folder",
+            "channel.templates", "collect.purl_target", "email.host", "email.port", "email.sender",
+            "push.fcm_url", "ads.url", "ads.meta_url", "ads.google_url", "direct_mail.folder",
         )
     )  # fmt: skip
 
@@ -88,6 +89,24 @@ def destinations_of_ads(settings: Settings) -> Sequence[Channel]:
     return found
 
 
+@asynccontextmanager
+async def switches_of(settings: Settings, shown: Callable[[int], object]) -> AsyncIterator[Switches]:
+    """The kill switches, as the store tells them until the end of the block. Raises Unreachable, BadInput."""
+    from streams.stores import open_store
+    from streams.switches import Switches
+
+    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+    switches = Switches(store, shown)
+    await switches.read()
+    following = asyncio.create_task(switches.follow())
+    try:
+        yield switches
+    finally:
+        following.cancel()
+        await asyncio.wait([following])
+        await store.close()
+
+
 async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | None) -> None:
     """Hand over until told to stop; what is under way then is settled."""
     from prometheus_client import CollectorRegistry
@@ -96,7 +115,9 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
     from streams.channels.pages import Pages
     from streams.channels.rates import Rate
     from streams.channels.service import Service
+    from streams.channels.settlement import terms_of
     from streams.collect.delivery import Delivery
+    from streams.commands.collect import looking_up
     from streams.kafka.address import address_of
     from streams.kafka.sending import producing
     from streams.logs import configure_logs
@@ -116,15 +137,19 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
         if limit is not None:
             leases = Leases.at(settings.store.url, settings.app.id)
             stack.push_async_callback(leases.close)
+        switches = await stack.enter_async_context(switches_of(settings, metrics.paused.set))
+        terms = terms_of(settings, switches.told)
         services = []
         for channel in channels:
             rate = Rate(known_as(channel), limit, leases)
-            service = Service(settings, address, channel, rate, metrics)
+            service = Service(settings, address, channel, rate, metrics, terms=terms)
             services.append(await stack.enter_async_context(service))
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         producer = await stack.enter_async_context(producing(address))
         delivery = Delivery(producer, settings.kafka.input_topics[0])
-        pages = await stack.enter_async_context(Pages(settings, seal, delivery, metrics, registry))
+        revoked = await stack.enter_async_context(looking_up(settings))
+        pages = Pages(settings, seal, delivery, metrics, registry, revoked=revoked)
+        await stack.enter_async_context(pages)
         host = settings.channel.host
         print(f"{name}: handing over, pages on http://{host}:{pages.port}", flush=True)
         works = [*(service.run() for service in services), delivery.run(), asked.wait()]

@@ -16,6 +16,7 @@ from streams.channels.email.links import Seal
 from streams.channels.pages import Pages
 from streams.channels.rates import Rate
 from streams.channels.service import Service
+from streams.channels.settlement import terms_of
 from streams.collect.delivery import Delivery
 from streams.demo.ending import cancelled
 from streams.demo.mailbox import Mailbox
@@ -50,7 +51,8 @@ async def mailing(
             late.lead_to(f"http://127.0.0.1:{pages.port}")
             channel = EmailChannel(own, late, now)
             rate = Rate(channel.name, None, None)
-            async with Service(own, address, channel, rate, metrics, feedback=FEEDBACK, now=now) as service:
+            terms = terms_of(own)._replace(feedback_topic=FEEDBACK, now=now)
+            async with Service(own, address, channel, rate, metrics, terms=terms) as service:
                 tasks = [asyncio.create_task(service.run()), asyncio.create_task(delivery.run())]
                 try:
                     yield mailbox

@@ -17,7 +17,9 @@ import pytest
 import yaml
 from prometheus_client import CollectorRegistry
 
+from streams.instruments import Declared
 from streams.metrics import Metrics, exposition, manual
+from streams.metrics_services import ChannelMetrics
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROMETHEUS: Final = ROOT / "deploy/prometheus"
@@ -26,17 +28,22 @@ NAME: Final = re.compile(r"\b(?:retarget|process)_[a-z_]+\b")
 SUFFIXES: Final = {"histogram": ("_bucket", "_sum", "_count"), "counter": ("",), "gauge": ("",)}
 
 
+def declared() -> list[Declared]:
+    """The metrics of workers and channel services."""
+    return [*Metrics(CollectorRegistry()).declared, *ChannelMetrics(CollectorRegistry()).declared]
+
+
 def shown() -> set[str]:
-    """Every series name that a worker shows."""
+    """Every series name that a worker or a channel service shows."""
     registry = CollectorRegistry()
-    metrics = Metrics(registry)
-    ours = {one.name + suffix for one in metrics.declared for suffix in SUFFIXES[one.kind]}
+    Metrics(registry)
+    ours = {one.name + suffix for one in declared() for suffix in SUFFIXES[one.kind]}
     others = {family.name for family in registry.collect() if family.name.startswith("process_")}
     return ours | others | {f"{name}_total" for name in others}
 
 
 def unknown_in(expressions: Iterator[str]) -> set[str]:
-    """The metrics in PromQL expressions that no worker shows."""
+    """The metrics in PromQL expressions that nobody shows."""
     return {name for text in expressions for name in NAME.findall(text)} - shown()
 
 
@@ -99,9 +106,8 @@ def test_every_metric_is_used_by_an_alert_or_the_dashboard() -> None:
     """What nobody looks at need not be measured; what a worker runs is looked up by hand."""
     expressions = [*dashboard_expressions(), *(rule["expr"] for rule in alert_rules())]
     used = {name for text in expressions for name in NAME.findall(text)}
-    declared = Metrics(CollectorRegistry()).declared
 
-    unused = {one.name for one in declared if not {one.name + end for end in SUFFIXES[one.kind]} & used}
+    unused = {one.name for one in declared() if not {one.name + end for end in SUFFIXES[one.kind]} & used}
     assert unused == {"retarget_build_info", "retarget_lane_clock_timestamp_seconds"}
 
 

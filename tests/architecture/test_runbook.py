@@ -11,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from streams.cli import COMMANDS
 from streams.metrics import Metrics
+from streams.metrics_services import ChannelMetrics
 from streams.settings import load_settings
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -39,7 +40,8 @@ def test_what_the_runbook_names_exists() -> None:
         for name in re.findall(r"`([a-z_]+\.[a-z_]+)(?:=\w+)?`", PAGE)
         if name.partition(".")[0] in sections
     }
-    metrics = {one.name for one in Metrics(CollectorRegistry()).declared}
+    declared = (*Metrics(CollectorRegistry()).declared, *ChannelMetrics(CollectorRegistry()).declared)
+    metrics = {one.name for one in declared}
     measured = set(re.findall(r"`(retarget_[a-z_]+)`", PAGE))
     commands = set(re.findall(r"(?:`|^)retarget ([a-z]+)", PAGE, re.MULTILINE))
 

@@ -39,6 +39,7 @@ SECRETS = {
     "RETARGET_ADS_META_TOKEN": "meta-canary-17",
     "RETARGET_ADS_GOOGLE_TOKEN": "google-canary-18",
     "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
+    "RETARGET_PRIVACY_KEYS": "privacy-canary-key-number-17, privacy-canary-key-number-18",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -15,7 +15,8 @@ from prometheus_client import CollectorRegistry
 from streams.channels.outcomes import Channel
 from streams.channels.rates import Rate
 from streams.channels.service import Service
-from streams.embedded import EmbeddedBroker
+from streams.channels.settlement import terms_of
+from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress, RepeatFilter, create_or_check, encode_headers
 from streams.kafka.headers import Stamp
 from streams.kafka.looking import looking, records, spans
@@ -46,8 +47,9 @@ def message(number: int | str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 -
 class Engine:
     """The topics of an engine: what is put there, and what is there."""
 
-    def __init__(self, bootstrap: str, partitions: int = 2) -> None:
-        self._partitions = partitions
+    def __init__(self, bootstrap: str, partitions: int = 2, store: str = "") -> None:
+        """`store`: its address, for services in processes of their own."""
+        self._partitions, self.store = partitions, store
         self.address = KafkaAddress(bootstrap=bootstrap)
         self._sequence = 0
 
@@ -102,9 +104,9 @@ class Engine:
 
 
 @pytest.fixture
-def topics(own_broker: EmbeddedBroker) -> Engine:
+def topics(own_broker: EmbeddedBroker, store: EmbeddedStore) -> Engine:
     """A broker of this test's own with an engine's topics."""
-    engine = Engine(own_broker.bootstrap)
+    engine = Engine(own_broker.bootstrap, store=store.url)
     asyncio.run(engine.make())
     return engine
 
@@ -127,6 +129,17 @@ class Working:
         labels = {"channel": channel, "outcome": outcome}
         return int(self._registry.get_sample_value("retarget_channel_messages_total", labels) or 0)
 
+    def waiting(self, channel: str = "email") -> int:
+        """How many have been read and are not settled."""
+        return int(self.shown("retarget_channel_waiting", channel) or 0)
+
+    def shown(self, name: str, channel: str, **labels: str) -> float | None:
+        """The sum of a metric's series with these labels; None without any."""
+        wanted = {"channel": channel, **labels}.items()
+        samples = (one for metric in self._registry.collect() for one in metric.samples)
+        found = [one.value for one in samples if one.name == name and wanted <= one.labels.items()]
+        return sum(found) if found else None
+
     def repeats(self, channel: str = "email") -> int:
         """How many were handed over once more."""
         found = self._registry.get_sample_value("retarget_channel_repeats_total", {"channel": channel})
@@ -135,14 +148,16 @@ class Working:
 
 @asynccontextmanager
 async def working(
-    engine: Engine, channel: Channel, rate: Rate | None = None, settings: Settings | None = None
-) -> AsyncIterator[Working]:
+    engine: Engine, channel: Channel, rate: Rate | None = None, settings: Settings | None = None,
+    pauses: Callable[[], Mapping[str, int] | None] = dict,
+) -> AsyncIterator[Working]:  # fmt: skip
     """A service of this channel, until the end of the block; what is under way then is settled."""
     registry = CollectorRegistry()
     rate = rate or Rate(channel.name, None, None)
     chosen = settings or engine.settings()
     metrics = ChannelMetrics(registry)
-    async with Service(chosen, engine.address, channel, rate, metrics) as service:
+    terms = terms_of(chosen, pauses)
+    async with Service(chosen, engine.address, channel, rate, metrics, terms=terms) as service:
         task = asyncio.create_task(service.run())
         try:
             yield Working(service, registry)

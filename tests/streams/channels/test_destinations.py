@@ -185,7 +185,7 @@ async def test_killed_between_the_two(
 ) -> None:
     """When one has taken a batch and the other has not: both have everybody, and nobody in two batches."""
     common = {"kafka.bootstrap": topics.address.bootstrap, "kafka.emit": "idempotent"}
-    settings = platforms.settings(**common)
+    settings = platforms.settings(**common, **{"store.url": topics.store})
     await topics.put(*map(change, range(PEOPLE)), channel="ads")
     for after in (1, 3):
         with running("ads", settings) as service:

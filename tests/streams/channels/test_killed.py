@@ -82,7 +82,7 @@ def running(name: str, settings: Mapping[str, object]) -> Iterator[Service]:
 def of_mails(engine: Engine, mailbox: Mailbox, emit: str = "idempotent") -> dict[str, object]:
     """The settings of a mail service."""
     return {
-        "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit,
+        "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit, "store.url": engine.store,
         "email.host": "127.0.0.1", "email.port": mailbox.port,
     }  # fmt: skip
 
@@ -171,10 +171,10 @@ async def test_three_services_of_which_two_die(
     own_kafka: RealKafka, store: EmbeddedStore, mailbox: Mailbox
 ) -> None:
     """With transactions: the third takes over what the others leave, and all stay within the rate."""
-    topics = Engine(own_kafka.bootstrap, 3)
+    topics = Engine(own_kafka.bootstrap, 3, store.url)
     await topics.make()
     loop = asyncio.get_running_loop()
-    rate = {"rates.email": "20/1s", "store.url": store.url}
+    rate = {"rates.email": "20/1s"}
     with ExitStack() as stack:
         settings = of_mails(topics, mailbox, "transactional") | rate
         services = [stack.enter_context(running("email", settings)) for _ in range(3)]
@@ -222,6 +222,7 @@ async def test_pushes_and_audiences_never_twice(
     with Receiver() as receiver:
         settings = {
             "kafka.bootstrap": topics.address.bootstrap, "kafka.emit": "idempotent", "ads.url": receiver.url,
+            "store.url": topics.store,
             "ads.batch": 7, "push.fcm_url": receiver.url, "push.fcm_project": "shop",
         }  # fmt: skip
         ads = {"operation": "add", "audience": "cart-left", "template": None} if name == "ads" else {}

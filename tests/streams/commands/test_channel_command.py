@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streams.embedded import EmbeddedBroker
+from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.embedded.processes import free_port
 from tests.streams.commands.conftest import Retarget
 
@@ -34,17 +34,26 @@ def test_settings_that_cannot_be(retarget: Retarget, name: str, setting: str, sa
     assert answer.out == ""
 
 
-def test_a_broker_that_is_not_there(retarget: Retarget) -> None:
+def test_a_broker_that_is_not_there(retarget: Retarget, store: EmbeddedStore) -> None:
     """Exit code 3, with the address and its setting."""
-    answer = retarget("channel", "email", "--set", f"kafka.bootstrap=127.0.0.1:{free_port()}")
+    broker = f"kafka.bootstrap=127.0.0.1:{free_port()}"
+    answer = retarget("channel", "email", "--set", broker, "--set", f"store.url={store.url}")
     assert answer.code == 3
     assert "kafka.bootstrap" in answer.err
 
 
-def test_a_relay_that_is_not_there(retarget: Retarget, engine: EmbeddedBroker) -> None:
+def test_a_relay_that_is_not_there(retarget: Retarget, engine: EmbeddedBroker, store: EmbeddedStore) -> None:
     """The same, before a single message is read."""
     bootstrap = f"kafka.bootstrap={engine.bootstrap}"
     relay = f"email.port={free_port()}"
-    answer = retarget("channel", "email", "--set", bootstrap, "--set", relay, "--set", "channel.port=0")
+    settings = [bootstrap, relay, "channel.port=0", f"store.url={store.url}"]
+    answer = retarget("channel", "email", *(word for one in settings for word in ("--set", one)))
     assert answer.code == 3
     assert "email.host" in answer.err
+
+
+def test_a_store_that_is_not_there(retarget: Retarget) -> None:
+    """Nobody could say what is paused."""
+    answer = retarget("channel", "email", "--set", f"store.url=redis://127.0.0.1:{free_port()}")
+    assert answer.code == 3
+    assert "store.url" in answer.err
