@@ -50,7 +50,8 @@ class Offer(msgspec.Struct, kw_only=True):
 class OfferRecord(msgspec.Struct, kw_only=True):
     """Whether an offer was made with a message that left, by which code; else why it was `withheld`.
 
-    `margin`, `margin_unknown`, `expired`, or `no_code` when the pool was empty.
+    `margin`, `margin_unknown`, `expired`, `no_code` when the pool was empty, `open_code` when another code of
+    the person's is still good.
 
     `margin`, `discount` and `least_margin` are what the guard saw, where there is one.
     """

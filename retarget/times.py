@@ -13,6 +13,7 @@ HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_read: Final = datetime.fromisoformat
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that say no zone
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
@@ -50,7 +51,7 @@ def format_duration(ms: int) -> str:
 
 def parse_time(text: str) -> int:
     """Epoch milliseconds of an RFC 3339 time; without a zone it is UTC. Raises ValueError."""
-    return _since_epoch(datetime.fromisoformat(text))
+    return _since_epoch(_read(text))
 
 
 def corrected_time(received: str, sent: str, original: str) -> int:
@@ -58,9 +59,8 @@ def corrected_time(received: str, sent: str, original: str) -> int:
 
     Epoch milliseconds; the times are RFC 3339, and all of them have a zone or none. Raises ValueError.
     """
-    read = datetime.fromisoformat
     try:
-        return _since_epoch(read(received) - (read(sent) - read(original)))
+        return _since_epoch(_read(received) - (_read(sent) - _read(original)))
     except TypeError:
         raise ValueError("some of the times have a zone, some have none") from None
 

@@ -237,7 +237,7 @@ def _offer(said: Said) -> str:
     if said["given"]:
         return f"offer        {said['code']} until {said['expires_at']}{seen}"
     reason = {"margin": "too little would be left", "margin_unknown": "what would be left is unknown",
-              "no_code": "no code was left"}  # fmt: skip
+              "no_code": "no code was left", "open_code": "another code is still good"}  # fmt: skip
     return f"offer        none: {reason.get(said['withheld'], 'its code has expired')}{seen}"
 
 

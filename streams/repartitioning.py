@@ -23,6 +23,7 @@ from streams.kafka.widening import members, widen
 from streams.lanes import positions as stored
 from streams.lanes.positions import Positions
 from streams.ports import Fenced, JournalRecord, LaneImage, Portion
+from streams.sealing.past import retire
 from streams.settings import Settings
 from streams.snapshotting import Writing
 from streams.stores import Store
@@ -73,14 +74,18 @@ class Repartition:
                 images = await self._begin_journals(old)
             except Fenced as error:
                 raise BadInput([_AT_WORK]) from error
-            return await self._write(old, images, done)
+            whole = await self._write(old, images, done)
+            if self._settings.privacy.keys:
+                await retire(self._address, self._reader, self._before, self._lanes)
+            return whole
 
     async def _close(self) -> None:
         for log in self._logs.values():
             await log.close()
 
     def _exact_topics(self) -> list[str]:
-        specs = topic_specs(self._settings.kafka.input_topics, self._lanes)
+        sealed = bool(self._settings.privacy.keys)
+        specs = topic_specs(self._settings.kafka.input_topics, self._lanes, sealed=sealed)
         return [spec.name for spec in specs if spec.exact]
 
     # -- before --

@@ -30,7 +30,7 @@ def hiding(settings: Settings) -> Callable[[str], str]:
 
 def _secrets(settings: Settings) -> Iterator[str]:
     yield from (settings.kafka.sasl_password, settings.offers.secret, settings.web.token)
-    yield from settings.purl.keys
+    yield from (*settings.purl.keys, *settings.privacy.keys)
     yield from (settings.channel.secret, settings.email.password)
     yield from (settings.push.fcm_token, settings.push.apns_token, settings.push.vapid_key)
     yield from (settings.ads.token, settings.ads.meta_token, settings.ads.google_token)

@@ -12,7 +12,7 @@ from typing import Any, Final, NamedTuple, get_type_hints
 from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
-from retarget.times import DAY, MINUTE
+from retarget.times import DAY, HOUR, MINUTE
 from streams.settings_declared import (
     App,
     Arbitration,
@@ -34,7 +34,7 @@ from streams.settings_declared import (
     Snapshot,
     Store,
 )
-from streams.settings_messages import Offers, Personal, Purl, Senders, Shops
+from streams.settings_messages import Offers, Personal, Privacy, Purl, Senders, Shops
 from streams.settings_services import (
     Ads,
     Channel,
@@ -98,6 +98,7 @@ class Settings:
     personal: Personal = Personal()
     senders: Senders = Senders()
     purl: Purl = Purl()
+    privacy: Privacy = Privacy()
     batch: Batch = Batch()
     web: Web = Web()
     collect: Collect = Collect()
@@ -257,6 +258,11 @@ def _contradictions(settings: Settings) -> list[str]:
             (bool(purl.base) and not purl.keys) or any(len(key) < _TOKEN for key in purl.keys),
             f"found none, or one that can be guessed; expected at least {_TOKEN} characters with purl.base",
         ),
+        "privacy.keys": (
+            any(len(key) < _TOKEN for key in settings.privacy.keys),
+            f"found one that can be guessed; expected at least {_TOKEN} characters",
+        ),
+        "snapshot.merge_kept": (0 < settings.snapshot.merge_kept < HOUR, "expected 0, or at least an hour"),
         "purl.base": (
             bool(purl.base) and not _is_address(purl.base, end="/"),
             "found another form of address, expected https://… with a / at its end",

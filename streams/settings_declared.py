@@ -119,6 +119,11 @@ class Snapshot:
         "How long it is known beside the snapshots, as keyed hashes, who was erased.",
         because="longer than any snapshot or backup of one may be brought back",
     )
+    merge_kept: Duration = setting(
+        0,
+        "How long at least lanes' words to each other are kept; older ones go with snapshots; 0: for ever.",
+        because="they hold histories of anonymous people, and a store that fails over may go back a little",
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
 from retarget.times import DAY
 from streams.settings_kinds import (
@@ -16,6 +16,7 @@ from streams.settings_kinds import (
     SendersByName,
     ShopsById,
     masked,
+    whole,
 )
 from streams.settings_source import open_settings, setting
 
@@ -34,6 +35,11 @@ class Offers:
         {},
         "Files of codes that others have made, as POOL=PATH, a code a line; rules name the pool.",
         because="the shop may have to make them; a file may grow at its end and must not change else",
+    )
+    open_codes: Annotated[int, whole(0)] = setting(
+        1,
+        "Codes of a person that may be good at once, those of one series as one; 0: as many as rules give.",
+        because="whoever has one needs no second, and the two may be added up; the message goes without",
     )
 
 
@@ -74,6 +80,18 @@ class Senders:
         {},
         'Senders by an id of yours, such as maria = { name = "Maria Muster", role = "Advice" }.',
         because="people answer to people",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Privacy:
+    """What is told of people outside the store, sealed by a key of each."""
+
+    keys: Names = setting(
+        (),
+        "Secrets that people's keys are wrapped by: the first wraps, all open; none: nothing is sealed.",
+        because="a key of each person that is gone makes all unreadable that was ever said of them",
+        mask=masked,
     )
 
 

@@ -29,6 +29,8 @@ from streams.lanes.returning import Returning
 from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
 from streams.ports import Copies, LaneImage, LaneLog, Portion, Record
+from streams.sealing import leaving_by
+from streams.sealing.leaving import Leaving
 from streams.settings import Settings
 from streams.stores import MemoryStore, Store
 from streams.topics import JOURNAL, lane_topics
@@ -80,7 +82,13 @@ class RecountedLane:
     """One lane, recounted in memory from the newest copy on."""
 
     def __init__(
-        self, lane: int, log: Past, bundles: Bundles, topics: Sequence[str], copies: Copies | None
+        self,
+        lane: int,
+        log: Past,
+        bundles: Bundles,
+        topics: Sequence[str],
+        copies: Copies | None,
+        leaving: Leaving | None = None,
     ) -> None:
         self._lane, self._log = lane, log
         self._pauses: Mapping[str, int] = {}
@@ -97,6 +105,7 @@ class RecountedLane:
             ticks=False,
             observer=_Exact(lane),
             returning=Returning(copies, self._remember),
+            leaving=leaving,
         )
 
     async def recount(self) -> LaneImage:
@@ -131,7 +140,8 @@ async def snapshot_by_journal(
         with Writing(settings, settings.kafka.partitions, folder) as writing:
             for lane in lanes:
                 past = PastLog(address, reader, lane, app_id=settings.app.id, end=ends[lane])
-                recounted = RecountedLane(lane, past, bundles, topics, folder)
+                leaving = leaving_by(settings.privacy.keys, reader)
+                recounted = RecountedLane(lane, past, bundles, topics, folder, leaving)
                 image = await recounted.recount()
                 done(await writing.lane(lane, image, recounted.pauses, recounted.store.portions(lane)))
     finally:

@@ -15,15 +15,17 @@ JOURNAL: Final = "retarget.internal.journal"
 RULES: Final = "retarget.internal.rules"  # bundles by their id, and which one is published
 MERGE: Final = "retarget.internal.merge"  # what one lane has for another about a person
 REDRIVEN: Final = "retarget.internal.redriven"  # which dead letters have been sent again
+KEYS: Final = "retarget.internal.keys"  # by which what is told of each person is sealed
 FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
-Keep = Literal["broker", "forever", "latest"]
+Keep = Literal["broker", "forever", "latest", "latest_soon"]
 
 
 class TopicSpec(NamedTuple):
     """One topic as it must be. `exact`: another number of partitions than `partitions` is an error.
 
-    `keep`: as the broker does by default, every record forever, or for ever the latest of each key.
+    `keep`: as the broker does by default, every record forever, or for ever the latest of each key; `_soon`:
+    and the others no longer than a day.
     """
 
     name: str
@@ -64,13 +66,14 @@ def lane_topics(input_topics: Iterable[str]) -> tuple[str, ...]:
 
 
 def topic_specs(
-    input_topics: Sequence[str], partitions: int, catalogue: str = CATALOGUE
+    input_topics: Sequence[str], partitions: int, catalogue: str = CATALOGUE, *, sealed: bool = False
 ) -> tuple[TopicSpec, ...]:
-    """Every topic the engine reads or writes, for lanes 0 to `partitions` - 1."""
+    """Every topic the engine reads or writes, for lanes 0 to `partitions` - 1; `sealed`: with keys."""
     outputs = [*map(channel_topic, CHANNELS), DECISIONS, DEAD, *map(dead_channel_topic, CHANNELS)]
     return (
         *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
         *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, FANNED, MERGE)),
+        *([TopicSpec(KEYS, partitions, exact=True, keep="latest_soon")] if sealed else []),
         TopicSpec(RULES, 1, exact=False, keep="latest"),
         TopicSpec(catalogue, partitions, exact=False, keep="forever"),
         *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),

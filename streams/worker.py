@@ -28,6 +28,7 @@ from streams.lanes.runner import LaneRunner
 from streams.lanes.wall import RealWall
 from streams.metrics import Metrics
 from streams.progress import Progress
+from streams.sealing import leaving_by
 from streams.settings import Settings
 from streams.shell import Shell, create_shell
 from streams.silence import Silence
@@ -200,6 +201,7 @@ class Worker:
             pauses=lambda: self._switches.in_force,
             observer=report,
             returning=self._returning,
+            leaving=leaving_by(settings.privacy.keys, self._reader),
         )
         task = asyncio.create_task(self._run(number, runner, report, kafka_log, cause))
         return _OwnedLane(feed, runner, report, task)

@@ -43,7 +43,7 @@ _ITEM: Final = {
 }  # fmt: skip
 _SUBSCRIBED: Final = {"opted_in": "granted", "subscribed": "granted", "unsubscribed": "revoked"}
 _PERSON: Final = ("external_id", "user_alias", "braze_id", "external_user_id")
-_OF_CAMPAIGN: Final = {
+OF_CAMPAIGN: Final = {
     "campaign_id": "id", "campaign_name": "name", "message_id": "message_id", "url": "purl",
 }  # fmt: skip
 
@@ -109,7 +109,7 @@ def _touchpoint(
         "source": properties.get("source"),
         "medium": None,
         "coupon": _coupon(properties),
-        "campaign": None if _OF_CAMPAIGN.keys().isdisjoint(properties) else _campaign(properties),
+        "campaign": None if OF_CAMPAIGN.keys().isdisjoint(properties) else _campaign(properties),
         "traits": properties.get("traits") or None,
         "consent": parts.consent(kind, properties),
         "trace": None,
@@ -177,7 +177,7 @@ def _coupon(properties: Mapping[str, Any]) -> object:
 
 
 def _campaign(properties: Mapping[str, Any]) -> dict[str, Any] | None:
-    given = {ours: properties.get(theirs) for theirs, ours in _OF_CAMPAIGN.items()}
+    given = {ours: properties.get(theirs) for theirs, ours in OF_CAMPAIGN.items()}
     return {name: one for name, one in given.items() if one is not None} or None
 
 

@@ -34,7 +34,7 @@ _ITEM: Final = {
     "item_brand": "brand", "price": "price", "quantity": "quantity", "item_url": "url",
     "item_image_url": "image_url",
 }  # fmt: skip
-_OF_CAMPAIGN: Final[Mapping[str, str]] = {
+OF_CAMPAIGN: Final[Mapping[str, str]] = {
     "campaign_id": "id", "campaign": "name", "gclid": "click_id", "message_id": "message_id", "purl": "purl",
 }  # fmt: skip
 _STATES: Final = {"GRANTED": "granted", "DENIED": "denied"}
@@ -63,10 +63,7 @@ def _sent(record: Mapping[str, Any]) -> Touchpoint:
     visitor = record.get("client_id") or record.get("app_instance_id")
     micros = event.get("timestamp_micros")
     micros = record.get("timestamp_micros") if micros is None else micros
-    given = parts.inner(record, "user_properties")
-    traits = given and {
-        name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()
-    }
+    traits = traits_of(parts.inner(record, "user_properties"))
     return _touchpoint(
         event.get("name"), params, record.get("user_id"), visitor, micros, traits,
         products=params.get("items"), consent=consent_of(parts.inner(record, "consent")),
@@ -113,7 +110,7 @@ def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
         "dwell_ms": parts.first(params, "dwell_ms", "engagement_time_msec"),
         "source": params.get("source"),
         "medium": parts.medium(params.get("medium")),
-        "campaign": None if _OF_CAMPAIGN.keys().isdisjoint(params) else _campaign(params),
+        "campaign": None if OF_CAMPAIGN.keys().isdisjoint(params) else _campaign(params),
         "traits": traits or None,
         "consent": consent or parts.consent(kind, params),
         "trace": None,
@@ -127,8 +124,13 @@ def type_of(name: str) -> str:
 
 
 def _campaign(params: Mapping[str, Any]) -> dict[str, Any] | None:
-    found = {ours: params[theirs] for theirs, ours in _OF_CAMPAIGN.items() if params.get(theirs) is not None}
+    found = {ours: params[theirs] for theirs, ours in OF_CAMPAIGN.items() if params.get(theirs) is not None}
     return found or None
+
+
+def traits_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of the user in a request: each a value, or an object with one."""
+    return {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
 
 
 def consent_of(given: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ OWN: Final[Mapping[str, Any]] = dict.fromkeys(
     ("type", "name", "id", "time", "user_id", "anonymous_id", "items", "value", "source", "medium",
      "campaign", "traits", "consent", "trace")
 )  # fmt: skip
-_OF_CONSENT: Final = ("purpose", "channel", "state", "basis", "text_version")
+OF_CONSENT: Final = ("purpose", "channel", "state", "basis", "text_version")
 # utm_medium is free text: the words that are common for each kind of reach.
 _MEDIA: Final = {
     **dict.fromkeys(("cpc", "ppc", "cpm", "paid", "paid_social", "display", "banner", "retargeting"), "paid"),
@@ -84,7 +84,7 @@ def consent(kind: str, properties: Mapping[str, Any]) -> object:
     given = properties.get("consent")
     if kind != "consent" or isinstance(given, dict):
         return given
-    return {name: properties[name] for name in _OF_CONSENT if properties.get(name) is not None} or None
+    return {name: properties[name] for name in OF_CONSENT if properties.get(name) is not None} or None
 
 
 def item(product: object, names: Mapping[str, str], field: str) -> dict[str, Any]:

@@ -91,13 +91,14 @@ def _track(record: Given, context: Given, properties: Given) -> dict[str, Any]:
 
 def kind_of(name: str, consent: Given | None) -> tuple[str, bool]:
     """Our type, and whether that is because the event has our name, for want of one of Segment's."""
-    kind, is_named_as_ours = _named(name)
+    kind, is_named_as_ours = named(name)
     is_consent = consent and kind == "custom" and name.casefold() == CONSENT_EVENT
     return ("consent", False) if is_consent else (kind, is_named_as_ours)
 
 
 @lru_cache(maxsize=1024)
-def _named(name: str) -> tuple[str, bool]:
+def named(name: str) -> tuple[str, bool]:
+    """The same without a word of consent."""
     kind = type_of(name)
     if kind == "custom" and (kind := type_named(name)) != "custom":
         return kind, True

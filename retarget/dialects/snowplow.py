@@ -32,14 +32,17 @@ _ITEM: Final = {
     "id": "product_id", "variant": "variant_id", "name": "name", "category": "category", "brand": "brand",
     "price": "price", "quantity": "quantity", "url": "url", "image_url": "image_url",
 }  # fmt: skip
-_UNSTRUCT: Final = "unstruct_event_"
-_ENTITY: Final = "contexts_com_snowplowanalytics_snowplow_"
-_SHOP: Final = f"{_ENTITY}ecommerce_"
+UNSTRUCT: Final = "unstruct_event_"
+ENTITY: Final = "contexts_com_snowplowanalytics_snowplow_"
+_SHOP: Final = f"{ENTITY}ecommerce_"
 _ENTITIES: Final = {
     f"{_SHOP}product_": "product", f"{_SHOP}cart_": "cart", f"{_SHOP}transaction_error_": "error",
     f"{_SHOP}transaction_": "transaction", f"{_SHOP}refund_": "refund", f"{_SHOP}user_": "user",
-    f"{_SHOP}page_": "page", f"{_SHOP}checkout_step_": "step", f"{_ENTITY}client_session_": "session",
+    f"{_SHOP}page_": "page", f"{_SHOP}checkout_step_": "step", f"{ENTITY}client_session_": "session",
 }  # fmt: skip
+# What the self-describing event is called here; and the kinds of entities but the products.
+HAPPENED: Final = "happened"
+OTHERS: Final = frozenset(_ENTITIES.values()) - {"product"}
 Entities = Mapping[str, Mapping[str, Any]]
 _ACTION: Final = "snowplow_ecommerce_action"
 
@@ -63,7 +66,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
             "unknown_dialect", "there is no event_id with a collector_tstamp; see the dialect snowplow"
         )
     data, products, entities = found_in(record)
-    kind, name = type_of(record, data, entities)
+    kind, name = _type_in(record, data, entities)
     session, told = entities.get("session", {}), told_by(entities)
     found = {
         **data,
@@ -76,7 +79,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         or _first(session.get("userId"), record.get("network_userid")),
         "items": parts.items(products, _ITEM, f"{_SHOP}product"),
         "value": parts.number(told.get("value", data.get("value"))),
-        "query": query_of(data),
+        "query": query_of(data.get("terms"), data.get("query")),
         "source": record.get("mkt_source"),
         "medium": parts.medium(record.get("mkt_medium")),
         "campaign": campaign_of(record),
@@ -106,15 +109,24 @@ def told_by(entities: Entities) -> dict[str, Any]:
     return found if worth is None else found | {"value": worth}
 
 
-def type_of(record: Mapping[str, Any], data: Mapping[str, Any], entities: Entities) -> tuple[str, str]:
-    """Our type and the name that the event has there."""
+def _type_in(record: Mapping[str, Any], data: Mapping[str, Any], entities: Entities) -> tuple[str, str]:
     name = str(record.get("event_name") or record.get("event") or "")
+    action, page = data.get("type"), entities.get("page", {}).get("type")
+    event, se_action = record.get("event"), record.get("se_action")
+    return type_of(name, str(event or ""), str(se_action or ""), str(action or ""), str(page or ""))
+
+
+@lru_cache(maxsize=1024)
+def type_of(
+    name: str, event: str | None, se_action: str | None, action: str | None, page: str | None
+) -> tuple[str, str]:
+    """Our type and the name that the event has there: an action on a page of that type, or its name."""
     if name == _ACTION:
-        action = str(data.get("type") or "")
-        searched = action == "list_view" and entities.get("page", {}).get("type") == "search"
+        action = action or ""
+        searched = action == "list_view" and page == "search"
         return ("search" if searched else _ACTIONS.get(action) or parts.type_named(action)), action
-    if record.get("event") == "struct":
-        name = str(record.get("se_action") or name)
+    if event == "struct":
+        name = se_action or name
     return _EVENTS.get(name) or parts.type_named(name), name
 
 
@@ -132,10 +144,10 @@ def found_in(record: Mapping[str, Any]) -> Found:
     products: object = None
     entities: dict[str, dict[str, Any]] = {}
     for key, given in record.items():
-        kind = _kind(key)
+        kind = kind_of(key)
         if kind is None or not given:
             continue
-        if kind == _UNSTRUCT:
+        if kind == HAPPENED:
             data = parts.written(record, key)
         elif kind == "product":
             products = products or given
@@ -145,10 +157,10 @@ def found_in(record: Mapping[str, Any]) -> Found:
 
 
 @lru_cache(maxsize=1024)  # a tracker has a few hundred names at most, and each event has thirty of them
-def _kind(key: str) -> str | None:
+def kind_of(key: str) -> str | None:
     """What a field holds, where it is not of the event itself."""
-    if key.startswith(_UNSTRUCT):
-        return _UNSTRUCT
+    if key.startswith(UNSTRUCT):
+        return HAPPENED
     return next((kind for prefix, kind in _ENTITIES.items() if key.startswith(prefix)), None)
 
 
@@ -171,10 +183,9 @@ def _moment(given: object, name: str) -> int:
     return read_time(given.strip().replace(" ", "T", 1) if isinstance(given, str) else given, name)
 
 
-def query_of(data: Mapping[str, Any]) -> Any:  # noqa: ANN401 - JSON
+def query_of(terms: object, query: Any) -> Any:  # noqa: ANN401 - JSON
     """What was searched for."""
-    terms = data.get("terms")
-    return " ".join(map(str, terms)) if isinstance(terms, list) else data.get("query")
+    return " ".join(map(str, terms)) if isinstance(terms, list) else query
 
 
 def campaign_of(record: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -39,6 +39,8 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     message.not_before = at_or_none(leaves)
     if candidate.audience is None and candidate.step.offer is not None:
         message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
+        if candidate.offer is not None and candidate.offer.withheld is not None:
+            moment.counts["withheld", candidate.rule.name, candidate.offer.withheld] += 1
     if candidate.audience is None and policy.seal is not None:
         message.purl = _purl(journey, message, policy, policy.seal, max(candidate.at, leaves or 0))
     moment.emit_message(message)

@@ -40,6 +40,8 @@ def of(journey: Journey, candidate: Candidate, at: int, moment: Moment) -> Offer
         if offer.least_margin is not None:
             found = margins.expected(journey, candidate)
         reason, discount = _withheld(offer, found)
+        if reason is None and _has_enough(journey, candidate, at, moment.policy.open_codes):
+            reason = "open_code"
         if reason is not None:
             candidate.offer = _record(offer, found, discount, withheld=reason)
             return None
@@ -90,6 +92,15 @@ def _given(journey: Journey, candidate: Candidate, number: int) -> Given | None:
     return next(
         (one for one in journey.offers if (one.rule, one.subject, one.episode, one.step) == what), None
     )
+
+
+def _has_enough(journey: Journey, candidate: Candidate, at: int, most: int) -> bool:
+    """Whether other codes of the person are good, as many as may be; a series is one with itself."""
+    if not most:
+        return False
+    series = (candidate.rule.name, candidate.subject_id, candidate.episode)
+    others = [one for one in journey.offers if one.expires > at]
+    return sum((one.rule, one.subject, one.episode) != series for one in others) >= most
 
 
 def _withheld(offer: model.Offer, found: Expected) -> tuple[str | None, float | None]:

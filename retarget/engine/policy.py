@@ -41,9 +41,10 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     the channel service looks up the address of an identified person. `pace` is the distance that a lane keeps
     between two messages of a channel, in us; channels without one are not paced. Ceilings are shared by
     `lanes`; with 0 there are none. Messages of one person compete for `arbitration`, 0: never. Guarded rules
-    pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of
-    offers cannot be worked out without; `pools` are those from files. Ids of `nobody`, in small letters, are
-    those of no one person; a person has `most_joined` anonymous ids at most, and none of those that stay
+    pause after `purchase_silence` without a purchase, 0: never. `offer_secret` is what codes of offers cannot
+    be worked out without; `pools` are those from files; a person has `open_codes` of them at once, 0: as many
+    as rules give. Ids of `nobody`, in small letters, are those of no one person; a person has `most_joined`
+    anonymous ids at most, and none of those that stay
     `apart`. Messages tell people which of the `shops` is next to them.
 
     `language` is that of people who have told no locale, and `formal` how they are greeted unless they wish
@@ -80,6 +81,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     purchase_silence: int = 0
     offer_secret: str = ""
     pools: Mapping[str, Pool] = msgspec.field(default_factory=dict)
+    open_codes: int = 0
     nobody: frozenset[str] = frozenset()
     most_joined: int = 50
     apart: frozenset[str] = frozenset()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, preferences, repeats, scores, spending
+from retarget.journeys import carts, codes, preferences, repeats, scores, spending
 from retarget.journeys.model import Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -152,6 +152,8 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
     _write_upon(journey, event)
     carts.settle(journey, event)
     spending.pay(journey, event, ORDERS_KEPT)
+    if event.coupon and journey.offers:
+        codes.redeem(journey, event.coupon, time)
     if event.store_id is not None:
         journey.traits[STORE] = event.store_id
     order = event.order_id or event.id or ""

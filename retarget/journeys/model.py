@@ -236,6 +236,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     paid: dict[str, Paid] = {}  # by order
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
+    key: bytes = b""  # what is told of them outside is sealed by it; wrapped, and of this id alone
 
     def was_erased(self, told: int) -> bool:
         """Whether the person has been forgotten since the time of which something is told, epoch ms."""

@@ -229,18 +229,20 @@ class Joining:
             return
         if lane.home is None and met.person not in lane.journeys:
             return  # whoever it was has left meanwhile
-        self._redirect(met, tokens.told(journey.traits) if journey is not None else [])
+        self._redirect(met, journey)
         if journey is not None:
             lane.engine.depart(journey, max(met.at, lane.clock), self._moment)
             self._look_at_failures(person, met.at)
-            journey.audiences = []
+            journey.audiences, journey.key = [], b""
             del lane.journeys[person]
             self._leave(journey, met)
         self._lead_held(person)
 
-    def _redirect(self, met: Met, told: Sequence[str]) -> None:
+    def _redirect(self, met: Met, journey: Journey | None) -> None:
+        """The key stays: what was sealed by it is still to be read, under the anonymous id."""
+        key, told = (b"", []) if journey is None else (journey.key, tokens.told(journey.traits))
         lane, moment = self._lane, self._moment
-        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)])
+        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)], key=key)
         lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
         self._hands.learn(redirect, [*told, *met.tokens])
         moment.arm(redirect, max(met.at, lane.clock) + KEPT_FOR)

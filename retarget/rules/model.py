@@ -125,6 +125,13 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
     expires: int | None = None
     sets: Mapping[str, Condition] = {}
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every audience that people may join by it."""
+        if self.sets:
+            return frozenset(map(self.of_set, self.sets))
+        return frozenset(self.by_state.values()) | ({self.add} if self.add else set())
+
     def of_set(self, name: str) -> str:
         """The audience of a product set; no set has a `-` in its name, so no two have one audience."""
         return f"{self.add}-{name}"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules.model import Count, Shown, Succession
+from retarget.rules.running import PASSED, Days, Long, Sums, Values
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -68,14 +69,23 @@ def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str
     wide = len(entry)
     at = len(tally) if time >= tally[-1] else bisect_right(tally[wide - 1 :: wide], time) * wide
     tally[at:at] = entry
+    if isinstance(tally, Long):
+        tally.knows = tally.knows and at + wide == len(tally)
+        if tally.knows:
+            tally.take(entry)
     if tally[wide - 1] <= tally[-1] - keep - GRACE or len(tally) > KEPT * wide:
         _forget(tally, wide, tally[-1] - keep - GRACE)
     return len(tally) // wide
 
 
 def _forget(tally: Tally, wide: int, horizon: int) -> None:
-    gone = max(bisect_right(tally[wide - 1 :: wide], horizon), len(tally) // wide - KEPT)
+    gone = max(len(tally) // wide - KEPT, 0)
+    while tally[gone * wide + wide - 1] <= horizon:
+        gone += 1
     del tally[: gone * wide]
+    if isinstance(tally, Long):
+        tally.passed += gone
+        tally.knows = tally.knows and tally.passed <= PASSED
 
 
 def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
@@ -83,7 +93,7 @@ def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
     if tally[-1] <= at and tally[wide - 1] > at - within:
         return 0, len(tally) // wide  # all of it, which is most often so
     times = tally[wide - 1 :: wide]
-    end = bisect_right(times, at)
+    end = len(times) if times[-1] <= at else bisect_right(times, at)
     return bisect_right(times, at - within, 0, end), end
 
 
@@ -115,7 +125,7 @@ def followed(tally: Tally, sequence: Succession, at: int) -> str | None:
 
 def beginnings(journey: Journey, name: str, subject: str) -> list[int]:
     """When each of the distinct values was first there, in order."""
-    tally = _of(journey, name, subject) or []
+    tally = journey.tallies.get(name, {}).get(subject, [])
     first: dict[str, int] = {}
     for value, time in zip(tally[::3], tally[2::3], strict=True):
         first.setdefault(value, time)
@@ -136,51 +146,77 @@ def _days(times: list[int]) -> int:
     return found
 
 
-def _of(journey: Journey, name: str, subject: str) -> Tally | None:
-    by_subject = journey.tallies.get(name)
-    return by_subject.get(subject) if by_subject else None
+class Look(NamedTuple):
+    """What is asked of the events of a tally in a window.
+
+    `plain` goes through them. From `few` parts of the list on it is a tally of that `kind`, of which `since`
+    asks the figures, from a place of its times on.
+    """
+
+    plain: Callable[[Tally, int, int], float]
+    since: Callable[[Any, int], float]
+    kind: type[Long]
+    few: int
+
+    def reader(self, within: int) -> Callable[[Journey, str, str, int], float]:
+        """What is asked of a subject's tally of some name for the window that ends at a moment, epoch ms."""
+        plain, since, kind, few = self
+
+        def read(journey: Journey, name: str, subject: str, at: int) -> float:
+            by_subject = journey.tallies.get(name)
+            tally = by_subject.get(subject) if by_subject else None
+            if not by_subject or not tally:
+                return 0
+            if len(tally) <= few or at < tally[-1]:
+                return plain(tally, within, at)
+            if not isinstance(tally, kind):
+                tally = by_subject[subject] = kind(tally)
+            elif not tally.knows:
+                tally.begin()
+            times, start = tally.times, tally.passed
+            if times[start] <= at - within:
+                start = bisect_right(times, at - within, start)
+            return since(tally, start)
+
+        return read
 
 
-def count(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
-    """How many events lie in (at - within, at]."""
-    tally = _of(journey, name, subject)
-    if not tally:
-        return 0
-    start, end = _span(tally, width(name), within, at)
+def _count(tally: Tally, within: int, at: int) -> int:
+    start, end = _span(tally, 2, within, at)
     return end - start
 
 
-def days(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
-    """On how many different days of UTC the events in (at - within, at] lie."""
-    tally = _of(journey, name, subject)
-    if not tally:
-        return 0
-    wide = width(name)
-    start, end = _span(tally, wide, within, at)
-    return _days(tally[start * wide + wide - 1 : end * wide : wide])
+def _days_with(tally: Tally, within: int, at: int) -> int:
+    start, end = _span(tally, 2, within, at)
+    return _days(tally[start * 2 + 1 : end * 2 : 2])
 
 
-def total(journey: Journey, name: str, subject: str, within: int, at: int) -> float:
-    """The sum of the values of the events in (at - within, at]."""
-    tally = _of(journey, name, subject)
-    if not tally:
-        return 0
-    start, end = _span(tally, 3, within, at)
-    return sum(tally[start * 3 : end * 3 : 3])
-
-
-def distinct(journey: Journey, name: str, subject: str, within: int, at: int) -> int:
-    """How many different values the events in (at - within, at] have."""
-    tally = _of(journey, name, subject)
-    if not tally:
-        return 0
+def _distinct(tally: Tally, within: int, at: int) -> int:
     start, end = _span(tally, 3, within, at)
     return len(set(tally[start * 3 : end * 3 : 3]))
 
 
+def _total(tally: Tally, within: int, at: int) -> float:
+    start, end = _span(tally, 3, within, at)
+    found: float = sum(tally[start * 3 : end * 3 : 3])
+    return found
+
+
+# How many events, on how many different days of UTC, with how many different values, and their sum.
+COUNT: Final = Look(_count, Days.count, Days, 2 * 32)
+DAYS_WITH: Final = Look(_days_with, Days.different, Days, 2 * 6)
+DISTINCT: Final = Look(_distinct, Values.different, Values, 3 * 12)
+SUM: Final = Look(_total, Sums.total, Sums, 3 * 32)
+
+
+def beside(limit: float) -> Look:
+    """A number that compares with the limit as the sum does."""
+    return SUM._replace(since=lambda tally, start: tally.beside(start, limit))
+
+
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:
     """The different values of the events in (at - within, at], that of the latest event first."""
-    tally = _of(journey, name, subject)
+    tally = journey.tallies.get(name, {}).get(subject)
     if not tally:
         return []
     start, end = _span(tally, 3, within, at)

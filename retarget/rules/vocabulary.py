@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
-from retarget.journeys import prices, sentiments, stages, traits
+from retarget.journeys import prices, stages, traits
 from retarget.journeys.model import Journey, Product
-from retarget.rules import subjects, tallies, third_parties
+from retarget.rules import of_events, subjects, tallies, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
@@ -19,10 +19,6 @@ _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
 _EPISODE: Final = "episode"
 _Told = TypeVar("_Told")
-
-
-def _of_event(field: str) -> Callable[[Scene], Any]:
-    return lambda scene: getattr(scene.event, field)
 
 
 def _cart_size(scene: Scene) -> int:
@@ -131,56 +127,7 @@ def _order_number(scene: Scene) -> int | None:
 
 
 NAMES: Final[Mapping[str, Name]] = {
-    "event.type": Name(
-        type="text", doc="type of the event",
-        read=_of_event("type"), event_only=True, choices=tuple(sorted(TYPES))
-    ),
-    "event.name": Name(
-        type="text", doc="the producer's own name of the event", read=_of_event("name"), event_only=True
-    ),
-    "event.value": Name(
-        type="number", doc="value of the order, cart or event", read=_of_event("value"), event_only=True
-    ),
-    "event.currency": Name(
-        type="text", doc="currency of the value", read=_of_event("currency"), event_only=True
-    ),
-    "event.coupon": Name(type="text", doc="coupon used", read=_of_event("coupon"), event_only=True),
-    "event.dwell": Name(
-        type="duration", doc="how long the view lasted", read=_of_event("dwell_ms"), event_only=True
-    ),
-    "event.query": Name(type="text", doc="what was searched for", read=_of_event("query"), event_only=True),
-    "event.source": Name(
-        type="text", doc="where the person came from", read=_of_event("source"), event_only=True
-    ),
-    "event.medium": Name(
-        type="text", doc="paid, owned or earned",
-        read=_of_event("medium"), event_only=True, choices=("earned", "owned", "paid")
-    ),
-    "event.channel": Name(
-        type="text", doc="channel of the event", read=_of_event("channel"), event_only=True
-    ),
-    "event.sentiment": Name(
-        type="text", doc="how it sounds, by its word or the sign of its number",
-        read=lambda scene: sentiments.word(scene.event.sentiment),
-        event_only=True, choices=sentiments.WORDS
-    ),
-    "event.sentiment_score": Name(
-        type="number", doc="how it sounds, where it is a number",
-        read=lambda scene: sentiments.score(scene.event.sentiment), event_only=True
-    ),
-    "event.store": Name(type="text", doc="the shop visited", read=_of_event("store_id"), event_only=True),
-    "event.changes_cart": Name(
-        type="bool", doc="it put something into a cart, took something out, or is a snapshot",
-        read=lambda scene: scene.change.changes_cart, event_only=True
-    ),
-    "event.products": Name(
-        type="list", doc="the products it is about",
-        read=lambda scene: subjects.product(scene.event), event_only=True
-    ),
-    "event.categories": Name(
-        type="list", doc="the categories of its products",
-        read=lambda scene: subjects.category(scene.event), event_only=True
-    ),
+    **of_events.NAMES,
     "cart.size": Name(type="number", doc="different products in the cart", read=_cart_size, subjects=_CART),
     "cart.value": Name(
         type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART
@@ -273,28 +220,35 @@ NAMES: Final[Mapping[str, Name]] = {
 }  # fmt: skip
 
 
-_Reckon: TypeAlias = Callable[[Journey, str, str, int, int], float]
-
-
 class _Over:
     """A function over a window: how its calls are read, and what they look back on.
 
     `number` is what is kept beside each event; `named`: the call says it first.
     """
 
-    def __init__(self, reckon: _Reckon, number: str | None = None, *, named: bool = False) -> None:
-        self._reckon, self._number, self._named = reckon, number, named
+    def __init__(self, look: tallies.Look, number: str | None = None, *, named: bool = False) -> None:
+        self._look, self._number, self._named = look, number, named
 
     def build(self, *texts: str, within: int, category: str | None = None, about: str | None = None) -> Read:
         """What reads the value of a call."""
-        window, reckon = self.window(*texts, within=within, category=category, about=about), self._reckon
+        return self._reader(self._look, self.window(*texts, within=within, category=category, about=about))
+
+    def beside(
+        self, *texts: str, within: int, category: str | None = None, about: str | None = None
+    ) -> Callable[[float], Read]:
+        """By what a sum is compared with a constant."""
+        window = self.window(*texts, within=within, category=category, about=about)
+        return lambda limit: self._reader(tallies.beside(limit), window)
+
+    def _reader(self, look: tallies.Look, window: Window) -> Read:
+        read, category = look.reader(window.within), window.category
         names = {
             kind: tallies.key(window.types, kind, window.number, category=category) for kind in subjects.OF
         }
-        if about is not None:
-            of_person = names[about]
-            return lambda scene: reckon(scene.journey, of_person, scene.journey.person, within, scene.at)
-        return lambda scene: reckon(scene.journey, names[scene.kind], scene.subject, within, scene.at)
+        if window.about is not None:
+            of_person = names[window.about]
+            return lambda scene: read(scene.journey, of_person, scene.journey.person, scene.at)
+        return lambda scene: read(scene.journey, names[scene.kind], scene.subject, scene.at)
 
     def window(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
@@ -308,11 +262,11 @@ class _Over:
         return Window(tuple(sorted(types)), within, number, category, about)
 
 
-_COUNT: Final = _Over(tallies.count)
-_DISTINCT: Final = _Over(tallies.distinct, named=True)
-_DAYS_WITH: Final = _Over(tallies.days)
-_SUM: Final = _Over(tallies.total, named=True)
-_DWELL: Final = _Over(tallies.total, "dwell")
+_COUNT: Final = _Over(tallies.COUNT)
+_DISTINCT: Final = _Over(tallies.DISTINCT, named=True)
+_DAYS_WITH: Final = _Over(tallies.DAYS_WITH)
+_SUM: Final = _Over(tallies.SUM, named=True)
+_DWELL: Final = _Over(tallies.SUM, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -364,6 +318,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="values of such events added up, whatever their currency; 0 without any",
         build=_SUM.build,
         window=_SUM.window,
+        beside=_SUM.beside,
     ),
     "dwell": Function(
         args=_OVER,
@@ -371,6 +326,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="time spent in such events",
         build=_DWELL.build,
         window=_DWELL.window,
+        beside=_DWELL.beside,
     ),
     "since_opened": Function(
         args=(_TYPES,),

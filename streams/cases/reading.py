@@ -203,7 +203,7 @@ def _fits(one: Expected | Waiting, rule: Rule, at: Place) -> None:
     if one.template is not None and one.template not in templates:
         at.child("template").problem(unknown(f"template of {rule.name}", one.template, templates))
     joined = [step.audience for step in rule.steps if step.audience is not None]
-    audiences = {name for found in joined for name in (found.add, *found.by_state.values()) if name}
+    audiences = {name for found in joined for name in found.names}
     if one.kind in ("joined", "left") and one.name not in audiences:
         at.child(one.kind).problem(unknown(f"audience of {rule.name}", one.name or "", audiences))
     channels = {channel for step in rule.steps for channel in step.channels_of_all}

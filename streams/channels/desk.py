@@ -25,6 +25,7 @@ from streams.channels.queue import Parcel, Queue
 from streams.channels.rates import Lease, Rate
 from streams.channels.settlement import NOT_YET, Settlement, Terms
 from streams.channels.state import State
+from streams.channels.unsealing import UNSEEN_FOR, unsealed
 from streams.metrics_services import ChannelMetrics
 from streams.ports import Fenced, Record, UnknownOutcome
 from streams.topics import dead_channel_topic
@@ -192,7 +193,7 @@ class Desk:
     async def _work(self, settlement: Settlement) -> None:
         while not self._leave.is_set():
             self._some.clear()
-            portion = self._portion(settlement, self._terms.now())
+            portion = await self._opened(settlement, self._portion(settlement, self._terms.now()))
             if portion:
                 await self._hand_over(settlement, portion)
             if settlement.tells or self._known or self._is_old(settlement):
@@ -251,6 +252,18 @@ class Desk:
 
     def _stopped(self, parcel: Parcel) -> str | None:
         return stopped_by(parcel.message, self._terms.pauses() or {})
+
+    async def _opened(self, settlement: Settlement, portion: list[Parcel]) -> list[Parcel]:
+        """Those of a portion that can be read."""
+        now = self._terms.now()
+        for parcel, fate in await unsealed(self._terms.opening, portion, now):
+            if fate is None:
+                settlement.queue.put_off(parcel, now + UNSEEN_FOR)
+            elif isinstance(fate, str):
+                settlement.drop(parcel, fate)
+            else:
+                settlement.settle(parcel, fate)
+        return [parcel for parcel in portion if not parcel.is_sealed]
 
     async def _hand_over(self, settlement: Settlement, portion: list[Parcel]) -> None:
         lease = await self._leased(len(portion))

@@ -12,11 +12,12 @@ from retarget.touchpoints import TouchpointType
 
 Reason = Literal[
     "bad_message", "no_address", "bad_address", "refused", "no_template", "bad_template", "missing_variable",
-    "too_large", "expired", "gave_up", "unknown_outcome", "no_audience", "paused",
+    "too_large", "expired", "gave_up", "unknown_outcome", "no_audience", "paused", "no_key",
 ]  # fmt: skip
 # What can come of a message, as metrics count it; a repeat is of a record.
 What = Literal[
     "handed", "later", "doubt", "dead", "unwanted", "expired", "recalled", "too_late", "repeat", "lost",
+    "erased",
 ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from retarget.messages import Message
 from streams.channels.outcomes import Outcome, dead
 from streams.channels.state import FOREIGN_KEPT, State, Tries
 from streams.kafka.headers import DESTINATION, RepeatFilter, decode_headers
+from streams.sealing.records import read
 
 _decode: Final = msgspec.json.Decoder(Message).decode
 _NEVER: Final = 2**62
@@ -23,7 +24,7 @@ _NEVER: Final = 2**62
 class Parcel:
     """One message that waits. Times are epoch ms; `raw` is its record's value."""
 
-    __slots__ = ("due", "expires", "key", "message", "offset", "raw", "since", "tries")
+    __slots__ = ("due", "expires", "is_sealed", "key", "message", "offset", "raw", "since", "tries")
 
     def __init__(self, offset: int, key: bytes, raw: bytes, tries: Tries) -> None:
         """Raises Rejected for what is no message."""
@@ -32,9 +33,14 @@ class Parcel:
             self.message = _decode(raw)
         except (msgspec.MsgspecError, ValueError) as error:
             raise Rejected("bad_field", str(error)) from error
+        self.is_sealed = read(raw) is not None
         self.due = _time(self.message.not_before, 0)
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
         self.expires = _time(self.message.expires_at, _NEVER)
+
+    def open(self, value: bytes) -> None:
+        """Have the message as it was before it was sealed; `raw` stays."""
+        self.message, self.is_sealed = _decode(value), False
 
     @property
     def person(self) -> tuple[str, str | None]:

@@ -24,6 +24,7 @@ from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
 from streams.metrics_services import ChannelMetrics
 from streams.ports import Record, UnknownOutcome
+from streams.sealing.reading import opening_of
 from streams.settings import Settings
 from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_topic
 
@@ -77,6 +78,8 @@ class Service:
         await create_or_check(self._address, [ledger], replication=self._settings.kafka.replication)
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
+        opening = await self._stack.enter_async_context(opening_of(self._settings))
+        self._terms = self._terms._replace(opening=opening)
         await self._channel.start()
         self._stack.push_async_callback(self._channel.stop)
 

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 from streams.channels import telling
 from streams.channels.outcomes import Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
+from streams.channels.unsealing import Open
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
 from streams.metrics_services import ChannelMetrics
@@ -28,7 +29,7 @@ class Terms(NamedTuple):
     """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
 
     `now` is the clock that messages' times are held against, epoch ms; `pauses` tells the kill switches in
-    force, None while they are not known.
+    force, None while they are not known; `opening` opens what is sealed.
     """
 
     feedback_topic: str
@@ -36,6 +37,7 @@ class Terms(NamedTuple):
     most: int
     now: Callable[[], int] = now_ms
     pauses: Callable[[], Mapping[str, int] | None] = dict
+    opening: Open | None = None
 
 
 def terms_of(settings: Settings, pauses: Callable[[], Mapping[str, int] | None] = dict) -> Terms:

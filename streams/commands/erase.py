@@ -99,6 +99,7 @@ async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
     from streams.kafka.address import address_of
     from streams.privacy.scanning import OTHERS, Scanner
     from streams.privacy.topics import SENT
+    from streams.sealing.reading import opening_of
     from streams.stores import open_store
 
     scanner, folder = Scanner(names), copies_of(settings)
@@ -116,7 +117,9 @@ async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
         found += copies
     if topics:
         named = (*settings.kafka.input_topics, *SENT, *OTHERS)
-        print(*_kept(await scanner.topics(address_of(settings), named), settings), sep="\n")
+        async with opening_of(settings) as opening:
+            held = await scanner.topics(address_of(settings), named, opening)
+        print(*_kept(held, settings), sep="\n")
     return FOUND if any(not one.is_mark for one in found) else 0
 
 
@@ -131,18 +134,26 @@ def _left(found: list[Find], where: str) -> Iterator[str]:
 
 def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
     """What the topics hold, and until when."""
-    from streams.topics import topic_specs
+    from streams.topics import KEYS, topic_specs
 
     keep = {
-        spec.name: spec.keep for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions)
+        spec.name: spec.keep
+        for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions, sealed=True)
     }
     yield f"topics: {'records in' if found else 'nothing'}" + (
         f" {len(found)}, until their retention ends" if found else ""
     )
     for one in found:
-        until = "kept forever (docs/privacy.md)" if keep[one.topic] == "forever" else ""
         span = f"{format_time(one.first)} to {format_time(one.last)}"
-        yield f"  {one.topic}: {one.records} from {span}{', ' if until else ''}{until}"
+        said = [f"  {one.topic}: {one.records} from {span}"]
+        if keep[one.topic] == "forever":
+            kept = settings.snapshot.merge_kept
+            said.append("kept until no snapshot needs it" if kept else "kept forever (docs/privacy.md)")
+        if one.topic == KEYS:
+            said.append(f"{one.records - one.sealed} with a key, until compacted (a day), others without")
+        elif one.sealed:
+            said.append(f"{one.sealed} of them sealed by a key that is gone")
+        yield ", ".join(said)
 
 
 def _told(erasure: Erasure) -> Iterator[str]:
@@ -198,7 +209,7 @@ def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> Non
 
 def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
     """Make a snapshot; when it holds nothing of these ids, remove those from before. Raises LaneRefused."""
-    from streams.commands.snapshot import by_journal
+    from streams.commands.snapshot import by_journal, cut_merge
     from streams.privacy.scanning import Scanner
 
     made: Path = asyncio.run(by_journal(settings, folder))
@@ -209,3 +220,4 @@ def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
             f"{made} holds {left[0].name} still ({left[0].what}); nothing is removed: once more"
         )
     print(*(f"removed {each}" for each in folder.tidy(1)), sep="\n")
+    asyncio.run(cut_merge(settings, folder))

@@ -198,7 +198,7 @@ async def _stored(settings: Settings, person: str) -> _Known:
         await store.close()
     journey = wire.decode(data) if data else None
     names = {person, *(_names(journey) if journey else ())}
-    decisions = await _decisions(address_of(settings), names)
+    decisions = await _decisions(settings, address_of(settings), names)
     return _Known(journey, wait, decisions, await _side(settings, person))
 
 
@@ -226,17 +226,18 @@ async def _side(settings: Settings, person: str) -> str:
     return f"{drawn.name}, {drawn.share * 100:g} % of the people: {said}"
 
 
-async def _decisions(address: KafkaAddress, names: set[str]) -> Sequence[Said]:
+async def _decisions(settings: Settings, address: KafkaAddress, names: set[str]) -> Sequence[Said]:
     """The decisions about these ids. Raises BadInput where there are none of anybody."""
     from contextlib import aclosing
 
     from streams.kafka.inventory import partitions_of_topic
     from streams.privacy.topics import under
+    from streams.sealing.reading import as_far_as_opened
     from streams.topics import DECISIONS
 
     partitions = await partitions_of_topic(address, DECISIONS)
-    async with aclosing(under(address, {DECISIONS: partitions}, names)) as found:
-        return [
-            _decision(seen.value or b"", f"{DECISIONS}[{seen.partition}] at {seen.offset}")
-            async for seen in found
-        ]
+    async with aclosing(under(address, {DECISIONS: partitions}, names)) as told:
+        found = [seen async for seen in told]
+    values = await as_far_as_opened(settings, [seen.value or b"" for seen in found])
+    places = (f"{DECISIONS}[{seen.partition}] at {seen.offset}" for seen in found)
+    return [_decision(value, place) for value, place in zip(values, places, strict=True)]

@@ -73,9 +73,12 @@ async def _records(settings: Settings, person: Person) -> dict[str, list[Any]]:
 
     from streams.kafka.address import address_of
     from streams.privacy.topics import SENT, of_person
+    from streams.sealing.reading import as_far_as_opened
 
-    told: dict[str, list[Any]] = {}
     async with aclosing(of_person(address_of(settings), SENT, person.ids)) as records:
-        async for seen in records:
-            told.setdefault(seen.topic, []).append(json.loads(seen.value or b"null"))
+        found = [seen async for seen in records]
+    values = await as_far_as_opened(settings, [seen.value or b"null" for seen in found])
+    told: dict[str, list[Any]] = {}
+    for seen, value in zip(found, values, strict=True):
+        told.setdefault(seen.topic, []).append(json.loads(value))
     return told

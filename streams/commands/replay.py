@@ -125,6 +125,9 @@ def _summary(counts: Counter[tuple[str, ...]]) -> None:
         )
     for (rule, channel, operation), n in sorted(messages.items()):
         print(f"  {n:>8,}  {rule} {operation} {channel}", file=sys.stderr)
+    withheld = {key[1:]: n for key, n in counts.items() if key[0] == "withheld"}
+    for (rule, reason), n in sorted(withheld.items()):
+        print(f"  {n:>8,}  {rule} sent without its code: {reason}", file=sys.stderr)
     for (rule, outcome, reason), n in sorted(decisions.items()):
         if outcome != "sent":
             print(f"  {n:>8,}  {rule} {outcome}: {reason}", file=sys.stderr)

@@ -42,18 +42,20 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.logs import configure_logs
     from streams.secrecy import hiding
     from streams.stores import open_store
-    from streams.topics import JOURNAL, lane_topics, topic_specs
+    from streams.topics import JOURNAL, KEYS, lane_topics, topic_specs
     from streams.web import require_token
     from streams.worker import Worker
 
     require_token(settings.web.host, settings.web.token)
     kafka, address = settings.kafka, address_of(settings)
     own = own_publication(settings)
-    await check_topics(address, topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic))
+    sealed = bool(settings.privacy.keys)
+    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
+    await check_topics(address, specs)
     if "sasl_mechanism" in address.security:
         await require_rights(
             address,
-            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL],
+            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *([KEYS] if sealed else [])],
             [settings.app.id, f"{settings.app.id}-catalogue"],
             f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
         )

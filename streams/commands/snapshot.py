@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from retarget.errors import BadInput
+from retarget.errors import BadInput, LaneRefused, Unreachable
+from streams.ports import UnknownOutcome
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
             "snapshot.folder",
             "snapshot.every",
             "snapshot.keep",
+            "snapshot.merge_kept",
             "app.id",
             "kafka.bootstrap",
             "store.url",
@@ -55,9 +57,35 @@ async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> Non
         made = await (_of_store(settings, folder) if from_store else by_journal(settings, folder))
         former = folder.tidy(settings.snapshot.keep)
         print(made, *(f"removed {each}" for each in former), sep="\n", flush=True)
+        await cut_merge(settings, folder)
         if not settings.snapshot.every:
             return
         await asyncio.sleep(max(begun + settings.snapshot.every - monotonic_ms(), 0) / 1000)
+
+
+async def cut_merge(settings: Settings, folder: Folder) -> None:
+    """Delete what lanes told each other and nobody needs, if snapshot.merge_kept is set.
+
+    What hinders is said: a snapshot counts without it.
+    """
+    from streams.clocks import now_ms
+    from streams.privacy.cutting import cut
+    from streams.stores import open_store
+    from streams.topics import MERGE
+
+    if not settings.snapshot.merge_kept:
+        return
+    try:
+        store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+        try:
+            found = await cut(settings, store, folder, now_ms())
+        finally:
+            await store.close()
+    except (BadInput, LaneRefused, Unreachable, UnknownOutcome) as error:
+        print(f"{MERGE} is not cut: {error}", flush=True)
+        return
+    for one in found:
+        print(f"{MERGE}[{one.lane}]: cut from offset {one.before} to {one.after}", flush=True)
 
 
 async def by_journal(settings: Settings, folder: Folder) -> Path:

@@ -35,7 +35,8 @@ async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[lis
     from streams.topics import topic_specs
 
     kafka, address = settings.kafka, address_of(settings)
-    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic)
+    sealed = bool(settings.privacy.keys)
+    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
     if not only_check:
         return await create_or_check(address, specs, replication=kafka.replication), len(specs)
     await check_topics(address, specs)

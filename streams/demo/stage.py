@@ -74,8 +74,8 @@ class _Stage:
 
     async def play(self, rules: Sequence[Rule], complaints: Complaints) -> int:
         """Everything between the start of the servers and their end; the exit code."""
-        kafka = self._settings.kafka
-        specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic)
+        kafka, sealed = self._settings.kafka, bool(self._settings.privacy.keys)
+        specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
         with asked_to_end() as asked:
             await create_or_check(self._address, specs)
             self._started = time.monotonic()

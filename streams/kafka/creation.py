@@ -18,6 +18,7 @@ from aiokafka.errors import (
 )
 
 from retarget.errors import BadInput, Unreachable
+from retarget.times import DAY, HOUR
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import UNSEEN, is_refusal, refusal
@@ -29,6 +30,8 @@ _READY_S: Final = 15.0
 _POLL_S: Final = 0.05
 _POLICY: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
+# Whoever is late is told of repeats by those that stand before them, as long as these are there.
+_SOON: Final = {"min.compaction.lag.ms": str(HOUR), "max.compaction.lag.ms": str(DAY)}
 
 
 async def create_or_check(
@@ -192,6 +195,8 @@ def _configuration(spec: TopicSpec) -> dict[str, str]:
     size = {"max.message.bytes": str(TOPIC_RECORD_BYTES)}
     if spec.keep == "latest":
         return size | {_POLICY: "compact"}
+    if spec.keep == "latest_soon":
+        return size | {_POLICY: "compact"} | _SOON
     return size | ({_POLICY: "delete", _RETENTION: "-1"} if spec.keep == "forever" else {})
 
 
@@ -221,7 +226,7 @@ async def _kept(admin: AIOKafkaAdminClient, keeps: Mapping[str, Keep]) -> list[s
         for name, value, *_ in resource[4]
         if name == _POLICY
     }
-    policy_of = {name: "compact" if keeps[name] == "latest" else "delete" for name in names}
+    policy_of = {name: "compact" if keeps[name] in ("latest", "latest_soon") else "delete" for name in names}
     return [
         f"topic {name} has {_POLICY}={policies[name]} and would lose records that a replay needs; "
         f"set {_POLICY}={policy}"

@@ -8,11 +8,13 @@ import secrets
 from collections.abc import Sequence
 
 import msgspec
+from aiokafka import AIOKafkaProducer
 
 from streams.kafka import journal
 from streams.kafka.lane import LaneOnKafka
-from streams.kafka.sending import send, stamped
+from streams.kafka.sending import Outgoing, send, stamped
 from streams.ports import History, JournalRecord, Output
+from streams.topics import KEYS
 
 
 class IdempotentLog(LaneOnKafka):
@@ -47,7 +49,7 @@ class IdempotentLog(LaneOnKafka):
             outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
             offset = self._offset(await send(producer, [self._journaled(mine)], within_s=within))
             await self._refuse_newer_claim(offset)
-            await send(producer, outgoing, within_s=within)
+            await self._emit(producer, outgoing)
         return offset
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
@@ -55,7 +57,13 @@ class IdempotentLog(LaneOnKafka):
         within = self._deadline_s
         async with self._owned() as producer:
             outgoing = await stamped(producer, self._lane, record, outputs, within_s=within)
-            await send(producer, outgoing, within_s=within)
+            await self._emit(producer, outgoing)
+
+    async def _emit(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
+        """Keys before what is sealed by them: after a crash between the two they would be others."""
+        for keys in (True, False):
+            chosen = [one for one in outgoing if (one.topic == KEYS) is keys]
+            await send(producer, chosen, within_s=self._deadline_s)
 
     async def _refuse_newer_claim(self, offset: int) -> None:
         """Look at what stands between our last record and this one; nothing does when they are neighbours."""

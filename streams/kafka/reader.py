@@ -93,6 +93,15 @@ class Reader:
             answer = await self._fetch(topic, partition, (latest, latest), _UNCOMMITTED, wait_ms=1)
             return max(latest, answer.high_watermark)
 
+    async def since(self, topic: str, partition: int, time: int) -> int:
+        """The first offset whose record is not older than `time`, epoch ms; the end where all are.
+
+        Raises UnknownOutcome.
+        """
+        async with self._bounded(f"where {topic}[{partition}] stood at a time"):
+            found = await self._offset(topic, partition, time)
+        return found if found >= 0 else await self.end(topic, partition)
+
     async def read(self, topic: str, partition: int, start: int, end: int) -> list[Record]:
         """The committed records with start <= offset < end, which must be below the high watermark.
 
@@ -159,7 +168,7 @@ class Reader:
                 await self._recover(error, topic)
 
     async def _offset(self, topic: str, partition: int, which: int) -> int:
-        """First or latest offset; asked again until there is an answer."""
+        """First or latest offset, or the one of a time; asked again until there is an answer."""
         while True:
             try:
                 request = OffsetRequest(-1, _UNCOMMITTED, [(topic, [(partition, which)])])

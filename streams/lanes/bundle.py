@@ -177,6 +177,7 @@ def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Poli
         purchase_silence=settings.guard.purchase_silence if lanes else 0,
         offer_secret=settings.offers.secret,
         pools=pools,
+        open_codes=settings.offers.open_codes,
         nobody=frozenset(name.strip().casefold() for name in settings.identity.nobody),
         most_joined=settings.identity.most,
         apart=frozenset(settings.identity.apart),

@@ -50,6 +50,7 @@ from streams.ports import (
     Record,
     UnknownOutcome,
 )
+from streams.sealing.leaving import AsTheyAre, Leaving
 
 # So many numbers are left out where it is unknown which have been used.
 CROSSINGS_SKIPPED: Final = 1_000_000
@@ -73,15 +74,18 @@ class LaneRunner:
         pauses: Callable[[], Mapping[str, int]] = dict,
         observer: Observer | None = None,
         returning: Returning | None = None,
+        leaving: Leaving | None = None,
     ) -> None:
         """`ticks`: whether the wall clock moves the lane on when it is caught up and idle.
 
         `returning`: how it comes back when the store has lost it; None: from the beginning of the inputs.
+        `leaving`: what becomes of its outputs on their way out; None: nothing.
         """
         self._number, self._topics, self._bundles = number, tuple(topics), bundles
         self._store, self._log, self._feed, self._wall = store, log, feed, wall
         self._limits, self._ticks, self._pauses = limits, ticks, pauses
         self._observer, self._returning = observer or Observer(), returning or Returning()
+        self._leaving: Leaving = leaving or AsTheyAre()
         self._stride = Stride(limits)
         self._stopping = False
         self._unconfirmed = False  # a commit has failed, and no work was confirmed since
@@ -174,11 +178,14 @@ class LaneRunner:
         self._positions = stored.decode(image.meta)
         await self._find_frontier()
         await self._begin(self._bundle)
+        if history.first is not None:
+            await self._leaving.remember(self._number)
         repeated = 0
         async for portion in history.portions():
             for offset, record in portion:
                 await self._replay(offset, record, emit=record.sequence > history.acknowledged)
             repeated += len(portion)
+        self._leaving.forget()
         return repeated
 
     async def _find_frontier(self) -> None:
@@ -252,7 +259,10 @@ class LaneRunner:
             self.lane.sent += CROSSINGS_SKIPPED
             self._observer.mismatch(record.sequence)
         if emit:
-            await self._log.emit_again(record, found)
+            leaving = self._leaving.leaving(self.lane, batch, found, record.sequence)
+            await self._log.emit_again(record, leaving)
+        else:
+            self._leaving.repeated(self.lane, batch)
         await self._checkpoint(batch, offset)
 
     async def _read_up_to(self, frontier: Mapping[str, int]) -> list[Arrival]:
@@ -338,8 +348,9 @@ class LaneRunner:
             outputs=len(found),
             digest=emitted.digest(found),
         )
+        leaving = self._leaving.leaving(self.lane, batch, found, record.sequence)
         try:
-            offset = await self._log.commit(record, found)
+            offset = await self._log.commit(record, leaving)
         except UnknownOutcome:
             self._unconfirmed = True
             raise

@@ -61,7 +61,7 @@ THOUSANDTHS: Final[Mapping[type, frozenset[str]]] = {
 }
 MOMENTS_BY_NAME: Final = frozenset({"ended", "pauses", "joined"})
 _WORDS: Final = {"moved": "is_since", "alarm": "looked_at_again", "tidied": "tidied_at"}
-_INSIDE: Final = frozenset({"recent", "recent_marks", "earlier", "tallies", "marks", "moved", "stage"})
+_INSIDE: Final = frozenset({"recent", "recent_marks", "earlier", "tallies", "marks", "moved", "stage", "key"})
 Plain = dict[str, Any]
 
 

@@ -6,6 +6,7 @@ are compared whole, and where they stand for people: a product may have the same
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -17,15 +18,24 @@ from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from streams.images import Folder, manifest, parts
 from streams.kafka.connection import KafkaAddress
+from streams.kafka.looking import Seen
 from streams.lanes import positions
 from streams.ports import Portion
 from streams.privacy.people import Kept
 from streams.privacy.topics import of_person
+from streams.sealing.opening import Opening, Unopened
 from streams.stores import Store
-from streams.topics import CHANNELS, DEAD, MERGE, dead_channel_topic
+from streams.topics import CHANNELS, DEAD, KEYS, MERGE, dead_channel_topic
 
 # Beside the inputs, the decisions and the messages: what may hold something of a person.
-OTHERS: Final = (DEAD, *map(dead_channel_topic, CHANNELS), MERGE)
+OTHERS: Final = (DEAD, *map(dead_channel_topic, CHANNELS), MERGE, KEYS)
+
+
+class _Letter(msgspec.Struct):
+    raw: str
+
+
+_letter: Final = msgspec.json.Decoder(_Letter).decode
 
 
 class Find(NamedTuple):
@@ -38,12 +48,16 @@ class Find(NamedTuple):
 
 
 class InTopic(NamedTuple):
-    """How many records of a topic are under the ids; times of the first and the last, epoch ms."""
+    """How many records of a topic are under the ids; times of the first and the last, epoch ms.
+
+    `sealed`: how many of them nobody can read any more.
+    """
 
     topic: str
     records: int
     first: int
     last: int
+    sealed: int = 0
 
 
 class Scanner:
@@ -66,12 +80,17 @@ class Scanner:
         """What the snapshots hold, those included that are not whole. Raises BadInput, LaneRefused."""
         return [one for path in folder.everything() for one in self.snapshot(path)]
 
-    async def topics(self, address: KafkaAddress, topics: Sequence[str]) -> list[InTopic]:
-        """What the topics hold under these ids. Raises Unreachable, UnknownOutcome."""
-        times: dict[str, list[int]] = {}
+    async def topics(
+        self, address: KafkaAddress, topics: Sequence[str], opening: Opening | None = None
+    ) -> list[InTopic]:
+        """What the topics hold under these ids, and what of it `opening` does not open.
+
+        Raises Unreachable, UnknownOutcome.
+        """
+        by_topic: dict[str, list[Seen]] = {}
         async for seen in of_person(address, topics, self._names):
-            times.setdefault(seen.topic, []).append(seen.timestamp)
-        return [InTopic(topic, len(found), min(found), max(found)) for topic, found in times.items()]
+            by_topic.setdefault(seen.topic, []).append(seen)
+        return [await _in_topic(topic, found, opening) for topic, found in by_topic.items()]
 
     def snapshot(self, path: Path) -> Iterator[Find]:
         """What one snapshot holds. Raises BadInput, LaneRefused."""
@@ -117,6 +136,25 @@ class Scanner:
         for spread in positions.decode(meta).spreads:
             if spread.after in self._names:
                 yield Find(place, spread.after, "where news of the catalogue have come to, for a moment")
+
+
+async def _in_topic(topic: str, found: list[Seen], opening: Opening | None) -> InTopic:
+    times, values = [seen.timestamp for seen in found], [_inside(seen.value or b"") for seen in found]
+    if topic == KEYS:
+        sealed = values.count(b"")
+    elif opening is None:
+        sealed = 0
+    else:
+        sealed = [*await opening(values)].count(Unopened.GONE)
+    return InTopic(topic, len(found), min(times), max(times), sealed)
+
+
+def _inside(value: bytes) -> bytes:
+    """What a dead letter of a channel service has put aside; anything else as it is."""
+    try:
+        return b64decode(_letter(value).raw)
+    except (msgspec.MsgspecError, ValueError):
+        return value
 
 
 def _people_in(journey: Journey) -> Iterator[str]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
+from pathlib import Path
 from random import Random
 from typing import Any, Final, TypeVar
 
@@ -20,19 +21,31 @@ from streams.kafka.headers import RepeatFilter
 from streams.ports import Fenced, History, JournalRecord, Output, UnknownOutcome
 from streams.topics import JOURNAL
 from tests.contracts.test_logs import LANE as REAL_LANE
-from tests.contracts.test_logs import PARTITIONS, Name, Side, World, batch, go_on, stop_half_way, world
+from tests.contracts.test_logs import (
+    PARTITIONS,
+    Name,
+    Side,
+    World,
+    batch,
+    go_on,
+    stop_half_way,
+    take_over,
+    world,
+)
 from tests.contracts.test_logs import side as side  # noqa: PLC0414 - a fixture
 from tests.protocol.broker import LANE, Broker
 from tests.protocol.logs import IdempotentModel, TransactionalModel
-from tests.protocol.steps import Operation, at_once
+from tests.protocol.steps import Operation, at_once, following
 from tests.support.journals import whole
-from tests.support.kafka.real_kafka import drop_records
+from tests.support.kafka.companion import TRANSACTIONS, move, settle, two_nodes
+from tests.support.kafka.real_kafka import RealKafka, drop_records
 
 # Of one lane, of which only one can be the owner.
 OWNERS: Final = ("first", "second")
 CALLS: Final = ("claim", "take over", "commit", "commit", "commit", "history")
 # With transactions: what was begun stays open, until its owner goes on or another one comes.
 STALLING: Final = ("claim", "take over", "take over", "commit", "stall", "stall", "go on", "history")
+MOVING: Final = (*STALLING, "commit", "move", "move", "move")
 LENGTH: Final = 25
 
 Answer = object
@@ -66,6 +79,8 @@ class Owner(ABC):
         except Fenced:
             return "fenced"
         except UnknownOutcome as problem:
+            if "not acknowledged" in str(problem):
+                return "unknown"
             if not isinstance(problem.__cause__, IllegalOperation):
                 raise
             return "fenced"  # the producer heard of it between two sends; to the lane it is the same
@@ -182,12 +197,11 @@ def _but_for_its_end(call: Coroutine[Operation, Any, int]) -> Callable[[], objec
     """Carry the steps of a commit out up to the one that ends its transaction; what does the rest."""
     operation = call.send(None)
     while operation.name != "end":
-        operation = call.send(operation.effect())
+        operation = following(operation, call)
 
     def end() -> None:
-        operation.effect()
         with suppress(StopIteration):
-            call.send(None)
+            following(operation, call)
 
     return end
 
@@ -195,6 +209,28 @@ def _but_for_its_end(call: Coroutine[Operation, Any, int]) -> Callable[[], objec
 def modelled_outputs(sequence: int) -> list[Output]:
     """What the batch with this sequence sends, to the only partition of the model."""
     return [Output("out", b"p%d" % number, b"%d.%d" % (sequence, number)) for number in range(6)]
+
+
+class TwoOwners:
+    """The same two on a real broker and in the model, asked alike."""
+
+    def __init__(self, here: World) -> None:
+        self.broker = Broker()
+        self._here = here
+        self._real = {name: RealOwner(here) for name in OWNERS}
+        self._modelled = {name: ModelledOwner(TransactionalModel(self.broker, [], [])) for name in OWNERS}
+
+    async def ask(self, who: str, call: str) -> None:
+        """One call, whose answers are the same, and what readers see then as well."""
+        broker, here = self.broker, self._here
+        if call == "history" and broker.in_transaction:
+            return  # nobody reads before a claim; it would wait in vain
+        answer = await self._modelled[who].answer(call)
+        assert (who, call, await self._real[who].answer(call)) == (who, call, answer)
+        stable, end = broker.stable(JOURNAL), len(broker.logs[JOURNAL])
+        await here.reader.read(here.journal, REAL_LANE, 0, stable)  # its markers, too
+        found = await seen(here, half_way=broker.in_transaction)
+        assert (who, call, found) == (who, call, (stable, end, taken(broker)))
 
 
 async def seen(here: World, *, half_way: bool) -> tuple[int, int, list[bytes]]:
@@ -290,16 +326,45 @@ async def test_what_is_left_open_is_ended_by_the_next_owner_only(
     side: Side, unique_name: Name, seed: int
 ) -> None:
     """Until then readers see what stands before it; afterwards nothing of it, and all behind it."""
-    broker = Broker()
     async with world(side, unique_name) as here:
-        real = {name: RealOwner(here) for name in OWNERS}
-        modelled = {name: ModelledOwner(TransactionalModel(broker, [], [])) for name in OWNERS}
+        stage = TwoOwners(here)
         for who, call in script(seed, STALLING):
-            if call == "history" and broker.in_transaction:
-                continue  # nobody reads before a claim; it would wait in vain
-            answer = await modelled[who].answer(call)
-            assert (who, call, await real[who].answer(call)) == (who, call, answer)
-            stable, end = broker.stable(JOURNAL), len(broker.logs[JOURNAL])
-            await here.reader.read(here.journal, REAL_LANE, 0, stable)  # its markers, too
-            found = await seen(here, half_way=broker.in_transaction)
-            assert (who, call, found) == (who, call, (stable, end, taken(broker)))
+            await stage.ask(who, call)
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+async def test_a_coordinator_that_moves_shows_as_the_model_says(tmp_path: Path, unique_name: Name) -> None:
+    """Between two nodes, at any time: what the next request comes to, and what becomes of what is open."""
+    with two_nodes(tmp_path) as (kafka, companion):
+        await settle(kafka.bootstrap)
+        companion.start()
+        for seed in range(4):
+            async with world(Side(kafka.bootstrap, TransactionalLog), unique_name) as here:
+                stage, moves = TwoOwners(here), 0
+                for who, call in script(seed, MOVING):
+                    if call == "move":
+                        moves += 1
+                        node = 2 if moves % 2 else 1
+                        await move(kafka.bootstrap, TRANSACTIONS, f"{here.out}-lane-{REAL_LANE}", node)
+                        stage.broker.coordinator.move()
+                    else:
+                        await stage.ask(who, call)
+                assert moves > 2
+                await move(kafka.bootstrap, TRANSACTIONS, f"{here.out}-lane-{REAL_LANE}", 1)
+
+
+async def test_what_shall_be_committed_outlives_the_coordinator(
+    own_kafka: RealKafka, unique_name: Name
+) -> None:
+    """It is put down before the answer: killed at once after that, the next one goes on and completes it."""
+    async with world(Side(own_kafka.bootstrap, TransactionalLog), unique_name) as here:
+        log = here.log()
+        await log.claim()
+        for sequence in (1, 2, 3):
+            await log.commit(batch(sequence), here.outputs(sequence))
+        own_kafka.kill()
+        await log.close()
+        own_kafka.start()
+        assert await take_over(here, here.log()) == 3
+        assert await here.emitted() == here.expected(1, 2, 3)

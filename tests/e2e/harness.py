@@ -288,7 +288,9 @@ async def on_stage(stage: Stage) -> AsyncIterator[Stage]:
     """Make the topics; at the end of the block stop what was started."""
     address = KafkaAddress(bootstrap=stage.bootstrap)
     await _clear(address)
-    await create_or_check(address, topics.topic_specs((topics.TOUCHPOINTS,), stage.partitions))
+    sealed = bool(stage.settings.privacy.keys)
+    specs = topics.topic_specs((topics.TOUCHPOINTS,), stage.partitions, sealed=sealed)
+    await create_or_check(address, specs)
     try:
         yield stage
     finally:
@@ -298,7 +300,7 @@ async def on_stage(stage: Stage) -> AsyncIterator[Stage]:
 
 async def _clear(address: KafkaAddress) -> None:
     """Delete what former tests left on a shared broker: topics of the engine have fixed names."""
-    names = {spec.name for spec in topics.topic_specs((topics.TOUCHPOINTS,), 1)}
+    names = {spec.name for spec in topics.topic_specs((topics.TOUCHPOINTS,), 1, sealed=True)}
     left = sorted(names & (await existing_topics(address)).keys())
     if left:
         await delete_topics(address, left)

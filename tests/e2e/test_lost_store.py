@@ -12,12 +12,19 @@ import redis
 from aiokafka import TopicPartition
 from aiokafka.admin.records_to_delete import RecordsToDelete
 
+from retarget.errors import BadInput
+from retarget.journeys import wire
+from retarget.times import HOUR, MINUTE
 from streams import topics
+from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.files import FileEvent
+from streams.images import Folder, manifest
 from streams.kafka import KafkaAddress
 from streams.lanes import positions
 from streams.ports import LaneImage
+from streams.privacy.cutting import Cut, cut, needed_from
+from streams.settings import load_settings
 from streams.stores import open_store
 from tests.e2e.harness import (
     OLD_FILES,
@@ -30,6 +37,7 @@ from tests.e2e.harness import (
     replayed,
     until,
 )
+from tests.factories import NOON, an_add, an_event
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
 from tests.support.worker import page
@@ -202,3 +210,69 @@ async def test_inputs_that_are_gone(
         command(stage, "resume", "whatsapp")
         await stage.produce(events[_SECOND:])
         await stage.finish(wanted)
+
+
+@pytest.mark.timeout(300)
+async def test_what_lanes_told_each_other_is_cut_behind_the_snapshots(
+    real_kafka: RealKafka,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+) -> None:
+    """Up to where the oldest snapshot stands and no further: from it lanes come back, and go on as ever."""
+    folder = (f"snapshot.folder={tmp_path}", "snapshot.merge_kept=1h")
+    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional", *folder)
+    copies = Folder(tmp_path, stage.app_id, stage.partitions)
+    async with on_stage(stage):
+        worker = stage.worker("one")
+        await stage.shared_out()
+        await become_known(stage, range(20))
+        with pytest.raises(BadInput, match="no whole snapshot of lane 0: nothing is cut"):
+            await cut_later(stage, copies)
+        assert "is cut" not in command(stage, "snapshot"), "what is young stays"
+        stands = [positions.decode(entry.meta) for entry in manifest.read(copies.all()[0]).lanes]
+        await become_known(stage, range(20, 40))
+        assert [one.after for one in await cut_later(stage, copies)] == [*map(needed_from, stands)]
+        assert await cut_later(stage, copies) == [], "there is nothing more to be cut"
+        before = await held(stage)
+        worker.kill()
+        lose(store)
+        worker = stage.worker("one")
+        await stage.shared_out()
+        assert worker.said.count("the store had lost it; it is back from ") == stage.partitions, worker.said
+        assert await held(stage) == before
+        await become_known(stage, range(40, 60))
+        command(stage, "snapshot")
+        copies.tidy(1)
+        assert all(one.before < one.after for one in await cut_later(stage, copies))
+
+
+async def cut_later(stage: Stage, copies: Folder) -> list[Cut]:
+    """Cut as in two hours, when all that is there now is old."""
+    settings = load_settings(None, {}, [*stage.given, f"kafka.bootstrap={stage.bootstrap}"])
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    try:
+        return await cut(settings, store, copies, now_ms() + 2 * HOUR)
+    finally:
+        await store.close()
+
+
+async def become_known(stage: Stage, numbers: range) -> None:
+    """So many anonymous people fill a cart and say who they are; wait until the known ones have the carts."""
+    told = []
+    for n in numbers:
+        at = NOON + n * MINUTE
+        told.append(an_add(f"p{n}", at=at, person=f"a{n}"))
+        told.append(an_event("identify", at=at + 1, person=f"u{n}", anonymous_id=f"a{n}"))
+    await stage.produce(file_events(told))
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+
+    async def known() -> bool:
+        found = [await store.journey(topics.lane_of(f"u{n}", stage.partitions), f"u{n}") for n in numbers]
+        return all(one is not None and wire.decode(one).products for one in found)
+
+    try:
+        await until(known, "everybody known, with their cart", stage.logs)
+        await stage.done()
+    finally:
+        await store.close()

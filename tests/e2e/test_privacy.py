@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from retarget.journeys.model import Journey
 from retarget.times import MINUTE
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.images import Folder
+from streams.kafka import KafkaAddress
+from streams.privacy.topics import SENT, of_person
 from streams.stores import open_store
 from streams.topics import lane_of
 from tests.e2e.harness import ROOT, Stage, file_events, on_stage, until
@@ -199,3 +202,53 @@ async def test_a_snapshot_from_before_brings_nobody_back(
         assert "  touchpoints: " in scanned
         assert "kept forever" in scanned
         assert len(Folder(tmp_path / "snapshots", stage.app_id, LANES).all()) == 1
+
+
+GONE = ("u1", "a11", "a12")
+SEALED = "privacy.keys=a secret that is long enough"
+
+
+async def test_once_erased_what_was_told_of_them_cannot_be_read(
+    own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str]
+) -> None:
+    """With sealing: until then they, and who asks why, read it; then only that there is something."""
+    async with at_work(own_broker, store, tmp_path, unique_name("engine"), SEALED) as stage:
+        told = exported(stage, "u1", "--topics")["topics"]["retarget.decisions"]
+        assert [one["subject"]["id"] for one in told if one["rule"] == "repeated_view"][:1] == ["q-u1"]
+        assert all("sealed" not in one for one in told)
+        assert "q-u1" in command(stage, "explain", "u1", "--rule", "repeated_view")
+        found = await records_of(stage, "u1")
+        assert found
+        assert not any(word in one for one in found for word in (b"q-u1", b"example.org"))
+        scanned = command(stage, "erase", "--scan", "u1", "a11", "a12", code=1)
+        assert "sealed by a key that is gone" not in scanned
+        command(stage, "erase", "u1")
+        scanned = command(stage, "erase", "--scan", "u1", "a11", "a12")
+        counted = re.findall(
+            r"(retarget\.[a-z.]+): (\d+) from .*, (\d+) of them sealed by a key that", scanned
+        )
+        held = {topic: (int(records), int(sealed)) for topic, records, sealed in counted}
+        assert held.keys() >= {"retarget.decisions", "retarget.ads"}
+        # What is left in the clear are the words to let them go from an audience.
+        removals = held["retarget.ads"][0] - held["retarget.ads"][1]
+        left = [
+            json.loads(one)
+            for name in GONE
+            for one in await records_of(stage, name)
+            if b'"sealed":' not in one
+        ]
+        assert [(one["operation"], one["products"]) for one in left] == [("remove", [])] * removals
+        assert {records - sealed for topic, (records, sealed) in held.items() if topic != "retarget.ads"} == {
+            0
+        }
+        assert "retarget.internal.keys: " in scanned
+        assert "nothing is stored" not in command(stage, "export", "u1", "--topics")
+        assert "q-u1" not in command(stage, "export", "u1", "--topics")
+        assert "q-u2" in command(stage, "explain", "u2", "--rule", "repeated_view")
+
+
+async def records_of(stage: Stage, person: str) -> list[bytes]:
+    """What was decided about a person and sent to them, as it lies in the topics."""
+    address = KafkaAddress(bootstrap=stage.bootstrap)
+    async with aclosing(of_person(address, SENT, [person])) as found:
+        return [seen.value or b"" async for seen in found]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
@@ -27,12 +26,9 @@ from tests.e2e.harness import (
     until,
 )
 from tests.oracle.histories import random_history
-from tests.support.kafka.companion import Companion, create_on_both, settle
-from tests.support.kafka.jars import KafkaMissing, classpath
-from tests.support.kafka.processes import KafkaOnJava
+from tests.support.kafka.companion import create_on_both, settle, two_nodes
 from tests.support.kafka.real_kafka import RealKafka
 from tests.support.memory import watched
-from tests.support.missing import unavailable
 from tests.support.worker import comes_to, page
 
 LIMITS: Final = ("batch.records=500", "batch.persons=300", "web.stalled_after=20s")
@@ -169,22 +165,6 @@ async def test_too_few_replicas(
                 companion.start()
 
             await lives_through(stage, Trouble(topics.DECISIONS, leave, come_back, 40, BEFORE))
-
-
-@contextmanager
-def two_nodes(folder: Path) -> Iterator[tuple[KafkaOnJava, Companion]]:
-    """A Kafka of two nodes, of which the second does not run yet."""
-    try:
-        kafka = KafkaOnJava(folder, classpath())
-    except KafkaMissing as missing:
-        unavailable(str(missing))
-    companion = Companion(folder, classpath(), kafka)
-    try:
-        kafka.start()
-        yield kafka, companion
-    finally:
-        companion.kill()
-        kafka.close()
 
 
 def stage_of(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, mode: str) -> Stage:

@@ -8,12 +8,15 @@ real ones by the same calls in tests/contracts (test_stores, test_modelled_clust
   lane that moves has all its keys at the other node already (ASK), or only its sequence (TRY_AGAIN); as long
   as none has moved, nothing is different;
 - Kafka with its transactions (`broker`), and the two logs above it, step by step as the real ones (`logs`).
-  The end of a transaction writes its markers at once; it may be late itself (DELAY_2, DELAY_9, DELAY_ALL).
-  That a coordinator moves is, to a lane, a request without an answer (LOSE_REQUEST, LOSE_REPLY);
+  The end of a transaction writes its markers at once; it may be late itself (DELAY_2, DELAY_9, DELAY_ALL);
 - the group (`group`), and what workers do when they hear of it (`membership`): whoever is paused for longer
   than a session is out of it, wakes as a zombie, hears of it, and comes again (PAUSE); who joins or leaves
-  makes others let go of the lane (JOIN, LEAVE). Where no worker hears anything, the lane just has another
-  owner (SWITCH, AWAY, ECHO, TAKEOVER);
+  makes others let go of the lane (JOIN, LEAVE), and asks again when the group's coordinator moves meanwhile,
+  as the next one knows the last whole generation only (GROUP_MOVES). Where no worker hears anything, the lane
+  just has another owner (SWITCH, AWAY, ECHO, TAKEOVER);
+- the coordinator of transactions (`coordinator`): it moves, falls after it has put a request down, or is away
+  (COORDINATOR_MOVES, _FALLS, _AWAY). Clients ask again where it is, but for the end of a transaction, as the
+  real producer does; so a lane sees that it takes longer, or an outcome that is unknown;
 - retention (`retention`): the brokers drop what the store does not need any more, an input that nobody has
   read, or the whole journal (DROP_DONE, DROP_UNREAD, DROP_JOURNAL). A lane refuses exactly when something
   that it needs is gone, and has sent nothing else until then; a newer image of it is then brought back;

@@ -13,6 +13,8 @@ from streams.kafka import journal
 from streams.kafka.headers import Stamp, encode_headers
 from streams.ports import Fenced, JournalRecord, Output, Record, UnknownOutcome
 from streams.topics import JOURNAL
+from tests.protocol.coordinator import Coordinator
+from tests.protocol.passing import Passing
 
 LANE = 0
 
@@ -43,11 +45,13 @@ _MARKER = Sent("", b"", b"", [])
 class Broker:
     """All partitions of the lane, and the coordinator of its transactional id."""
 
-    def __init__(self) -> None:
+    def __init__(self, passing: Passing | None = None) -> None:
+        self.coordinator = Coordinator(passing or Passing())
         self.logs: defaultdict[str, list[Entry]] = defaultdict(list)
         self.beginnings: defaultdict[str, int] = defaultdict(int)  # the first offset that is still there
         self.epoch = 0
         self._open: list[Entry] = []
+        self._prepared = False  # the coordinator that fell has put down that it shall be committed
 
     @property
     def in_transaction(self) -> bool:
@@ -59,9 +63,12 @@ class Broker:
         return self._write(records, "committed")
 
     def init(self) -> int:
-        """Fence every former epoch, abort what it left open, and give the new epoch."""
+        """Fence every former epoch, abort what it left open, and give the new epoch.
+
+        What shall be committed is so before; Kafka says CONCURRENT_TRANSACTIONS until then.
+        """
         self.epoch += 1
-        self._finish("aborted")
+        self._finish("committed" if self._prepared else "aborted")
         return self.epoch
 
     def produce(self, epoch: int, records: Iterable[Sent]) -> int:
@@ -70,9 +77,12 @@ class Broker:
         return self._write(records, "open")
 
     def end(self, epoch: int) -> None:
-        """Commit the open transaction. Raises Fenced."""
+        """Commit the open transaction, or only put down that it shall be, and fall. Raises Fenced."""
         self._require(epoch)
-        self._finish("committed")
+        if self.coordinator.falls:
+            self._prepared = True
+        else:
+            self._finish("committed")
 
     def time_out(self) -> None:
         """What the coordinator does with a transaction that stays open too long."""
@@ -132,7 +142,7 @@ class Broker:
             entry.status = status
         for topic in sorted({entry.sent.topic for entry in self._open}):
             self.logs[topic].append(Entry(_MARKER, "marker"))
-        self._open = []
+        self._open, self._prepared = [], False
 
 
 def stamped(record: JournalRecord, outputs: Sequence[Output]) -> list[Sent]:

@@ -40,6 +40,10 @@ class Fault(IntEnum):
     PAUSE = auto()  # the group goes on without this member; woken up, it hears of it, stops and joins again
     JOIN = auto()  # the lane is given to a new member of the group, once this one has let go of it
     LEAVE = auto()  # this member finishes its batch and leaves the group
+    GROUP_MOVES = auto()  # the same as JOIN, and the group's coordinator moves before all have joined
+    COORDINATOR_MOVES = auto()  # another node is asked for transactions from now on, once it has loaded them
+    COORDINATOR_FALLS = auto()  # the same, once it has put down the request, whose answer says so
+    COORDINATOR_AWAY = auto()  # for longer than anybody waits, there is none
     DROP_DONE = auto()  # the brokers drop, by retention, what the store does not need any more
     DROP_UNREAD = auto()  # they drop an input that the store does not know yet
     DROP_JOURNAL = auto()  # they drop the whole journal
@@ -52,11 +56,12 @@ ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
 DELAYS: Final = {Fault.DELAY_2: 2, Fault.DELAY_9: 9, Fault.DELAY_ALL: 10**9}
 REPEATS: Final = {Fault.TWICE: 0, Fault.TWICE_9: 9, Fault.TWICE_30: 30}
 LOST_WRITES: Final = {Fault.FAIL_OVER_1: 1, Fault.FAIL_OVER_3: 3}
-GROUP: Final = (Fault.PAUSE, Fault.JOIN, Fault.LEAVE)
+GROUP: Final = (Fault.PAUSE, Fault.JOIN, Fault.LEAVE, Fault.GROUP_MOVES)
 SWITCHES: Final = (Fault.SWITCH, *AWAY, *ECHOES, Fault.TAKEOVER)
 HANDOVERS: Final = (*SWITCHES, *GROUP)
 REDIRECTIONS: Final = (Fault.MOVED, Fault.MOVED_TWICE, Fault.ASK, Fault.TRY_AGAIN)
 BACK_IN_TIME: Final = (*LOST_WRITES, Fault.RESTORE_FIRST, Fault.RESTORE_HALF)
+COORDINATION: Final = (Fault.COORDINATOR_MOVES, Fault.COORDINATOR_FALLS, Fault.COORDINATOR_AWAY)
 DROPS: Final = (Fault.DROP_DONE, Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
 # What no lane comes back from: it has to refuse.
 FATAL: Final[tuple[Fault, ...]] = (Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
@@ -65,7 +70,7 @@ _OF_CHANGES: Final = (Fault.LOSE_REPLY, *DELAYS)
 
 @cache
 def of_operation(
-    mode: str, *, answers: bool, changes: bool, stored: bool, scripted: bool
+    mode: str, *, answers: bool, changes: bool, stored: bool, scripted: bool, coordinated: bool
 ) -> tuple[Fault, ...]:
     """What can happen to one operation, wherever the world stands. `stored`: it is one of the store."""
     found: list[Fault] = []
@@ -79,4 +84,6 @@ def of_operation(
         found += REDIRECTIONS
     if scripted:
         found.append(Fault.NO_SCRIPT)
+    if coordinated:
+        found += COORDINATION
     return tuple(found)

@@ -32,6 +32,7 @@ class Group:
         self._now = now
         self._members: dict[str, Member] = {}  # in the order in which they came
         self._since: int | None = None  # when the rebalance began that is under way
+        self._whole: tuple[str, ...] = ()  # the members of the last generation that began
         self.generation = 0
         self.owner: str | None = None  # of the lane, in this generation
 
@@ -80,6 +81,14 @@ class Group:
         member.heard = self._now()
         return "ok"
 
+    def move(self) -> None:
+        """Have another node be the coordinator: it knows the last generation that began, and no more.
+
+        Whoever has asked to join or to leave since has to ask again, and every session begins anew.
+        """
+        self._since = None
+        self._members = {name: Member(self._now()) for name in self._whole}
+
     def expire(self) -> None:
         """Go on without those whose session is over, or who have not joined in time."""
         late = self._since is not None and self._now() - self._since >= REBALANCE_MS
@@ -104,6 +113,7 @@ class Group:
         if all(member.joined for member in self._members.values()):
             self._since = None
             self.generation += 1
+            self._whole = self.members
             self.owner = next(reversed(self._members), None)
             for member in self._members.values():
                 member.heard = self._now()

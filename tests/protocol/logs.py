@@ -12,6 +12,7 @@ from streams.kafka.journal import Tail, claim_token
 from streams.ports import Entry, Fenced, History, JournalRecord, Output, Record
 from streams.topics import JOURNAL, MERGE
 from tests.protocol.broker import Broker, Sent, decoded, journaled, stamped
+from tests.protocol.coordinator import Client
 from tests.protocol.steps import step
 from tests.protocol.workload import START
 
@@ -84,7 +85,8 @@ class TransactionalModel(ModelLog):
     async def claim(self) -> None:
         """See LaneLog."""
         self._claimed = False
-        self._epoch = await step("claim", self._broker.init, changes=True)
+        self._producer = Client(self._broker.coordinator)
+        self._epoch = await self._producer.ask("claim", self._broker.init)
         self._claimed = True
 
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
@@ -105,11 +107,12 @@ class TransactionalModel(ModelLog):
         epoch = self._epoch
         if not records:
             return -1
-        return await step(name, lambda: self._broker.produce(epoch, records), changes=True)
+        # The coordinator is asked to add the partitions first.
+        return await self._producer.add(name, lambda: self._broker.produce(epoch, records))
 
     async def _end(self) -> None:
         epoch = self._epoch
-        await step("end", lambda: self._broker.end(epoch), changes=True)
+        await self._producer.ask("end", lambda: self._broker.end(epoch), once=True)
         self._claimed = True
 
 

@@ -10,6 +10,7 @@ from tests.protocol import retention
 from tests.protocol.faults import (
     AWAY,
     BACK_IN_TIME,
+    COORDINATION,
     DELAYS,
     DROPS,
     ECHOES,
@@ -119,7 +120,7 @@ class Scheduler:
         if self._other_is_alive():
             found.append(Fault.ASIDE)
         elif self._members.at_rest:
-            found += (Fault.JOIN, Fault.LEAVE)
+            found += (Fault.JOIN, Fault.LEAVE, Fault.GROUP_MOVES)
         if self.world.images.now.sequence:
             found += BACK_IN_TIME
         found += retention.possible(self.world.images.now, self.world.broker, self._ends)
@@ -136,6 +137,7 @@ class Scheduler:
             changes=operation.changes,
             stored=command is not None,
             scripted=scripted,
+            coordinated=operation.coordinated,
         )
 
     def _happen(self, fault: Fault, worker: Worker) -> None:
@@ -153,6 +155,8 @@ class Scheduler:
             self._do(self._workers[self._other()])
         elif fault is Fault.TIME_OUT:
             self.world.broker.time_out()
+        elif fault in COORDINATION:
+            self.world.broker.coordinator.disturb(fault)
         elif fault in DROPS:
             retention.drop(fault, self.world.images.now, self.world.broker, self._ends)
         elif fault in BACK_IN_TIME:
@@ -175,8 +179,10 @@ class Scheduler:
         self._come_to(self._other())
 
     def _regroup(self, fault: Fault) -> None:
-        if fault is Fault.JOIN:
+        if fault in (Fault.JOIN, Fault.GROUP_MOVES):
             self._members.join(self._other())
+            if fault is Fault.GROUP_MOVES:
+                self._members.move()
         elif fault is Fault.LEAVE:
             self._members.leave(self._current, self._other())
         else:
@@ -233,6 +239,8 @@ class Scheduler:
         if self._members.at_rest:
             return
         self._members.keep()
+        while self._workers[self._current].pending is None and self._members.moving:
+            self._members.wait()
         owner = self._members.owner
         if owner is not None and owner != self._current:
             self._tell(f"-- the group gives the lane to {owner}")

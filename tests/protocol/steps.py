@@ -15,8 +15,14 @@ if TYPE_CHECKING:
     from tests.protocol.commands import Command
 
 T = TypeVar("T")
+
+
+class Misplaced(Exception):
+    """A request has come to a node that is not, or not yet, the coordinator; it has the error's name."""
+
+
 # What an operation may come to instead of an answer.
-REFUSALS: Final = (Fenced, UnknownOutcome, RedisError, LaneRefused)
+REFUSALS: Final = (Fenced, UnknownOutcome, RedisError, LaneRefused, Misplaced)
 
 
 class Operation(NamedTuple):
@@ -28,22 +34,26 @@ class Operation(NamedTuple):
     answers: bool = True  # its answer may stay out
     lost: type[Exception] = UnknownOutcome  # what is raised then
     command: Command | None = None  # to the store
+    coordinated: bool = False  # it goes to the coordinator of transactions
 
 
 async def at_once(operations: Coroutine[Operation, Any, T]) -> T:
     """Carry out every operation of a call as it comes, as a part that never fails would; its answer."""
-    answer: Any = None
-    problem: Exception | None = None
-    while True:
-        try:
-            operation = operations.throw(problem) if problem is not None else operations.send(answer)
-        except StopIteration as end:
-            return cast("T", end.value)
-        answer, problem = None, None
-        try:
-            answer = operation.effect()
-        except REFUSALS as refused:
-            problem = refused
+    try:
+        operation = operations.send(None)
+        while True:
+            operation = following(operation, operations)
+    except StopIteration as end:
+        return cast("T", end.value)
+
+
+def following(operation: Operation, of: Coroutine[Operation, Any, object]) -> Operation:
+    """Carry out one operation of a call, which goes on with what it comes to; the next one."""
+    try:
+        answer = operation.effect()
+    except REFUSALS as refused:
+        return of.throw(refused)
+    return of.send(answer)
 
 
 @types.coroutine
@@ -55,7 +65,8 @@ def step(
     answers: bool = True,
     lost: type[Exception] = UnknownOutcome,
     command: Command | None = None,
+    coordinated: bool = False,
 ) -> Generator[Operation, Any, T]:
     """Hand an operation to the scheduler and wait for its answer."""
-    answer: T = yield Operation(name, effect, changes, answers, lost, command)
+    answer: T = yield Operation(name, effect, changes, answers, lost, command, coordinated)
     return answer

@@ -39,15 +39,15 @@ _JOINING: Final = [pytest.param(Setup(mode, JOINS), id=f"{mode}-joins") for mode
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
     Fault.FAIL_OVER_1, Fault.RESTORE_HALF, Fault.TIME_OUT, Fault.MOVED_TWICE, Fault.PAUSE, Fault.JOIN,
-    Fault.DROP_DONE, Fault.DROP_UNREAD,
+    Fault.DROP_DONE, Fault.DROP_UNREAD, Fault.COORDINATOR_FALLS,
 )  # fmt: skip
-# Nodes of the store and members of the group change in all ways in the plain workloads, in one way each
-# elsewhere: a lane sees no more of it than a refusal, a stop, and a new owner.
-_BY_ONE_WAY_EACH: Final = tuple(
-    fault
-    for fault in Fault
-    if fault not in (Fault.MOVED, Fault.ASK, Fault.TRY_AGAIN, Fault.NO_SCRIPT, Fault.PAUSE, Fault.LEAVE)
-)
+# Nodes of the store, coordinators and members of the group change in all ways in the plain workloads, in one
+# way each elsewhere: a lane sees no more of it than a refusal, a stop, and a new owner.
+_FURTHER_WAYS: Final = (
+    Fault.MOVED, Fault.ASK, Fault.TRY_AGAIN, Fault.NO_SCRIPT, Fault.PAUSE, Fault.LEAVE, Fault.GROUP_MOVES,
+    Fault.COORDINATOR_MOVES, Fault.COORDINATOR_AWAY,
+)  # fmt: skip
+_BY_ONE_WAY_EACH: Final = tuple(fault for fault in Fault if fault not in _FURTHER_WAYS)
 
 
 def _must_hold(setup: Setup, placed: Faults) -> None:
@@ -109,10 +109,41 @@ def test_the_group_gives_the_lane_away() -> None:
         < paused.index("A checkpoint")
         < paused.index("-- the group gives the lane to A")
     )
-    for fault in (Fault.JOIN, Fault.LEAVE):
+    for fault in (Fault.JOIN, Fault.LEAVE, Fault.GROUP_MOVES):
         told = _told(setup, fault)
         given = told.index("-- the group gives the lane to B")
         assert told[given - 1 : given + 2] == ["A checkpoint", "-- the group gives the lane to B", "B claim"]
+
+
+@pytest.mark.parametrize(("fault", "step", "then"), [
+    (Fault.COORDINATOR_MOVES, "produce journal",
+     ["A find coordinator", "A produce journal", "A produce journal", "A end"]),
+    (Fault.COORDINATOR_MOVES, "end", ["A claim", "A find coordinator", "A claim"]),
+    (Fault.COORDINATOR_FALLS, "end", ["A claim", "A find coordinator", "A claim"]),
+    (Fault.COORDINATOR_AWAY, "produce journal", ["A find coordinator", "A claim", "A find coordinator"]),
+])  # fmt: skip
+def test_a_lane_finds_its_coordinator(fault: Fault, step: str, then: list[str]) -> None:
+    """A client asks again but for the end of a transaction; to the lane that is an unknown outcome."""
+    setup = Setup("transactional", ONE_TOPIC)
+    steps = [line.partition(" ")[2] for line in judge(setup, {}, traced=True).trace]
+    at = steps.index(f"A {step}")
+    trace = [line.partition(" ")[2] for line in judge(setup, {at: fault}, traced=True).trace]
+    assert trace[at : at + 2 + len(then)] == [f"-- {fault.name}", f"A {step}", *then]
+
+
+@pytest.mark.parametrize(("fault", "done"), [
+    (Fault.COORDINATOR_MOVES, False), (Fault.COORDINATOR_FALLS, True),
+])  # fmt: skip
+def test_the_end_of_a_transaction_outlives_its_coordinator(fault: Fault, done: bool) -> None:  # noqa: FBT001
+    """Once it is put down the next one completes it, and the lane repeats the batch from the journal."""
+    setup = Setup("transactional", ONE_TOPIC)
+    steps = [line.partition(" ")[2] for line in judge(setup, {}, traced=True).trace]
+    trace = [
+        line.partition(" ")[2] for line in judge(setup, {steps.index("A end"): fault}, traced=True).trace
+    ]
+    claimed = trace.index("A claim", steps.index("A end") + 2)
+    before_next = trace[claimed : trace.index("A take", claimed)]
+    assert ("A checkpoint" in before_next) == done
 
 
 def test_a_lane_stands_when_what_it_needs_is_gone() -> None:

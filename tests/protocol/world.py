@@ -16,6 +16,7 @@ from tests.protocol import workload
 from tests.protocol.broker import LANE, Broker
 from tests.protocol.cluster import Cluster, ModelStore
 from tests.protocol.logs import IdempotentModel, TransactionalModel, crossings
+from tests.protocol.passing import Passing
 from tests.protocol.retention import is_for_want
 from tests.protocol.steps import REFUSALS, Operation, step
 from tests.protocol.store import StoredImages
@@ -63,21 +64,6 @@ class ModelBundles:
 
     async def watch(self) -> None:
         """See Bundles."""
-
-
-class Passing:
-    """The time that passes in a world: with each operation, and wherever somebody waits."""
-
-    def __init__(self) -> None:
-        self.ms = 0
-
-    def now(self) -> int:
-        """In ms."""
-        return self.ms
-
-    def add(self, ms: int) -> None:
-        """Let some pass."""
-        self.ms += ms
 
 
 class ModelWall:
@@ -150,9 +136,9 @@ class World:
 
     def __init__(self, setup: Setup) -> None:
         self.setup = setup
-        self.broker = Broker()
-        self.bundles = ModelBundles(setup.shape)
         self.passing = Passing()
+        self.broker = Broker(self.passing)
+        self.bundles = ModelBundles(setup.shape)
         self.images = StoredImages()
         self.cluster = Cluster(self.images, self.passing.now)
         self.problems: list[str] = []

@@ -342,3 +342,36 @@ def test_any_data_is_cases_or_problems(data: object) -> None:
 
     assert problems
     assert all(line.startswith("c.yaml:1: $") and "\n" not in line for line in problems)
+
+
+BY_SET: Final = """\
+rule: carted
+subject: cart
+quiet: {after: 30m, opens: [add]}
+unless: [{event: purchase, same: product}]
+steps: [{audience: {add: carted, sets: [a1, a2]}}]
+"""
+OF_SETS: Final = """\
+rule: carted
+products:
+  tent: {category: tents, price: 900}
+  lamp: {category: lamps, price: 25}
+cases:
+  - case: Each set is an audience, and a purchase leaves those of what was bought.
+    events:
+      - {at: 10:00, type: add, products: [tent, lamp]}
+      - {at: 12:00, type: purchase, products: tent}
+    expect:
+      - {at: 10:30, joined: carted-a1}
+      - {at: 10:30, joined: carted-a2}
+      - {at: 12:00, left: carted-a1}
+      - {at: 12:00, left: carted-a2}
+"""
+
+
+def test_the_audiences_of_product_sets_are_known_to_cases(tmp_path: Path) -> None:
+    """Under the names that platforms see; the audience without a set is one that nobody joins."""
+    (tmp_path / "shop.sets.yaml").write_text("a1: product.category == 'tents'\na2: product.price >= 500\n")
+    assert tried(tmp_path, OF_SETS, BY_SET) == []
+    (said,) = tried(tmp_path, OF_SETS.replace("left: carted-a2", "left: carted"), BY_SET)
+    assert "unknown audience of carted 'carted'; known: carted-a1, carted-a2" in said

@@ -43,6 +43,7 @@ SECRETS = {
     "RETARGET_ONSITE_TOKEN": "onsite-canary-21",
     "RETARGET_CHAT_TOKEN": "chat-canary-22",
     "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
+    "RETARGET_PRIVACY_KEYS": "privacy-canary-key-number-17, privacy-canary-key-number-18",
 }
 SASL = {
     "RETARGET_KAFKA_SECURITY": "sasl_plaintext",

@@ -6,8 +6,17 @@ from typing import Any, Final
 
 import msgspec
 
-from retarget.dialects.braze import type_of
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly, time_of
+from retarget.dialects.braze import OF_CAMPAIGN, type_of
+from retarget.dialects.strict.shared import (
+    Properties,
+    Reader,
+    add,
+    called,
+    consent_in,
+    items_of,
+    strictly,
+    time_of,
+)
 from retarget.touchpoints import Id, Item, Touchpoint
 
 
@@ -83,12 +92,5 @@ def _touchpoint(event: _Event) -> Touchpoint | None:
     return touchpoint
 
 
-def _campaign(given: _Properties) -> dict[str, Any] | None:
-    known = given.campaign_id, given.campaign_name, given.message_id, given.url
-    if known == (None, None, None, None):
-        return None
-    names = ("id", "name", "message_id", "purl")
-    return {name: one for name, one in zip(names, known, strict=True) if one is not None}
-
-
+_campaign: Final = called(OF_CAMPAIGN)
 read: Final[Reader] = strictly(_Event, _touchpoint)

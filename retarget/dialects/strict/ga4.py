@@ -6,9 +6,9 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from retarget.dialects.ga4 import consent_of, time_of, type_of
+from retarget.dialects.ga4 import OF_CAMPAIGN, consent_of, time_of, traits_of, type_of
 from retarget.dialects.parts import medium
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly
+from retarget.dialects.strict.shared import Properties, Reader, add, called, consent_in, items_of, strictly
 from retarget.times import LATEST
 from retarget.touchpoints import Id, Item, Touchpoint
 
@@ -83,20 +83,9 @@ def _touchpoint(request: _Request) -> Touchpoint:
         touchpoint.medium = medium(params.medium)
     touchpoint.campaign = _campaign(params)
     if request.user_properties:
-        touchpoint.traits = _traits(request.user_properties)
+        touchpoint.traits = traits_of(request.user_properties)
     return touchpoint
 
 
-def _traits(given: dict[str, Any]) -> dict[str, Any]:
-    return {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
-
-
-def _campaign(params: _Params) -> dict[str, Any] | None:
-    given = params.campaign_id, params.campaign, params.gclid, params.message_id, params.purl
-    if given == (None, None, None, None, None):
-        return None
-    names = ("id", "name", "click_id", "message_id", "purl")
-    return {name: one for name, one in zip(names, given, strict=True) if one is not None}
-
-
+_campaign: Final = called(OF_CAMPAIGN)
 read: Final[Reader] = strictly(_Request, _touchpoint)

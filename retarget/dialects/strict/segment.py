@@ -7,8 +7,8 @@ from typing import Any, Final, Literal
 import msgspec
 
 from retarget.dialects.parts import medium
-from retarget.dialects.segment import campaign_of, consent_of, kind_of, moment, traits_of
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly, time_of
+from retarget.dialects.segment import campaign_of, consent_of, kind_of, moment, named, traits_of
+from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, strictly, time_of
 from retarget.times import LATEST, corrected_time
 from retarget.touchpoints import Id, Item, Touchpoint
 
@@ -95,23 +95,23 @@ def _touchpoint(call: _Call) -> Touchpoint | None:
     time = _corrected(call) if call.timestamp is None else time_of(call.timestamp)
     if time is not None:
         touchpoint.time = time
-    touchpoint.value = given.value
-    if given.value is None:
-        touchpoint.value = given.revenue if given.total is None else given.total
+    value = given.value
+    if value is None:
+        value = given.revenue if given.total is None else given.total
+    touchpoint.value, touchpoint.channel, touchpoint.query = value, given.channel, given.query
     if given.coupon is None:
         touchpoint.coupon = given.coupon_id if given.coupon_name is None else given.coupon_name
-    touchpoint.channel, touchpoint.query = given.channel, given.query
     if context.location:
         touchpoint.geo = context.location
-    told = context.campaign, context.referrer, given.campaign_id, given.campaign_name
-    if told == _NO_CAMPAIGN and given.message_id is None and given.purl is None:
+    is_unnamed = given.campaign_id is given.campaign_name is given.message_id is given.purl is None
+    if is_unnamed and not (context.campaign or context.referrer):
         return touchpoint
     return touchpoint if _is_campaign_set(touchpoint, context, given) else None
 
 
 def _corrected(call: _Call) -> int | None:
     received, sent, original = call.received_at, call.sent_at, call.original_timestamp
-    if isinstance(received, str) and isinstance(sent, str) and isinstance(original, str):
+    if type(received) is type(sent) is type(original) is str:
         time = corrected_time(received, sent, original)
         if 0 <= time <= LATEST:
             return time
@@ -123,7 +123,8 @@ def _say(touchpoint: Touchpoint, call: _Call) -> None:
     consent = consent_of(context.consent) if context.consent else None
     if call.type == "track":
         touchpoint.name = call.event
-        touchpoint.type, is_named_as_ours = kind_of(call.event or "", consent)
+        name = call.event or ""
+        touchpoint.type, is_named_as_ours = kind_of(name, consent) if consent else named(name)
         if is_named_as_ours:
             consent = consent_in(touchpoint.type, given) or consent
             touchpoint.traits = given.traits
@@ -150,12 +151,15 @@ def _is_campaign_set(touchpoint: Touchpoint, context: _Context, given: _Properti
 
 def _items(given: _Properties, context: _Context) -> list[Item]:
     if given.products:
-        items = items_of(given.products)
-        for item, one in zip(items, given.products, strict=True):
-            item.product_id = item.product_id or one.sku
-            item.variant_id = item.variant_id or one.variant
-            item.category = item.category or given.category
-        return items
+        category = given.category
+        return [
+            Item(
+                product_id=one.product_id or one.sku, variant_id=one.variant_id or one.variant, name=one.name,
+                category=one.category or category, brand=one.brand, price=one.price, quantity=one.quantity,
+                url=one.url, image_url=one.image_url,
+            )
+            for one in given.products
+        ]  # fmt: skip
     return [
         Item(
             product_id=given.product_id or given.sku, variant_id=given.variant_id or given.variant,
@@ -166,5 +170,4 @@ def _items(given: _Properties, context: _Context) -> list[Item]:
     ]  # fmt: skip
 
 
-_NO_CAMPAIGN: Final = (None, None, None, None)
 read: Final[Reader] = strictly(_Call, _touchpoint)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
+from typing import Any, Final, TypeVar
 
 import msgspec
 
 from retarget.decode import is_settled, read_time
+from retarget.dialects.parts import OF_CONSENT
 from retarget.errors import Rejected
 from retarget.times import LATEST, parse_time
 from retarget.touchpoints import Id, Item, Touchpoint
@@ -45,7 +47,11 @@ class Properties(msgspec.Struct, frozen=True, gc=False):
 
 def strictly(kind: type[T], build: Callable[[T], Touchpoint | None]) -> Reader:
     """Reads bytes as `kind` and builds the touchpoint; None when the tolerant reader must judge them."""
-    decode = msgspec.json.Decoder(kind).decode
+    return reading(msgspec.json.Decoder(kind).decode, build)
+
+
+def reading(decode: Callable[[bytes], T], build: Callable[[T], Touchpoint | None]) -> Reader:
+    """The same for what `decode` makes of them; it raises ValueError for what is not as usual."""
 
     def read(value: bytes) -> Touchpoint | None:
         try:
@@ -91,18 +97,26 @@ def add(touchpoint: Touchpoint, given: Properties) -> None:  # noqa: C901 - one 
         touchpoint.geo = given.geo
 
 
+def called(names: Mapping[str, str]) -> Callable[[object], dict[str, Any] | None]:
+    """What reads a struct's fields with a producer's `names`, under ours; None where nothing is in them."""
+    read, ours = attrgetter(*names), tuple(names.values())
+    nothing = (None,) * len(ours)
+
+    def found(given: object) -> dict[str, Any] | None:
+        known = read(given)
+        if known == nothing:
+            return None
+        return {name: one for name, one in zip(ours, known, strict=True) if one is not None}
+
+    return found
+
+
+_flat_consent: Final = called({name: name for name in OF_CONSENT})
+
+
 def consent_in(kind: str, given: Properties) -> dict[str, Any] | None:
     """The consent in an event's properties: an object or, in an event named after it, flat."""
-    if kind != "consent" or given.consent is not None:
-        return given.consent
-    said = {
-        "purpose": given.purpose,
-        "channel": given.channel,
-        "state": given.state,
-        "basis": given.basis,
-        "text_version": given.text_version,
-    }
-    return {name: one for name, one in said.items() if one is not None} or None
+    return given.consent if kind != "consent" or given.consent is not None else _flat_consent(given)
 
 
 def items_of(products: Iterable[Item]) -> list[Item]:

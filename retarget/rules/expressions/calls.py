@@ -31,9 +31,10 @@ def call(
     try:
         read = function.build(*values, **by_name)
         window = function.window(*values, **by_name) if function.window else None
+        beside = function.beside(*values, **by_name) if function.beside else None
     except ValueError as error:
         return [str(error)]
-    return Term(text=text, type=function.returns, read=read), window
+    return Term(text=text, type=function.returns, read=read, beside=beside), window
 
 
 def _misfits(function: Function, given: Sequence[Term], named: Mapping[str, Term]) -> Iterator[Complaint]:

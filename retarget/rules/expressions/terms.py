@@ -63,7 +63,7 @@ class Function(msgspec.Struct, frozen=True):
 
     `build` and `window` get the literals as they were given: positional ones in order, named ones by name.
     `build` gives the reader of the call's value and may raise ValueError with a sentence about the literals;
-    `window` says which events the call looks back on.
+    `window` says which events the call looks back on, `beside` is that of its term.
     """
 
     args: tuple[Argument, ...]
@@ -72,6 +72,7 @@ class Function(msgspec.Struct, frozen=True):
     build: Callable[..., Read]
     window: Callable[..., Window] | None = None
     subjects: frozenset[str] | None = None
+    beside: Callable[..., Callable[[float], Read]] | None = None
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
@@ -84,7 +85,8 @@ class Vocabulary(msgspec.Struct, frozen=True):
 class Term(msgspec.Struct, frozen=True, kw_only=True):
     """A checked part of a condition: its type and how its value is read.
 
-    `constant` terms read no scene and hold their `value`; `certain` ones are never None.
+    `constant` terms read no scene and hold their `value`; `certain` ones are never None. Where it is quicker,
+    `beside` gives for a constant what reads a number that compares with it as the term's value does.
     """
 
     text: str
@@ -95,6 +97,7 @@ class Term(msgspec.Struct, frozen=True, kw_only=True):
     constant: bool = False
     value: Any = None
     certain: bool = False
+    beside: Callable[[float], Read] | None = None
 
 
 # What was wrong, as a sentence; whoever asked knows where.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any, Final
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from retarget.engine.offers import ALPHABET, code_of
 from retarget.engine.policy import QuietHours
+from retarget.engine.pools import Pool
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, MINUTE, format_time
 from tests.core.shop import Shop, a_policy, a_rule
@@ -287,3 +289,65 @@ def test_no_two_people_share_a_code_and_an_episode_has_one(acts: list[Act], cuts
         episodes.setdefault(who, set()).add(message["offer"]["code"])
     assert all(len(found) == 1 for found in by_code.values())
     assert all(len(found) == 1 for found in episodes.values())
+
+
+ONE: Final = a_policy(open_codes=1, caps_total=())
+
+
+def test_a_person_has_one_open_code() -> None:
+    """The second message goes without, and says why; when the first code has ended, the next has one."""
+    views = [a_view("p1", at=NOON), a_view("p2", at=NOON + HOUR), a_view("p3", at=NOON + 2 * DAY)]
+    shop = Shop([at_every_view()], ONE).read(*views)
+    assert [offer is None for offer in promised(shop)] == [False, True, False]
+    assert withheld(shop) == [None, "open_code", None]
+    assert len(set(codes(shop))) == 2
+    assert withheld(Shop([at_every_view()], a_policy(open_codes=2)).read(*views)) == [None, None, None]
+    assert withheld(Shop([at_every_view()], a_policy(open_codes=0)).read(*views)) == [None, None, None]
+
+
+def test_two_people_have_one_each() -> None:
+    """Nobody's code keeps another one from theirs."""
+    shop = Shop([at_every_view()], ONE).read(a_view("p1", at=NOON), a_view("p1", at=NOON + 1, person="u2"))
+    assert len(set(codes(shop))) == 2
+
+
+def test_the_codes_of_a_series_are_one() -> None:
+    """Its author knows of the first; and another rule's message goes without."""
+    more = {**TEN, "percent": 20}
+    first = {**TEN, "expires": "72h"}
+    shop = Shop([a_series(first, "same", more), at_every_view()], ONE).read(an_add(at=NOON))
+    shop.read(a_view("p1", at=NOON + HOUR)).until(NOON + 30 * DAY)
+    assert withheld(shop) == [None, "open_code", None, None]
+
+
+def test_a_reminder_makes_the_offer_when_the_other_code_has_ended() -> None:
+    """What was withheld at first is not lost for the series."""
+    shop = Shop([at_every_view({**TEN, "expires": "1h"}), a_series(TEN, "same")], ONE)
+    shop.read(a_view("p1", at=NOON), an_add(at=NOON + 1)).until(NOON + 2 * DAY)
+    assert withheld(shop) == [None, "open_code", None]
+
+
+@pytest.mark.parametrize("told", [str.lower, lambda code: f" {code.replace('-', '')} ", lambda code: code])
+def test_an_order_uses_a_code_up(told: Callable[[str], str]) -> None:
+    """However the person has typed it: no reminder says it again, and there is room for another."""
+    shop = Shop([at_every_view(), a_series(None, TEN, "same", unless=["review"])], ONE)
+    shop.read(an_add(at=NOON)).until(NOON + DAY + HOUR)
+    bought = a_purchase("p9", at=NOON + DAY + 2 * HOUR, coupon=told(codes(shop)[0]))
+    shop.read(bought, a_view("p1", at=NOON + DAY + 3 * HOUR)).until(NOON + 3 * DAY)
+    assert withheld(shop) == [None, None, "expired"]
+
+
+def test_other_coupons_use_nothing_up() -> None:
+    """A code of somebody else's, or of the shop's own, leaves the person theirs."""
+    shop = Shop([at_every_view()], ONE).read(a_view("p1", at=NOON))
+    shop.read(a_purchase("p9", at=NOON + 1, coupon="SUMMER"), a_view("p2", at=NOON + 2))
+    assert withheld(shop) == [None, "open_code"]
+
+
+def test_a_pool_keeps_its_code_while_another_is_open() -> None:
+    """None is taken that is not said."""
+    pool = Pool("f", ("A-1", "A-2"))
+    policy = a_policy(open_codes=1, pools={"spring": pool}, caps_total=())
+    shop = Shop([at_every_view({**TEN, "codes": "spring"})], policy)
+    shop.read(a_view("p1", at=NOON), a_view("p2", at=NOON + 1), a_view("p3", at=NOON + 3 * DAY))
+    assert codes(shop) == ["A-1", "A-2"]

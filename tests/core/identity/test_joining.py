@@ -271,3 +271,14 @@ def test_a_redirect_is_forgotten_when_nobody_has_used_it_for_long() -> None:
     assert lanes.counts["dropped", "redirect"] == 1
     lanes.read(a_view(person="a1", at=NOON + 741 * DAY))
     assert set(lanes.lanes[0].journeys) == {"a1"}
+
+
+def test_a_key_stays_under_its_id() -> None:
+    """What was sealed for the anonymous id is still read there; no topic hears of the key."""
+    lanes = Lanes(shipped(CART)).read(an_add("p1", person="a1"))
+    lanes.lanes[0].journeys["a1"].key = b"the key of a1"
+    lanes.read(an_identify(NOON + MINUTE)).cross().stored()
+    assert lanes.lanes[0].redirects["a1"].key == b"the key of a1"
+    assert lanes.lanes[1].journeys["u1"].products
+    assert lanes.lanes[1].journeys["u1"].key == b""
+    assert not any(b"the key of a1" in value for _, value in lanes.told)

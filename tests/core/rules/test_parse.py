@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from retarget.errors import BadInput
-from retarget.rules.conditions import Condition
+from retarget.rules.conditions import Condition, Vocabulary
 from retarget.rules.grammar import RULE, STEP, VARIANT
 from retarget.rules.model import (
     NEVER,
@@ -26,17 +26,23 @@ from retarget.rules.model import (
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.parts import AUDIENCE, ENDING
 from retarget.rules.places import Reading
+from retarget.rules.product_sets import WORDS
 from retarget.rules.records import Record
 from retarget.rules.schema import json_schema
 from retarget.rules.sending import OFFER
 from retarget.rules.shapes import BAD
 from retarget.rules.triggers import COUNT, QUIET
+from retarget.rules.vocabulary import NAMES
 from retarget.times import DAY, HOUR, MINUTE
 from tests.core.rules.shop import VOCABULARY
 
 Plain = dict[str, Any]
 RECORDS: Final = (RULE, COUNT, QUIET, ENDING, AUDIENCE, STEP, VARIANT, OFFER)
 HERE: Final = Path(__file__).parent
+# Product sets ask for these names.
+WITH_PRODUCTS: Final = Vocabulary(
+    {**VOCABULARY.names, **{word: NAMES[word] for word in WORDS}}, VOCABULARY.functions
+)
 DURATION: Final = "a duration such as 30m, 24h or 1d 12h, at most 3650d"
 
 
@@ -271,7 +277,7 @@ def test_the_order_of_states_is_part_of_the_version() -> None:
 def test_examples_and_defaults_are_right(record: Record) -> None:
     """What the manual and the messages show can be written like that."""
     for key in record.keys:
-        reading = Reading(Document("example", None), VOCABULARY)
+        reading = Reading(Document("example", None), WITH_PRODUCTS)
         for value in (key.example, key.default):
             found = None if value is None else key.shape.read(value, reading.root)
             assert found is not BAD, key.name

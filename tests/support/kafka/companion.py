@@ -1,19 +1,31 @@
 """A second broker beside a real Kafka, for topics with two replicas."""
 
+import asyncio
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.protocol.admin import AlterPartitionReassignmentsRequest
 
 from streams.embedded.processes import LOOPBACK, ChildProcess
+from tests.support.kafka.jars import KafkaMissing, classpath
 from tests.support.kafka.processes import CLUSTER_ID, KafkaOnJava
 from tests.support.kafka.readiness import speaks_kafka
 from tests.support.kafka.server_properties import SINGLE_NODE
+from tests.support.missing import unavailable
 from tests.support.ports import kept_port
 
 _START_S: Final = 60.0
+TRANSACTIONS: Final = "__transaction_state"
+GROUPS: Final = "__consumer_offsets"
+_SIZES: Final = {
+    TRANSACTIONS: "transaction.state.log.num.partitions",
+    GROUPS: "offsets.topic.num.partitions",
+}
 
 
 class Companion:
@@ -49,6 +61,22 @@ class Companion:
         self._server.kill()
 
 
+@contextmanager
+def two_nodes(folder: Path) -> Iterator[tuple[KafkaOnJava, Companion]]:
+    """A Kafka of two nodes, of which the second does not run yet."""
+    try:
+        kafka = KafkaOnJava(folder, classpath())
+    except KafkaMissing as missing:
+        unavailable(str(missing))
+    companion = Companion(folder, classpath(), kafka)
+    try:
+        kafka.start()
+        yield kafka, companion
+    finally:
+        companion.kill()
+        kafka.close()
+
+
 async def settle(bootstrap: str) -> None:
     """Have Kafka make its own topics now, while there is one node that they can lie on."""
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id="settling")
@@ -69,3 +97,33 @@ async def create_on_both(bootstrap: str, name: str, partitions: int) -> None:
         await admin.create_topics([topic])
     finally:
         await admin.close()
+
+
+async def move(bootstrap: str, topic: str, name: str, node: int) -> None:
+    """Give the partition of an internal topic in which a name lies to a node, which coordinates it then."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        partition = _hashed(name) % int(SINGLE_NODE[_SIZES[topic]])
+        wanted: list[Any] = [(topic, [(partition, [node], {})], {})]
+        answer = await admin._send_request(AlterPartitionReassignmentsRequest(30_000, wanted, {}))  # noqa: SLF001
+        assert all(one[1] == 0 for _, parts, _ in answer.responses for one in parts), answer
+        async with asyncio.timeout(30):
+            while await _where(admin, topic, partition) != (node, [node]):  # noqa: ASYNC110 - nobody says so
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def _where(admin: AIOKafkaAdminClient, topic: str, partition: int) -> tuple[int, list[int]]:
+    (described,) = await admin.describe_topics([topic])
+    (found,) = [one for one in described["partitions"] if one["partition"] == partition]
+    return found["leader"], found["replicas"]
+
+
+def _hashed(name: str) -> int:
+    """As Java does; this chooses the partition of a name in Kafka's own topics."""
+    found = 0
+    for letter in name:
+        found = (31 * found + ord(letter)) & 0xFFFFFFFF
+    return found & 0x7FFFFFFF

@@ -1,0 +1,139 @@
+"""Running figures: what is known of a long tally beside its events, so that a look need not go through them.
+
+They follow from the events alone, are made at the first look and moved on with each event; a journey is
+stored without them. They are for windows that end with the last event, or later.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+from itertools import accumulate
+from typing import Any, Final
+
+from retarget.times import DAY
+
+# Figures that so many events have passed through are made anew: they hold more than they need.
+PASSED: Final = 256
+# Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
+_ROUNDING: Final = 2.0**-32
+
+
+class Long(list[Any]):
+    """A tally of many events, equal to the plain list and stored as one, with the `times` of the events.
+
+    Before them stand those of events that have `passed`: were forgotten since. Whoever changes the list
+    counts these, and tells of each event that comes last; after any other change it `knows` nothing any more.
+    """
+
+    __slots__ = ("knows", "passed", "times")
+    WIDE = 3
+
+    def __init__(self, tally: Iterable[Any]) -> None:
+        super().__init__(tally)
+        self.begin()
+
+    def __reduce__(self) -> tuple[type, tuple[list[Any]]]:
+        """A copy makes figures of its own."""
+        return list, (list(self),)
+
+    def begin(self) -> None:
+        """Make the figures."""
+        self.knows, self.passed = True, 0
+        self.times: list[int] = self[self.WIDE - 1 :: self.WIDE]
+
+    def take(self, event: list[Any]) -> None:
+        """Move them on over the event that has come last."""
+        raise NotImplementedError
+
+
+class Days(Long):
+    """Events on days of UTC; each day is known once."""
+
+    __slots__ = ("_days",)
+    WIDE = 2
+
+    def begin(self) -> None:
+        """Make the figures."""
+        super().begin()
+        times, at = self.times, 0
+        self._days = [times[0] // DAY]
+        while (at := bisect_left(times, (self._days[-1] + 1) * DAY, at)) < len(times):
+            self._days.append(times[at] // DAY)
+
+    def take(self, event: list[Any]) -> None:
+        """Move them on over the event that has come last."""
+        self.times.append(event[1])
+        if event[1] // DAY != self._days[-1]:
+            self._days.append(event[1] // DAY)
+
+    def count(self, start: int) -> int:
+        """How many events there are from that place of `times` on."""
+        return len(self.times) - start
+
+    def different(self, start: int) -> int:
+        """On how many different days they are."""
+        times, days = self.times, self._days
+        return len(days) - bisect_left(days, times[start] // DAY) if start < len(times) else 0
+
+
+class Values(Long):
+    """Events with what may be the same in several: of each value the place of its last event is known."""
+
+    __slots__ = ("_last", "_lasts")
+
+    def begin(self) -> None:
+        """Make the figures."""
+        super().begin()
+        self._last: dict[Any, int] = dict(zip(self[::3], range(len(self.times)), strict=True))
+        self._lasts = sorted(self._last.values())
+
+    def take(self, event: list[Any]) -> None:
+        """Move them on over the event that has come last."""
+        value, last, lasts, times = event[0], self._last, self._lasts, self.times
+        if value in last:
+            del lasts[bisect_left(lasts, last[value])]
+        last[value] = place = len(times)
+        lasts.append(place)
+        times.append(event[2])
+
+    def different(self, start: int) -> int:
+        """How many different values the events have from that place of `times` on."""
+        return len(self._lasts) - bisect_left(self._lasts, start)
+
+
+class Sums(Long):
+    """Events with numbers that are added up: the sum of all before each is known, and the largest."""
+
+    __slots__ = ("_largest", "_sums")
+
+    def begin(self) -> None:
+        """Make the figures."""
+        super().begin()
+        numbers = self[::3]
+        low, high = min(numbers), max(numbers)
+        self._sums, self._largest = list(accumulate(numbers, initial=0.0)), max(-low, high)
+
+    def take(self, event: list[Any]) -> None:
+        """Move them on over the event that has come last."""
+        number = event[0]
+        self.times.append(event[2])
+        self._sums.append(self._sums[-1] + number)
+        if not -self._largest <= number <= self._largest:
+            self._largest = abs(number)
+
+    def total(self, start: int) -> float:
+        """The sum from that place of `times` on, added up one by one."""
+        found: float = sum(self[(start - self.passed) * 3 :: 3])
+        return found
+
+    def beside(self, start: int, limit: float) -> float:
+        """A number that compares with the limit as that sum does.
+
+        The difference of two sums from the beginning, unless it is so near that rounding may matter.
+        """
+        sums = self._sums
+        about: float = sums[-1] - sums[start]
+        if abs(about - limit) > _ROUNDING * self._largest * len(sums):
+            return about
+        return self.total(start)
