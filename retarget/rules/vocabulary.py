@@ -17,7 +17,6 @@ _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
-_EPISODE: Final = "episode"
 _Told = TypeVar("_Told")
 
 
