@@ -17,7 +17,6 @@ _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
-_EPISODE: Final = "episode"
 _Told = TypeVar("_Told")
 
 
@@ -135,13 +134,9 @@ NAMES: Final[Mapping[str, Name]] = {
     "carts.size": Name(
         type="number", doc="different products in all of the person's carts", read=_carts_size
     ),
-    "carts.value": Name(
-        type="number", doc="worth of all of them, where prices are known", read=_carts_value
-    ),
+    "carts.value": Name(type="number", doc="worth of all of them, where prices are known", read=_carts_value),
     "product.id": Name(type="text", doc="its id", read=lambda scene: scene.subject, subjects=_PRODUCT),
-    "product.category": Name(
-        type="text", doc="category when last seen", read=_category, subjects=_PRODUCT
-    ),
+    "product.category": Name(type="text", doc="category when last seen", read=_category, subjects=_PRODUCT),
     "product.in_cart": Name(
         type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
     ),
