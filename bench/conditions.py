@@ -1,7 +1,10 @@
-"""What one look at a condition costs: `python -m bench.conditions` judges each kind on one person's journey.
+"""What a look at a condition costs: `python -m bench.conditions` judges each kind as one person goes on.
 
-The person looked at a dozen things, at 64 (`busy`), or (`full`) at more than are ever kept of one subject.
-Each figure is the best of several rounds, without the loop around it, in CPU time of the thread.
+After each event there is one look, so that every window has moved. The person has a dozen events in a week,
+64 (`busy`), or (`full`) 240, and more behind them: the most that is ever kept of one subject. Each figure is
+all that looking costs beyond counting the event for a person who is never looked at; for the full one `event`
+is the part of it that counting costs more, and `first` what the first look costs after they were loaded. How
+long loading takes stands below. The best of several rounds, in CPU time of the thread.
 """
 
 from __future__ import annotations
@@ -10,22 +13,26 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy
+from retarget.journeys import wire
 from retarget.journeys.model import Journey
+from retarget.rules import subjects, tallies
 from retarget.rules.conditions import Condition, parse_condition
 from retarget.rules.matcher import Matcher
 from retarget.rules.parse import Document, parse_rules
 from retarget.rules.scene import Scene
-from retarget.rules.tallies import KEPT
 from retarget.rules.vocabulary import VOCABULARY
-from retarget.times import DAY, MINUTE
+from retarget.times import DAY
 from retarget.touchpoints import Item, Touchpoint
 
 NOW: Final = 1_709_300_000_000
+WINDOW: Final = 7 * DAY
+IN_A_WINDOW: Final = (12, 64, 240)
 ROUNDS: Final = 7
 CONDITIONS: Final = (
     'event.type == "view"',
@@ -45,17 +52,28 @@ CONDITIONS: Final = (
 )
 
 
+class Case(NamedTuple):
+    """A condition, a person's stored journey, and the events to come with the tallies that count them."""
+
+    condition: Condition
+    stored: bytes
+    coming: list[tuple[Touchpoint, list[tuple[str, str | float]]]]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Measure and print a table for docs/performance.md."""
     parser = argparse.ArgumentParser(prog="python -m bench.conditions", description=__doc__)
-    parser.add_argument("--looks", type=int, default=20_000, help="in each round")
+    parser.add_argument("--looks", type=int, default=2_000, help="in each round")
     looks = parser.parse_args(argv).looks
-    scenes = [_scene(12), _scene(64), _scene(KEPT + 50)]
-    print("| condition | CPU µs | busy | full |\n|---|---:|---:|---:|")
+    people = [(_stored(number), WINDOW // number) for number in IN_A_WINDOW]
+    print("| condition | CPU µs | busy | full | event | first |\n|---|---:|---:|---:|---:|---:|")
     for text in CONDITIONS:
-        condition = _parsed(text)
-        micros = [_micros(condition.evaluate, scene, looks) for scene in scenes]
-        print(f"| `{text}` | " + " | ".join(f"{one:.2f}" for one in micros) + " |")
+        cases = [_case(text, stored, gap, looks) for stored, gap in people]
+        micros = [_look(case) for case in cases]
+        print(f"| `{text}` | " + " | ".join(f"{one:.2f}" for one in (*micros, *_beside(cases[-1]))) + " |")
+    full = people[-1][0]
+    loading = min(_timed(partial(wire.decode, full)) for _ in range(200 * ROUNDS))
+    print(f"\nLoading the full journey, {len(full):,} bytes: {loading * 1e6:.0f} µs")
     return 0
 
 
@@ -65,8 +83,32 @@ def _parsed(text: str) -> Condition:
     return found
 
 
-def _scene(events: int) -> Scene:
-    """A person of so many views, at the last of them."""
+def _case(text: str, stored: bytes, gap: int, looks: int) -> Case:
+    condition = _parsed(text)
+    events = [_event(number, NOW + number * gap) for number in range(1, looks + 1)]
+    return Case(condition, stored, [(event, _counted(condition, event)) for event in events])
+
+
+def _counted(condition: Condition, event: Touchpoint) -> list[tuple[str, str | float]]:
+    """What the condition's tallies of a person count of an event."""
+    found: list[tuple[str, str | float]] = []
+    for window in [one for one in condition.windows if event.type in one.types]:
+        name = tallies.key(window.types, "person", window.number, category=window.category)
+        pairs_of = subjects.counting("person", window.number, window.category)
+        found += [(name, value) for _, value in (pairs_of(event) if pairs_of is not None else [("u", "")])]
+    return found
+
+
+def _event(number: int, at: int) -> Touchpoint:
+    item = Item(product_id=f"p{number * 7 % 100}", category="tv" if number % 2 else "lamp", price=9.0)
+    return Touchpoint(
+        id=f"e{number}", type="view", user_id="u", time=at, items=[item],
+        value=9.99 + number % 7, dwell_ms=20_000.0 + number,
+    )  # fmt: skip
+
+
+def _stored(in_a_window: int) -> bytes:
+    """A person who goes on evenly, with so many events in each window."""
     steps = [{"channels": ["email"], "template": "a"}]
     rules = [
         {"rule": f"asks_{number}", "subject": "person", "event": "page", "steps": steps, "if": text}
@@ -75,30 +117,52 @@ def _scene(events: int) -> Scene:
     ]
     engine = Engine(Matcher(parse_rules([Document("bench", rule) for rule in rules], VOCABULARY)))
     journey, moment = Journey(person="u"), Moment(Policy(zone_of=lambda _: None))
-    for number in range(events):
-        items = [Item(product_id=f"p{number % 9}", category="tv" if number % 2 else "lamp", price=9.0)]
-        event = Touchpoint(
-            id=f"e{number}", type="view", user_id="u", time=NOW - (events - number) * 20 * MINUTE,
-            items=items, value=5.0, dwell_ms=20_000.0,
-        )  # fmt: skip
-        engine.apply(journey, event, moment)
+    for number in range(-2 * in_a_window, 1):
+        engine.apply(journey, _event(number, NOW + number * WINDOW // in_a_window), moment)
     journey.traits |= {"country": "DE"}
-    scene = Scene(journey)
-    scene.event, scene.at, scene.subject = event, NOW, "u"
-    assert events * 20 * MINUTE < 7 * DAY
+    return wire.encode(journey)
+
+
+def _look(case: Case) -> float:
+    """One look after each event, beyond what counting the event costs without any."""
+    plain = min(_round(case, bool) for _ in range(ROUNDS))
+    return max(min(_round(case, case.condition.evaluate) for _ in range(ROUNDS)) - plain, 0) * 1e6
+
+
+def _beside(case: Case) -> tuple[float, float]:
+    """What having looked, not long ago, adds to counting an event, and what the first look costs."""
+    evaluate, soon = case.condition.evaluate, case._replace(coming=case.coming[:100])
+    plain = min(_round(soon, bool) for _ in range(8 * ROUNDS))
+    counting = min(_round(soon, bool, looked=True) for _ in range(8 * ROUNDS))
+    scenes = [_scene(case) for _ in range(30 * ROUNDS)]
+    return max(counting - plain, 0) * 1e6, min(_timed(partial(evaluate, scene)) for scene in scenes) * 1e6
+
+
+def _scene(case: Case) -> Scene:
+    scene = Scene(wire.decode(case.stored))
+    scene.event, scene.at, scene.subject = case.coming[0][0], NOW, "u"
     return scene
 
 
-def _micros(evaluate: Callable[[Scene], bool], scene: Scene, looks: int) -> float:
-    best = min(_round(evaluate, scene, looks) for _ in range(ROUNDS))
-    return max(best - min(_round(bool, scene, looks) for _ in range(ROUNDS)), 0) / looks * 1e6
-
-
-def _round(evaluate: Callable[[Scene], bool], scene: Scene, looks: int) -> float:
+def _round(case: Case, look: Callable[[Scene], object], *, looked: bool = False) -> float:
+    """Seconds for an event with a look; `looked`: there has been one before."""
+    scene = _scene(case)
+    journey = scene.journey
+    if looked:
+        case.condition.evaluate(scene)
     begin = time.thread_time()
-    for _ in range(looks):
-        evaluate(scene)
-    return time.thread_time() - begin
+    for event, counted in case.coming:
+        for name, value in counted:
+            tallies.add(journey, name, "u", event, value, WINDOW)
+        scene.at = event.time
+        look(scene)
+    return (time.thread_time() - begin) / len(case.coming)
+
+
+def _timed(work: Callable[[], object]) -> float:
+    begin = time.perf_counter()
+    work()
+    return time.perf_counter() - begin
 
 
 if __name__ == "__main__":

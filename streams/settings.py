@@ -35,7 +35,20 @@ from streams.settings_declared import (
     Store,
 )
 from streams.settings_messages import Offers, Personal, Privacy, Purl, Retention, Senders, Shops
-from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
+from streams.settings_services import (
+    Ads,
+    Channel,
+    Chat,
+    Collect,
+    DirectMail,
+    Email,
+    Log,
+    Onsite,
+    Push,
+    Sms,
+    Web,
+    Whatsapp,
+)
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -94,6 +107,10 @@ class Settings:
     email: Email = Email()
     push: Push = Push()
     ads: Ads = Ads()
+    sms: Sms = Sms()
+    whatsapp: Whatsapp = Whatsapp()
+    onsite: Onsite = Onsite()
+    chat: Chat = Chat()
     direct_mail: DirectMail = DirectMail()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)

@@ -7,14 +7,12 @@ stored without them. They are for windows that end with the last event, or later
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import accumulate
 from typing import Any, Final
 
 from retarget.times import DAY
 
-# Figures that so many events have passed through are made anew: they hold more than they need.
-PASSED: Final = 256
 # Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
 _ROUNDING: Final = 2.0**-32
 
@@ -105,35 +103,39 @@ class Values(Long):
 class Sums(Long):
     """Events with numbers that are added up: the sum of all before each is known, and the largest."""
 
-    __slots__ = ("_largest", "_sums")
+    __slots__ = ("largest", "sums")
 
     def begin(self) -> None:
         """Make the figures."""
         super().begin()
         numbers = self[::3]
         low, high = min(numbers), max(numbers)
-        self._sums, self._largest = list(accumulate(numbers, initial=0.0)), max(-low, high)
+        self.sums, self.largest = list(accumulate(numbers, initial=0.0)), max(-low, high)
 
     def take(self, event: list[Any]) -> None:
         """Move them on over the event that has come last."""
         number = event[0]
         self.times.append(event[2])
-        self._sums.append(self._sums[-1] + number)
-        if not -self._largest <= number <= self._largest:
-            self._largest = abs(number)
+        self.sums.append(self.sums[-1] + number)
+        if not -self.largest <= number <= self.largest:
+            self.largest = abs(number)
 
     def total(self, start: int) -> float:
         """The sum from that place of `times` on, added up one by one."""
-        found: float = sum(self[(start - self.passed) * 3 :: 3])
-        return found
+        return sum(self[(start - self.passed) * 3 :: 3], 0.0)
 
-    def beside(self, start: int, limit: float) -> float:
-        """A number that compares with the limit as that sum does.
 
-        The difference of two sums from the beginning, unless it is so near that rounding may matter.
-        """
-        sums = self._sums
+def total_beside(limit: float) -> Callable[[Sums, int], float]:
+    """What gives a number that compares with the limit as the total does.
+
+    The difference of two sums from the beginning, unless it is so near that rounding may matter.
+    """
+
+    def beside(tally: Sums, start: int) -> float:
+        sums = tally.sums
         about: float = sums[-1] - sums[start]
-        if abs(about - limit) > _ROUNDING * self._largest * len(sums):
+        if abs(about - limit) > _ROUNDING * tally.largest * len(sums):
             return about
-        return self.total(start)
+        return tally.total(start)
+
+    return beside

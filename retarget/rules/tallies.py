@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules.model import Count, Shown, Succession
-from retarget.rules.running import PASSED, Days, Long, Sums, Values
+from retarget.rules.running import Days, Long, Sums, Values, total_beside
+from retarget.rules.scene import Scene
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -69,10 +70,11 @@ def add(journey: Journey, name: str, subject: str, event: Touchpoint, value: str
     wide = len(entry)
     at = len(tally) if time >= tally[-1] else bisect_right(tally[wide - 1 :: wide], time) * wide
     tally[at:at] = entry
-    if isinstance(tally, Long):
-        tally.knows = tally.knows and at + wide == len(tally)
-        if tally.knows:
+    if isinstance(tally, Long) and tally.knows:
+        if at + wide == len(tally):
             tally.take(entry)
+        else:
+            tally.knows = False
     if tally[wide - 1] <= tally[-1] - keep - GRACE or len(tally) > KEPT * wide:
         _forget(tally, wide, tally[-1] - keep - GRACE)
     return len(tally) // wide
@@ -85,7 +87,8 @@ def _forget(tally: Tally, wide: int, horizon: int) -> None:
     del tally[: gone * wide]
     if isinstance(tally, Long):
         tally.passed += gone
-        tally.knows = tally.knows and tally.passed <= PASSED
+        if tally.passed * wide > len(tally):
+            tally.knows = False  # they hold twice what they need
 
 
 def _span(tally: Tally, wide: int, within: int, at: int) -> tuple[int, int]:
@@ -153,32 +156,39 @@ class Look(NamedTuple):
     asks the figures, from a place of its times on.
     """
 
-    plain: Callable[[Tally, int, int], float]
-    since: Callable[[Any, int], float]
+    plain: Callable[[Tally, int, int], object]
+    since: Callable[[Any, int], object]
     kind: type[Long]
     few: int
 
-    def reader(self, within: int) -> Callable[[Journey, str, str, int], float]:
-        """What is asked of a subject's tally of some name for the window that ends at a moment, epoch ms."""
-        plain, since, kind, few = self
 
-        def read(journey: Journey, name: str, subject: str, at: int) -> float:
-            by_subject = journey.tallies.get(name)
-            tally = by_subject.get(subject) if by_subject else None
-            if not by_subject or not tally:
-                return 0
-            if len(tally) <= few or at < tally[-1]:
-                return plain(tally, within, at)
-            if not isinstance(tally, kind):
-                tally = by_subject[subject] = kind(tally)
-            elif not tally.knows:
-                tally.begin()
-            times, start = tally.times, tally.passed
-            if times[start] <= at - within:
-                start = bisect_right(times, at - within, start)
-            return since(tally, start)
+def reader(
+    look: Look, within: int, names: Mapping[str, str], of_person: str = ""
+) -> Callable[[Scene], object]:
+    """What looks at a tally of these names, by the kind of a scene's subject, or at that of the person."""
+    plain, since, kind, few = look
 
-        return read
+    def read(scene: Scene) -> object:
+        journey, at = scene.journey, scene.at
+        by_subject = journey.tallies.get(of_person or names[scene.kind])
+        if not by_subject:
+            return 0
+        subject = journey.person if of_person else scene.subject
+        tally = by_subject.get(subject)
+        if not tally:
+            return 0
+        if len(tally) <= few or at < tally[-1]:
+            return plain(tally, within, at)
+        if not isinstance(tally, kind):
+            tally = by_subject[subject] = kind(tally)
+        elif not tally.knows:
+            tally.begin()
+        times, start = tally.times, tally.passed
+        if times[start] <= at - within:
+            start = bisect_right(times, at - within, start)
+        return since(tally, start)
+
+    return read
 
 
 def _count(tally: Tally, within: int, at: int) -> int:
@@ -198,20 +208,19 @@ def _distinct(tally: Tally, within: int, at: int) -> int:
 
 def _total(tally: Tally, within: int, at: int) -> float:
     start, end = _span(tally, 3, within, at)
-    found: float = sum(tally[start * 3 : end * 3 : 3])
-    return found
+    return sum(tally[start * 3 : end * 3 : 3], 0.0)
 
 
 # How many events, on how many different days of UTC, with how many different values, and their sum.
-COUNT: Final = Look(_count, Days.count, Days, 2 * 32)
-DAYS_WITH: Final = Look(_days_with, Days.different, Days, 2 * 6)
-DISTINCT: Final = Look(_distinct, Values.different, Values, 3 * 12)
-SUM: Final = Look(_total, Sums.total, Sums, 3 * 32)
+COUNT: Final[Look] = Look(_count, Days.count, Days, 2 * 32)
+DAYS_WITH: Final[Look] = Look(_days_with, Days.different, Days, 2 * 6)
+DISTINCT: Final[Look] = Look(_distinct, Values.different, Values, 3 * 16)
+SUM: Final[Look] = Look(_total, Sums.total, Sums, 3 * 32)
 
 
 def beside(limit: float) -> Look:
     """A number that compares with the limit as the sum does."""
-    return SUM._replace(since=lambda tally, start: tally.beside(start, limit))
+    return SUM._replace(since=total_beside(limit))
 
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:

@@ -17,7 +17,6 @@ _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
-_EPISODE: Final = "episode"
 _Told = TypeVar("_Told")
 
 
@@ -135,13 +134,9 @@ NAMES: Final[Mapping[str, Name]] = {
     "carts.size": Name(
         type="number", doc="different products in all of the person's carts", read=_carts_size
     ),
-    "carts.value": Name(
-        type="number", doc="worth of all of them, where prices are known", read=_carts_value
-    ),
+    "carts.value": Name(type="number", doc="worth of all of them, where prices are known", read=_carts_value),
     "product.id": Name(type="text", doc="its id", read=lambda scene: scene.subject, subjects=_PRODUCT),
-    "product.category": Name(
-        type="text", doc="category when last seen", read=_category, subjects=_PRODUCT
-    ),
+    "product.category": Name(type="text", doc="category when last seen", read=_category, subjects=_PRODUCT),
     "product.in_cart": Name(
         type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
     ),
@@ -241,14 +236,9 @@ class _Over:
         return lambda limit: self._reader(tallies.beside(limit), window)
 
     def _reader(self, look: tallies.Look, window: Window) -> Read:
-        read, category = look.reader(window.within), window.category
-        names = {
-            kind: tallies.key(window.types, kind, window.number, category=category) for kind in subjects.OF
-        }
-        if window.about is not None:
-            of_person = names[window.about]
-            return lambda scene: read(scene.journey, of_person, scene.journey.person, scene.at)
-        return lambda scene: read(scene.journey, names[scene.kind], scene.subject, scene.at)
+        types, number, category = window.types, window.number, window.category
+        names = {kind: tallies.key(types, kind, number, category=category) for kind in subjects.OF}
+        return tallies.reader(look, window.within, names, names[window.about] if window.about else "")
 
     def window(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
