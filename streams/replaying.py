@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from retarget.catalogue import Fanned, pack, unpack
 from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
+from retarget.touchpoints import Touchpoint
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle
 from streams.lanes.bundles import OneBundle
@@ -30,6 +31,11 @@ _LATEST: Final = 1 << 62
 _PORTION: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
 
 Sink = Callable[[Output], None]
+
+
+def clock_record(time: int, offset: int = 0) -> Record:
+    """A record that only moves the clock, to `time`; nothing bounds it, as its timestamp would."""
+    return Record(TOPIC, offset, -1, None, encode_touchpoint(Touchpoint(type="heartbeat", time=time)))
 
 
 class ReplayLog:

@@ -34,6 +34,7 @@ def _secrets(settings: Settings) -> Iterator[str]:
     yield from (settings.channel.secret, settings.email.password)
     yield from (settings.push.fcm_token, settings.push.apns_token, settings.push.vapid_key)
     yield from (settings.ads.token, settings.ads.meta_token, settings.ads.google_token)
+    yield from (settings.sms.token, settings.whatsapp.token, settings.onsite.token, settings.chat.token)
     yield from (*settings.collect.write_keys, *settings.collect.server_keys)
     _, _, rest = settings.store.url.partition("://")
     account, at, place = rest.rpartition("@")

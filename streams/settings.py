@@ -34,8 +34,21 @@ from streams.settings_declared import (
     Snapshot,
     Store,
 )
-from streams.settings_messages import Offers, Personal, Privacy, Purl, Senders, Shops
-from streams.settings_services import Ads, Channel, Collect, DirectMail, Email, Log, Push, Web
+from streams.settings_messages import Offers, Personal, Privacy, Purl, Retention, Senders, Shops
+from streams.settings_services import (
+    Ads,
+    Channel,
+    Chat,
+    Collect,
+    DirectMail,
+    Email,
+    Log,
+    Onsite,
+    Push,
+    Sms,
+    Web,
+    Whatsapp,
+)
 from streams.settings_source import (
     CONFIG,
     Declared,
@@ -85,6 +98,7 @@ class Settings:
     personal: Personal = Personal()
     senders: Senders = Senders()
     purl: Purl = Purl()
+    retention: Retention = Retention()
     privacy: Privacy = Privacy()
     batch: Batch = Batch()
     web: Web = Web()
@@ -93,6 +107,10 @@ class Settings:
     email: Email = Email()
     push: Push = Push()
     ads: Ads = Ads()
+    sms: Sms = Sms()
+    whatsapp: Whatsapp = Whatsapp()
+    onsite: Onsite = Onsite()
+    chat: Chat = Chat()
     direct_mail: DirectMail = DirectMail()
     log: Log = Log()
     sources: Mapping[str, str] = dataclasses.field(default_factory=dict)
@@ -150,10 +168,12 @@ DECIDING: Final = frozenset(
         "personal",
         "senders",
         "purl",
+        "retention",
     }
 )
 _TOKEN: Final = 16
 _LONGEST_LINK: Final = 400 * DAY
+_LONGEST_KEPT: Final = 4_000 * DAY
 SECRET: Final = "offers.secret"  # noqa: S105 - its name
 PURL_KEYS: Final = "purl.keys"
 
@@ -245,6 +265,10 @@ def _contradictions(settings: Settings) -> list[str]:
             any(len(key) < _TOKEN for key in settings.privacy.keys),
             f"found one that can be guessed; expected at least {_TOKEN} characters",
         ),
+        **{
+            f"retention.{name}": (not DAY <= kept <= _LONGEST_KEPT, "expected a day to 4000 days")
+            for name, kept in dataclasses.asdict(settings.retention).items()
+        },
         "snapshot.merge_kept": (0 < settings.snapshot.merge_kept < HOUR, "expected 0, or at least an hour"),
         "purl.base": (
             bool(purl.base) and not _is_address(purl.base, end="/"),

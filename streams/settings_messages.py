@@ -84,6 +84,22 @@ class Senders:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Retention:
+    """How long people are remembered of whom nothing is heard."""
+
+    known: Duration = setting(
+        400 * DAY,
+        "So long after their last event known people are forgotten, but for consent and what is sent once.",
+        because="a year, and some days more for who comes back once a year",
+    )
+    anonymous: Duration = setting(
+        400 * DAY,
+        "The same of people of whom nobody knows who they are.",
+        because="shorter than `again` or a window of a rule, that rule may decide anew about who comes back",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Privacy:
     """What is told of people outside the store, sealed by a key of each."""
 

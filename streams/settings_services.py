@@ -208,6 +208,49 @@ class Ads:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sms:
+    """Where `retarget channel sms` hands short messages to."""
+
+    url: str = setting("", "A gateway that takes them at /messages, as JSON.")
+    token: str = setting("", "What it is shown as a bearer token.", mask=masked)
+    sender: Named = setting("SHOP", "From whom they are: up to 11 letters, a short code or a number.")
+    stop: str = setting(
+        "",
+        "How marketing messages say that they can be stopped, such as STOP to 12345.",
+        because="without a way out none is sent",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Whatsapp:
+    """Where `retarget channel whatsapp` hands messages to."""
+
+    url: str = setting("", "WhatsApp, https://graph.facebook.com/ with a version, or a gateway like it.")
+    token: str = setting("", "What it is shown as a bearer token.", mask=masked)
+    sender: str = setting("", "The id of the shop's number.")
+    templates: str = setting(
+        "", "TOML file with the approved templates: for each label name, languages and variables."
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Onsite:
+    """Where `retarget channel onsite` hands messages to."""
+
+    url: str = setting("", "A service of the site's that takes them at /placements, as JSON.")
+    token: str = setting("", "What it is shown as a bearer token.", mask=masked)
+    placement: Named = setting("default", "Where on a page they may be shown; the site knows what it means.")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Chat:
+    """Where `retarget channel chat` hands offers of advice to."""
+
+    url: str = setting("", "A service of the chat's that takes them at /handovers, as JSON.")
+    token: str = setting("", "What it is shown as a bearer token.", mask=masked)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class DirectMail:
     """Where `retarget channel direct_mail` puts what is to be printed."""
 

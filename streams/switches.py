@@ -11,6 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
+from retarget.errors import Unreachable
 from streams.ports import StoredSwitches, UnknownOutcome
 
 _EVERY_S: Final = 0.5
@@ -35,6 +36,7 @@ class Switches:
         self._store, self._shown = store, shown
         self._reading = asyncio.Lock()
         self.in_force: Mapping[str, int] = {}
+        self._is_silent = False  # whether the last reading failed
         self._are_known = False  # whether the store has told them once
         self._ended: dict[str, int] = {}
 
@@ -42,8 +44,12 @@ class Switches:
         """Take over what the store says; while it does not answer, what was in force is."""
         try:
             await self._compare(self.in_force)
-        except UnknownOutcome:
+        except (UnknownOutcome, Unreachable) as error:
+            if not self._is_silent:
+                log.warning("the kill switches cannot be read, those of before are in force: %s", error)
+            self._is_silent = True
             return
+        self._is_silent = False
         self._are_known = True
 
     def told(self) -> Mapping[str, int] | None:

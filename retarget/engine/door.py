@@ -38,8 +38,6 @@ from retarget.touchpoints import Touchpoint
 
 # How often a journey is freed from what nothing can reach any more.
 TIDY_EVERY: Final = 2 * DAY
-# A person of whom nothing has been heard for so long is forgotten, by the lane's clock.
-KEPT_FOR: Final = 400 * DAY
 # The part of an event that a type's ignored parts belong to, where it is not the preference of a profile.
 _IGNORED: Final = {"score": "score"}
 
@@ -108,7 +106,7 @@ class Engine:
                 scene.at = time
                 self._trigger(journey, event, plan, moment, ripe=ripe)
         if not journey.alarm:
-            moment.arm(journey, time + KEPT_FOR)
+            moment.arm(journey, time + tidying.kept(journey, moment))
         if moment.failures:
             moment.raise_failures()
         return True
@@ -356,7 +354,7 @@ class Engine:
 
     def _rearm(self, journey: Journey, moment: Moment) -> None:
         rules = self.matcher.rules
-        end = max(journey.last, journey.tidied) + KEPT_FOR
+        end = max(journey.last, journey.tidied) + tidying.kept(journey, moment)
         dues = [
             episode.due
             for rule, by_subject in journey.episodes.items()

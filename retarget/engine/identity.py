@@ -18,6 +18,7 @@ from retarget.touchpoints import Touchpoint
 
 _T = TypeVar("_T")
 PERSON: Final = "person"
+PUSH: Final = "push"
 # Said in so many words; it is heard again, as a device may have been somebody else's meanwhile.
 SAYING: Final = frozenset({"identify", "alias"})
 
@@ -46,24 +47,35 @@ def meet(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     moment.met.append(Met(anonymous, journey.person, event.time, event.id or "", told))
 
 
-def hand_over(journey: Journey, anonymous: str, at: int, gone: Collection[str]) -> bool:
+def hand_over(
+    journey: Journey, anonymous: str, at: int, gone: Collection[str], matcher: Matcher, moment: Moment
+) -> bool:
     """A device is somebody else's from a time on, and so are its tokens; whether that changes anything.
 
-    Without any other token the person has no pushes until a device tells one. Nothing comes of it when they
-    have signed in there once more since.
+    What was pushed there, and may still be called back, is. Without any other token the person has no pushes
+    until a device tells one. Nothing comes of it when they have signed in there once more since.
     """
     if journey.was_erased(at) or journey.joined.get(anonymous, at) > at:
         return False
     left = tokens.without(journey.traits, gone)
-    if left == journey.traits and journey.anonymous_id != anonymous:
+    taken = left != journey.traits
+    if not taken and journey.anonymous_id != anonymous:
         return False
     if journey.anonymous_id == anonymous:
         journey.anonymous_id = None
-    if left != journey.traits:
+    if taken:
+        journey.traits = tokens.only(journey.traits, gone)
+        _call_back_pushes(journey, at, matcher, moment)
         journey.traits = left
-        if not tokens.told(left) and "push" not in journey.bounced:
-            journey.bounced.append("push")
+        if not tokens.told(left) and PUSH not in journey.bounced:
+            journey.bounced.append(PUSH)
     return True
+
+
+def _call_back_pushes(journey: Journey, at: int, matcher: Matcher, moment: Moment) -> None:
+    rules, clock = matcher.rules, max(at, moment.clock)
+    for send in [s for s in journey.sends if s.channel == PUSH and s.rule in rules and clock < s.until]:
+        recalls.recall(journey, send, Undoing(rules[send.rule].rule, at, ""), moment)
 
 
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:

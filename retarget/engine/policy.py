@@ -53,12 +53,16 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     `purl_lasts`; `seal` makes the last part of their address of what they hold, always the same of the same;
     without one there are none.
 
+    Of whom nothing is heard for `kept`, for `kept_anonymous` where nobody knows who they are, is forgotten.
+
     Grants of the channels of `double_opt_in` count when they are confirmed; a click in a message of the rule
     `confirmed_by` does that.
     """
 
     zone_of: Callable[[str], tzinfo | None]
     max_age: int = 30 * DAY
+    kept: int = 400 * DAY
+    kept_anonymous: int = 400 * DAY
     dedupe_window: int = DAY
     max_delay: int = HOUR
     consent_assumed: bool = False

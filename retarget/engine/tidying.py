@@ -10,6 +10,11 @@ from retarget.rules.matcher import SHADOW_MARK, Matcher
 from retarget.rules.model import NEVER
 
 
+def kept(journey: Journey, moment: Moment) -> int:
+    """How long somebody is remembered of whom nothing is heard, ms."""
+    return moment.policy.kept_anonymous if journey.user_id is None else moment.policy.kept
+
+
 def remnant(journey: Journey, matcher: Matcher) -> Journey | None:
     """What outlives a forgotten journey: the word on consent, erasure, and what is never sent again."""
     marks = {

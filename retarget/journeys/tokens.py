@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Final
 
 # The traits that hold one or several: a text, an object with `token`, or a browser's subscription.
@@ -31,10 +31,19 @@ def kept(before: Iterable[str], new: Iterable[str]) -> list[str]:
 
 def without(traits: Mapping[str, Any], gone: Collection[str]) -> dict[str, Any]:
     """The traits less these tokens."""
+    return _those(traits, lambda one: _text(one) not in gone)
+
+
+def only(traits: Mapping[str, Any], kept: Collection[str]) -> dict[str, Any]:
+    """The traits with these tokens alone."""
+    return _those(traits, lambda one: _text(one) in kept)
+
+
+def _those(traits: Mapping[str, Any], wanted: Callable[[object], bool]) -> dict[str, Any]:
     left = dict(traits)
     for trait in TRAITS:
         had = list(several(traits.get(trait)))
-        has = [one for one in had if _text(one) not in gone]
+        has = [one for one in had if wanted(one)]
         if not has:
             left.pop(trait, None)
         elif len(has) < len(had):

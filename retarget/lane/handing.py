@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Final, Protocol
 
 from retarget.engine import identity
+from retarget.engine.door import Engine
 from retarget.engine.moment import Met, Moment
 from retarget.journeys import tokens
 from retarget.journeys.model import Journey
@@ -30,6 +31,7 @@ _TOKENS: Final = tokens.TRAITS[0]
 class _Lane(Protocol):
     """What handing on looks at of a lane."""
 
+    engine: Engine
     journeys: dict[str, Journey]
     home: Callable[[str], int] | None
 
@@ -87,7 +89,11 @@ class Handing:
     def lose(self, leaves: Leaves) -> None:
         """Let a person be pushed to no more on a device that is not theirs."""
         journey = self._lane.journeys.get(leaves.person)
-        if journey and identity.hand_over(journey, leaves.anonymous, leaves.at, leaves.tokens):
+        if journey is None:
+            return
+        matcher = self._lane.engine.of(leaves.person).matcher
+        word = leaves.anonymous, leaves.at, leaves.tokens
+        if identity.hand_over(journey, *word, matcher, self._moment):
             self._batch.changed[leaves.person] = journey
 
     def _take_back(self, redirect: Journey) -> None:

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from msgspec.structs import replace
 
-from retarget.engine.door import KEPT_FOR, Engine
+from retarget.engine.door import Engine
 from retarget.engine.moment import Met, Moment, Parted, Result, RulesFailed
 from retarget.journeys import tokens, wire
 from retarget.journeys.model import Journey
@@ -245,7 +245,7 @@ class Joining:
         redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)], key=key)
         lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
         self._hands.learn(redirect, [*told, *met.tokens])
-        moment.arm(redirect, max(met.at, lane.clock) + KEPT_FOR)
+        moment.arm(redirect, max(met.at, lane.clock) + moment.policy.kept)
         self._arm()
 
     def _leave(self, journey: Journey, met: Met) -> None:
@@ -324,9 +324,10 @@ class Joining:
         redirect = self._lane.redirects[person]
         self._batch.worked += 1
         redirect.alarm = 0
-        if redirect.last + NOTED_EVERY + KEPT_FOR > self._moment.clock:
+        end = redirect.last + NOTED_EVERY + self._moment.policy.kept
+        if end > self._moment.clock:
             self._batch.changed[person] = redirect
-            self._moment.arm(redirect, redirect.last + NOTED_EVERY + KEPT_FOR)
+            self._moment.arm(redirect, end)
             self._arm()
             return
         self._drop(redirect)

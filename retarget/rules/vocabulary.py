@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
-from retarget.journeys import prices, sentiments, stages, traits
+from retarget.journeys import prices, stages, traits
 from retarget.journeys.model import Journey, Product
-from retarget.rules import subjects, tallies, third_parties
+from retarget.rules import of_events, subjects, tallies, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
@@ -17,12 +17,7 @@ _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
-_EPISODE: Final = "episode"
 _Told = TypeVar("_Told")
-
-
-def _of_event(field: str) -> Callable[[Scene], Any]:
-    return lambda scene: getattr(scene.event, field)
 
 
 def _cart_size(scene: Scene) -> int:
@@ -131,56 +126,7 @@ def _order_number(scene: Scene) -> int | None:
 
 
 NAMES: Final[Mapping[str, Name]] = {
-    "event.type": Name(
-        type="text", doc="type of the event",
-        read=_of_event("type"), event_only=True, choices=tuple(sorted(TYPES))
-    ),
-    "event.name": Name(
-        type="text", doc="the producer's own name of the event", read=_of_event("name"), event_only=True
-    ),
-    "event.value": Name(
-        type="number", doc="value of the order, cart or event", read=_of_event("value"), event_only=True
-    ),
-    "event.currency": Name(
-        type="text", doc="currency of the value", read=_of_event("currency"), event_only=True
-    ),
-    "event.coupon": Name(type="text", doc="coupon used", read=_of_event("coupon"), event_only=True),
-    "event.dwell": Name(
-        type="duration", doc="how long the view lasted", read=_of_event("dwell_ms"), event_only=True
-    ),
-    "event.query": Name(type="text", doc="what was searched for", read=_of_event("query"), event_only=True),
-    "event.source": Name(
-        type="text", doc="where the person came from", read=_of_event("source"), event_only=True
-    ),
-    "event.medium": Name(
-        type="text", doc="paid, owned or earned",
-        read=_of_event("medium"), event_only=True, choices=("earned", "owned", "paid")
-    ),
-    "event.channel": Name(
-        type="text", doc="channel of the event", read=_of_event("channel"), event_only=True
-    ),
-    "event.sentiment": Name(
-        type="text", doc="how it sounds, by its word or the sign of its number",
-        read=lambda scene: sentiments.word(scene.event.sentiment),
-        event_only=True, choices=sentiments.WORDS
-    ),
-    "event.sentiment_score": Name(
-        type="number", doc="how it sounds, where it is a number",
-        read=lambda scene: sentiments.score(scene.event.sentiment), event_only=True
-    ),
-    "event.store": Name(type="text", doc="the shop visited", read=_of_event("store_id"), event_only=True),
-    "event.changes_cart": Name(
-        type="bool", doc="it put something into a cart, took something out, or is a snapshot",
-        read=lambda scene: scene.change.changes_cart, event_only=True
-    ),
-    "event.products": Name(
-        type="list", doc="the products it is about",
-        read=lambda scene: subjects.product(scene.event), event_only=True
-    ),
-    "event.categories": Name(
-        type="list", doc="the categories of its products",
-        read=lambda scene: subjects.category(scene.event), event_only=True
-    ),
+    **of_events.NAMES,
     "cart.size": Name(type="number", doc="different products in the cart", read=_cart_size, subjects=_CART),
     "cart.value": Name(
         type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART
@@ -188,13 +134,9 @@ NAMES: Final[Mapping[str, Name]] = {
     "carts.size": Name(
         type="number", doc="different products in all of the person's carts", read=_carts_size
     ),
-    "carts.value": Name(
-        type="number", doc="worth of all of them, where prices are known", read=_carts_value
-    ),
+    "carts.value": Name(type="number", doc="worth of all of them, where prices are known", read=_carts_value),
     "product.id": Name(type="text", doc="its id", read=lambda scene: scene.subject, subjects=_PRODUCT),
-    "product.category": Name(
-        type="text", doc="category when last seen", read=_category, subjects=_PRODUCT
-    ),
+    "product.category": Name(type="text", doc="category when last seen", read=_category, subjects=_PRODUCT),
     "product.in_cart": Name(
         type="bool", doc="it is in one of the person's carts", read=_in_cart, subjects=_PRODUCT
     ),

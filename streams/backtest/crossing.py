@@ -14,15 +14,13 @@ from typing import Final
 
 import msgspec
 
-from retarget.decode import encode_touchpoint
 from retarget.errors import Rejected
 from retarget.lane.crossing import History, Strayed, unpack
-from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME
 from streams.backtest.timeline import Clock, Times
 from streams.lanes.bundle import Bundle
 from streams.ports import Output, Record
-from streams.replaying import TOPIC, RecordFeed, Sink, Tally, runner_over
+from streams.replaying import TOPIC, RecordFeed, Sink, Tally, clock_record, runner_over
 from streams.topics import MERGE, lane_of
 
 Progress = Callable[[int], None]
@@ -78,7 +76,7 @@ class _OfLane:
         if clock <= self._known:
             return []
         self._known = clock
-        return [Record(TOPIC, 0, -1, None, encode_touchpoint(Touchpoint(type="heartbeat", time=clock)))]
+        return [clock_record(clock)]
 
 
 class Crossing:

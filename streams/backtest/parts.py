@@ -11,17 +11,14 @@ from typing import Final
 
 import msgspec
 
-from retarget.decode import encode_touchpoint
-from retarget.touchpoints import Touchpoint
 from streams.backtest.crossing import Crossing
 from streams.backtest.figures import Comparison, Figures
-from streams.backtest.reading import NO_TIME
 from streams.backtest.sends import Sends, Sent, read_sent
 from streams.backtest.spill import Entry, Sorted
 from streams.backtest.splitting import SEVERAL, TIME, Part, Together, product_mark, time_of, unpacked
 from streams.lanes.bundle import Bundle
 from streams.ports import Record
-from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, listed_of_file, work_through
+from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, clock_record, listed_of_file, work_through
 
 Progress = Callable[[int], None]
 
@@ -112,8 +109,7 @@ class _Told:
     def rest(self) -> Iterator[Record]:
         """What is behind the end, at the time that the whole lane has come to by then."""
         if self._behind and self._end >= 0:
-            end = encode_touchpoint(Touchpoint(type="heartbeat", time=self._end))
-            yield Record(TOPIC, self._behind[0][0], NO_TIME, None, end)
+            yield clock_record(self._end, self._behind[0][0])
         for offset, event in self._behind:
             yield listed_of_file(event, offset, at_once=True)
 

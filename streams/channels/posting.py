@@ -7,6 +7,7 @@ from typing import Final, Literal
 
 import aiohttp
 
+from retarget.errors import BadInput
 from streams.channels.outcomes import HANDED, Outcome, dead, later
 
 _FINE: Final = range(200, 300)
@@ -52,3 +53,15 @@ class Post:
         if self._session is not None:
             await self._session.close()
             self._session = None
+
+
+def headers(token: str, key: str) -> Mapping[str, str]:
+    """What is posted with, to be known again by `key`."""
+    known = {"Content-Type": "application/json", "Idempotency-Key": key}
+    return known | {"Authorization": f"Bearer {token}"} if token else known
+
+
+def require_url(setting: str, url: str) -> None:
+    """Raise BadInput for what cannot be posted to."""
+    if not url.startswith(("https://", "http://")):
+        raise BadInput([f"{setting}: found {url!r}, expected a URL"])

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from streams.channels.outcomes import Channel
     from streams.switches import Switches
 
-BUILT: Final = ("email", "push", "ads", "direct_mail")
+BUILT: Final = ("email", "push", "ads", "direct_mail", "sms", "whatsapp", "onsite", "chat")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -28,6 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
             "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
             "channel.templates", "collect.purl_target", "email.host", "email.port", "email.sender",
             "push.fcm_url", "ads.url", "ads.meta_url", "ads.google_url", "direct_mail.folder",
+            "sms.url", "whatsapp.url", "onsite.url", "chat.url",
         )
     )  # fmt: skip
 
@@ -68,9 +69,13 @@ def channels_of(name: str, settings: Settings) -> tuple[Sequence[Channel], Seal 
         return [PushChannel(settings)], seal
     if name == "ads":
         return destinations_of_ads(settings), seal
-    from streams.channels.batches.letters import LetterChannel
+    if name == "direct_mail":
+        from streams.channels.batches.letters import LetterChannel
 
-    return [LetterChannel(settings)], seal
+        return [LetterChannel(settings)], seal
+    from streams.channels.gateways import GATEWAYS
+
+    return [GATEWAYS[name](settings)], seal
 
 
 def destinations_of_ads(settings: Settings) -> Sequence[Channel]:

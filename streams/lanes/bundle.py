@@ -154,6 +154,8 @@ def policy_of(settings: Settings, lanes: int, pools: Mapping[str, Pool]) -> Poli
     return Policy(
         zone_of=zone_of,
         max_age=settings.clock.max_age,
+        kept=settings.retention.known,
+        kept_anonymous=settings.retention.anonymous,
         dedupe_window=settings.input.dedupe_window,
         max_delay=settings.delivery.max_delay,
         consent_assumed=settings.consent.assume == "granted",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from retarget.errors import LaneRefused
+from retarget.errors import LaneRefused, Unreachable
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.personal.links import Link
@@ -50,5 +50,5 @@ class ByStore:
         try:
             found = await self._store.journey(lane_of(person, self._lanes), person)
             return None if found is None else wire.decode(found)
-        except (UnknownOutcome, LaneRefused) as error:
+        except (UnknownOutcome, LaneRefused, Unreachable) as error:
             raise Untold(str(error)) from error

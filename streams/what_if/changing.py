@@ -106,7 +106,9 @@ def _added(story: Story, change: Change, event_id: str) -> Touchpoint:
     if event.time < 0:
         raise BadInput([f'--what-if {shown(change.said)}: it needs a time, such as "2026-03-02T10:20:00Z"'])
     before = [one for one in story.events if one.time <= event.time] or story.events[:1]
-    event.user_id, event.anonymous_id = before[-1].user_id, before[-1].anonymous_id
+    # What is done under a device's id may be somebody else's by then; under the person's own it is theirs.
+    own = [one for one in before if one.user_id] or before
+    event.user_id, event.anonymous_id = own[-1].user_id, own[-1].anonymous_id
     event.id = event.id or event_id
     if event.cart_id is None and event.type in CART_TYPES:
         event.cart_id = next((one.cart_id for one in reversed(before) if one.type in CART_TYPES), None)

@@ -8,12 +8,11 @@ from typing import Any, NamedTuple
 
 from retarget.decode import decode_canonical, encode_touchpoint
 from retarget.journeys import wire
-from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.cases.outcomes import Wait, waits_of
 from streams.lanes.bundle import Bundle
 from streams.ports import Output, Record
-from streams.replaying import LANE, LISTED, TOPIC, RecordFeed, listed_of_file, work_through
+from streams.replaying import LANE, LISTED, TOPIC, RecordFeed, clock_record, listed_of_file, work_through
 from streams.stores.memory import MemoryStore
 from streams.what_if.story import Step, Story
 
@@ -36,7 +35,7 @@ def _record(offset: int, step: Step) -> Record:
     if step.event is not None:
         return Record(TOPIC, offset, step.timestamp, None, encode_touchpoint(step.event))
     # Others' time needs no record's bound: it is what their records told.
-    return Record(TOPIC, offset, -1, None, encode_touchpoint(Touchpoint(type="heartbeat", time=step.tells)))
+    return clock_record(step.tells, offset)
 
 
 def _is_behind(step: Step, end: int) -> bool:

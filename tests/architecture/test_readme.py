@@ -14,22 +14,10 @@ import pytest
 import yaml
 
 from streams.cli import COMMANDS
+from tests.support.pages import sessions, write_files
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 README: Final = (ROOT / "README.md").read_text(encoding="utf-8")
-BLOCK: Final = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-PROMPT: Final = "$ "
-
-
-def sessions(page: str) -> list[tuple[str, str]]:
-    """Each command of the `console` blocks with the answer that is shown, empty when none is."""
-    found: list[tuple[str, list[str]]] = []
-    for line in "".join(text for kind, _, text in BLOCK.findall(page) if kind == "console").splitlines():
-        if line.startswith(PROMPT):
-            found.append((line.removeprefix(PROMPT), []))
-        else:
-            found[-1][1].append(line)
-    return [(command, "\n".join(answer)) for command, answer in found]
 
 
 def answer(command: str, folder: Path) -> str:
@@ -49,9 +37,7 @@ def answer(command: str, folder: Path) -> str:
 def test_the_sessions_are_true(page: str, least: int, tmp_path: Path) -> None:
     """A newcomer who copies the files and commands sees what the page shows."""
     written = (ROOT / page).read_text(encoding="utf-8")
-    for _, name, text in BLOCK.findall(written):
-        if name:
-            (tmp_path / name).write_text(text, encoding="utf-8")
+    write_files(written, tmp_path)
     assert len(sessions(written)) >= least
 
     for command, shown in sessions(written):

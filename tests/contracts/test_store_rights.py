@@ -16,6 +16,7 @@ from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK
 from streams.ports import Ask, Checkpoint, Portion, UnknownOutcome
 from streams.stores import RedisStore
+from streams.stores.leases import Leases
 from tests.support.certificates import certificates
 from tests.support.tls_door import tls_door
 
@@ -59,7 +60,7 @@ def url(server: EmbeddedStore, password: str = QUOTED) -> str:
 
 
 async def everything(where: str) -> None:
-    """All that a worker, `explain`, `pause` and `resume` ask of a store."""
+    """All that a worker, a channel service, `explain`, `pause` and `resume` ask of a store."""
     store = await RedisStore.connect(where, "retarget", 4)
     try:
         full = Checkpoint(
@@ -89,6 +90,11 @@ async def everything(where: str) -> None:
         await store.set_pause("email", None)
     finally:
         await store.close()
+    leases = Leases.at(where, "retarget")
+    try:
+        assert await leases.lease("email", 2, apart_us=1_000, saved=2, kept_ms=1_000) == 0
+    finally:
+        await leases.close()
 
 
 async def test_the_documented_rights_are_enough(guarded: EmbeddedStore) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
@@ -156,6 +157,15 @@ class Stage:
         worker.start(ready=lambda: True)
         self.workers.append(worker)
         return worker
+
+    def asked(self, *words: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        """A command of this engine, in a process of its own, which ends with this code."""
+        argv = [sys.executable, "-m", "streams", *words]
+        for setting in (*self.given, f"kafka.bootstrap={self.bootstrap}", f"store.url={self.store.url}"):
+            argv += ["--set", setting]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=110)
+        assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{self.logs()}"
+        return done
 
     def logs(self) -> str:
         """The end of every worker's log."""

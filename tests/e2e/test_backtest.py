@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Sequence
 from itertools import count
@@ -32,7 +30,7 @@ from streams.producing import keyed, send_all
 from streams.resources import default_rules_dir
 from streams.stores.opening import open_store
 from tests.e2e.emitted import Emitted
-from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage, until
+from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, until
 from tests.e2e.test_identity import LANES, PEOPLE, SETTINGS, after, before, joined, last, words
 from tests.oracle.histories import START, random_history
 
@@ -82,14 +80,7 @@ async def backtested(stage: Stage, folder: Path) -> list[Output]:
 
 def command(stage: Stage, *words: str) -> dict[str, Any]:
     """What `retarget backtest --topic` says of the stage's topic."""
-    where = [f"kafka.bootstrap={stage.bootstrap}", *stage.given]
-    flags = [word for setting in where for word in ("--set", setting)]
-    done = subprocess.run(
-        [sys.executable, "-m", "streams", "backtest", "--topic", *words, *flags, "--json", "-"],
-        check=False, capture_output=True, text=True, env={"PYTHONPATH": str(ROOT)},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    found: dict[str, Any] = json.loads(stage.asked("backtest", "--topic", *words, "--json", "-").stdout)
     return found
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -28,7 +26,6 @@ from streams.settings import load_settings
 from streams.stores import open_store
 from tests.e2e.harness import (
     OLD_FILES,
-    ROOT,
     WITHIN_S,
     Stage,
     WorkerProcess,
@@ -68,12 +65,7 @@ def staged(
 
 def command(stage: Stage, *words: str, code: int = 0) -> str:
     """What a command of this engine says."""
-    argv = [sys.executable, "-m", "streams", *words]
-    own = (f"kafka.bootstrap={stage.bootstrap}", f"store.url={stage.store.url}")
-    for setting in (*stage.given, *own):
-        argv += ["--set", setting]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=110)
-    assert done.returncode == code, f"{done.stdout}\n{done.stderr}"
+    done = stage.asked(*words, code=code)
     return done.stdout + done.stderr
 
 

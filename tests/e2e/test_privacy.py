@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
@@ -24,7 +22,7 @@ from streams.kafka import KafkaAddress
 from streams.privacy.topics import SENT, of_person
 from streams.stores import open_store
 from streams.topics import lane_of
-from tests.e2e.harness import ROOT, Stage, file_events, on_stage, until
+from tests.e2e.harness import Stage, file_events, on_stage, until
 from tests.factories import Event, an_item
 
 pytestmark = pytest.mark.timeout(300)
@@ -75,12 +73,7 @@ async def at_work(
 
 def command(stage: Stage, *words: str, code: int = 0) -> str:
     """What a command of this engine says on its standard output, or where it fails on the other."""
-    argv = [sys.executable, "-m", "streams", *words]
-    own = (f"kafka.bootstrap={stage.bootstrap}", f"store.url={stage.store.url}")
-    for setting in (*stage.given, *own):
-        argv += ["--set", setting]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False, cwd=ROOT, timeout=110)
-    assert done.returncode == code, f"{done.returncode}\n{done.stdout}\n{done.stderr}\n{stage.logs()}"
+    done = stage.asked(*words, code=code)
     return done.stdout if not code or done.stdout else done.stderr
 
 

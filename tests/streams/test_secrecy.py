@@ -38,6 +38,10 @@ SECRETS = {
     "RETARGET_ADS_TOKEN": "ads-canary-14",
     "RETARGET_ADS_META_TOKEN": "meta-canary-17",
     "RETARGET_ADS_GOOGLE_TOKEN": "google-canary-18",
+    "RETARGET_SMS_TOKEN": "sms-canary-19",
+    "RETARGET_WHATSAPP_TOKEN": "whatsapp-canary-20",
+    "RETARGET_ONSITE_TOKEN": "onsite-canary-21",
+    "RETARGET_CHAT_TOKEN": "chat-canary-22",
     "RETARGET_PURL_KEYS": "link-canary-key-number-15, link-canary-key-number-16",
     "RETARGET_PRIVACY_KEYS": "privacy-canary-key-number-17, privacy-canary-key-number-18",
 }

@@ -24,15 +24,13 @@ from retarget.messages import Message
 from streams.channels.templates import Templates
 from streams.channels.values import values_of
 from tests.streams.commands.conftest import Retarget, retarget
+from tests.support.pages import blocks, sessions, write_files
 
 __all__ = ["retarget"]
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 STORIES: Final = sorted((ROOT / "docs" / "stories").glob("*.md"))
-FILE: Final = re.compile(r"^```(?:json|yaml|jinja) (\S+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-MAIL: Final = re.compile(r"^```text mail-(\d+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-COPY: Final = re.compile(r"^\$ cp -r (config/\S+) (\S+)$", re.MULTILINE)
-COMMAND: Final = re.compile(r"^\$ retarget (.*)$", re.MULTILINE)
+MAIL: Final = "mail-"
 TABLE: Final = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 ZONE: Final = ZoneInfo("Europe/Berlin")
 
@@ -114,15 +112,16 @@ def test_a_story_is_true(
 ) -> None:
     """Every message, everything that was stopped, and what waits, in its order, and nothing else."""
     text = page.read_text(encoding="utf-8")
-    for shipped, copy in COPY.findall(text):
-        shutil.copytree(ROOT / shipped, tmp_path / copy)
-    for name, content in FILE.findall(text):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(content, encoding="utf-8")
     monkeypatch.chdir(tmp_path)
-    for command in COMMAND.findall(text):
-        answer = retarget(*shlex.split(command))
-        assert answer.code == 0, answer.err
+    commands = [shlex.split(command) for command, _ in sessions(text)]
+    for command in commands:
+        if command[:2] == ["cp", "-r"]:
+            shutil.copytree(ROOT / command[2], command[3])
+    write_files(text, tmp_path)
+    for command in commands:
+        if command[0] == "retarget":
+            answer = retarget(*command[1:])
+            assert answer.code == 0, answer.err
     messages, decisions = lines_of(Path("messages.jsonl")), lines_of(Path("decisions.jsonl"))
     people = [one["person"] for one in lines_of(Path("decisions.jsonl.journeys"))]
     made: dict[str, Sequence[Told]] = {
@@ -135,8 +134,9 @@ def test_a_story_is_true(
         head, rows = shown.get(kind, ((), []))
         assert rows == told_in(found, head), kind
     mails = [one for one in messages if one["channel"] == "email" and one["operation"] == "send"]
-    for number, mail in MAIL.findall(text):
-        assert mail_of(mails[int(number) - 1]) == mail
+    for block in blocks(text):
+        if block.name.startswith(MAIL):
+            assert mail_of(mails[int(block.name.removeprefix(MAIL)) - 1]) == block.text
 
 
 def mail_of(message: Told) -> str:

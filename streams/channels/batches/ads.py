@@ -10,9 +10,10 @@ from typing import Any
 from retarget.errors import Unsendable
 from retarget.formats import google, meta
 from retarget.messages import Message, Operation, stable_id
-from streams.channels.batches.audiences import Audiences, encoded, headers, require_url
+from streams.channels.batches.audiences import Audiences, encoded
 from streams.channels.batches.files import folder_of, write_once
 from streams.channels.outcomes import HANDED, Outcome, later
+from streams.channels.posting import headers, require_url
 from streams.settings import Settings
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from retarget.errors import BadInput
 from retarget.messages import Message, Operation
 from streams.channels.outcomes import HANDED, Outcome
 from streams.channels.posting import Post
@@ -60,15 +59,3 @@ class Audiences(ABC):
         self, audience: str, operation: Operation, members: Sequence[Message]
     ) -> Sequence[Outcome]:
         """Hand one over; an outcome for each member."""
-
-
-def headers(token: str, key: str) -> Mapping[str, str]:
-    """What a batch is posted with."""
-    known = {"Content-Type": "application/json", "Idempotency-Key": key}
-    return known | {"Authorization": f"Bearer {token}"} if token else known
-
-
-def require_url(setting: str, url: str) -> None:
-    """Raise BadInput for what cannot be posted to."""
-    if not url.startswith(("https://", "http://")):
-        raise BadInput([f"{setting}: found {url!r}, expected a URL"])

@@ -14,8 +14,9 @@ from retarget.errors import BadInput, Unsendable
 from retarget.formats import google, meta
 from retarget.formats.request import Request
 from retarget.messages import Message, Operation, stable_id
-from streams.channels.batches.audiences import Audiences, encoded, headers, require_url
+from streams.channels.batches.audiences import Audiences, encoded
 from streams.channels.outcomes import UNWANTED, Outcome, dead
+from streams.channels.posting import headers, require_url
 from streams.settings import Settings
 
 # Written for an audience that a platform does not have on purpose.

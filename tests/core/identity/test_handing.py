@@ -11,7 +11,7 @@ from retarget.times import DAY, HOUR, MINUTE
 from tests.core.identity.test_joining import an_identify
 from tests.core.lanes import Lanes
 from tests.core.shop import Shop, a_policy, a_rule
-from tests.factories import NOON, a_view, an_event
+from tests.factories import NOON, a_purchase, a_view, an_event
 
 HELLO = a_rule(
     rule="hello", subject="product", event="view", steps=[{"channels": ["push", "email"], "template": "t"}]
@@ -136,3 +136,19 @@ def test_what_is_no_token_is_none(said: object) -> None:
     """Whatever a producer writes there."""
     assert tokens.told({"push_token": said, "push_tokens": said}) == []
     assert tokens.told(None) == []
+
+
+def test_what_lies_on_the_phone_is_called_back_from_there() -> None:
+    """From the phone alone, once, and only while it is worth something; a mail that was sent before stays."""
+    reminder = a_rule(
+        rule="hello", subject="product", quiet={"opens": "view", "after": "1m"}, unless=["purchase"],
+        steps=[{"channels": {"all": ["push", "email"]}, "template": "t"}],
+    )  # fmt: skip
+    lanes = Lanes([reminder]).read(told(NOON - 9 * DAY, "u1")).cross()
+    both = an_event("profile", at=NOON - 9 * DAY + 1, person="u1", traits={"push_tokens": [TABLET]})
+    lanes.read(both, a_view("p0", at=NOON - 8 * DAY, person="u1"), a_view("p1", at=NOON, person="u1"))
+    lanes.read(told(NOON + HOUR, "u2")).cross().read(a_purchase("p1", at=NOON + 2 * HOUR, person="u1"))
+    recalls = lanes.sent(operation="recall")
+    assert where(recalls) == [push("u1"), mail("u1")]
+    assert [one["due"][11:16] for one in recalls] == ["13:00", "14:00"]
+    assert [d["regretted"] for d in lanes.decisions if d["operation"] == "recall"] == [False, False]

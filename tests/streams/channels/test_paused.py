@@ -9,10 +9,12 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
+import redis
 
 from retarget.messages import Message
 from streams.channels.batches.ads import AdsChannel
@@ -134,6 +136,20 @@ async def test_nothing_leaves_until_the_switches_are_known(topics: Engine, recei
         assert receiver.posted == []
         pauses[0] = {}
         await until(lambda: service.count("handed", "ads") == 1)
+
+
+async def test_a_store_that_lets_nobody_in_for_a_while(tmp_path: Path) -> None:
+    """What was in force is, and what is thrown later is heard of."""
+    with EmbeddedStore(folder=tmp_path) as own, redis.Redis.from_url(own.url) as admin:
+        async with switches(own) as (held, known):
+            await held.set_pause("email", NOON)
+            await known.read()
+            admin.execute_command("ACL", "SETUSER", "default", "-hgetall")
+            await known.read()
+            assert known.told() == {"email": NOON}
+            admin.execute_command("ACL", "SETUSER", "default", "+hgetall")
+            await held.set_pause("push", NOON)
+            await until(lambda: "push" in (known.told() or {}))
 
 
 @pytest.mark.parametrize(

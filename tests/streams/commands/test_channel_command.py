@@ -23,6 +23,9 @@ def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
         ("ads", "ads.url=nowhere", "ads.url: found 'nowhere', expected a URL"),
         ("ads", "ads.batch=20000", "ads.batch"),
         ("direct_mail", "direct_mail.folder=", "direct_mail.folder: is not set"),
+        ("sms", "sms.url=nowhere", "sms.url: found 'nowhere', expected a URL"),
+        ("whatsapp", "whatsapp.url=http://127.0.0.1", "whatsapp.templates: is not set"),
+        ("chat", "chat.url=", "chat.url: found '', expected a URL"),
         ("push", "push.vapid_key=nonsense", "push.vapid_key: found a value that is not shown"),
     ],
 )

@@ -264,6 +264,16 @@ def test_another_user_of_the_device_is_not_the_person(ask: Ask, tmp_path: Path) 
     assert "no event of this person fits" in answer.err
 
 
+def test_what_is_put_in_is_done_by_the_person(ask: Ask, tmp_path: Path) -> None:
+    """Also when the last that came under an id of theirs was done by the next user of their device."""
+    later = [*BOTH[:-2], on_a_device("view", "10:10:00", "kite"), BOTH[-1]]
+    (tmp_path / "history.jsonl").write_text("\n".join(later) + "\n")
+    answer = ask("--json", "--what-if", "with purchase of tent at 10:11")
+    assert (answer.code, answer.err) == (0, "")
+    told = json.loads(answer.out)["differences"]
+    assert ("removed", "forgotten_cart") in [(one["kind"], (one["before"] or {}).get("rule")) for one in told]
+
+
 def test_the_lanes_of_all_ids_are_read(
     ask: Ask, retarget: Retarget, broker: EmbeddedBroker, tmp_path: Path
 ) -> None:

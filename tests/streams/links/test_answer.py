@@ -12,6 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from retarget.errors import Unreachable
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.personal.links import Link, encode, link_of
@@ -222,6 +223,8 @@ class Journeys:
         assert 0 <= lane < 8
         if person == "down":
             raise UnknownOutcome
+        if person == "not let in":
+            raise Unreachable("store", "127.0.0.1:1", "store.url")
         return self.kept.get(person)
 
 
@@ -247,5 +250,6 @@ async def test_erasing_a_person_takes_their_links_back() -> None:
         "here": False, "erased": True, "again": False, "device": False, "phone": True, "handed on": True,
         "circle": True, "nobody": True,
     }  # fmt: skip
-    with pytest.raises(Untold):
-        await asked(link("down"))
+    for person in ("down", "not let in"):
+        with pytest.raises(Untold):
+            await asked(link(person))
