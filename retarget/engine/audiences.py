@@ -43,6 +43,4 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
 
 def is_kept(journey: Journey, left: Membership, at: int) -> bool:
     """Whether something else, not expired by `at`, keeps the person in the audience that they would leave."""
-    return any(
-        one.audience == left.audience and (not one.expires or at < one.expires) for one in journey.audiences
-    )
+    return any(one.audience == left.audience and one.lasts(at) for one in journey.audiences)
