@@ -61,9 +61,11 @@ class IdempotentLog(LaneOnKafka):
 
     async def _emit(self, producer: AIOKafkaProducer, outgoing: Sequence[Outgoing]) -> None:
         """Keys before what is sealed by them: after a crash between the two they would be others."""
-        for keys in (True, False):
-            chosen = [one for one in outgoing if (one.topic == KEYS) is keys]
-            await send(producer, chosen, within_s=self._deadline_s)
+        keys = [one for one in outgoing if one.topic == KEYS]
+        if keys:
+            await send(producer, keys, within_s=self._deadline_s)
+            outgoing = [one for one in outgoing if one.topic != KEYS]
+        await send(producer, outgoing, within_s=self._deadline_s)
 
     async def _refuse_newer_claim(self, offset: int) -> None:
         """Look at what stands between our last record and this one; nothing does when they are neighbours."""
