@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median
 
 from bench.common_job import topics
@@ -19,21 +19,21 @@ from streams.replaying import TOPIC
 
 def lines(peers: Peers, copies: int, runs: int, wanted: Sequence[str]) -> list[Line]:
     """Ours and each wanted rival's CPU per event, by turns. Raises Unusable where our messages are wrong."""
-    rivals, result = list[Rival](), list[Line]()
+    programs, result = dict[Rival, Program](), list[Line]()
     for one in RIVALS:
         try:
-            if one.name in wanted and program(peers, one):
-                rivals.append(one)
+            if one.name in wanted:
+                programs[one] = program(peers, one)
             else:
                 result.append(_missing(one, "not asked for"))
         except PeersMissing as missing:
             result.append(_missing(one, str(missing)))
     with servers() as services:
-        found = asyncio.run(_all(peers, copies, runs, rivals, services))
+        found = asyncio.run(_all(peers, copies, runs, programs, services))
     ours = [one.cpu_us_per_event_running for one in found["retarget"]]
     others = max(one.other_cores for one in found["retarget"])
     note = f"{copies * 84_252:,} events; others kept {others:.1f} cores"
-    result = [*(_against(one, found, note) for one in rivals), *result]
+    result = [*(_against(one, found, note) for one in programs), *result]
     ratios = [
         one.cpu_us_per_event_running / two.cpu_us_per_event_running
         for one, two in zip(found["retarget"], found["two-workers"], strict=True)
@@ -69,14 +69,14 @@ def _replay(peers: Peers, copies: int, live: float, runs: int) -> Line:
 
 
 async def _all(
-    peers: Peers, copies: int, runs: int, rivals: Sequence[Rival], services: Services
+    peers: Peers, copies: int, runs: int, rivals: Mapping[Rival, Program], services: Services
 ) -> dict[str, list[Figures]]:
     sizes = {one.name: min(copies, one.copies) for one in rivals}
     halves = {one.name: sizes[one.name] // 2 for one in rivals if one.warm}
     jobs = {
         size: await _job(peers, services, size) for size in {0, copies, *sizes.values(), *halves.values()}
     }
-    programs: list[Program] = [engine(), duo(), *(program(peers, one) for one in rivals)]
+    programs: list[Program] = [engine(), duo(), *rivals.values()]
     starts: dict[str, Start] = {}
     found: dict[str, list[Figures]] = {one.name: [] for one in programs}
 
