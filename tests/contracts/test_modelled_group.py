@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from random import Random
 from typing import Any, Final
 
@@ -26,6 +27,7 @@ from aiokafka.protocol.group import (
 
 from streams.kafka import KafkaAddress
 from tests.protocol.group import SESSION_MS, Answer, Group
+from tests.support.kafka.companion import GROUPS, move, settle, two_nodes
 from tests.support.kafka.real_kafka import RealKafka, create_topic
 
 NAMES: Final = ("ann", "bob", "cyd")
@@ -34,6 +36,7 @@ LENGTH: Final = 60
 _ANSWERS: Final[dict[int, Answer]] = {
     0: "ok", 22: "illegal generation", 25: "unknown member", 27: "rebalancing",
 }  # fmt: skip
+_ELSEWHERE: Final = 16  # it is not the coordinator
 _COMING_UP: Final = {14, 15, 16}  # a coordinator that is not yet one
 _ID_REQUIRED: Final = 79
 _SESSION_MS: Final = 60_000
@@ -44,7 +47,8 @@ class RealMember:
     """One member; it sends what a consumer would, when it is told to."""
 
     def __init__(self, client: AIOKafkaClient, node: int, group: str, session_ms: int) -> None:
-        self._client, self._node, self._group, self._session_ms = client, node, group, session_ms
+        self._client, self._group, self._session_ms = client, group, session_ms
+        self.node = node
         self._id = "nobody"  # until the coordinator gives it one
         self._joining: asyncio.Task[Any] | None = None
         self.topic = group
@@ -59,6 +63,13 @@ class RealMember:
         if anew:
             self._id = ""
         self._joining = asyncio.create_task(self._join())
+
+    async def follow(self) -> None:
+        """Find the coordinator where it is now; the former one has not let it join."""
+        if self._joining is not None:
+            answer, self._joining = await self._joining, None
+            assert answer.error_code == _ELSEWHERE
+        self.node = await _coordinator(self._client, self._group)
 
     async def size(self) -> int:
         """How many members the broker counts."""
@@ -110,13 +121,13 @@ class RealMember:
                 [("range", b"")],
             )
             # On a connection of its own: the broker answers the requests of one in their order.
-            answer = await self._client.send(self._node, request, group=ConnectionGroup.COORDINATION)
+            answer = await self._client.send(self.node, request, group=ConnectionGroup.COORDINATION)
             self._id = answer.member_id
             if answer.error_code != _ID_REQUIRED:
                 return answer
 
     async def _send(self, request: object) -> Any:  # noqa: ANN401
-        return await self._client.send(self._node, request)
+        return await self._client.send(self.node, request)
 
 
 async def _up(member: RealMember) -> None:
@@ -186,6 +197,29 @@ class Both:
         await asyncio.gather(*(self.real[name].sync(answer) for name, answer in pairs))
         self._known |= dict.fromkeys(waiting, self.model.generation)
 
+    async def move(self, bootstrap: str) -> None:
+        """Have the other node be the coordinator; the former one says that it is not one, to joiners too."""
+        ann = self.real["ann"]
+        before = ann.node
+        await move(bootstrap, GROUPS, ann.topic, 3 - before)
+        self.model.move()
+        async with asyncio.timeout(30):
+            while await ann.code() != _ELSEWHERE:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        for member in self.real.values():
+            await member.follow()
+        async with asyncio.timeout(30):  # while it loads, it knows nobody
+            while await ann.size() != len(self.model.members):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert ann.node == 3 - before
+
+    async def ask_everybody(self) -> None:
+        """Both questions, in the generation that each knows and in the one before."""
+        for call in ("heartbeat", "commit"):
+            for name in NAMES:
+                for age in (0, 1):
+                    await self.ask(call, name, age)
+
     async def ask(self, call: str, name: str, age: int) -> None:
         """A heartbeat or a commit, of the generation that somebody knows or of one before."""
         generation = max(self._known.get(name, 1) - age, 0)
@@ -211,6 +245,37 @@ async def test_any_calls_of_three_members_have_the_same_answers(
         for name in NAMES * 2:
             await both.join(name)
         assert not both.model.rebalancing
+
+
+@pytest.mark.kafka
+@pytest.mark.timeout(300)
+async def test_a_group_whose_coordinator_moves_is_that_of_its_last_generation(
+    tmp_path: Path, unique_name: Callable[[str], str]
+) -> None:
+    """Between two nodes: whoever was about to join or to leave then was not, and asks again."""
+    with two_nodes(tmp_path) as (kafka, companion):
+        await settle(kafka.bootstrap)
+        companion.start()
+        async with members(kafka.bootstrap, unique_name("group"), _SESSION_MS) as real:
+            both = Both(real, Group(lambda: 0))
+            for name in ("ann", "bob", "ann", "cyd"):
+                await both.join(name)
+            await both.move(kafka.bootstrap)
+            assert set(both.model.members) == {"ann", "bob"}
+            await both.ask_everybody()
+            for name in ("cyd", "ann", "bob"):
+                await both.join(name)
+            assert both.model.generation == 3
+            await both.leave("ann")
+            await both.ask_everybody()
+            await both.move(kafka.bootstrap)
+            assert set(both.model.members) == set(NAMES)
+            await both.ask_everybody()
+            await both.leave("ann")
+            for name in ("bob", "cyd"):
+                await both.join(name)
+            assert both.model.generation == 4
+            await both.ask_everybody()
 
 
 async def test_who_is_silent_for_a_session_is_no_member_any_more(

@@ -12,8 +12,7 @@ real ones by the same calls in tests/contracts (test_stores, test_modelled_clust
 - the group (`group`), and what workers do when they hear of it (`membership`): whoever is paused for longer
   than a session is out of it, wakes as a zombie, hears of it, and comes again (PAUSE); who joins or leaves
   makes others let go of the lane (JOIN, LEAVE), and asks again when the group's coordinator moves meanwhile,
-  as the next one knows the last whole generation only (GROUP_MOVES, which
-  nothing real is held against yet). Where no worker hears anything, the lane
+  as the next one knows the last whole generation only (GROUP_MOVES). Where no worker hears anything, the lane
   just has another owner (SWITCH, AWAY, ECHO, TAKEOVER);
 - the coordinator of transactions (`coordinator`): it moves, falls after it has put a request down, or is away
   (COORDINATOR_MOVES, _FALLS, _AWAY). Clients ask again where it is, but for the end of a transaction, as the

@@ -10,6 +10,8 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.protocol.admin import AlterPartitionReassignmentsRequest
+from aiokafka.protocol.group import HeartbeatRequest
+from aiokafka.protocol.transaction import EndTxnRequest
 
 from streams.embedded.processes import LOOPBACK, ChildProcess
 from tests.support.kafka.jars import KafkaMissing, classpath
@@ -22,6 +24,8 @@ from tests.support.ports import kept_port
 _START_S: Final = 60.0
 TRANSACTIONS: Final = "__transaction_state"
 GROUPS: Final = "__consumer_offsets"
+_COMING_UP: Final = {14, 15}  # COORDINATOR_LOAD_IN_PROGRESS, COORDINATOR_NOT_AVAILABLE
+_ELSEWHERE: Final = 16  # NOT_COORDINATOR
 _SIZES: Final = {
     TRANSACTIONS: "transaction.state.log.num.partitions",
     GROUPS: "offsets.topic.num.partitions",
@@ -100,30 +104,39 @@ async def create_on_both(bootstrap: str, name: str, partitions: int) -> None:
 
 
 async def move(bootstrap: str, topic: str, name: str, node: int) -> None:
-    """Give the partition of an internal topic in which a name lies to a node, which coordinates it then."""
+    """Have a node coordinate a name: it is given the partition of an internal topic in which the name lies.
+
+    Returns when both nodes act so.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        partition = _hashed(name) % int(SINGLE_NODE[_SIZES[topic]])
-        wanted: list[Any] = [(topic, [(partition, [node], {})], {})]
+        wanted: list[Any] = [(topic, [(_partition_of(name, topic), [node], {})], {})]
         answer = await admin._send_request(AlterPartitionReassignmentsRequest(30_000, wanted, {}))  # noqa: SLF001
         assert all(one[1] == 0 for _, parts, _ in answer.responses for one in parts), answer
         async with asyncio.timeout(30):
-            while await _where(admin, topic, partition) != (node, [node]):  # noqa: ASYNC110 - nobody says so
-                await asyncio.sleep(0.05)
+            for each in (1, 2):
+                while await _acts(admin, topic, name, each) is not (each == node):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
     finally:
         await admin.close()
 
 
-async def _where(admin: AIOKafkaAdminClient, topic: str, partition: int) -> tuple[int, list[int]]:
-    (described,) = await admin.describe_topics([topic])
-    (found,) = [one for one in described["partitions"] if one["partition"] == partition]
-    return found["leader"], found["replicas"]
+async def _acts(admin: AIOKafkaAdminClient, topic: str, name: str, node: int) -> bool | None:
+    """Whether a node acts for a name; None while it comes up. It is asked for what it refuses to anybody."""
+    nobody: Any = (
+        EndTxnRequest(name, -1, 0, transaction_result=False)
+        if topic == TRANSACTIONS
+        else HeartbeatRequest(name, -1, "nobody")
+    )
+    code = (await admin._send_request_to_node(node, nobody)).error_code  # noqa: SLF001
+    return None if code in _COMING_UP else code != _ELSEWHERE
 
 
-def _hashed(name: str) -> int:
-    """As Java does; this chooses the partition of a name in Kafka's own topics."""
+def _partition_of(name: str, topic: str) -> int:
+    """The partition of one of Kafka's own topics in which a transaction or a group lies."""
     found = 0
     for letter in name:
         found = (31 * found + ord(letter)) & 0xFFFFFFFF
-    return found & 0x7FFFFFFF
+    signed = found - (1 << 32) if found >> 31 else found
+    return abs(signed) % int(SINGLE_NODE[_SIZES[topic]])
