@@ -178,7 +178,7 @@ class LaneMetrics:
         self.up = make.gauge("retarget_lane_up", "1 while this worker owns the lane and works on it.", "lane")
         self.refused = make.gauge(
             "retarget_lane_refused",
-            "1 when journal and store contradict each other and the lane stands.",
+            "1 when the lane stands, as going on could lose or repeat messages.",
             "lane",
         )
         self.progress = make.gauge(

@@ -276,6 +276,7 @@ class Feed(Protocol):
         """At most `records` new records, each topic's in order of offset.
 
         Waits at most `idle_ms` for the first one (empty when none came) and then `wait_ms` for more.
+        Raises LaneRefused when the next ones are gone.
         """
 
     def caught_up_at(self) -> int | None:

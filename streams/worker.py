@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack
 from importlib.metadata import version
 from typing import Final, Self
 
+from aiokafka.errors import OffsetOutOfRangeError
 from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
@@ -35,7 +36,7 @@ from streams.silence import Silence
 from streams.stores import Store
 from streams.switches import Switches
 from streams.topics import lane_topics
-from streams.transport import Chunk, ReadSettings
+from streams.transport import Chunk, FetchFailed, ReadSettings
 from streams.transport.credentials import credentials_of
 from streams.watchdog import Watchdog
 from streams.web import WebServer
@@ -120,6 +121,7 @@ class Worker:
             on_assigned=self._assigned,
             on_revoked=self._revoked,
             on_chunk=self._chunk,
+            on_fault=self._fault,
             faust_options={"broker_credentials": credentials_of(self._address.security)},
         )
 
@@ -243,6 +245,20 @@ class Worker:
         owned = self._lanes.get(chunk.partition)
         if owned is not None:
             owned.feed.offer(chunk)
+
+    async def _fault(self, failure: FetchFailed) -> None:
+        """What is gone concerns its lane alone. Raises the failure when it is another one."""
+        if not isinstance(failure.error, OffsetOutOfRangeError):
+            raise failure
+        topic, number = failure.partition
+        (position,) = failure.error.args[0].values()
+        owned = self._lanes.get(number)
+        if owned is None:
+            return
+        if await self._reader.beginning(topic, number) <= position <= await self._reader.end(topic, number):
+            self._shell.resume(topic, number)  # said by a broker that was starting
+        else:
+            owned.feed.refuse(await self._reader.gone(topic, number, position))
 
     def _lag(self, number: int) -> int:
         owned = self._lanes.get(number)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from itertools import islice
 from typing import Final, Protocol
 
+from retarget.errors import LaneRefused
 from streams.ports import Record
 from streams.transport import Chunk
 
@@ -39,6 +40,7 @@ class ShellFeed:
         self._records: deque[Record] = deque()
         self._bytes = 0
         self._paused = False
+        self._refused: LaneRefused | None = None
         self._arrived = asyncio.Event()
 
     async def start(self, frontier: dict[str, int]) -> None:
@@ -46,6 +48,7 @@ class ShellFeed:
         self._records.clear()
         self._bytes = 0
         self._paused = False
+        self._refused = None
         for topic in self._topics:
             self._flow.seek(topic, self._partition, frontier[topic])
             self._flow.resume(topic, self._partition)
@@ -62,12 +65,17 @@ class ShellFeed:
             for topic in self._topics:
                 self._flow.pause(topic, self._partition)
 
+    def refuse(self, why: LaneRefused) -> None:
+        """Have `take` raise this, once it has given out what there is: what comes next is gone."""
+        self._refused = why
+        self._arrived.set()
+
     def wake(self) -> None:
         """Let `take` return now, with what there is."""
         self._arrived.set()
 
     async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:
-        """At most `records`; waits for the first one, then a little for more."""
+        """At most `records`; waits for the first one, then a little for more. Raises LaneRefused."""
         if not await self._some(idle_ms):
             return []
         if len(self._records) < records:
@@ -83,13 +91,15 @@ class ShellFeed:
         return taken
 
     async def _some(self, idle_ms: int) -> bool:
-        if not self._records:
+        if not self._records and self._refused is None:
             self._arrived.clear()
             try:
                 async with asyncio.timeout(idle_ms / 1000):
                     await self._arrived.wait()
             except TimeoutError:
                 return False
+        if self._refused is not None and not self._records:
+            raise self._refused
         return bool(self._records)
 
     async def _more(self, records: int, wait_ms: int) -> None:

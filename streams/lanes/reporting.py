@@ -209,6 +209,7 @@ class LaneReport(Observer):
 
     def refused(self, why: str) -> None:
         """The lane stands still for good."""
+        self._metrics.lane.up.labels(self._label).set(0)
         self._metrics.lane.refused.labels(self._label).set(1)
         for service in sorted(self._waiting):
             self.answered(service)
