@@ -202,8 +202,13 @@ def _days_with(tally: Tally, within: int, at: int) -> int:
 
 
 def _distinct(tally: Tally, within: int, at: int) -> int:
-    start, end = _span(tally, 3, within, at)
-    return len(set(tally[start * 3 : end * 3 : 3]))
+    if tally[-1] > at:
+        start, end = _span(tally, 3, within, at)
+        return len(set(tally[start * 3 : end * 3 : 3]))
+    first, before = 2, at - within  # a few events, of which hardly any are from before the window
+    while first < len(tally) and tally[first] <= before:
+        first += 3
+    return len(set(tally[first - 2 :: 3]))
 
 
 def _total(tally: Tally, within: int, at: int) -> float:
