@@ -18,7 +18,7 @@ from retarget.errors import BadInput
 from streams.clocks import now_ms
 from streams.images import Folder, LaneEntry
 from streams.images.parts import Writer
-from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
+from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog, specs_of
 from streams.kafka.widening import members, widen
 from streams.lanes import positions as stored
 from streams.lanes.positions import Positions
@@ -27,7 +27,7 @@ from streams.sealing.past import retire
 from streams.settings import Settings
 from streams.snapshotting import Writing
 from streams.stores import Store
-from streams.topics import lane_topics, partition_of, topic_specs
+from streams.topics import lane_topics, partition_of
 
 _AT_WORK: Final = "workers are at work; stop them all, and wait 15 s for those that were killed"
 _ONCE_MORE: Final = "start the workers once more until their lag is 0, and stop them with SIGTERM"
@@ -84,9 +84,7 @@ class Repartition:
             await log.close()
 
     def _exact_topics(self) -> list[str]:
-        sealed = bool(self._settings.privacy.keys)
-        specs = topic_specs(self._settings.kafka.input_topics, self._lanes, sealed=sealed)
-        return [spec.name for spec in specs if spec.exact]
+        return [spec.name for spec in specs_of(self._settings) if spec.exact]
 
     # -- before --
 

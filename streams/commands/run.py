@@ -37,25 +37,24 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.collector import relieve
     from streams.commands.check import makes_offers
     from streams.kafka.address import address_of
-    from streams.kafka.creation import check_topics, require_rights
+    from streams.kafka.creation import check_topics, require_rights, specs_of
     from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.logs import configure_logs
     from streams.secrecy import hiding
     from streams.stores import open_store
-    from streams.topics import JOURNAL, KEYS, lane_topics, topic_specs
+    from streams.topics import JOURNAL, KEYS, lane_topics
     from streams.web import require_token
     from streams.worker import Worker
 
     require_token(settings.web.host, settings.web.token)
     kafka, address = settings.kafka, address_of(settings)
     own = own_publication(settings)
-    sealed = bool(settings.privacy.keys)
-    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
-    await check_topics(address, specs)
+    await check_topics(address, specs_of(settings))
     if "sasl_mechanism" in address.security:
+        keys = [KEYS] if settings.privacy.keys else []
         await require_rights(
             address,
-            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *([KEYS] if sealed else [])],
+            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *keys],
             [settings.app.id, f"{settings.app.id}-catalogue"],
             f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
         )

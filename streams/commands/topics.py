@@ -31,13 +31,10 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[list[str], int]:
     from streams.kafka.address import address_of
-    from streams.kafka.creation import check_topics, create_or_check
-    from streams.topics import topic_specs
+    from streams.kafka.creation import check_topics, create_or_check, specs_of
 
-    kafka, address = settings.kafka, address_of(settings)
-    sealed = bool(settings.privacy.keys)
-    specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
+    address, specs = address_of(settings), specs_of(settings)
     if not only_check:
-        return await create_or_check(address, specs, replication=kafka.replication), len(specs)
+        return await create_or_check(address, specs, replication=settings.kafka.replication), len(specs)
     await check_topics(address, specs)
     return [], len(specs)

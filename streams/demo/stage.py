@@ -26,7 +26,7 @@ from streams.demo.view import Status, View
 from streams.demo.watching import Watcher
 from streams.demo.witness import Witness
 from streams.embedded import EmbeddedBroker, EmbeddedStore
-from streams.kafka import create_or_check
+from streams.kafka import create_or_check, specs_of
 from streams.kafka.address import address_of
 from streams.kafka.sending import producing
 from streams.lanes.bundle import bundle_of
@@ -34,7 +34,7 @@ from streams.lanes.bundles import OneBundle
 from streams.rulebook import load_rules, rules_dir
 from streams.settings import Settings
 from streams.stores import open_store
-from streams.topics import TopicSpec, topic_specs
+from streams.topics import TopicSpec
 from streams.worker import Worker
 
 if TYPE_CHECKING:
@@ -74,10 +74,8 @@ class _Stage:
 
     async def play(self, rules: Sequence[Rule], complaints: Complaints) -> int:
         """Everything between the start of the servers and their end; the exit code."""
-        kafka, sealed = self._settings.kafka, bool(self._settings.privacy.keys)
-        specs = topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
         with asked_to_end() as asked:
-            await create_or_check(self._address, specs)
+            await create_or_check(self._address, specs_of(self._settings))
             self._started = time.monotonic()
             async with self._working(rules) as worker, self._mailing() as mailbox:
                 page = f"http://{self._settings.web.host}:{worker.web.port}/metrics"

@@ -1,7 +1,7 @@
 """The Kafka side of the lanes: journal, outputs, bounded reads, topics."""
 
 from streams.kafka.connection import KafkaAddress
-from streams.kafka.creation import create_or_check
+from streams.kafka.creation import create_or_check, specs_of
 from streams.kafka.headers import Mark, Marks, RepeatFilter, Stamp, decode_headers, encode_headers
 from streams.kafka.idempotent import IdempotentLog
 from streams.kafka.reader import Reader
@@ -19,4 +19,5 @@ __all__ = [
     "create_or_check",
     "decode_headers",
     "encode_headers",
+    "specs_of",
 ]

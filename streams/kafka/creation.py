@@ -23,7 +23,8 @@ from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import UNSEEN, is_refusal, refusal
 from streams.ports import UnknownOutcome
-from streams.topics import Keep, TopicSpec
+from streams.settings import Settings
+from streams.topics import Keep, TopicSpec, topic_specs
 
 _REPLICAS: Final = 3
 _READY_S: Final = 15.0
@@ -32,6 +33,12 @@ _POLICY: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
 # Whoever is late is told of repeats by those that stand before them, as long as these are there.
 _SOON: Final = {"min.compaction.lag.ms": str(HOUR), "max.compaction.lag.ms": str(DAY)}
+
+
+def specs_of(settings: Settings) -> tuple[TopicSpec, ...]:
+    """Every topic that an engine of these settings reads or writes."""
+    kafka, sealed = settings.kafka, bool(settings.privacy.keys)
+    return topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
 
 
 async def create_or_check(
