@@ -123,6 +123,7 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
     bid: Bid | None = None  # by which it beat others
     about: list[str] = []  # as in the deferred
+    key: str = ""  # that of its message, where an anonymous person got it who has been joined since
 
     @property
     def counts_at(self) -> int:
