@@ -17,6 +17,7 @@ from streams.channels.unsealing import Open
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
 from streams.metrics_services import ChannelMetrics
+from streams.reading import canonical_topic
 from streams.settings import Settings
 
 log: Final = logging.getLogger("retarget.channel")
@@ -41,10 +42,9 @@ class Terms(NamedTuple):
 
 
 def terms_of(settings: Settings, pauses: Callable[[], Mapping[str, int] | None] = dict) -> Terms:
-    """Those of the settings, with these kill switches."""
-    return Terms(
-        settings.kafka.input_topics[0], settings.channel.patience, settings.channel.waiting, pauses=pauses
-    )
+    """Those of the settings, with these kill switches. Raises BadInput when feedback can go nowhere."""
+    told = canonical_topic(settings, "feedback")
+    return Terms(told, settings.channel.patience, settings.channel.waiting, pauses=pauses)
 
 
 class Settlement:
