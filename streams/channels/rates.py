@@ -21,6 +21,8 @@ from streams.settings_kinds import Limit
 log: Final = logging.getLogger("retarget.channel")
 _PAUSE_S: Final = 1.0
 _LEAST_GOOD_MS: Final = 100
+# How long a connection is kept waiting for other tokens, when its own have lapsed.
+_SOON_S: Final = 5.0
 
 
 class Pace(NamedTuple):
@@ -58,6 +60,27 @@ class Lease(NamedTuple):
     until: float
 
 
+class Turn:
+    """Whether what was leased may leave: while its lease is good, else with other tokens, if they come soon.
+
+    A far side that takes its time would never be handed anything if what it has let lapse were lost.
+    """
+
+    def __init__(self, rate: Rate, lease: Lease, soon_s: float = _SOON_S) -> None:
+        self._rate, self._lease, self._soon_s = rate, lease, soon_s
+
+    async def __call__(self, count: int) -> bool:
+        """See Leave."""
+        if self._rate.is_good(self._lease):
+            return True
+        try:
+            async with asyncio.timeout(self._soon_s):
+                other = await self._rate.take(min(count, self._lease.tokens))
+        except TimeoutError:
+            return False
+        return self._rate.is_good(other)
+
+
 class Rate:
     """The rate of one channel as one service keeps it; None is no rate."""
 
@@ -71,6 +94,10 @@ class Rate:
         self._name, self._tokens, self._now = channel, tokens, now
         self._pace = None if rate is None else pace_of(rate)
         self._one = asyncio.Lock()
+
+    def is_good(self, lease: Lease) -> bool:
+        """Whether it has not lapsed."""
+        return self._now() < lease.until
 
     async def take(self, wanted: int) -> Lease:
         """At least one and at most `wanted`, as soon as they may be used; waits as long as it takes."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from streams.channels import telling
-from streams.channels.outcomes import Channel, Outcome, known_as
+from streams.channels.outcomes import NOT_YET, Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
 from streams.channels.unsealing import Open
 from streams.clocks import now_ms
@@ -21,7 +21,6 @@ from streams.reading import canonical_topic
 from streams.settings import Settings
 
 log: Final = logging.getLogger("retarget.channel")
-NOT_YET: Final = Outcome(kind="later")
 _FIRST_RETRY_MS: Final = 2_000
 _LAST_RETRY_MS: Final = 15 * 60_000
 

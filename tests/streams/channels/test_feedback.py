@@ -27,8 +27,8 @@ from streams.settings_declared import Dialect
 from streams.topics import topic_specs
 from tests.streams.channels.conftest import Engine, message, until
 from tests.streams.channels.test_killed import of_mails, running, settled
-from tests.streams.channels.test_links import KEY, LANES, path
-from tests.streams.links.test_click import keep
+from tests.streams.channels.test_links import path
+from tests.streams.links.test_click import KEY, LANES, keep
 from tests.support.collecting import collecting
 from tests.support.mailbox import Mailbox
 
