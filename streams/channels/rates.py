@@ -3,13 +3,14 @@
 A token is leased with the time from which it is good, and thrown away when it is not used soon after. So what
 leaves within a window was leased within a little more than that window, and tokens lie as far apart as keeps
 those at or below the rate, however many services there are and whichever of them dies or sleeps. Each service
-has one lease at a time and they are served as they come: fair.
+has one lease at a time, and of those who wait nobody gets far ahead of another: fair.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from typing import Final, NamedTuple, Protocol
 from retarget.errors import Unreachable
 from streams.ports import UnknownOutcome
 from streams.settings_kinds import Limit
+from streams.stores.leases import Leased
 
 log: Final = logging.getLogger("retarget.channel")
 _PAUSE_S: Final = 1.0
@@ -49,8 +51,10 @@ def pace_of(rate: Limit) -> Pace:
 class Tokens(Protocol):
     """Where tokens come from; see `streams.stores.leases`."""
 
-    async def lease(self, name: str, count: int, *, apart_us: int, saved: int, kept_ms: int) -> int:
-        """Microseconds until these tokens may be used."""
+    async def lease(
+        self, name: str, count: int, *, asker: str, apart_us: int, saved: int, kept_ms: int
+    ) -> Leased:
+        """Some of these tokens, and when they may be used."""
 
 
 class Lease(NamedTuple):
@@ -93,7 +97,7 @@ class Rate:
     ) -> None:
         self._name, self._tokens, self._now = channel, tokens, now
         self._pace = None if rate is None else pace_of(rate)
-        self._one = asyncio.Lock()
+        self._one, self._asker = asyncio.Lock(), secrets.token_hex(8)
 
     def is_good(self, lease: Lease) -> bool:
         """Whether it has not lapsed."""
@@ -108,16 +112,16 @@ class Rate:
                 count = min(wanted, self._pace.saved)
                 begun = self._now()
                 try:
-                    wait_us = await self._tokens.lease(
-                        self._name, count, apart_us=self._pace.apart_us, saved=self._pace.saved,
-                        kept_ms=self._pace.kept_ms,
+                    leased = await self._tokens.lease(
+                        self._name, count, asker=self._asker, apart_us=self._pace.apart_us,
+                        saved=self._pace.saved, kept_ms=self._pace.kept_ms,
                     )  # fmt: skip
                 except (UnknownOutcome, Unreachable) as error:
                     log.warning("the rate of %s is not known, nothing leaves: %s", self._name, error)
                     await asyncio.sleep(_PAUSE_S)
                     continue
                 # The server's clock began between; good ends by the earlier count, begins by the later one.
-                until = begun + wait_us / 1e6 + self._pace.good_ms / 1e3
-                await asyncio.sleep(wait_us / 1e6)
-                if self._now() < until:
-                    return Lease(count, until)
+                until = begun + leased.wait_us / 1e6 + self._pace.good_ms / 1e3
+                await asyncio.sleep(leased.wait_us / 1e6)
+                if leased.count and self._now() < until:
+                    return Lease(leased.count, until)

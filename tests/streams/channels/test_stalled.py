@@ -19,7 +19,7 @@ from streams.channels.push import PushChannel
 from streams.channels.rates import Lease, Rate, Turn, pace_of
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.settings_kinds import Limit
-from streams.stores.leases import Leases
+from streams.stores.leases import Leased, Leases
 from tests.streams.channels.conftest import Engine, Working, message, until, working
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
@@ -141,9 +141,12 @@ async def test_a_turn_that_has_passed() -> None:
     wait_us = [0]
 
     class Tokens:
-        async def lease(self, name: str, count: int, *, apart_us: int, saved: int, kept_ms: int) -> int:
+        async def lease(
+            self, name: str, count: int, *, asker: str, apart_us: int, saved: int, kept_ms: int
+        ) -> Leased:
+            assert asker
             asked.append((name, count, apart_us, saved, kept_ms))
-            return wait_us[0]
+            return Leased(count, wait_us[0])
 
     rate, now = Rate("email", RATE, Tokens()), time.monotonic()
     assert await Turn(rate, Lease(1, now + 60))(1)
