@@ -123,5 +123,5 @@ class Rate:
                 # The server's clock began between; good ends by the earlier count, begins by the later one.
                 until = begun + leased.wait_us / 1e6 + self._pace.good_ms / 1e3
                 await asyncio.sleep(leased.wait_us / 1e6)
-                if leased.count and self._now() < until:
-                    return Lease(leased.count, until)
+                if leased.tokens and self._now() < until:
+                    return Lease(leased.tokens, until)

@@ -13,7 +13,7 @@ _NO_LANE = -1
 class Leased(NamedTuple):
     """So many tokens, good in `wait_us`; none: until it is worth asking again."""
 
-    count: int
+    tokens: int
     wait_us: int
 
 
