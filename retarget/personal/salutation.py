@@ -35,7 +35,7 @@ _LOCALE: Final = re.compile(r"([a-z]{2,3})(?:[-_.@]([a-z]{2}(?![a-z]))?.*)?", re
 _DOTTED: Final = {"sig.ra": "sigra", "sig.na": "signorina", "dott.ssa": "dottssa", "prof.ssa": "profssa"}
 
 
-# Titles of some language that are a first name in none, as Sig or Don may be; elsewhere nobody understands them.
+# Titles of some language that are a first name in none, as Sig or Don may be; elsewhere they say nothing.
 _NO_NAMES: Final = frozenset({"mr", "hr", "fr", "sr", "sir", "madam", "dña"})
 _TOLD: Final = frozenset({"locale", "title", "gender", "first_name", "last_name", WISH})
 
