@@ -52,7 +52,12 @@ def _whole(rule: Rule) -> tuple[str, ...]:
     """What a new rule does."""
     steps = [f"step {number}: {wording.step(step)}" for number, step in enumerate(rule.steps, start=1)]
     only = [f"only if {rule.condition.text}"] if rule.condition else []
-    return (f"decided for {wording.subject(rule.subject)} {wording.trigger(rule)}", *only, *steps)
+    return (
+        f"decided for {wording.subject(rule.subject)} {wording.trigger(rule)}",
+        *only,
+        *steps,
+        *wording.beside(rule),
+    )
 
 
 def _differences(before: Rule, after: Rule) -> Iterator[str]:
@@ -180,6 +185,11 @@ _RULE: Final[Mapping[str, Says]] = {
     "expires": _instead("messages expire {}", _or_never),
     "hold_out": _instead("{} of the people are held out", lambda share: f"{share * 100:g} %"),
     "why": _instead("the person is told {}", wording.quoted),
+    "over_cap": _instead("capped messages are {}", wording.over_cap),
+    "ceiling": _instead("sends {}", wording.ceiling),
+    "pauses": _instead("stops {}", wording.pauses),
+    "value": _instead("is worth {}", wording.generic),
+    "guarded": _instead("pauses by itself when no purchases are heard of: {}", wording.generic),
     "on_change": _instead("open episodes, at the next change: {}", wording.on_change),
 }
 _STEP: Final[Mapping[str, Says]] = {
@@ -192,6 +202,9 @@ _STEP: Final[Mapping[str, Says]] = {
         "goes to {}", lambda every: "each of its channels" if every else "the first that will do"
     ),
     "offer": _instead("offers {}", wording.offer),
+    "variants": _instead("variants {}", wording.variants),
+    "products": _instead("shows {}", wording.shown),
+    "value": _instead("is worth {}", wording.generic),
 }
 _TYPES: Final[Says] = _names("also counts {}", "no longer counts {}")
 _TRIGGERS: Final[Mapping[str, Mapping[str, Says]]] = {
@@ -206,6 +219,25 @@ _TRIGGERS: Final[Mapping[str, Mapping[str, Says]]] = {
         "at_least": _instead("from {} on", str),
         "within": _instead("within {}", wording.span),
         "distinct": _instead("counts distinct values of {}", wording.generic),
+        "category": _instead("of the category {}", wording.generic),
+    },
+    "Succession": {
+        "first": _names("also begun by {}", "no longer begun by {}"),
+        "then": _names("also completed by {}", "no longer completed by {}"),
+        "within": _instead("within {}", wording.span),
+        "without": _names("{} may not come between", "{} may come between"),
+    },
+    "Date": {
+        "trait": _instead("by the date in {}", wording.generic),
+        "every": _instead("comes {}", lambda every: "each year" if every else "once"),
+        "interval": _names("the interval also counts {}", "the interval no longer counts {}"),
+        "otherwise": _instead("where the interval is unknown: {}", wording.otherwise),
+        "shift": _instead("{}", lambda ms: f"{wording.shift(ms)} that time"),
+    },
+    "Catalogue": {
+        "of": _names("also when the {} changes", "no longer when the {} changes"),
+        "within": _instead("looks back {}", wording.span),
+        "when": _condition("changes count only when"),
     },
     "Event": {"of": _names("also at every {}", "no longer at every {}")},
     "Becomes": {"states": _states},

@@ -12,15 +12,23 @@ from retarget.rules.model import (
     NEVER,
     Audience,
     Becomes,
+    Catalogue,
+    Ceiling,
     Count,
+    Date,
     Ending,
     Event,
     Offer,
     OnChange,
+    OverCap,
+    Pause,
     Quiet,
     Rule,
+    Shown,
     Step,
     SubjectKind,
+    Succession,
+    Variant,
 )
 from retarget.times import DAY, HOUR, MINUTE, format_duration
 
@@ -57,23 +65,115 @@ def ending(one: Ending, kind: SubjectKind) -> str:
     return f"{one.event} of the same {same}" if same else str(one.event)
 
 
-def trigger(of: Rule) -> str:
+def trigger(of: Rule) -> str:  # noqa: PLR0911 - one line for each trigger
     """When a rule is decided."""
     match of.trigger:
-        case Quiet(after=after, opens=opens, touches=touches):
+        case Quiet(after=after, opens=opens, touches=touches, when=when):
             since = f"the last {listed(touches, 'or')}" if touches else listed(opens, "or")
-            return f"{span(after)} after {since}"
-        case Count(of=types, at_least=least, within=within, distinct=distinct):
+            return f"{span(after)} after {since}{_if(when)}"
+        case Count(of=types, at_least=least, within=within, distinct=distinct, category=category):
             what = f"{least} events of {listed(types)}"
             if distinct:
                 what = f"{least} different values of {distinct} in {listed(types)}"
-            return f"at {what} within {span(within)}"
+            return f"at {what}{_in(category)} within {span(within)}"
         case Event(of=types):
             return f"at every {listed(types, 'or')}"
         case Becomes(states=states):
             return f"when the state turns to {listed(states, 'or')}"
-        case other:
-            return generic(other)
+        case Succession(first=first, then=then, within=within, without=without):
+            between = f" with no {listed(without, 'or')} between" if without else ""
+            return f"at every {listed(then, 'or')} within {span(within)} after {listed(first, 'or')}{between}"
+        case Date():
+            return _date(of.trigger)
+        case Catalogue(of=changed, within=within, when=when):
+            looked = f"of what was viewed, carted or wished for within {span(within)}"
+            return f"when the {listed(changed, 'or')} changes{_if(when)}, {looked}"
+
+
+def _if(when: Condition | None) -> str:
+    return f" if {when.text}" if when is not None else ""
+
+
+def _in(category: str | None) -> str:
+    return f" of the category {category}" if category is not None else ""
+
+
+def _date(of: Date) -> str:
+    yearly = "each year, " if of.every else ""
+    if of.trait is not None:
+        return f"{yearly}{shift(of.shift)} the date in {of.trait}"
+    else_after = f" (else {otherwise(of.otherwise)})" if of.otherwise else ""
+    return f"{shift(of.shift)} the time when the next {listed(of.interval, 'or')} is expected{else_after}"
+
+
+def shift(ms: int) -> str:
+    """How far from a date."""
+    return "at" if not ms else f"{span(abs(ms))} {'before' if ms < 0 else 'after'}"
+
+
+def otherwise(of: Mapping[str, int]) -> str:
+    """When something of a category is expected again, where the person's own interval is unknown."""
+    return listed([f"{category} after {span(ms)}" for category, ms in of.items()]) if of else "nothing"
+
+
+def beside(of: Rule) -> Iterable[str]:
+    """What a rule says beside its trigger, condition and steps."""
+    if of.unless:
+        yield f"ended by {listed([ending(one, of.subject) for one in of.unless], 'or')}"
+    yield f"again for the same: {again(of.again)}"
+    yield f"priority {of.priority}, purpose {of.purpose}"
+    said = {
+        "tagged {}": listed(of.tags) if of.tags else None,
+        "messages expire after {}": of.expires and span(of.expires),
+        "capped messages are {}": of.purpose == "marketing" and over_cap(of.over_cap),
+        "sends {}": of.ceiling and ceiling(of.ceiling),
+        "{} of the people are held out": of.hold_out and f"{of.hold_out * 100:g} %",
+        "stops {}": of.pauses and pauses(of.pauses),
+        "is worth {}": of.value and of.value.text,
+        "pauses by itself when no purchases are heard of: {}": of.guarded and "yes",
+        "the person is told {}": of.why and quoted(of.why),
+        "open episodes, at the next change: {}": of.on_change != "anew" and on_change(of.on_change),
+    }
+    yield from (form.format(words) for form, words in said.items() if words)
+
+
+def over_cap(word: OverCap) -> str:
+    """What becomes of a message for which a cap has no room."""
+    return {"drop": "dropped", "defer": "put off", "next_channel": "moved to the next channel"}[word]
+
+
+def ceiling(of: Ceiling | None) -> str:
+    """What a rule may send to everybody together."""
+    return (
+        "without a ceiling" if of is None else f"at most {of.most} messages in {span(of.within)} to everybody"
+    )
+
+
+def pauses(of: Pause | None) -> str:
+    """What a rule spares a person."""
+    return "nothing else" if of is None else f"all {of.purpose} to the person for {span(of.lasts)}"
+
+
+def shown(of: Shown | None) -> str:
+    """Which products a message shows."""
+    if of is None:
+        return "what the subject says"
+    seen = f"{listed(of.of, 'or')}{_in(of.category)} within {span(of.within)}"
+    return f"at most {of.most} products of {seen}"
+
+
+def variants(of: Mapping[str, Variant]) -> str:
+    """The forms of a step, each with its share and with what is its own."""
+    total = sum(one.weight for one in of.values())
+    return listed([f"{name} ({_variant(one, total)})" for name, one in of.items()]) if of else "none"
+
+
+def _variant(of: Variant, total: int) -> str:
+    where = channels(of) if of.channels else None
+    sent = f"template {quoted(of.template)}" if of.template else None
+    promised = f"offering {offer(of.offer)}" if of.offer is not None else None
+    own = [words for words in (where, sent, promised) if words]
+    return ", ".join([f"{of.weight} of {total}", *own])
 
 
 def on_change(word: OnChange) -> str:
@@ -81,7 +181,7 @@ def on_change(word: OnChange) -> str:
     return {"finish": "finished as they began", "anew": "evaluated anew"}[word]
 
 
-def channels(of: Step) -> str:
+def channels(of: Step | Variant) -> str:
     """Where a step goes."""
     if of.every:
         return f"on each of {listed(of.channels)} that may be used"
@@ -124,7 +224,10 @@ def step(of: Step) -> str:
     into = f", into {audience(of.audience)}" if of.audience else ""
     only = f", only if {of.condition.text}" if of.condition else ""
     promised = f", offering {offer(of.offer)}" if of.offer is not None else ""
-    return f"{when}{channels(of)}{into}{promised}{only}"
+    showing = f", showing {shown(of.products)}" if of.products else ""
+    drawn = f", in the variants {variants(of.variants)}" if of.variants else ""
+    worth = f", worth {of.value.text}" if of.value else ""
+    return f"{when}{channels(of)}{into}{promised}{showing}{drawn}{worth}{only}"
 
 
 def quoted(text: str) -> str:

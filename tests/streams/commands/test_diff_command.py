@@ -1,6 +1,7 @@
 """`retarget diff` on folders of rules: the words, the JSON and the exit codes."""
 
 import json
+import re
 from pathlib import Path
 from typing import Final
 
@@ -105,6 +106,9 @@ young: new
   decided for each category at 4 different values of product in view within 2 days
   only if count("add", within=hours(48)) == 0
   step 1: on onsite, else chat
+  again for the same: every time
+  priority 50, purpose marketing
+  capped messages are dropped
 rules: 1 new, 1 gone, 2 changed, 1 alike
 """
 
@@ -149,6 +153,15 @@ def test_each_change_has_its_words(retarget: Retarget, tmp_path: Path) -> None:
     answer = retarget("diff", folder(tmp_path / "a", BEFORE), folder(tmp_path / "b", AFTER))
     assert (answer.code, answer.err) == (0, "")
     assert answer.out == GOLDEN
+
+
+def test_every_kind_of_rule_has_its_words(retarget: Retarget) -> None:
+    """Sequences, dates, the catalogue, and all that a rule may say beside: no JSON, no milliseconds."""
+    here = Path(__file__).parent / "diff"
+    answer = retarget("diff", here / "before", here / "after")
+    assert answer.out == (here / "said.txt").read_text(encoding="utf-8")
+    said = [line for line in answer.out.splitlines() if "{" in line or re.search(r"\d{5}", line)]
+    assert not said
 
 
 def test_the_same_as_json(retarget: Retarget, tmp_path: Path) -> None:
