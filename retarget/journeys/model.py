@@ -7,9 +7,12 @@ is never.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+
+# Among the marks of a rule: stands for every subject.
+ANYTHING: Final = "\0"
 
 
 class CartLine(msgspec.Struct, array_like=True, gc=False):
