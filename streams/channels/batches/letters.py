@@ -15,6 +15,7 @@ from fpdf import FPDF
 from retarget.decode import read_time
 from retarget.errors import Unsendable
 from retarget.formats.letters import Campaign, next_cut_off, record_of
+from retarget.formats.postal import KINDS
 from retarget.messages import Message, stable_id
 from streams.channels.addresses import Addresses
 from streams.channels.batches.files import folder_of, write_once
@@ -29,7 +30,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 # A table program would take what begins like this for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_KINDS: Final = ("address", "postal_address")
 
 
 class LetterChannel:
@@ -72,7 +72,7 @@ class LetterChannel:
 
     async def _row(self, message: Message) -> dict[str, str] | Outcome:
         # Who calls a letter back needs no address.
-        kinds = () if message.operation == "recall" else _KINDS
+        kinds = () if message.operation == "recall" else KINDS
         found = await self._addresses.of(message, kinds) if kinds else message.to
         if isinstance(found, Outcome):
             return found
