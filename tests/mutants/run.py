@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 _HERE: Final = Path(__file__).resolve().parent
 _ROOT: Final = _HERE.parents[1]
 _ROW: Final = re.compile(r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+)` \|$", re.MULTILINE)
-_COPIED: Final = ("retarget", "streams", "bench", "config", "tests", "pyproject.toml")
+_COPIED: Final = ("retarget", "streams", "bench", "config", "docs", "tests", "pyproject.toml")
 _A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
 
 
