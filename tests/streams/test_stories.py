@@ -2,8 +2,8 @@
 
 A page has files, commands and tables. The table with a column `what` tells of messages, that with `why not`
 of what was stopped or put off, that with `waits until` of what is open at the end: of everything, in order.
-A page without one of them says that there is nothing. Every message is written as its channel's service
-would, and every click in a message is one of those in the table. A block `text mail-N` is the N-th mail that was sent.
+A page without one of them says that there is nothing. A block `text mail-N` is the N-th mail
+that was sent. Every message is written as its channel's service would, and every click is of one of them.
 """
 
 from __future__ import annotations
