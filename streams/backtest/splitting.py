@@ -163,13 +163,15 @@ class Splitting:
         return crc32(person.encode()) % self._parts
 
     def _tell(self, number: int, told: Told) -> None:
-        """Bring the part's clock to where the whole lane's is, when this event does not do so itself."""
+        """Bring the part's clock to where the whole lane's is, when this event does not do so itself.
+
+        Other events tell it nothing for certain: who they are about may be moved to another part, and what
+        is shared need not be read by all.
+        """
         clock = self._clock[told.lane]
         if clock > max(told.tells, self._known[number]):
             self._put(number, Touchpoint(type="heartbeat", time=clock), NO_TIME)
-        # What is shared need not be read by all, so that it tells nobody the time for certain.
-        shared = number >= self._lanes * self._parts
-        self._known[number] = max(self._known[number], clock, NO_TIME if shared else told.tells)
+            self._known[number] = clock
 
     def _put(self, number: int, event: Touchpoint, timestamp: int, listed: bytes | None = None) -> None:
         value = encode_touchpoint(event) if listed is None else listed

@@ -14,9 +14,7 @@ from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, until
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka, drop_records
 
-_SAID = (
-    "touchpoints[0]: the records from offset {} on are needed, but the topic holds those from {} to"
-)
+_SAID = "touchpoints[0]: the records from offset {} on are needed, but the topic holds those from {} to"
 
 
 async def end(bootstrap: str, lane: int) -> int:

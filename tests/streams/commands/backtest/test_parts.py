@@ -249,6 +249,21 @@ def test_what_is_listed_behind_the_end_comes_at_the_end_of_the_lane() -> None:
     assert any(b"price_drop" in output.value for output in whole)
 
 
+def test_whoever_is_moved_to_another_part_has_told_the_time_to_those_who_stay() -> None:
+    """Two were in one part; one of them turns out to be one with a device of another part, and goes there."""
+    start = 1_709_251_200_000
+    events = [
+        {"type": "view", "id": "a", "time": start, "user_id": "u1", "anonymous_id": "device u1"},
+        {"type": "view", "id": "b", "time": start + SECOND, "user_id": "u1"},
+        {"type": "purchase", "id": "c", "time": start, "user_id": "u2"},
+    ]
+    bundle, file, whole = a_bundle("clock.lateness=0ms"), in_a_file(events), list[Output]()
+    asyncio.run(replay(file, bundle, whole.append))
+    cut = in_parts(list(of_files(iter(file))), bundle, 2, by_time=False, ahead=0)
+    assert by_person(cut) == by_person(whole)
+    assert any(b"first_purchase" in output.value for output in whole)
+
+
 def test_nobody_brings_no_people_together(tmp_path: Path) -> None:
     """Where a producer writes `null` for users it does not know, their devices stay in parts of their own."""
     is_nobody = a_bundle().policy.is_nobody
