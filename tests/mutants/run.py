@@ -22,7 +22,7 @@ _ROW: Final = re.compile(
     r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+\.py(?:::[^`]+)?)` \|(?: `(?P<says>[^`]+)` \|)?$",
     re.MULTILINE,
 )
-_COPIED: Final = ("retarget", "streams", "bench", "config", "tests", "pyproject.toml")
+_COPIED: Final = ("retarget", "streams", "bench", "config", "docs", "tests", "pyproject.toml")
 _A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
 
 
