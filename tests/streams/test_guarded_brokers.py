@@ -148,7 +148,7 @@ async def looked_at(given: tuple[str, ...]) -> list[str]:
     try:
         await look_at_kafka(found, address_of(found))
     except BadInput as bad:
-        return bad.problems
+        return list(bad.problems)
     return []
 
 
