@@ -1,7 +1,7 @@
 """Chaos on real parts: `python -m bench.chaos --seed 1 --minutes 5`, `make chaos SEED=1 MINUTES=5`.
 
 Prints a line for each fault and the verdict; ends with 1 when anything is not as one undisturbed process
-would have left it.
+would have left it, or a lane was longer away than allowed (bench/chaos/bounds.py).
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from statistics import median
 from typing import Final, NamedTuple
 
 from bench.chaos import store_faults
+from bench.chaos.bounds import FAULTS, MOST_S, OF_EACH
 from bench.chaos.faults import KINDS
 from bench.chaos.records import RESULTS, Began, Ended, Happened, read
 from bench.chaos.soak import GROWTH, soaked
@@ -19,13 +20,6 @@ assert store_faults.__name__  # its faults are in KINDS once it is imported
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "chaos.md"
 BEGIN: Final = "<!-- measured: python -m bench.chaos.report -->"
 END: Final = "<!-- end of the measured part -->"
-
-
-#: What the logs must have together: so many faults, and of each kind so many.
-FAULTS: Final = 200
-OF_EACH: Final = 8
-# Session timeout and 2 s; a clean stop.
-MOST_S: Final = {"worker_kill": 17.0, "worker_stop": 3.0}
 
 
 class Run(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from bench.chaos import checker, store_faults
 from bench.chaos.arena import PARTITIONS, SETTINGS, WORKERS, Arena
+from bench.chaos.bounds import late
 from bench.chaos.faults import KINDS
 from bench.chaos.load import Load
 from bench.chaos.proxy import Proxy
@@ -91,13 +92,22 @@ async def play(plan: Plan, folder: Path) -> int:
         f"{ended.outputs} outputs in {ended.lasted_s:.0f} s; {log.path.name}",
         flush=True,
     )
-    flat = _flat(plan.spared, log) if plan.soak else True
-    return 0 if flat and not ended.differences else 1
-
-
-def _flat(spared: str, log: RunLog) -> bool:
-    """Say how the memory and the files of the spared worker went; whether they are within the bound."""
     faults = [line for line in read(log.path) if isinstance(line, Happened)]
+    prompt = _prompt(faults)
+    flat = _flat(plan.spared, faults) if plan.soak else True
+    return 0 if prompt and flat and not ended.differences else 1
+
+
+def _prompt(faults: Sequence[Happened]) -> bool:
+    """Say after which faults lanes were longer away than allowed; whether after none."""
+    found = late(faults)
+    for line in found:
+        print(f"  LATE: {line}", flush=True)
+    return not found
+
+
+def _flat(spared: str, faults: Sequence[Happened]) -> bool:
+    """Say how the memory and the files of the spared worker went; whether they are within the bound."""
     try:
         measures = soaked(spared, faults)
     except ValueError as problem:

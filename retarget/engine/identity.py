@@ -16,7 +16,7 @@ from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher
 from retarget.rules.model import NEVER, Rule
 from retarget.rules.scene import Scene
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import ABOUT_MESSAGES, Touchpoint
 
 _T = TypeVar("_T")
 PERSON: Final = "person"
@@ -80,6 +80,14 @@ def _call_back_pushes(journey: Journey, at: int, matcher: Matcher, moment: Momen
         recalls.recall(journey, send, Undoing(rules[send.rule].rule, at, ""), moment)
 
 
+def is_past(journey: Journey, event: Touchpoint) -> bool:
+    """Whether an event of somebody who was erased belongs to the time before.
+
+    So does what came of a message, as long as they have done nothing since.
+    """
+    return event.time <= journey.erased_at or (event.type in ABOUT_MESSAGES and not journey.recent_marks)
+
+
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     """Let every anonymous id go of a person who is about to be forgotten, also one that the event names."""
     meet(journey, event, moment)
@@ -135,6 +143,8 @@ def _rename(other: Journey, person: str, matcher: Matcher) -> None:
                 one.subject = person
     for deferred in other.deferred:
         deferred.person = deferred.person or before
+    for send in other.sends:
+        send.key = send.key or before
     ending = f" {PERSON} {before}"
     for what in [what for what in other.ended if what.endswith(ending)]:
         other.ended[f"{what.removesuffix(ending)} {PERSON} {person}"] = other.ended.pop(what)

@@ -10,7 +10,7 @@ from typing import Final
 
 import pytest
 
-from tests.mutants.run import Mutant, mutants
+from tests.mutants.run import Mutant, judged, mutants
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PATCHES: Final = sorted((ROOT / "tests" / "mutants").glob("*.patch"))
@@ -54,3 +54,57 @@ def test_the_test_beside_a_patch_exists(mutant: Mutant) -> None:
 
     functions = (ast.FunctionDef, ast.AsyncFunctionDef)
     assert re.sub(r"\[.*", "", case) in {node.name for node in tree.body if isinstance(node, functions)}
+
+
+FAILED: Final = """
+    def test_it() -> None:
+        assert lanes == wanted, "two lanes"
+E       AssertionError: one
+E         lane
+FAILED tests/test_it.py::test_it
+"""
+
+
+@pytest.mark.parametrize(
+    ("code", "says", "verdict"),
+    [
+        (1, "", "caught"),
+        (1, "AssertionError: one lane", "caught"),
+        (1, "two lanes", "FAILED OTHERWISE"),
+        (1, "tests/test_it.py", "FAILED OTHERWISE"),
+        (0, "", "NOT CAUGHT"),
+        (2, "AssertionError", "NOT CAUGHT"),
+    ],
+)
+def test_a_bug_is_caught_by_the_failure_that_is_meant(code: int, says: str, verdict: str) -> None:
+    """Another failure than the stated one proves nothing, nor does a word of the test's source."""
+    assert judged(Mutant("a", "test_it.py", says), code, FAILED).startswith(verdict)
+
+
+def applied_by_ci() -> list[Mutant]:
+    """The bugs that `.ci/run` plants."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    (prefixes,) = re.findall(r"tests/mutants/run\.py (.+)", script)
+    return [mutant for prefix in prefixes.split() for mutant in mutants(prefix)]
+
+
+def test_ci_applies_every_bug_that_was_asked_for() -> None:
+    """The guarantees of exactly once in effect; what each breaks is in the table."""
+    assert {mutant.name for mutant in applied_by_ci()} >= {
+        "store-no-compare-and-set",
+        "protocol-checkpoint-before-commit",
+        "protocol-history-before-claim",
+        "protocol-load-unchecked",
+        "protocol-cache-kept",
+        "protocol-replay-cuts-freely",
+        "protocol-commit-assumed",
+        "protocol-replay-emits",
+        "protocol-replay-never-emits",
+        "protocol-claims-not-read-back",
+        "protocol-feed-from-the-old-frontier",
+        "protocol-one-send-not-awaited",
+        "protocol-wall-moves-a-lane-behind",
+        "protocol-feed-is-never-behind",
+        "protocol-gap-counts-as-read",
+        "protocol-read-before-it-is-handed-over",
+    }

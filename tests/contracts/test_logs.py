@@ -3,6 +3,7 @@ import asyncio
 import gc
 import os
 import random
+import signal
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -236,6 +237,42 @@ async def test_a_large_batch_keeps_its_order(side: Side, unique_name: Name) -> N
         assert [one.value for one in found] == [one.value for one in outputs]
 
 
+async def fail_later(log: Log, unlucky: int, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Of all that the log sends from now on, the one with this number fails, a little later; the topics."""
+    async with log._owned() as producer:
+        sends: list[str] = []
+        ask = producer.send_batch
+
+        async def ask_and_lose(batch: object, topic: str, *, partition: int) -> asyncio.Future[object]:
+            sends.append(topic)
+            answer: asyncio.Future[object] = await ask(batch, topic, partition=partition)
+            if len(sends) - 1 != unlucky:
+                return answer
+            lost: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            asyncio.get_running_loop().call_later(0.2, lost.set_exception, KafkaConnectionError())
+            return lost
+
+        monkeypatch.setattr(producer, "send_batch", ask_and_lose)
+    return sends
+
+
+@pytest.mark.parametrize("unlucky", range(1 + PARTITIONS))
+async def test_every_send_is_awaited(
+    side: Side, unique_name: Name, unlucky: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever of a batch's sends fails, and however late, the commit knows it; the next claim mends it."""
+    async with world(side, unique_name) as here:
+        log, owner = here.log(), here.log()
+        await log.claim()
+        sends = await fail_later(log, unlucky, monkeypatch)
+        with pytest.raises(UnknownOutcome):
+            await log.commit(batch(1), here.outputs(1))
+        assert len(sends) > unlucky, "there was no such send"
+        last = await take_over(here, owner)
+        await owner.commit(batch(last + 1), here.outputs(last + 1))
+        assert await here.emitted() == here.expected(*range(1, last + 2))
+
+
 async def stop_half_way(here: World, log: Log, sequence: int = 2) -> None:
     """Go to the point of a commit where as much as possible is out and nothing is final."""
     async with log._owned() as producer:
@@ -260,7 +297,7 @@ async def go_on(log: Log) -> None:
 
 
 async def child(bootstrap: str, log: str, journal: str, out: str) -> None:
-    """Commit one batch, half of another, say so, and wait to be killed."""
+    """Commit one batch, half of another, say so, and go on when told to; say what comes of that."""
     side = Side(bootstrap, {kind.__name__: kind for kind in (TransactionalLog, IdempotentLog)}[log])
     reader = Reader(KafkaAddress(bootstrap=bootstrap))
     await reader.start()
@@ -269,23 +306,71 @@ async def child(bootstrap: str, log: str, journal: str, out: str) -> None:
     await mine.claim()
     await mine.commit(batch(1), here.outputs(1))
     await stop_half_way(here, mine)
-    sys.stdout.write("half way\n")
+    tell("half way")
+    await asyncio.to_thread(sys.stdin.readline)
+    for attempt in (go_on(mine), mine.commit(batch(4), here.outputs(4))):
+        try:
+            await attempt
+            tell("went on")
+        except Fenced:
+            tell("fenced")
+    await mine.close()
+    await reader.close()
+
+
+def tell(line: str) -> None:
+    """Say something to the process that has started this one."""
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
-    await asyncio.Event().wait()
+
+
+class Child:
+    """A process with a log of its own, which has come half way through its second batch."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+
+    async def says(self) -> str:
+        """Its next line."""
+        assert self.process.stdout is not None
+        return (await asyncio.wait_for(self.process.stdout.readline(), 30)).decode().strip()
+
+    def goes_on(self) -> None:
+        """Tell it to do what comes next."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"go on\n")
+
+    def stops(self) -> None:
+        """SIGSTOP, until it stands still."""
+        self.process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.process.pid, os.WSTOPPED | os.WNOWAIT)
+
+
+@asynccontextmanager
+async def half_way(here: World) -> AsyncIterator[Child]:
+    """A process that has committed its first batch and half of its second one."""
+    code = "import asyncio, sys, tests.contracts.test_logs as t; asyncio.run(t.child(*sys.argv[1:]))"
+    names = (here.side.bootstrap, here.side.log.__name__, here.journal, here.out)
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", code, *names, cwd=ROOT, stdin=pipe, stdout=pipe, env=dict(os.environ)
+    )
+    child = Child(process)
+    try:
+        assert await child.says() == "half way"
+        yield child
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
 
 
 async def test_a_killed_process_leaves_a_batch_wholly_or_not_at_all(side: Side, unique_name: Name) -> None:
     """SIGKILL in the middle of a commit: the next owner finds it and completes it, or nobody ever sees it."""
     async with world(side, unique_name) as here:
-        code = "import asyncio, sys, tests.contracts.test_logs as t; asyncio.run(t.child(*sys.argv[1:]))"
-        names = (here.side.bootstrap, here.side.log.__name__, here.journal, here.out)
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-c", code, *names, cwd=ROOT, stdout=asyncio.subprocess.PIPE, env=dict(os.environ)
-        )
-        assert process.stdout is not None
-        assert await asyncio.wait_for(process.stdout.readline(), 30) == b"half way\n"
-        process.kill()
-        await process.wait()
+        async with half_way(here) as former:
+            former.process.kill()
+            await former.process.wait()
 
         owner = here.log()
         async with asyncio.timeout(10):  # less than the transaction's own timeout
@@ -294,6 +379,28 @@ async def test_a_killed_process_leaves_a_batch_wholly_or_not_at_all(side: Side, 
         await owner.commit(batch(last + 1), here.outputs(last + 1))
         assert sequences(await whole(await owner.history(0))) == list(range(1, last + 2))
         assert await here.emitted() == here.expected(*range(1, last + 2))
+
+
+async def test_a_process_that_is_stopped_in_a_commit_comes_back_as_a_zombie(
+    side: Side, unique_name: Name
+) -> None:
+    """SIGSTOP in the middle of a commit, another takes over, SIGCONT: nothing is torn, nothing is twice."""
+    async with world(side, unique_name) as here, half_way(here) as zombie:
+        zombie.stops()
+        owner = here.log()
+        async with asyncio.timeout(10):
+            last = await take_over(here, owner)
+        assert last == (1 if here.side.log is TransactionalLog else 2)
+        await owner.commit(batch(last + 1), here.outputs(last + 1))
+
+        zombie.goes_on()
+        zombie.process.send_signal(signal.SIGCONT)
+        assert [await zombie.says(), await zombie.says()] == ["fenced", "fenced"]
+        assert await asyncio.wait_for(zombie.process.wait(), 30) == 0
+
+        await owner.commit(batch(last + 2), here.outputs(last + 2))
+        assert sequences(await whole(await owner.history(0))) == list(range(1, last + 3))
+        assert await here.emitted() == here.expected(*range(1, last + 3))
 
 
 async def test_an_owner_that_stalls_in_a_commit_is_shut_out(side: Side, unique_name: Name) -> None:

@@ -1,5 +1,6 @@
 """Plants every bug of the table in README.md in a copy of the checkout and demands that its test fails there.
 
+Where the table says what the failure must say, another failure does not count.
 `python tests/mutants/run.py [PREFIX...]` takes the patches whose names begin with one of the prefixes.
 """
 
@@ -17,7 +18,10 @@ from typing import Final, NamedTuple
 
 _HERE: Final = Path(__file__).resolve().parent
 _ROOT: Final = _HERE.parents[1]
-_ROW: Final = re.compile(r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+)` \|$", re.MULTILINE)
+_ROW: Final = re.compile(
+    r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+\.py(?:::[^`]+)?)` \|(?: `(?P<says>[^`]+)` \|)?$",
+    re.MULTILINE,
+)
 _COPIED: Final = ("retarget", "streams", "bench", "config", "tests", "pyproject.toml")
 _A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
 
@@ -27,11 +31,13 @@ class Mutant(NamedTuple):
 
     name: str
     test: str
+    says: str = ""  # what pytest must say of the failure; empty: anything
 
 
 def mutants(prefix: str = "") -> list[Mutant]:
     """The table; raises ValueError when a patch has no line or a line no patch."""
-    found = [Mutant(row["name"], row["test"]) for row in _ROW.finditer((_HERE / "README.md").read_text())]
+    rows = _ROW.finditer((_HERE / "README.md").read_text())
+    found = [Mutant(row["name"], row["test"], row["says"] or "") for row in rows]
     patches = {path.stem for path in _HERE.glob("*.patch")}
     if wrong := patches ^ {mutant.name for mutant in found}:
         raise ValueError(f"only in the table or only as a patch: {', '.join(sorted(wrong))}")
@@ -50,9 +56,18 @@ def verdict(mutant: Mutant) -> str:
             [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", f"tests/{mutant.test}"],
             copy,
         )
-    if tested.returncode == _A_TEST_FAILED:
-        return "caught"
-    return f"NOT CAUGHT: pytest ended with {tested.returncode}\n{tested.stdout[-2000:]}"
+    return judged(mutant, tested.returncode, tested.stdout)
+
+
+def judged(mutant: Mutant, code: int, output: str) -> str:
+    """What pytest's exit code and output say of a mutant; a failure counts when it is the stated one."""
+    if code != _A_TEST_FAILED:
+        return f"NOT CAUGHT: pytest ended with {code}\n{output[-2000:]}"
+    # Its source stands in the output too, so that only pytest's own lines about the error count.
+    said = " ".join(" ".join(line[1:].split()) for line in output.splitlines() if line.startswith("E "))
+    if mutant.says not in said:
+        return f"FAILED OTHERWISE: its test does not say {mutant.says!r}\n{output[-2000:]}"
+    return "caught"
 
 
 def _copy_to(copy: Path) -> None:

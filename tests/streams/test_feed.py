@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from streams.lanes.feed import MOST_BYTES, ShellFeed
 from streams.ports import Record
 from streams.transport import Chunk
@@ -12,8 +14,10 @@ from streams.transport import Chunk
 class Tap:
     """A shell that notes whether it may fetch."""
 
-    def __init__(self) -> None:
+    def __init__(self, **seen: int | None) -> None:
+        """`seen`: by topic, when it was read to its end."""
         self.open = True
+        self._seen = seen
 
     def seek(self, topic: str, partition: int, offset: int) -> None:
         """Everything is there."""
@@ -27,8 +31,8 @@ class Tap:
         self.open = True
 
     def caught_up_at(self, topic: str, partition: int) -> int | None:  # noqa: ARG002
-        """Never."""
-        return None
+        """As told; never otherwise."""
+        return self._seen.get(topic)
 
 
 def chunk(first: int, records: int, size: int) -> Chunk:
@@ -70,5 +74,45 @@ def test_small_records_are_bounded_by_their_number() -> None:
         assert not tap.open
         assert len(await feed.take(6, 0, 1)) == 6
         assert tap.open
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("seen", "caught_up_at"),
+    [
+        ({"t": 5, "u": 3}, 3),
+        ({"t": 3, "u": 5}, 3),
+        ({"t": 5, "u": None}, None),
+        ({"t": None, "u": 5}, None),
+        ({"t": None, "u": None}, None),
+    ],
+)
+def test_a_lane_has_read_everything_when_all_its_topics_are_read(
+    seen: dict[str, int | None], caught_up_at: int | None
+) -> None:
+    """What is left in any of them may end a wait; of several ends the earliest counts."""
+
+    async def run() -> None:
+        feed = ShellFeed(Tap(**seen), 0, ["t", "u"], 10)
+        await feed.start({"t": 0, "u": 0})
+        assert await feed.take(10, 0, 1) == []
+        assert feed.caught_up_at() == caught_up_at
+
+    asyncio.run(run())
+
+
+def test_a_lane_has_not_read_what_it_has_not_taken() -> None:
+    """Records that wait here are unread, though the shell has nothing further."""
+
+    async def run() -> None:
+        feed = ShellFeed(Tap(t=5), 0, ["t"], 10)
+        await feed.start({"t": 0})
+        feed.offer(chunk(0, 3, 10))
+        assert feed.caught_up_at() is None
+        await feed.take(2, 0, 1)
+        assert feed.caught_up_at() is None
+        await feed.take(2, 0, 1)
+        assert feed.caught_up_at() == 5
 
     asyncio.run(run())

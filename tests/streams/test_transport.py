@@ -46,6 +46,7 @@ class Worker:
     ) -> None:
         self.start_at, self.numbers, self.held = start, set[int](), set[tuple[str, int]]()
         self.chunks: list[Chunk] = []
+        self.positions: list[int | None] = []  # what counted as handed over while each of them was
         self.faults: list[FetchFailed] = []
         self.revoked: list[set[int]] = []
         self.fail: Exception | None = None
@@ -101,6 +102,7 @@ class Worker:
         if self.fail is not None:
             raise self.fail
         self.chunks.append(chunk)
+        self.positions.append(self.shell.position(chunk.topic, chunk.partition))
         await self._tell()
 
     async def _fault(self, fault: FetchFailed) -> None:
@@ -287,6 +289,19 @@ async def test_the_end_of_a_partition_is_known(
             while shell.caught_up_at(topic, 0) is None:
                 await asyncio.get_running_loop().run_in_executor(None, lambda: None)
         assert shell.highwater(topic, 0) == shell.position(topic, 0) == 10
+
+
+async def test_what_is_being_handed_over_is_not_yet_read(
+    embedded_broker: EmbeddedBroker, two_topics: list[str], unique_name: Callable[[str], str]
+) -> None:
+    """While a lane takes a chunk its position is before it; else it would count as caught up too early."""
+    topic = two_topics[0]
+    await produce(embedded_broker.bootstrap, [topic], partitions=1, each=100)
+    worker = Worker(embedded_broker.bootstrap, unique_name("group"), [topic], alone=True, chunk_records=10)
+    async with worker.shell:
+        await worker.until(lambda: worker.count() >= 100)
+    assert worker.positions == [chunk.before for chunk in worker.chunks]
+    assert len(worker.chunks) > 1
 
 
 async def test_a_signal_ends_a_run_in_good_order(
