@@ -29,6 +29,10 @@ NOT_CAUSED_BY_PERSON: Final[frozenset[str]] = frozenset(
      "profile", "score", "heartbeat", "price_change", "stock_change"}
 )  # fmt: skip
 
+# What came of a message: told by machines, also of people who have been forgotten since it left.
+ABOUT_MESSAGES: Final[frozenset[str]] = frozenset(
+    {"email_delivered", "email_open", "email_bounce", "push_received", "push_bounce"}
+)
 
 # Ids, and categories, have at most so many characters, each of up to four bytes in UTF-8.
 LONGEST_ID: Final = 512

@@ -99,7 +99,7 @@ def page(found: dict[str, Found], examples: int, seed: int, took: float) -> list
         " a lane is 61 records on all of its topics, after which somebody who buys must get a decision.",
         "",
         f"Last run: {format_time(now_ms())[:10]}, seed {seed}, {examples:,} examples in {took / 60:.0f} min:"
-        f" **{failed} failures**.",
+        f" **{failed} {'failure' if failed == 1 else 'failures'}**.",
         "",
         "| where | used | refused | failed | slowest ms |",
         "|---|---:|---:|---:|---:|",

@@ -12,6 +12,7 @@ import msgspec
 
 from bench.fuzz import seeds
 from bench.fuzz.mutating import broken
+from retarget.dialects import DIALECTS
 from retarget.rules.vocabulary import VOCABULARY
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.lanes.bundles import OneBundle
@@ -23,12 +24,14 @@ from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import load_settings
 from streams.stores.memory import MemoryStore
-from streams.topics import FANNED
+from streams.topics import FANNED, MERGE
 
 # Enough that what one of them leaves behind meets the others.
 RECORDS: Final = 60
-_DIALECTS: Final = {"canonical": "canonical", "segment": "segment", "auto": "auto"}
-_TOPICS: Final = (*_DIALECTS, FANNED)
+_DIALECTS: Final = {name: name for name, dialect in DIALECTS.items() if dialect.kind == "record"}
+_TOPICS: Final = (*_DIALECTS, FANNED, MERGE)
+# Of a CloudEvent in binary mode.
+_BINARY: Final = (("ce_specversion", b"1.0"), ("ce_type", b"view"), ("content-type", b"application/json"))
 _LIMITS: Final = Limits(records=20, persons=20, waits=200, wait=0, idle=0, cached=50)
 _DAY: Final = 86_400_000
 _LAST: Final = 4_102_444_800_000 + 400 * _DAY
@@ -62,13 +65,14 @@ def run_lane(value: bytes) -> None:
 
 
 def _records(draw: Random, value: bytes) -> Iterator[Record]:
-    right = [*seeds.canonical(), *seeds.segment(), *seeds.listed(), *seeds.fanned()]
+    right = [*seeds.of_a_lane()]
     places = dict.fromkeys(_TOPICS, 0)
     for nth in range(RECORDS):
         topic = draw.choice(_TOPICS)
         given = value if nth % 8 == 0 else draw.choice(right) if nth % 3 else broken(draw, right)
         time = draw.choice((-(2**63), -1, 0, seeds.NOON + nth, seeds.NOON + nth * _DAY, _LAST))
-        yield Record(topic, places[topic], time, None, given if draw.random() < 0.98 else None)
+        headers = [(name, broken(draw, [said])) for name, said in _BINARY] if draw.random() < 0.05 else []
+        yield Record(topic, places[topic], time, None, given if draw.random() < 0.98 else None, headers)
         places[topic] += 1
     buys = {"id": "buys", "type": "purchase", "user_id": "buyer", "order_id": "o", "time": _LAST}
     yield Record("canonical", places["canonical"], _LAST, None, msgspec.json.encode(buys))

@@ -15,7 +15,12 @@ import msgspec
 from retarget import catalogue
 from retarget.catalogue import Fanned, Listing, pack
 from retarget.decode import encode_touchpoint
+from retarget.dialects import DIALECTS
+from retarget.journeys import wire
+from retarget.journeys.model import Journey
+from retarget.lane import crossing
 from retarget.rules.vocabulary import VOCABULARY
+from retarget.touchpoints import Touchpoint
 from streams.files import FileEvent
 from streams.kafka import journal
 from streams.lanes import positions, publication
@@ -101,6 +106,26 @@ def canonical() -> list[bytes]:
 def segment() -> list[bytes]:
     """Calls of Segment."""
     return _lines(*_CALLS)
+
+
+def crossings() -> list[bytes]:
+    """What lanes tell each other."""
+    event = Touchpoint(id="e", type="view", time=NOON, user_id="u1")
+    tokens, journey = ["t1"], wire.encode(Journey(person="a1"))
+    told = (
+        crossing.Joins(0, 1, "a1", "u1", NOON, "e", tokens),
+        crossing.Parts(0, 2, "a1", "u1", NOON),
+        crossing.History(0, 3, "u1", journey, 1, NOON),
+        crossing.Strayed(0, 4, "u1", event, 1, "a1"),
+        crossing.Leaves(0, 5, "u1", "a1", NOON, tokens),
+    )
+    return [crossing.pack(one) for one in told]
+
+
+def of_a_lane() -> list[bytes]:
+    """What may stand in the topics that a lane reads."""
+    goldens = [one for name in DIALECTS for one in golden(name)]
+    return [*canonical(), *segment(), *goldens, *listed(), *fanned(), *crossings()]
 
 
 @cache

@@ -16,9 +16,12 @@ from bench.fuzz.lanes import run_lane
 from retarget import catalogue
 from retarget.decode import decode_canonical, encode_touchpoint
 from retarget.dialects import DIALECTS, decoder_for
+from retarget.dialects.binary import attributes_of, structured
 from retarget.errors import BadInput, LaneRefused, Rejected
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
+from retarget.lane import crossing
+from retarget.personal.links import Link, encode
 from retarget.rules.parse import parse_rules, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.budget_file import read_budget
@@ -33,6 +36,8 @@ from streams.kafka.headers import decode_headers
 from streams.kafka.shelf import pointer_of
 from streams.kept import find_kept
 from streams.lanes import positions, publication
+from streams.links.answer import Links
+from streams.links.tokens import Seal
 from streams.ports import Record
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules, read_documents
@@ -142,6 +147,28 @@ def _binary(value: bytes) -> None:
     cloudevents.event_of(said | {"Content-Type": "application/json"}, value)
 
 
+def _headed(value: bytes) -> None:
+    said = {"specversion": b"1.0", "id": value[:20], "source": b"s", "type": b"view", "subject": value[-9:]}
+    named = [(f"ce_{name}", one) for name, one in said.items()] + [("content-type", b"application/json")]
+    decoder_for("cloudevents", max_bytes=_MOST)(structured(attributes_of(named), value))
+
+
+async def _never(_: Link) -> bool:
+    return False
+
+
+@cache
+def _links() -> Links:
+    settings = load_settings(overrides=(f"purl.keys={_KEY}", "collect.purl_target=https://shop.example/"))
+    return Links(settings, _never)
+
+
+def _token(value: bytes) -> None:
+    assert _links().read(value.decode(errors="replace")) is None, "nobody has sealed it"
+    if _links().read(Seal(_KEY)(value)) is None:
+        raise BadInput(["it leads nowhere"])
+
+
 def _gzip(value: bytes) -> None:
     list(read_files([_file("rows.jsonl.gz", value)]))
 
@@ -212,6 +239,8 @@ def _kept_lines() -> list[bytes]:
     ]
 
 
+_KEY: Final = "a secret of thirty-two letters or more"
+_LINK: Final = Link(b"m" * 16, "u1", known=True, channel="email", products=("p1",), made=1, lasts=60)
 _ENVIRONMENT: Final = (b"RETARGET_CLOCK_LATENESS=3s\nRETARGET_CAPS_TOTAL=3/24h\nRETARGET_KAFKA_PARTITIONS=3",)
 _FLAGS: Final = (b"clock.lateness=3s\ncaps.total=3/24h, 2/1h\nrates.email=5/1m", b"kafka.input_topics=a,b")
 
@@ -222,9 +251,7 @@ TARGETS: Final[dict[str, Target]] = {
         if dialect.kind == "record"
     },
     "topic: catalogue": Target(seeds.listed, lambda value: catalogue.read_record(value, b"p", _MOST), 8),
-    "topic: lane, all dialects": Target(
-        lambda: [*seeds.canonical(), *seeds.segment(), *seeds.listed(), *seeds.fanned()], run_lane, 0.5
-    ),
+    "topic: lane, all dialects": Target(seeds.of_a_lane, run_lane, 0.5),
     "stored: catalogue on its way": Target(seeds.fanned, catalogue.unpack, 4),
     "stored: journal": Target(
         seeds.journals, lambda value: journal.decode(Record("journal", 1, 1, None, value)), 4
@@ -234,6 +261,7 @@ TARGETS: Final[dict[str, Target]] = {
     "stored: listing": Target(seeds.listings, catalogue.decode, 3),
     "stored: bundle": Target(seeds.publications, _publication, 0.3),
     "stored: pointer to a bundle": Target(lambda: seeds.POINTERS, pointer_of, 2),
+    "stored: what lanes tell each other": Target(seeds.crossings, crossing.unpack, 3),
     "stored: headers": Target(lambda: [b"0", b"12345"], _headers, 1),
     "file: kept journeys": Target(_kept_lines, _kept, 2),
     **{
@@ -254,6 +282,8 @@ TARGETS: Final[dict[str, Target]] = {
     "http: compression": Target(
         lambda: [gzip.compress(seeds.ROWS["canonical"])], lambda value: unpacked(value, "gzip", _MOST), 1
     ),
+    "http: token of a link": Target(lambda: [encode(_LINK)], _token, 1),
+    "topic: cloudevents, in headers": Target(lambda: seeds.canonical()[:20], _headed, 2),
     "file: rule": Target(seeds.rules, _rules, 0.5),
     "file: cases": Target(seeds.cases, _cases, 0.3),
     "file: budget": Target(lambda: seeds.BUDGET, _budget, 1),

@@ -110,7 +110,7 @@ def _problems(table: Mapping[str, Any]) -> Iterator[str]:
     if not any(field in ("user_id", "anonymous_id") for _, field in fields):
         yield "columns: nothing becomes user_id or anonymous_id; map the column that names the person"
     for cell, kind in table.get("types", {}).items():
-        if kind not in TYPES:
+        if not isinstance(kind, str) or kind not in TYPES:
             yield f"types.{cell}: {kind!r} is no type; write one of {', '.join(sorted(TYPES))}"
     yield from _wrong_form(table)
 

@@ -13,19 +13,22 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from retarget.engine import reach, recalls
+from retarget.engine import caps, reach, recalls
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import carts, repeats
 from retarget.journeys.consents import EVERY
-from retarget.journeys.model import Consent, Journey, Product
+from retarget.journeys.model import ANYTHING, Consent, Journey, Product
 from retarget.rules.matcher import Matcher
+from retarget.rules.model import NEVER
 from retarget.rules.tallies import KEPT, width
 
 PRODUCTS_KEPT: Final = 500
 CART_LINES_KEPT: Final = 500
 # Of one rule, or of one tally.
 SUBJECTS_KEPT: Final = 200
+# Of a rule that decides once for good; and what then stands for every subject.
+NEVER_KEPT: Final = 1_000
 TALLIED_KEPT: Final = 2_000
 # So few subjects cannot have so many events, of KEPT at most each.
 _FEW: Final = TALLIED_KEPT // KEPT
@@ -49,7 +52,10 @@ _size: Final = msgspec.msgpack.Encoder().encode
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
     """Bring every part of a journey within its bound; what is within it costs hardly anything."""
-    found = chain(_of_shop(journey, moment), _of_rules(journey), _of_messages(journey), _of_person(journey))
+    found = chain(
+        _of_shop(journey, moment), _of_rules(journey, matcher), _of_messages(journey, at, moment),
+        _of_person(journey),
+    )  # fmt: skip
     for kind, count in found:
         if count:
             moment.counts["dropped", kind] += count
@@ -68,7 +74,7 @@ def _of_shop(journey: Journey, moment: Moment) -> Iterator[tuple[str, int]]:
         yield "product", _products(journey, moment)
 
 
-def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
+def _of_rules(journey: Journey, matcher: Matcher) -> Iterator[tuple[str, int]]:
     """What rules have noted."""
     for name, by_subject in journey.tallies.items():
         if len(by_subject) > _FEW and (gone := _tally(by_subject, width(name))):
@@ -76,17 +82,17 @@ def _of_rules(journey: Journey) -> Iterator[tuple[str, int]]:
     for episodes in journey.episodes.values():
         if len(episodes) > SUBJECTS_KEPT:
             yield "episode", _oldest(episodes, SUBJECTS_KEPT, lambda episode: episode.touched)
-    for marks in journey.marks.values():
-        if len(marks) > SUBJECTS_KEPT:
-            yield "mark", _oldest(marks, SUBJECTS_KEPT, lambda time: time)
+    for rule, marks in journey.marks.items():
+        if len(marks) > SUBJECTS_KEPT and (gone := _marks(marks, rule, matcher)):
+            yield "mark", gone
     if len(journey.ended) > ENDED_KEPT:
         yield "ending", _oldest(journey.ended, ENDED_KEPT, lambda time: time)
 
 
-def _of_messages(journey: Journey) -> Iterator[tuple[str, int]]:
+def _of_messages(journey: Journey, at: int, moment: Moment) -> Iterator[tuple[str, int]]:
     """What has been sent, waits to be, or was promised."""
-    if len(journey.sends) > SENDS_KEPT:
-        yield "send", _cut(journey.sends, SENDS_KEPT)
+    if len(journey.sends) > SENDS_KEPT and (gone := _sends(journey, at, moment)):
+        yield "send", gone
     if len(journey.deferred) > DEFERRED_KEPT:
         yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
     if len(journey.offers) > OFFERS_KEPT:
@@ -126,6 +132,28 @@ def _cut(kept: list[_T], most: int) -> int:
     over = len(kept) - most
     del kept[:over]
     return over
+
+
+def _marks(marks: dict[str, int], rule: str, matcher: Matcher) -> int:
+    """Where `again` is never none is forgotten: with too many of them one holds for every subject."""
+    if rule not in matcher.rules or matcher.rules[rule].rule.again != NEVER:
+        return _oldest(marks, SUBJECTS_KEPT, lambda time: time)
+    if len(marks) <= NEVER_KEPT:
+        return 0
+    latest = max(marks.values())
+    gone = _oldest(marks, SUBJECTS_KEPT, lambda time: time)
+    marks[ANYTHING] = latest
+    return gone
+
+
+def _sends(journey: Journey, at: int, moment: Moment) -> int:
+    """What a cap still counts stays: the caps bound it. Of the rest what may be recalled goes last."""
+    found = caps.counting(journey, moment.policy)
+    free = [send for send in journey.sends if not caps.still_counts(send, found, at)]
+    free.sort(key=lambda send: (send.until > at, send.at, send.message_id))
+    gone = {id(send) for send in free[: len(journey.sends) - SENDS_KEPT]}
+    journey.sends = [send for send in journey.sends if id(send) not in gone]
+    return len(gone)
 
 
 def _cart_lines(journey: Journey) -> int:

@@ -84,6 +84,22 @@ def room(journey: Journey, found: Iterable[Applying], at: int) -> int | None:
     return moment
 
 
+def counting(journey: Journey, policy: Policy) -> list[Applying]:
+    """All caps that may count what this person was sent, whatever comes next."""
+    found = [Applying("total", cap) for cap in policy.caps_total]
+    found += [Applying(scope, cap) for scope, some in policy.caps.items() for cap in some]
+    wish, _ = preferences.heard(None, journey.traits.get(preferences.TRAIT))
+    found += [Applying(tag, cap) for tag in wish.get("less", ()) for cap in policy.caps_total]
+    if "max_per_week" in wish:
+        found.append(Applying("total", Cap(wish["max_per_week"], 7 * DAY)))
+    return found
+
+
+def still_counts(send: Send, found: Iterable[Applying], at: int) -> bool:
+    """Whether one of these caps counts it at `at`."""
+    return any(send.counts_at > at - one.cap.within and _counts(send, one.scope) for one in found)
+
+
 def _counted(journey: Journey, one: Applying, at: int) -> list[int]:
     """When the sends went out that the cap counts at `at`."""
     since = at - one.cap.within

@@ -10,7 +10,7 @@ from retarget.engine.candidate import Candidate
 from retarget.engine.gates import Judgement, Verdict
 from retarget.engine.moment import Moment
 from retarget.engine.setbacks import Before
-from retarget.journeys.model import Deferred, Journey
+from retarget.journeys.model import ANYTHING, Deferred, Journey
 from retarget.messages import Decision, at_or_none
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled
@@ -100,11 +100,13 @@ def _note_passed(journey: Journey, compiled: Compiled, subject: str, at: int) ->
 
 def _barred_since(journey: Journey, compiled: Compiled, subject: str, at: int) -> int | None:
     """When `again` last let this subject pass, if that was too short a time ago."""
-    last = journey.marks.get(compiled.name, {}).get(subject)
-    if last is None:
+    marks, again = journey.marks.get(compiled.name), compiled.rule.again
+    if not marks:
         return None
-    again = compiled.rule.again
-    return last if again == NEVER or at - last < again else None
+    last = marks.get(subject)
+    if again == NEVER:
+        return marks.get(ANYTHING) if last is None else last
+    return last if last is not None and at - last < again else None
 
 
 def _candidates(

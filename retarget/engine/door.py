@@ -62,12 +62,11 @@ class Engine:
     def apply(self, journey: Journey, event: Touchpoint, moment: Moment) -> bool:  # noqa: C901, PLR0912 - hot loop
         """Work an event into its person's journey and decide what it completes; False for a repeat.
 
-        The event's time may lie behind the moment's clock: it is late, and judged at the clock. Nothing
-        becomes of one that is not later than their erasure. Raises RulesFailed, when all is done, where rules
-        could not stand it.
+        The event's time may lie behind the moment's clock: it is late, and judged at the clock. What is from
+        before an erasure is nothing. Raises RulesFailed, when all is done, where rules could not stand it.
         """
         event_id, time = event.id or "", event.time
-        if time <= journey.erased_at and journey.erased:
+        if journey.erased and identity.is_past(journey, event):
             # It was forgotten with the rest, though it comes only now: an old topic that is read once more.
             moment.counts["ignored", "erased"] += 1
             return True
@@ -81,7 +80,7 @@ class Engine:
         change.changes_cart = change.new_order = False
         if event.type == "erase":
             identity.part(journey, event, moment)
-            self.let_go(journey, time, event_id, moment)
+            self.forget(journey, time, event_id, moment)
             moment.forgotten.append(journey.person)
         facts.apply(journey, event, change)
         if change.noted:
@@ -130,6 +129,11 @@ class Engine:
         """Let an anonymous person go whose history leaves for another journey, and maybe for another lane."""
         listings.unfollow_all(journey, moment)
         self._leave_audiences(journey, at, "", moment)
+
+    def forget(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
+        """Call back what was sent to a person who is erased, and let them go."""
+        withdrawal.call_back_all(journey, self.matcher, at, event_id, moment)
+        self.let_go(journey, at, event_id, moment)
 
     def let_go(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
         """Take a person who will be forgotten out of every audience; close what waits for the morning."""

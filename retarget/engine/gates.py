@@ -18,6 +18,8 @@ SILENT_CHANNELS: Final = frozenset({"ads", "direct_mail", "onsite"})
 EVERYTHING: Final = "all"
 # So many messages of a person may wait; what a cap stops then, or another has more value than, is dropped.
 WAITING_AT_MOST: Final = 20
+# So many wait for one morning; a robot may come to more in a night.
+ASLEEP_AT_MOST: Final = 100
 
 
 class Verdict(NamedTuple):
@@ -158,7 +160,10 @@ class Judgement:
         at = max(at, pacing.free_from(self.paced, self.policy, channel, self.candidate.now) or 0)
         self.release = self._morning(channel, at)
         self._note("quiet_hours", at, self.release)
-        return self.release is not None
+        night = self.release is not None
+        if len(self.journey.deferred) >= ASLEEP_AT_MOST:
+            self.release = None
+        return night
 
     def _sleeps(self, channel: str) -> bool:
         exempt = self.candidate.rule.purpose == "transactional" or channel in SILENT_CHANNELS
@@ -244,7 +249,7 @@ class Judgement:
         return room if in_time else None
 
 
-_OUTCOMES: Final[Mapping[str, Outcome]] = {"control": "control", "quiet_hours": "deferred"}
+_OUTCOMES: Final[Mapping[str, Outcome]] = {"control": "control"}
 _GATES: Final = (
     ("closed", Judgement.closed),
     ("again", Judgement.again),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from retarget.engine import endings, merging, recalls
 from retarget.engine.moment import Met, Moment, Parted
 from retarget.engine.recalls import Undoing
@@ -14,7 +16,7 @@ from retarget.rules import tallies
 from retarget.rules.matcher import Compiled, Matcher
 from retarget.rules.model import NEVER, Rule
 from retarget.rules.scene import Scene
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import ABOUT_MESSAGES, Touchpoint
 
 _T = TypeVar("_T")
 PERSON: Final = "person"
@@ -78,6 +80,14 @@ def _call_back_pushes(journey: Journey, at: int, matcher: Matcher, moment: Momen
         recalls.recall(journey, send, Undoing(rules[send.rule].rule, at, ""), moment)
 
 
+def is_past(journey: Journey, event: Touchpoint) -> bool:
+    """Whether an event of somebody who was erased belongs to the time before.
+
+    So does what came of a message, as long as they have done nothing since.
+    """
+    return event.time <= journey.erased_at or (event.type in ABOUT_MESSAGES and not journey.recent_marks)
+
+
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:
     """Let every anonymous id go of a person who is about to be forgotten, also one that the event names."""
     meet(journey, event, moment)
@@ -101,13 +111,15 @@ def join(journey: Journey, other: Journey, matcher: Matcher, scene: Scene, momen
     merging.latest(journey.ended, other.ended)
     other.ended = dict(journey.ended)
     for one, by in ((journey, other), (other, journey)):
-        _close_ended(one, matcher)
+        _close_ended(one, matcher, moment)
         _close_served(one, by, matcher)
     merging.merge(journey, other, moment.dedupe_window)
     _look_at_conditions(journey, matcher, scene, moment)
     _take_back(journey, matcher, moment)
     for name, product in journey.products.items():
-        if product.followed:
+        # The other has stopped hearing of products when they left.
+        if product.followed or (matcher.follows and name in other.products):
+            product.followed = True
             moment.follow(name, journey.person, follows=True)
     dues = [episode.due for by_subject in journey.episodes.values() for episode in by_subject.values()]
     dues += [deferred.release for deferred in journey.deferred]
@@ -131,6 +143,8 @@ def _rename(other: Journey, person: str, matcher: Matcher) -> None:
                 one.subject = person
     for deferred in other.deferred:
         deferred.person = deferred.person or before
+    for send in other.sends:
+        send.key = send.key or before
     ending = f" {PERSON} {before}"
     for what in [what for what in other.ended if what.endswith(ending)]:
         other.ended[f"{what.removesuffix(ending)} {PERSON} {person}"] = other.ended.pop(what)
@@ -188,7 +202,7 @@ def _would_repeat(deferred: Deferred, by: Journey, rule: Rule) -> bool:
     return any((d.due, d.episode, d.person) < mine for d in waiting if d.channel == deferred.channel)
 
 
-def _close_ended(journey: Journey, matcher: Matcher) -> None:
+def _close_ended(journey: Journey, matcher: Matcher, moment: Moment) -> None:
     """Close what an ending has reached, whichever side knew it; what counts afresh after it does so."""
     for name, compiled in matcher.rules.items():
         if compiled.own_tally:
@@ -198,9 +212,31 @@ def _close_ended(journey: Journey, matcher: Matcher) -> None:
         for subject, episode in list(journey.episodes.get(name, {}).items()):
             if endings.last_ending(journey, compiled, subject, episode.about) > episode.touched:
                 journey.close(name, subject)
+            elif episode.step > 1:
+                _end_series(journey, compiled, subject, episode, moment)
         for deferred in [one for one in journey.deferred if one.rule == name]:
             last = endings.last_ending(journey, compiled, deferred.subject, deferred.about)
             deferred.closed |= last > _touched(compiled, deferred.due, deferred.step)
+
+
+def _end_series(journey: Journey, compiled: Compiled, subject: str, episode: Episode, moment: Moment) -> None:
+    """End what reminds of a time before an ending that only the other side knew; what came since stays.
+
+    A touch opens nothing while steps wait, so one that came after the ending would have opened a new episode.
+    Which products were there before it is not kept: what ends by product alone ends by its last touch only.
+    """
+    if endings.last_ending(journey, compiled, subject, ()) <= _touched(compiled, episode.due, episode.step):
+        return
+    journey.close(compiled.name, subject)
+    due = episode.touched + (compiled.quiet.after if compiled.quiet is not None else 0)
+    if compiled.quiet is None or due <= moment.clock:
+        return  # one person would have had it before anybody knew
+    latest = episode.evidence[-1:]
+    begun = replace(
+        episode, opened_by=latest[0] if latest else episode.opened_by, opened=episode.touched, due=due,
+        step=1, decided=0, counts={}, evidence=latest,
+    )  # fmt: skip
+    journey.episodes.setdefault(compiled.name, {})[subject] = begun
 
 
 def _look_at_conditions(journey: Journey, matcher: Matcher, scene: Scene, moment: Moment) -> None:

@@ -22,12 +22,16 @@ _NONE: Final[list[Touchpoint]] = []
 
 
 class Result(msgspec.Struct, frozen=True, gc=False):
-    """One record to be emitted: a message for `channel`, a decision or dead letter (without channel)."""
+    """One record to be emitted: a message for `channel`, a decision or dead letter (without channel).
+
+    Its key is the person, where it says no other.
+    """
 
     kind: str
     channel: str
     person: str
     value: bytes
+    key: str = ""
 
 
 class Met(NamedTuple):
@@ -110,9 +114,9 @@ class Moment:
         failures, self.failures = self.failures, {}
         raise RulesFailed(failures)
 
-    def emit_message(self, message: Message) -> None:
-        """Send a message off with this batch."""
-        self.results.append(Result("message", message.channel, message.person, encode(message)))
+    def emit_message(self, message: Message, key: str = "") -> None:
+        """Send a message off with this batch; under another key than its person's where one is given."""
+        self.results.append(Result("message", message.channel, message.person, encode(message), key))
         self.counts["message", message.rule, message.channel, message.operation] += 1
 
     def emit_decision(self, decision: Decision) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.engine.policy import Policy
+from retarget.formats import postal
 from retarget.journeys.consents import EVERY
 from retarget.journeys.model import Consent, Journey
 
@@ -15,17 +16,19 @@ ADDRESSES: Final[Mapping[str, tuple[str, ...]]] = {
     "push": ("push_tokens", "push_token"),
     "sms": ("phone",),
     "whatsapp": ("phone",),
-    "direct_mail": ("address", "postal_address"),
+    "direct_mail": postal.KINDS,
     "ads": ("email", "phone", "push_tokens", "push_token"),
 }
 ALWAYS: Final = frozenset({"onsite", "chat", "service"})
 
 
 def address(journey: Journey, channel: str, policy: Policy) -> dict[str, Any] | None:
-    """Where `channel` finds the person; None when it cannot."""
+    """Where `channel` finds the person; None when it cannot. A postal address needs what a letter needs."""
     if channel in journey.bounced:
         return None
     known = {key: journey.traits[key] for key in ADDRESSES.get(channel, ()) if journey.traits.get(key)}
+    if channel == "direct_mail":
+        known = {key: told for key, told in known.items() if postal.is_found(told)}
     if known or channel in ALWAYS:
         return known
     if journey.user_id and channel in policy.external:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from retarget.engine import audiences, reach
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey, Membership, Send
@@ -9,14 +11,20 @@ from retarget.messages import Decision, GateRecord, Message, Operation, Subject,
 from retarget.rules.model import Rule
 from retarget.times import format_time
 
+# What was handed over is found there by an address; elsewhere a recall needs its message's id alone.
+_REACHES: Final = frozenset({"push", "ads"})
+
 
 class Undoing:
-    """Why something is taken back: the rule, the time of the cause (epoch ms) and the event."""
+    """Why something is taken back: the rule, the time of the cause (epoch ms) and the event.
 
-    __slots__ = ("due", "event_id", "rule")
+    `bare`: the person is forgotten, so that no address is told which nobody needs for it.
+    """
 
-    def __init__(self, rule: Rule, due: int, event_id: str) -> None:
-        self.rule, self.due, self.event_id = rule, due, event_id
+    __slots__ = ("bare", "due", "event_id", "rule")
+
+    def __init__(self, rule: Rule, due: int, event_id: str, *, bare: bool = False) -> None:
+        self.rule, self.due, self.event_id, self.bare = rule, due, event_id, bare
 
 
 def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> None:
@@ -24,7 +32,8 @@ def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> No
     send.until = 0
     regretted = undoing.due <= send.at
     moment.counts["recall", send.rule, send.channel, "regretted" if regretted else "in time"] += 1
-    _undo(journey, undoing, moment, send, regretted=regretted)
+    # Where it waits for a channel service is found by its key alone.
+    _undo(journey, undoing, moment, send, regretted=regretted, key=send.key)
 
 
 def leave(journey: Journey, membership: Membership, undoing: Undoing, moment: Moment) -> None:
@@ -42,6 +51,7 @@ def _undo(
     undone: Send | Membership,
     *,
     regretted: bool | None = None,
+    key: str = "",
 ) -> None:
     rule, subject = undoing.rule, Subject(undoing.rule.subject, undone.subject)
     operation: Operation = "recall" if isinstance(undone, Send) else "remove"
@@ -49,6 +59,7 @@ def _undo(
     decision_id = stable_id("decision", undone.message_id, operation, undoing.event_id)
     message_id = stable_id(undone.message_id, operation, undoing.event_id)
     due, decided_at = format_time(undoing.due), format_time(moment.now)
+    told = not undoing.bare or channel in _REACHES
     moment.emit_message(
         Message(
             message_id=message_id,
@@ -64,13 +75,14 @@ def _undo(
             anonymous_id=journey.anonymous_id,
             subject=subject,
             audience=None if isinstance(undone, Send) else undone.audience,
-            to=reach.address(journey, channel, moment.policy) or {},
+            to=(reach.address(journey, channel, moment.policy) if told else None) or {},
             purpose=rule.purpose,
             due=due,
             decided_at=decided_at,
             priority=rule.priority,
             why=rule.why or rule.description,
-        )
+        ),
+        key,
     )
     moment.emit_decision(
         Decision(

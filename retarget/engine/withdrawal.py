@@ -1,6 +1,7 @@
 """Withdrawal: what was sent or joined under a consent that does not hold any more is taken back at once.
 
-What waits is not looked at here: consent is judged anew when it is released.
+Of whoever is forgotten all that was sent is. What waits is not looked at here: consent is judged anew when it
+is released.
 """
 
 from __future__ import annotations
@@ -31,3 +32,13 @@ def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment
         rule = known[send.rule].rule
         if not reach.may_address(journey, rule.purpose, send.channel, moment.policy):
             recalls.recall(journey, send, Undoing(rule, at, event_id), moment)
+
+
+def call_back_all(journey: Journey, matcher: Matcher, at: int, event_id: str, moment: Moment) -> None:
+    """Call back what was sent to a person who is about to be forgotten, and may still wait somewhere."""
+    known, clock = matcher.rules, max(at, moment.clock)
+    for send in [one for one in journey.sends if one.rule in known and clock < one.until]:
+        try:
+            recalls.recall(journey, send, Undoing(known[send.rule].rule, at, event_id, bare=True), moment)
+        except Exception as error:  # noqa: BLE001 - the other rules go on
+            moment.fail(send.rule, error)

@@ -17,20 +17,25 @@ _AT_ONCE, _SPARING = "10", "5"
 
 def request_of(message: Message, device: Device, notice: Notice | None, *, now: int, topic: str) -> Request:
     """`POST /3/device/TOKEN` for the app `topic`. Raises Unsendable."""
-    left, alert = push.seconds(message, now), message.operation == "send"
-    headers = {
-        "apns-topic": topic,
-        "apns-push-type": "alert" if alert else "background",
-        "apns-priority": _AT_ONCE if alert and message.purpose == "transactional" else _SPARING,
-        "apns-expiration": str(now // 1000 + left if left else 0),
-        "apns-collapse-id": push.collapse_key(message),
-        "apns-id": _uuid(stable_id(message.message_id, device.token)),
-    }
+    alert = message.operation == "send"
+    known = {"apns-topic": topic, "apns-id": _uuid(stable_id(message.message_id, device.token))}
+    headers = headers_of(message, now) | known
 
     def build(data: dict[str, str]) -> Request:
         return Request(path=f"/3/device/{device.token}", headers=headers, body=_payload(data, alert=alert))
 
     return push.fitted(push.data_of(message, notice), MOST_BYTES, build, _size)
+
+
+def headers_of(message: Message, now: int) -> dict[str, str]:
+    """What is said of every message, whoever says it to APNs. Raises Unsendable."""
+    left, alert = push.seconds(message, now), message.operation == "send"
+    return {
+        "apns-push-type": "alert" if alert else "background",
+        "apns-priority": _AT_ONCE if alert and message.purpose == "transactional" else _SPARING,
+        "apns-expiration": str(now // 1000 + left if left else 0),
+        "apns-collapse-id": push.collapse_key(message),
+    }
 
 
 def _payload(data: dict[str, str], *, alert: bool) -> dict[str, Any]:

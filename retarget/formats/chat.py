@@ -78,7 +78,8 @@ def _seen(message: Message) -> str:
 def _product(known: dict[str, str]) -> str:
     price = " ".join(known[key] for key in ("price", "currency") if key in known)
     since = f" as of {known['price_as_of'][:10]}" if price and "price_as_of" in known else ""
-    return known.get("name", "") + (f" ({price}{since})" if price else "")
+    written = f", with “{known['personalisation']}”" if "personalisation" in known else ""
+    return known.get("name", "") + written + (f" ({price}{since})" if price else "")
 
 
 def _bought(message: Message) -> str:

@@ -1,4 +1,7 @@
-"""Firebase Cloud Messaging, HTTP v1: a notification that the system shows, and data for the app."""
+"""Firebase Cloud Messaging, HTTP v1: a notification that the system shows, and data for the app.
+
+A token does not say what it is of, Android, Apple or a browser: each is told the same in its own block.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
-from retarget.formats import push
+from retarget.formats import apns, push, web_push
 from retarget.formats.devices import Device
 from retarget.formats.push import Notice
 from retarget.formats.request import Request
@@ -24,12 +27,18 @@ def request_of(message: Message, device: Device, notice: Notice | None, *, now: 
         "priority": "HIGH" if message.purpose == "transactional" and shown else "NORMAL",
         "ttl": f"{push.seconds(message, now)}s",
     }
+    apple: dict[str, Any] = {"headers": apns.headers_of(message, now)}
+    browser: dict[str, Any] = {"headers": web_push.headers_of(message, now)}
     if shown:
         android["notification"] = {"tag": key}
+        browser["notification"] = {"tag": key}
+    else:
+        apple["payload"] = {"aps": {"content-available": 1}}
+    blocks = {"android": android, "apns": apple, "webpush": browser}
 
     def build(data: dict[str, str]) -> Request:
         rest = {name: text for name, text in data.items() if name not in _SHOWN}
-        told: dict[str, Any] = {"token": device.token, "data": rest, "android": android}
+        told: dict[str, Any] = {"token": device.token, "data": rest, **blocks}
         if shown:
             told["notification"] = {name: data[name] for name in _SHOWN if name in data}
         return Request(path=f"/v1/projects/{project}/messages:send", body={"message": told})

@@ -3,26 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 import msgspec
 
 from retarget.errors import Unsendable
-from retarget.formats import reading
+from retarget.formats import postal, reading
 from retarget.formats.variables import chosen, variables_of
 from retarget.messages import Message
 from retarget.times import DAY, format_time
-
-# Under which keys producers write the parts of an address.
-_PARTS: Final[Mapping[str, tuple[str, ...]]] = {
-    "street": ("street", "line1", "address1", "street1"),
-    "street_2": ("line2", "address2", "street2"),
-    "postal_code": ("postal_code", "zip", "postcode", "postalCode"),
-    "city": ("city", "town"),
-    "region": ("region", "state"),
-    "country": ("country", "country_code"),
-}
-_NEEDED: Final = ("street", "postal_code", "city")
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,23 +55,8 @@ def next_cut_off(now: int, at: int) -> int:
 
 def address_of(message: Message, to: Mapping[str, object]) -> dict[str, str]:
     """Name and parts of the address. Raises Unsendable where a postman could not find it."""
-    told = to.get("address") or to.get("postal_address")
-    if not told:
-        raise Unsendable("no_address", "there is no postal address")
-    place = reading.part(told)
-    if place.get("undeliverable"):
-        raise Unsendable("bad_address", "the address is known to be undeliverable")
-    found = {part: told for part, keys in _PARTS.items() if (told := _first(place, keys))}
-    number = reading.line(place.get("house_number"))
-    if number and "street" in found:
-        found["street"] += f" {number}"
-    if missing := [part for part in _NEEDED if part not in found]:
-        raise Unsendable("bad_address", f"the address has no {' and no '.join(missing)}")
-    return {"name": _name(message, place), **found}
-
-
-def _first(place: Mapping[str, object], keys: tuple[str, ...]) -> str | None:
-    return next(filter(None, (reading.line(place.get(key)) for key in keys)), None)
+    place = postal.place_of(to)
+    return {"name": _name(message, place), **postal.parts_of(place)}
 
 
 def _name(message: Message, place: Mapping[str, object]) -> str:

@@ -59,8 +59,14 @@ def product_of(product: Mapping[str, object]) -> dict[str, str]:
     found = {key: product.get(key) for key in _OF_PRODUCT}
     found["name"] = reading.line(found["name"]) or found["product_id"]
     found["price"] = _money(found["price"])
+    found["personalisation"] = ", ".join(_written(product.get("personalisation")))
     found["url"], found["image_url"] = reading.link(found["url"]), reading.link(found["image_url"])
     return _texts(found)
+
+
+def _written(told: object) -> list[str]:
+    """What the person has had written upon it."""
+    return [text for one in reading.part(told).values() if (text := reading.line(one)) is not None]
 
 
 def _texts(found: Mapping[str, object]) -> dict[str, str]:

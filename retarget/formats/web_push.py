@@ -17,17 +17,18 @@ _URGENCY: Final = {"transactional": "high", "service": "normal", "marketing": "l
 
 def request_of(message: Message, device: Device, notice: Notice | None, *, now: int) -> Request:
     """`POST` to the browser's endpoint. Raises Unsendable."""
-    urgency = _URGENCY.get(message.purpose, "normal") if message.operation == "send" else "normal"
-    headers = {
-        "TTL": str(push.seconds(message, now)),
-        "Topic": push.collapse_key(message),
-        "Urgency": urgency,
-    }
+    headers = headers_of(message, now)
 
     def build(data: dict[str, str]) -> Request:
         return Request(path=device.token, headers=headers, body={**data})
 
     return push.fitted(push.data_of(message, notice), MOST_BYTES, build, _size)
+
+
+def headers_of(message: Message, now: int) -> dict[str, str]:
+    """What is said of every message, whoever says it to the browser's service. Raises Unsendable."""
+    urgency = _URGENCY.get(message.purpose, "normal") if message.operation == "send" else "normal"
+    return {"TTL": str(push.seconds(message, now)), "Topic": push.collapse_key(message), "Urgency": urgency}
 
 
 def _size(request: Request) -> int:

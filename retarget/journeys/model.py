@@ -7,9 +7,12 @@ is never.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
+
+# Among the marks of a rule: stands for every subject.
+ANYTHING: Final = "\0"
 
 
 class CartLine(msgspec.Struct, array_like=True, gc=False):
@@ -120,6 +123,7 @@ class Send(msgspec.Struct, array_like=True, gc=False):
     leaves: int = 0  # when a rate lets it go, where that is later; caps count it there
     bid: Bid | None = None  # by which it beat others
     about: list[str] = []  # as in the deferred
+    key: str = ""  # that of its message, where an anonymous person got it who has been joined since
 
     @property
     def counts_at(self) -> int:

@@ -282,7 +282,7 @@ class Joining:
         if other.episodes or other.deferred:
             fit(other, lane.engine.of(person).matcher)
         if self._is_forgotten(person, at):
-            lane.engine.of(person).let_go(other, lane.clock, "", moment)
+            lane.engine.of(person).forget(other, lane.clock, "", moment)
             self._look_at_failures(person, lane.clock)
             return
         self._batch.changed[person] = journey

@@ -20,7 +20,7 @@ _ABBREVIATED: Final = 3
 _INITIALS: Final = 2
 _PARTICLES: Final = frozenset({"von", "vom", "van", "der", "den", "zu", "zur", "zum", "ter", "ten", "und"})
 _BEHIND: Final = frozenset({"jr", "sr", "ii", "iii", "iv"})
-_SEVERAL: Final = frozenset({"und", "and", "et", "y", "e", "en"})
+SEVERAL: Final = frozenset({"und", "and", "et", "y", "e", "en"})
 _FAMILIES: Final = frozenset({"familie", "family", "famille", "familia", "famiglia", "eheleute", "fam"})
 _COMPANIES: Final = frozenset(
     {"gmbh", "ag", "kg", "ohg", "ltd", "inc", "llc", "plc", "bv", "nv", "sarl", "spa", "srl", "corp", "ug",
@@ -33,9 +33,17 @@ _NOBODY: Final = frozenset(
      "voornaam", "achternaam", "asdf", "qwertz", "qwerty", "xxx", "xx", "na", "admin", "dear", "true",
      "false", "deleted", "removed", "redacted", "invité", "invitado", "ospite", "voorbeeld"}
 )  # fmt: skip
-
-
-_ODD: Final = _NOBODY | _FAMILIES | _COMPANIES
+# Departments, in so far as nobody is called so: there are people named Sales, Service and Ventas.
+_DEPARTMENTS: Final = frozenset(
+    {"buchhaltung", "rechnungswesen", "einkauf", "vertrieb", "kundenservice", "kundendienst", "kunden",
+     "sekretariat", "verwaltung", "abteilung",
+     "accounting", "accounts", "purchasing", "reception", "office", "department", "helpdesk", "team",
+     "comptabilité", "secrétariat", "achats", "contabilidad", "administración", "recepción",
+     "boekhouding", "administratie", "klantenservice", "secretariaat", "afdeling",
+     "contabilità", "amministrazione", "segreteria", "ufficio"}
+)  # fmt: skip
+_SEVERAL_OR_NOBODY: Final = _FAMILIES | _COMPANIES | _DEPARTMENTS
+_ODD: Final = _NOBODY | _SEVERAL_OR_NOBODY
 # The same letter three times in a row is a slip, or nonsense.
 _THRICE: Final = re.compile(r"(.)\1\1")
 
@@ -57,7 +65,7 @@ def first(told: object) -> Name:
     found = _read(told)
     if not found.text:
         return found
-    if _SEVERAL & set(found.text.casefold().split()[1:-1]):
+    if SEVERAL & set(found.text.casefold().split()[1:-1]):
         return Name(several=True)
     initial = any(len(word.rstrip(".")) == 1 for word in found.text.split()[:1])
     told_so = isinstance(told, str) and told.strip().isupper() and len(found.text) <= _INITIALS
@@ -104,7 +112,7 @@ def _read(told: object) -> Name:
         return NONE
     text = unicodedata.normalize("NFC", told.translate(_SAME))
     words = text.split()
-    if {"&", "+"} & set(words) or {word.casefold().strip(".") for word in words} & (_FAMILIES | _COMPANIES):
+    if {"&", "+"} & set(words) or not _SEVERAL_OR_NOBODY.isdisjoint(_parts(words)):
         return Name(several=True)
     while len(words) > 1 and words[-1].casefold().strip(".") in _BEHIND:
         words.pop()
@@ -114,6 +122,14 @@ def _read(told: object) -> Name:
     if any(word.casefold().strip(".") in _NOBODY for word in words) or _THRICE.search(text.casefold()):
         return NONE
     return Name(_cased(text))
+
+
+def _parts(words: list[str]) -> Iterator[str]:
+    """The words without dots, and what hyphens join in them."""
+    for word in words:
+        small = word.casefold().strip(".")
+        yield small
+        yield from small.split("-")
 
 
 def _is_word(word: str) -> bool:

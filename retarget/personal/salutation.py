@@ -35,6 +35,8 @@ _LOCALE: Final = re.compile(r"([a-z]{2,3})(?:[-_.@]([a-z]{2}(?![a-z]))?.*)?", re
 _DOTTED: Final = {"sig.ra": "sigra", "sig.na": "signorina", "dott.ssa": "dottssa", "prof.ssa": "profssa"}
 
 
+# Titles of some language that are a first name in none, as Sig or Don may be; elsewhere they say nothing.
+_NO_NAMES: Final = frozenset({"mr", "hr", "fr", "sr", "sir", "madam", "dña"})
 _TOLD: Final = frozenset({"locale", "title", "gender", "first_name", "last_name", WISH})
 
 
@@ -70,8 +72,8 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
         return _of_nobody(language, formal)
     found, region = _language(traits.get("locale"), language)
     prefix, last = _split(traits.get("last_name"), found)
-    first = names.first(traits.get("first_name"))
-    title = _title(traits.get("title"), prefix, found)
+    before, first = _first(traits.get("first_name"), found)
+    title = _title(traits.get("title"), before + prefix, found)
     gender = _gender(traits.get("gender"), title, found)
     if first.several or last.several or (first.text and first.text.casefold() == last.text.casefold()):
         gender, first, last = "", names.NONE, names.NONE
@@ -108,22 +110,59 @@ def _language(told: object, language: str) -> tuple[str, str]:
 
 
 def _split(told: object, language: str) -> tuple[list[str], Name]:
-    """The words of a title that stand before a last name, and the name."""
-    if isinstance(told, str) and told.isalpha():
+    """The words of a title that stand before a last name or instead of it, and the name."""
+    if isinstance(told, str) and told.isalpha() and not _is_title(told, language):
         return [], names.last(told)
     words, prefix = told.split() if isinstance(told, str) and len(told) <= 2 * _LONGEST else [], []
-    while len(words) > 1 and _is_title(words[0], language):
+    while words and _is_title(words[0], language):
         prefix.append(words.pop(0))
-    return prefix, names.last(" ".join(words))
+    return prefix, names.Name(several=True) if _goes_on(prefix, words) else names.last(" ".join(words))
+
+
+def _first(told: object, language: str) -> tuple[list[str], Name]:
+    """The words of a title in the field of the first name, also where there is nothing else, and the name."""
+    if not isinstance(told, str) or len(told) > 2 * _LONGEST:
+        return [], names.first(told)
+    if told.isalpha() and not _opens(told, language):
+        return [], names.first(told)
+    words, titles = told.split(), []
+    while words and _opens(words[0], language):
+        titles.append(words.pop(0))
+    if _goes_on(titles, words):
+        return titles, names.Name(several=True)
+    titles += [word for word in words if _is_title(word, language)]
+    return titles, names.first(" ".join(word for word in words if not _is_title(word, language)))
+
+
+def _goes_on(titles: list[str], words: list[str]) -> bool:
+    """Whether there is somebody else, as in `Mr and Mrs`."""
+    return bool(titles and words) and words[0].casefold() in names.SEVERAL
 
 
 _NO_TITLE: Final = _Title()
 
 
 def _is_title(word: str, language: str) -> bool:
-    bare = _DOTTED.get(word.casefold().strip(","), word.casefold().strip(".,"))
+    """Whether it is one in this language; of several, such as `Frau/Herr`, each must be."""
+    return all(map(_known(language).__contains__, _bare(word)))
+
+
+def _opens(word: str, language: str) -> bool:
+    """Whether nobody is called so: a title here, or one that is no first name anywhere."""
+    return _is_title(word, language) or all(part in _NO_NAMES for part in _bare(word))
+
+
+def _bare(word: str) -> list[str]:
+    small = word.casefold().strip(",()")
+    if small in _DOTTED:
+        return [_DOTTED[small]]
+    return [part.strip(".,") for part in small.split("/")]
+
+
+@cache
+def _known(language: str) -> frozenset[str]:
     # A single letter is an initial, and Don a first name.
-    return bare in TITLES or bare in DEGREES or bare in LOCAL_TITLES.get(language, {}).keys() - {"m", "don"}
+    return frozenset((TITLES.keys() | DEGREES.keys() | LOCAL_TITLES.get(language, {}).keys()) - {"m", "don"})
 
 
 def _title(told: object, prefix: list[str], language: str) -> _Title:

@@ -1,7 +1,7 @@
 """Running figures: what is known of a long tally beside its events, so that a look need not go through them.
 
-They follow from the events alone, are made at the first look and moved on with each event; a journey is
-stored without them. They are for windows that end with the last event, or later.
+They follow from the events alone, are made at the second look after a journey was loaded and moved on with
+each event; a journey is stored without them. They are for windows that end with the last event, or later.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Long(list[Any]):
 
     def __init__(self, tally: Iterable[Any]) -> None:
         super().__init__(tally)
-        self.begin()
+        self.knows, self.passed = False, 0
 
     def __reduce__(self) -> tuple[type, tuple[list[Any]]]:
         """A copy makes figures of its own."""

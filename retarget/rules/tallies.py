@@ -180,8 +180,9 @@ def reader(
         if len(tally) <= few or at < tally[-1]:
             return plain(tally, within, at)
         if not isinstance(tally, kind):
-            tally = by_subject[subject] = kind(tally)
-        elif not tally.knows:
+            by_subject[subject] = kind(tally)
+            return plain(tally, within, at)  # of whoever comes seldom there is but one look
+        if not tally.knows:
             tally.begin()
         times, start = tally.times, tally.passed
         if times[start] <= at - within:
@@ -202,10 +203,10 @@ def _days_with(tally: Tally, within: int, at: int) -> int:
 
 
 def _distinct(tally: Tally, within: int, at: int) -> int:
-    if tally[-1] > at:
+    if tally[-1] > at or len(tally) > DISTINCT.few:
         start, end = _span(tally, 3, within, at)
         return len(set(tally[start * 3 : end * 3 : 3]))
-    first, before = 2, at - within  # a few events, of which hardly any are from before the window
+    first, before = 2, at - within  # hardly any are from before the window
     while first < len(tally) and tally[first] <= before:
         first += 3
     return len(set(tally[first - 2 :: 3]))

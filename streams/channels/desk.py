@@ -19,11 +19,11 @@ from aiokafka.errors import KafkaError
 from retarget.errors import LaneRefused
 from retarget.messages import stable_id
 from streams.channels.ledger import Ledger
-from streams.channels.outcomes import Channel, Outcome, dead, known_as
+from streams.channels.outcomes import NOT_YET, Channel, Outcome, dead, known_as
 from streams.channels.pausing import stopped_by
 from streams.channels.queue import Parcel, Queue
-from streams.channels.rates import Lease, Rate
-from streams.channels.settlement import NOT_YET, Settlement, Terms
+from streams.channels.rates import Lease, Rate, Turn
+from streams.channels.settlement import Settlement, Terms
 from streams.channels.state import State
 from streams.channels.unsealing import UNSEEN_FOR, unsealed
 from streams.metrics_services import ChannelMetrics
@@ -276,7 +276,8 @@ class Desk:
             await self._put_down(settlement)
             if time.monotonic() < lease.until:
                 self._metrics.repeats.labels(self._name).inc(again)
-                outcomes = await self._channel.hand_over([one.message for one in chosen])
+                turn = Turn(self._rate, lease)
+                outcomes = await self._channel.hand_over([one.message for one in chosen], turn)
             else:  # putting it down took too long, and nothing has left
                 outcomes = [NOT_YET] * len(chosen)
         finally:

@@ -20,7 +20,7 @@ from retarget.formats.request import Request
 from retarget.formats.whatsapp import Template
 from retarget.messages import Message
 from streams.channels.addresses import Addresses
-from streams.channels.outcomes import Outcome, dead
+from streams.channels.outcomes import Leave, Outcome, dead, freely
 from streams.channels.posting import Post, headers, require_url
 from streams.channels.templates import NotWritten, Templates
 from streams.channels.values import values_of
@@ -57,11 +57,11 @@ class Gateway(ABC):
         await self._post.close()
         await self._addresses.close()
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        return await asyncio.gather(*map(self._hand_over, messages))
+        return await asyncio.gather(*(self._hand_over(one, leave) for one in messages))
 
-    async def _hand_over(self, message: Message) -> Outcome:
+    async def _hand_over(self, message: Message, leave: Leave) -> Outcome:
         to = await self._addresses.of(message, self.kinds) if self.kinds else message.to
         if isinstance(to, Outcome):
             return to
@@ -70,7 +70,7 @@ class Gateway(ABC):
         except (Unsendable, NotWritten) as unwritten:
             return dead(unwritten.reason, unwritten.detail)
         known = {**request.headers, **headers(self._token, message.message_id)}
-        return await self._post(self._url + request.path, request.encoded(), known)
+        return await self._post(self._url + request.path, request.encoded(), known, leave=leave)
 
     @abstractmethod
     def _request(self, message: Message, to: Mapping[str, Any]) -> Request:

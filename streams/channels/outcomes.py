@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Literal, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -33,8 +33,17 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     feedback: tuple[TouchpointType, ...] = ()
 
 
+# Whether so many messages may leave at this moment; asked when all that takes time beforehand is done.
+Leave = Callable[[int], Awaitable[bool]]
+# Its turn has passed before it left: as if it had not been handed over at all.
+NOT_YET: Final = Outcome(kind="later")
 HANDED = Outcome(kind="handed")
 UNWANTED = Outcome(kind="unwanted")
+
+
+async def freely(_: int) -> bool:
+    """A Leave without a rate."""
+    return True
 
 
 def dead(reason: Reason, detail: str, *feedback: TouchpointType) -> Outcome:
@@ -67,8 +76,11 @@ class Channel(Protocol):
     async def start(self) -> None:
         """Get ready. Raises BadInput, Unreachable."""
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
-        """Hand these over; an outcome for each, in order. Never raises but for a bug."""
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
+        """Hand these over; an outcome for each, in order. Never raises but for a bug.
+
+        What is about to leave asks `leave`, and is NOT_YET when it may not.
+        """
 
     async def stop(self) -> None:
         """Leave everybody in peace."""

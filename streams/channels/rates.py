@@ -3,13 +3,14 @@
 A token is leased with the time from which it is good, and thrown away when it is not used soon after. So what
 leaves within a window was leased within a little more than that window, and tokens lie as far apart as keeps
 those at or below the rate, however many services there are and whichever of them dies or sleeps. Each service
-has one lease at a time and they are served as they come: fair.
+has one lease at a time, and of those who wait nobody gets far ahead of another: fair.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple, Protocol
@@ -17,10 +18,13 @@ from typing import Final, NamedTuple, Protocol
 from retarget.errors import Unreachable
 from streams.ports import UnknownOutcome
 from streams.settings_kinds import Limit
+from streams.stores.leases import Leased
 
 log: Final = logging.getLogger("retarget.channel")
 _PAUSE_S: Final = 1.0
 _LEAST_GOOD_MS: Final = 100
+# How long a connection is kept waiting for other tokens, when its own have lapsed.
+_SOON_S: Final = 5.0
 
 
 class Pace(NamedTuple):
@@ -47,8 +51,10 @@ def pace_of(rate: Limit) -> Pace:
 class Tokens(Protocol):
     """Where tokens come from; see `streams.stores.leases`."""
 
-    async def lease(self, name: str, count: int, *, apart_us: int, saved: int, kept_ms: int) -> int:
-        """Microseconds until these tokens may be used."""
+    async def lease(
+        self, name: str, count: int, *, asker: str, apart_us: int, saved: int, kept_ms: int
+    ) -> Leased:
+        """Some of these tokens, and when they may be used."""
 
 
 class Lease(NamedTuple):
@@ -56,6 +62,27 @@ class Lease(NamedTuple):
 
     tokens: int
     until: float
+
+
+class Turn:
+    """Whether what was leased may leave: while its lease is good, else with other tokens, if they come soon.
+
+    A far side that takes its time would never be handed anything if what it has let lapse were lost.
+    """
+
+    def __init__(self, rate: Rate, lease: Lease, soon_s: float = _SOON_S) -> None:
+        self._rate, self._lease, self._soon_s = rate, lease, soon_s
+
+    async def __call__(self, count: int) -> bool:
+        """See Leave."""
+        if self._rate.is_good(self._lease):
+            return True
+        try:
+            async with asyncio.timeout(self._soon_s):
+                other = await self._rate.take(min(count, self._lease.tokens))
+        except TimeoutError:
+            return False
+        return self._rate.is_good(other)
 
 
 class Rate:
@@ -70,7 +97,11 @@ class Rate:
     ) -> None:
         self._name, self._tokens, self._now = channel, tokens, now
         self._pace = None if rate is None else pace_of(rate)
-        self._one = asyncio.Lock()
+        self._one, self._asker = asyncio.Lock(), secrets.token_hex(8)
+
+    def is_good(self, lease: Lease) -> bool:
+        """Whether it has not lapsed."""
+        return self._now() < lease.until
 
     async def take(self, wanted: int) -> Lease:
         """At least one and at most `wanted`, as soon as they may be used; waits as long as it takes."""
@@ -81,16 +112,16 @@ class Rate:
                 count = min(wanted, self._pace.saved)
                 begun = self._now()
                 try:
-                    wait_us = await self._tokens.lease(
-                        self._name, count, apart_us=self._pace.apart_us, saved=self._pace.saved,
-                        kept_ms=self._pace.kept_ms,
+                    leased = await self._tokens.lease(
+                        self._name, count, asker=self._asker, apart_us=self._pace.apart_us,
+                        saved=self._pace.saved, kept_ms=self._pace.kept_ms,
                     )  # fmt: skip
                 except (UnknownOutcome, Unreachable) as error:
                     log.warning("the rate of %s is not known, nothing leaves: %s", self._name, error)
                     await asyncio.sleep(_PAUSE_S)
                     continue
                 # The server's clock began between; good ends by the earlier count, begins by the later one.
-                until = begun + wait_us / 1e6 + self._pace.good_ms / 1e3
-                await asyncio.sleep(wait_us / 1e6)
-                if self._now() < until:
-                    return Lease(count, until)
+                until = begun + leased.wait_us / 1e6 + self._pace.good_ms / 1e3
+                await asyncio.sleep(leased.wait_us / 1e6)
+                if leased.tokens and self._now() < until:
+                    return Lease(leased.tokens, until)

@@ -11,16 +11,16 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 from streams.channels import telling
-from streams.channels.outcomes import Channel, Outcome, known_as
+from streams.channels.outcomes import NOT_YET, Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
 from streams.channels.unsealing import Open
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
 from streams.metrics_services import ChannelMetrics
+from streams.reading import canonical_topic
 from streams.settings import Settings
 
 log: Final = logging.getLogger("retarget.channel")
-NOT_YET: Final = Outcome(kind="later")
 _FIRST_RETRY_MS: Final = 2_000
 _LAST_RETRY_MS: Final = 15 * 60_000
 
@@ -41,10 +41,9 @@ class Terms(NamedTuple):
 
 
 def terms_of(settings: Settings, pauses: Callable[[], Mapping[str, int] | None] = dict) -> Terms:
-    """Those of the settings, with these kill switches."""
-    return Terms(
-        settings.kafka.input_topics[0], settings.channel.patience, settings.channel.waiting, pauses=pauses
-    )
+    """Those of the settings, with these kill switches. Raises BadInput when feedback can go nowhere."""
+    told = canonical_topic(settings, "feedback")
+    return Terms(told, settings.channel.patience, settings.channel.waiting, pauses=pauses)
 
 
 class Settlement:

@@ -54,7 +54,14 @@ def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
     for key in ("url", "image_url"):
         if not str(known[key] or "").startswith(("https://", "http://")):
             known[key] = None
-    return known | {"name": known["name"] or known["product_id"]}
+    written = _written(found.get("personalisation"))
+    return known | {"name": known["name"] or known["product_id"], "personalisation": written}
+
+
+def _written(told: object) -> dict[str, str]:
+    """What the person has had written upon it, by name, each on one line; empty where nothing is."""
+    texts = told if isinstance(told, Mapping) else {}
+    return {str(name): " ".join(str(text).split()) for name, text in texts.items() if text}
 
 
 def greeting(salutation: object) -> str:

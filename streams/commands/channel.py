@@ -25,7 +25,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", choices=BUILT, metavar="NAME", help=", ".join(BUILT))
     parser.set_defaults(
         settings=(
-            "kafka.bootstrap", "store.url", "channel.port", "channel.public_url", "channel.secret",
+            "kafka.bootstrap", "input.dialect_by_topic", "store.url",
+            "channel.port", "channel.public_url", "channel.secret",
             "channel.templates", "collect.purl_target", "email.host", "email.port", "email.sender",
             "push.fcm_url", "ads.url", "ads.meta_url", "ads.google_url", "direct_mail.folder",
             "sms.url", "whatsapp.url", "onsite.url", "chat.url",
@@ -35,6 +36,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Hand over until SIGTERM or SIGINT. Raises BadInput, Unreachable."""
+    from streams.reading import canonical_topic
+
+    canonical_topic(settings, "feedback")  # what must not be is told before anything is asked of Kafka
     try:
         from streams.channels import service  # noqa: F401 - whether it is there
 
@@ -151,7 +155,7 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
             services.append(await stack.enter_async_context(service))
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         producer = await stack.enter_async_context(producing(address))
-        delivery = Delivery(producer, settings.kafka.input_topics[0])
+        delivery = Delivery(producer, terms.feedback_topic)
         revoked = await stack.enter_async_context(looking_up(settings))
         pages = Pages(settings, seal, delivery, metrics, registry, revoked=revoked)
         await stack.enter_async_context(pages)

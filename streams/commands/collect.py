@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Where the events go; all else is told by settings."""
-    parser.add_argument("--topic", help="where to (default: the first of kafka.input_topics)")
+    parser.add_argument("--topic", help="where to (default: the first canonical one of kafka.input_topics)")
     parser.set_defaults(
         settings=(
             "kafka.bootstrap",
             "kafka.input_topics",
+            "input.dialect_by_topic",
             "collect.host",
             "collect.port",
             "collect.write_keys",
@@ -37,8 +38,9 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     import uvloop
 
     from streams.collect.keys import Keys
+    from streams.reading import canonical_topic
 
-    topic = args.topic or settings.kafka.input_topics[0]
+    topic = args.topic or canonical_topic(settings, "what the collector takes")
     Keys(settings.collect)  # what must not be is told before anything is asked of Kafka
     require_readable(settings, topic)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -48,12 +50,13 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def require_readable(settings: Settings, topic: str) -> None:
     """Raise BadInput when the engine would not understand what the collector writes there."""
-    from streams.reading import dialect_of
+    from streams.reading import dialect_of, takes_canonical
 
-    dialect = dialect_of(settings, topic)
-    if dialect not in ("auto", "canonical"):
+    if not takes_canonical(settings, topic):
+        dialect = dialect_of(settings, topic)
         said = f"the topic {topic} is read as {dialect}, and the collector writes canonical touchpoints"
-        raise BadInput([f"input.dialect: {said}; set it to auto, or give --topic another topic"])
+        remedy = f"write input.dialect_by_topic={topic}=canonical, or give --topic another topic"
+        raise BadInput([f"input.dialect: {said}; {remedy}"])
 
 
 async def collect(settings: Settings, topic: str) -> None:

@@ -42,7 +42,12 @@ def add(parser: argparse.ArgumentParser) -> None:
         help="events that a rule failed on: count them once more, under a new id",
     )  # fmt: skip
     parser.add_argument("--dry-run", action="store_true", help="tell what would be sent, and send nothing")
-    parser.set_defaults(settings=("kafka.bootstrap", "kafka.emit", "kafka.input_topics", "input.dialect"))
+    parser.set_defaults(
+        settings=(
+            "kafka.bootstrap", "kafka.emit", "kafka.input_topics", "input.dialect", "kafka.partitions",
+            "app.id", "store.url", "consent.assume",
+        )
+    )  # fmt: skip
 
 
 def moment(text: str) -> int:
@@ -55,7 +60,10 @@ def moment(text: str) -> int:
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Send them and say how many; 1 when chosen ones are left. Raises BadInput, Unreachable."""
+    """Send them and say how many; 1 when chosen ones are left.
+
+    Raises BadInput, Unreachable, UnknownOutcome, LaneRefused.
+    """
     from retarget.errors import BadInput
     from streams.redriving import Choice, redrive
 
@@ -76,5 +84,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     )
     print(*told.left, sep="\n", end="\n" if told.left else "", file=sys.stderr)
     would = "would be sent" if args.dry_run else "sent"
-    print(f"{told.sent:,} {would} again, {told.before:,} had been before, {len(told.left):,} left")
+    why = ", ".join(f"{number:,} {reason}" for reason, number in sorted(told.refused.items()))
+    of_them = f", of them {why}" if why else ""
+    print(f"{told.sent:,} {would} again, {told.before:,} had been before, {len(told.left):,} left{of_them}")
     return LEFT if told.left else 0

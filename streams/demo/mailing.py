@@ -39,7 +39,7 @@ async def mailing(
     registry = CollectorRegistry()
     metrics = ChannelMetrics(registry)
     async with Mailbox() as mailbox, producing(address) as producer:
-        delivery = Delivery(producer, settings.kafka.input_topics[0])
+        delivery = Delivery(producer, terms_of(settings).feedback_topic)
         own = replace(
             settings,
             channel=replace(settings.channel, host="127.0.0.1", port=0, session=_SESSION_MS),

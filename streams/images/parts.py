@@ -82,7 +82,12 @@ def read(path: Path) -> Iterator[Portion]:
     """The portions of a part whose digest was looked at."""
     with gzip.open(path, "rb") as packed:
         while length := packed.read(_LENGTH):
-            yield _decoder.decode(packed.read(int.from_bytes(length)))
+            yield decode(packed.read(int.from_bytes(length)))
+
+
+def decode(data: bytes) -> Portion:
+    """One portion, as it lies in a part."""
+    return _decoder.decode(data)
 
 
 def digest(path: Path) -> str:

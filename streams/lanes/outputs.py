@@ -12,7 +12,10 @@ from streams.ports import Output
 
 def outputs(results: Sequence[Result], catalogue: str = topics.CATALOGUE) -> list[Output]:
     """Each result for its topic, in the order in which it was decided; `catalogue` takes its own records."""
-    return [Output(_topic(result, catalogue), result.person.encode(), result.value) for result in results]
+    return [
+        Output(_topic(result, catalogue), (result.key or result.person).encode(), result.value)
+        for result in results
+    ]
 
 
 def _topic(result: Result, catalogue: str) -> str:

@@ -23,7 +23,7 @@ from streams.lanes import positions
 from streams.ports import UnknownOutcome
 from streams.privacy.people import Person, find, under
 from streams.producing import heartbeats
-from streams.reading import dialect_of
+from streams.reading import canonical_topic
 from streams.settings import Settings
 from streams.stores import Store
 from streams.topics import lane_of
@@ -31,7 +31,6 @@ from streams.topics import lane_of
 _LOOK_S: Final = 0.2
 # It moves no clock.
 _LONG_AGO: Final = 1_000
-_CANONICAL: Final = frozenset({"auto", "canonical"})
 
 
 class Erasure(NamedTuple):
@@ -55,7 +54,7 @@ class Eraser:
         self._settings, self._store = settings, store
         self._lanes, self._within = settings.kafka.partitions, within
         self._address: KafkaAddress = address_of(settings)
-        self._topic, self._ids = _topic(settings), ""
+        self._topic, self._ids = canonical_topic(settings, "an erase event"), ""
         self._asked = now_ms()
 
     async def erase(self, name: str, more: Sequence[str] = ()) -> Erasure:
@@ -145,15 +144,6 @@ class Eraser:
                     f"more: retarget erase {self._ids}"
                 )
             await asyncio.sleep(_LOOK_S)
-
-
-def _topic(settings: Settings) -> str:
-    found = [name for name in settings.kafka.input_topics if dialect_of(settings, name) in _CANONICAL]
-    if not found:
-        raise BadInput(
-            ["input.dialect_by_topic: no input topic takes canonical events, so none takes an erase event"]
-        )
-    return found[0]
 
 
 def _id(name: str, known: Journey) -> str:

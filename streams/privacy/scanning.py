@@ -163,3 +163,4 @@ def _people_in(journey: Journey) -> Iterator[str]:
     yield from journey.joined
     yield from (to for _, to in journey.moved)
     yield from (one.person for one in journey.deferred if one.person)
+    yield from (one.key for one in journey.sends if one.key)

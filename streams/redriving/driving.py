@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -17,21 +19,27 @@ from streams.kafka.sending import Outgoing
 from streams.redriving.choosing import Choice, Letter, channel_letter_of, letter_of
 from streams.redriving.ledger import Ledger, opened
 from streams.redriving.mending import again, message_again
+from streams.redriving.permission import Refusal, permission_of
 from streams.settings import Settings
 from streams.topics import DEAD, channel_topic, dead_channel_topic
 
 _PORTION: Final = 500
 # By the message's id, or the letter's place, and which of a channel's destinations could not send it.
 _Found = dict[tuple[str, str | None], tuple[Letter, list[str]]]
+_Asked = Callable[[Letter], Awaitable[Refusal | None]]
 
 
 @dataclass(kw_only=True)
 class Told:
-    """What came of it; `left` has a line for each chosen letter that cannot be sent again."""
+    """What came of it; `left` has a line for each chosen letter that cannot be sent again.
+
+    `refused`: how many of them may not go out any more, by reason.
+    """
 
     sent: int = 0
     before: int = 0
     left: list[str] = field(default_factory=list)
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 async def redrive(
@@ -45,7 +53,9 @@ async def redrive(
 ) -> Told:
     """Send the chosen letters of the engine, or of a channel's service, once more; `dry`: only tell.
 
-    Raises Unreachable, BadInput.
+    Messages go only to whom they may go now, by the store.
+
+    Raises Unreachable, UnknownOutcome, LaneRefused, BadInput.
     """
     address, told = address_of(settings), Told()
     source = dead_channel_topic(channel) if channel else DEAD
@@ -60,14 +70,29 @@ async def redrive(
 
     # Whoever only looks must not shut out one that sends.
     transactional = settings.kafka.emit == "transactional" and not dry
-    async with opened(address, settings.app.id, transactional=transactional) as ledger:
-        await _send(wanted, mended, ledger, told, dry=dry)
+    async with AsyncExitStack() as stack:
+        asked: _Asked = _nobody_asks
+        if channel and wanted:
+            permission = await stack.enter_async_context(permission_of(settings))
+
+            async def asked(letter: Letter) -> Refusal | None:
+                return await permission.refusal(letter.message or {}, channel, now)
+
+        opening = opened(address, settings.app.id, transactional=transactional)
+        ledger = await stack.enter_async_context(opening)
+        await _send(wanted, mended, asked, ledger, told, dry=dry)
     return told
+
+
+async def _nobody_asks(_letter: Letter) -> Refusal | None:
+    """What was set aside before it was decided is judged when it is."""
+    return None
 
 
 async def _send(
     letters: list[tuple[Letter, list[str]]],
     mended: Callable[[Letter], list[Outgoing]],
+    asked: _Asked,
     ledger: Ledger,
     told: Told,
     *,
@@ -80,10 +105,15 @@ async def _send(
             told.before += 1
             continue
         try:
-            records_ += mended(letter)
+            once_more = mended(letter)
         except Rejected as rejected:
             told.left.append(f"{letter.place}: {rejected.reason}: {rejected.detail}")
             continue
+        if (refusal := await asked(letter)) is not None:
+            told.left.append(f"{letter.place}: {refusal.reason}: {refusal.detail}")
+            told.refused[refusal.reason] += 1
+            continue
+        records_ += once_more
         places += known_as
         told.sent += 1
         if not dry and len(records_) >= _PORTION:

@@ -54,7 +54,7 @@ def undoing(value: bytes) -> bytes:
     """A message that takes something back, with nothing of the person but where they are found."""
     said: dict[str, Any] = _decode(value)
     # By its subject a push is known that a recall takes away.
-    needed = ("to", "subject") if said["operation"] == "recall" else ("to",)
+    needed = ("to", "subject") if said["channel"] == "push" else ("to",)
     left = {name: one for name, one in _OF_MESSAGE.items() if name in said and name not in needed}
     return _encoder.encode(said | left)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from typing import Final, Self
 
 from redis.exceptions import NoPermissionError
@@ -29,7 +29,6 @@ from streams.stores.link import SETTING, Argument, Link
 from streams.stores.portions import PORTION
 from streams.stores.routes import Routes
 
-_log: Final = logging.getLogger(__name__)
 _NO_LANE: Final = -1
 # Lanes may lie so far behind each other before what one was granted is forgotten.
 CEILING_KEPT: Final = 7 * DAY
@@ -57,12 +56,22 @@ class RedisStore:
         except ValueError as error:
             raise BadInput([f"app.id: {error}"]) from error
         routes = Routes.to(url)
+        store = cls(routes, app_id, lanes)
         try:
             await _require_fit(routes.home)
+            await store._require_all_fit()
         except BaseException:
             await routes.close()
             raise
-        return cls(routes, app_id, lanes)
+        return store
+
+    async def _require_all_fit(self) -> None:
+        """Look at every node of a cluster that holds a lane, but for those that are away."""
+        for lane in range(self._lanes):
+            with suppress(UnknownOutcome, Unreachable):
+                await self.image(lane)
+        for link in self._routes.others():
+            await _require_fit(link)
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane. Raises UnknownOutcome."""
@@ -261,7 +270,4 @@ async def _require_fit(link: Link) -> None:
     if policy == "noeviction":
         return
     problem = f"{SETTING}: the store at {link.address} has maxmemory-policy {policy} and would drop journeys"
-    remedy = "set maxmemory-policy noeviction on it"
-    if facts.get("maxmemory", "0") != "0":
-        raise BadInput([f"{problem} when it is full: {remedy}"])
-    _log.warning("%s as soon as it gets a maxmemory: %s", problem, remedy)
+    raise BadInput([f"{problem} when it is full: set maxmemory-policy noeviction on it"])

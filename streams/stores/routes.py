@@ -36,6 +36,10 @@ class Routes:
         """The answer to one command. Raises UnknownOutcome, Unreachable."""
         return await self._at_holder(lane, lambda link: link.call(*command))
 
+    def others(self) -> list[Link]:
+        """The servers that lanes were found at, beside the one of the URL."""
+        return [link for link in self._links.values() if link is not self.home]
+
     async def close(self) -> None:
         """End every connection."""
         for link in self._links.values():

@@ -68,8 +68,8 @@ def test_the_image_runs_as_nobody_on_a_file_system_that_it_cannot_change() -> No
     assert not [line for line in final if line.startswith(("ADD ", "VOLUME "))]
     assert "WORKDIR /tmp" in final
     assert not [name for name, service in ours().items() if "privileged" in service]
-    for worker in ("worker-1", "worker-2"):
-        service = services()[worker]
+    assert {"worker-1", "worker-2", "topics", "simulator"} <= ours().keys()
+    for service in ours().values():
         assert (service["read_only"], service["tmpfs"], service["cap_drop"]) == (True, ["/tmp"], ["ALL"])  # noqa: S108
         assert service["security_opt"] == ["no-new-privileges:true"]
 

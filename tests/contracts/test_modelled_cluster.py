@@ -19,7 +19,7 @@ from tests.protocol.cluster import MOVING_MS, Cluster
 from tests.protocol.commands import understood
 from tests.protocol.store import StoredImages
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow]
+pytestmark = pytest.mark.embedded
 
 KEYS: Final = lane_keys("retarget", LANES, LANES - 1)
 ANN: Final = KEYS.journey + b"ann"

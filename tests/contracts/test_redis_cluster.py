@@ -9,6 +9,7 @@ import pytest
 from redis import Redis as Node
 from redis.crc import key_slot
 
+from retarget.errors import BadInput
 from streams.embedded.processes import LOOPBACK, ChildProcess, PartMissing, free_port
 from streams.embedded.store import store_binary
 from streams.ports import Checkpoint, UnknownOutcome
@@ -16,7 +17,7 @@ from streams.stores import RedisStore
 from streams.stores.keys import lane_keys
 from tests.support.missing import unavailable
 
-pytestmark = [pytest.mark.embedded, pytest.mark.slow]
+pytestmark = pytest.mark.embedded
 LANES = 8
 
 
@@ -58,6 +59,13 @@ async def test_every_lane_is_served_by_the_node_that_holds_it(nodes: list[Node])
         assert metas == [LANES // 2, LANES // 2]
     finally:
         await store.close()
+
+
+async def test_any_node_that_may_evict_is_refused(nodes: list[Node]) -> None:
+    """Also one that is not the URL's: it holds lanes all the same."""
+    nodes[1].config_set("maxmemory-policy", "allkeys-lru")
+    with pytest.raises(BadInput, match=r"allkeys-lru.*set maxmemory-policy noeviction"):
+        await RedisStore.connect(_url(nodes[0]), "retarget", LANES)
 
 
 async def test_a_lane_is_given_as_a_whole_by_the_node_that_holds_it(nodes: list[Node]) -> None:

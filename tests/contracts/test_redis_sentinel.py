@@ -66,7 +66,6 @@ def _wait(condition: object) -> None:
 
 
 @pytest.mark.embedded
-@pytest.mark.slow
 async def test_the_successor_of_a_dead_primary_is_found(watch: Watch) -> None:
     """The first sentinel of the address is away; the primary dies; its replica goes on with what it had."""
     store = await RedisStore.connect(watch.url, "retarget", 1)

@@ -1,6 +1,5 @@
 """What only the store on a real server can do wrong: its keys, its scripts, its errors, its address."""
 
-import logging
 import os
 import random
 import signal
@@ -252,23 +251,15 @@ async def test_options_of_the_address_cannot_change_what_comes_back(own: Embedde
         assert await store.wait_of(1, "ann") == 5
 
 
-async def test_a_server_that_may_evict_is_refused(own: EmbeddedStore, admin: redis.Redis) -> None:
-    """Eviction would be a silent loss of journeys; the message says what to set."""
-    admin.config_set("maxmemory-policy", "allkeys-lru")
-    admin.config_set("maxmemory", 100_000_000)
-    with pytest.raises(BadInput, match=r"allkeys-lru.*set maxmemory-policy noeviction"):
-        await open_store(own.url, "retarget", 8)
-
-
-async def test_a_server_that_might_evict_later_is_warned_of(
-    own: EmbeddedStore, admin: redis.Redis, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize(("policy", "limit"), [("allkeys-lru", 100_000_000), ("volatile-ttl", 0)])
+async def test_a_server_that_may_evict_is_refused(
+    own: EmbeddedStore, admin: redis.Redis, policy: str, limit: int
 ) -> None:
-    """Without a limit of memory the policy does nothing yet."""
-    admin.config_set("maxmemory-policy", "volatile-ttl")
-    with caplog.at_level(logging.WARNING):
-        async with connected(own.url) as store:
-            assert await store.checkpoint(1, FIRST) == 1
-    assert "maxmemory-policy volatile-ttl" in caplog.text
+    """Eviction would be a silent loss of journeys, at once or when it gets a limit."""
+    admin.config_set("maxmemory-policy", policy)
+    admin.config_set("maxmemory", limit)
+    with pytest.raises(BadInput, match=rf"{policy}.*set maxmemory-policy noeviction"):
+        await open_store(own.url, "retarget", 8)
 
 
 async def test_a_server_that_does_not_tell_its_settings_is_taken(

@@ -16,6 +16,7 @@ from retarget.lane.intake import Arrival, Intake
 from retarget.lane.lane import Lane
 from retarget.rules.model import Rule
 from retarget.times import MINUTE
+from streams.lanes.outputs import outputs
 from streams.lanes.rollout import NOTHING
 from tests.core.shop import ALL, FAR, a_policy, engine_of, shipped
 from tests.factories import Event
@@ -51,6 +52,7 @@ class Lanes:
         self.told: list[tuple[int, bytes]] = []  # all that has ever been on the way
         self.decisions: list[dict[str, Any]] = []
         self.messages: list[dict[str, Any]] = []
+        self.keys: dict[str, str] = {}  # under which each message left, by its id
         self.dead: list[dict[str, Any]] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._offset = 0
@@ -114,7 +116,9 @@ class Lanes:
         if self.left < 0 and self.lanes[0].redirects:
             self.left = self.lanes[0].clock
         where = {"decision": self.decisions, "message": self.messages, "dead": self.dead}
-        for result in batch.results:
+        for result, output in zip(batch.results, outputs(batch.results), strict=True):
+            if result.kind == "message":
+                self.keys[json.loads(result.value)["message_id"]] = output.key.decode()
             if result.kind == "merge":
                 self.on_the_way.append((by_first_letter(result.person), result.value))
                 self.told.append(self.on_the_way[-1])

@@ -8,10 +8,11 @@ from typing import Final
 import pytest
 
 from retarget.engine import bounds
+from retarget.engine.policy import QuietHours
 from retarget.engine.reach import may_address
 from retarget.journeys import repeats, wire
 from retarget.journeys.model import Journey
-from retarget.times import MINUTE
+from retarget.times import HOUR, MINUTE
 from retarget.touchpoints import LONGEST_ID
 from tests.core.shop import Shop, a_policy, a_rule, shipped
 from tests.factories import NOON, Event
@@ -141,3 +142,44 @@ def test_addresses_are_the_last_traits_to_go() -> None:
     shop.until(NOON + 3_000 * MINUTE)
     assert shop.lane.journeys["u1"].traits["email"] == "u1@shop.example"
     assert shop.counts["dropped", "trait"] > 1_000
+
+
+def test_sends_that_a_cap_counts_outlive_any_number_of_others() -> None:
+    """Thousands of receipts push no advertisement out of what the caps count."""
+    push = {"steps": [{"channels": ["push"], "template": "t"}]}
+    told = a_rule(rule="told", event="page", subject="person", purpose="marketing", **push)
+    owed = a_rule(rule="owed", event="chat", subject="person", purpose="transactional", **push)
+    shop = Shop([told, owed], a_policy())
+    kinds = ["page"] * 3 + ["chat"] * 2_500 + ["page"] * 3
+    shop.read(*(event(n, kind) for n, kind in enumerate(kinds)))
+    sent = [message["rule"] for message in shop.messages]
+    assert sent.count("told") == 3
+    assert sent.count("owed") == 2_500
+    assert shop.counts["dropped", "send"] > 0
+
+
+def test_what_is_decided_once_for_good_is_never_forgotten() -> None:
+    """Beyond the bound no further subject is decided, rather than one of them twice."""
+    steps = [{"channels": ["push"], "template": "t"}]
+    once = a_rule(
+        rule="once", subject="product", event="view", again="never", purpose="transactional", steps=steps
+    )
+    shop = Shop([once], a_policy())
+    several = [event(n, "view", f"p{n % 1_500}") for n in range(6_000)]
+    shop.read(*several)
+    subjects = [message["subject"]["id"] for message in shop.messages]
+    assert len(subjects) == len(set(subjects)) > bounds.NEVER_KEPT
+    assert shop.counts["dropped", "mark"] > 0
+
+
+def test_whoever_waits_for_the_morning_among_too_many_is_told_so() -> None:
+    """Every candidate of a robot's night has one record that says what became of it."""
+    steps = [{"channels": ["email"], "template": "t"}]
+    rule = a_rule(rule="seen", subject="product", event="view", purpose="service", steps=steps)
+    shop = Shop([rule], a_policy(quiet_hours=QuietHours()))
+    night = NOON + 12 * HOUR
+    shop.read(*(event(n, "view", f"p{n}") | {"time": night + n * 1_000} for n in range(400)))
+    shop.read(event(400, "page") | {"time": night + 24 * HOUR})
+    final = [d["decision_id"] for d in shop.decisions if d["outcome"] != "deferred"]
+    assert len(final) == len(set(final)) == 400
+    assert sum(d["reason"] == "quiet_hours" for d in shop.decisions if d["outcome"] == "suppressed") == 300

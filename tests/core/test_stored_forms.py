@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 import msgspec
 import pytest
 
+from retarget.catalogue import listing
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
+from retarget.lane import crossing
+from streams.images import manifest, parts
+from streams.kafka import journal
 from streams.lanes import positions
+from streams.ports import Record
 
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "fixtures"
 _JOURNEYS: Final = [
     json.loads(line) for line in (_FOLDER / "journeys-2.jsonl").read_text(encoding="utf-8").splitlines()
 ]
+_RECORDS: Final = [
+    json.loads(line) for line in (_FOLDER / "records-1.jsonl").read_text(encoding="utf-8").splitlines()
+]
+
+
+def a_manifest(data: bytes) -> manifest.Manifest:
+    """That of a snapshot, as it is read from a folder."""
+    with TemporaryDirectory() as folder:
+        (Path(folder) / manifest.NAME).write_bytes(data)
+        return manifest.read(Path(folder))
+
+
+DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
+    "journal": lambda data: journal.decode(Record("journal", 0, 0, None, data)),
+    "listing": listing.decode,
+    "crossing": crossing.unpack,
+    "manifest": a_manifest,
+    "portion": parts.decode,
+    "positions": positions.decode,
+    "journey": wire.decode,
+}
+
+
+def _positions() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((_FOLDER / "positions-1.json").read_text(encoding="utf-8"))
+    return found
 
 
 def begins_with(now: Any, then: Any) -> bool:  # noqa: ANN401 - any plain value
@@ -40,10 +73,38 @@ def test_journeys_of_version_2_mean_what_they_meant(stored: dict[str, Any]) -> N
 
 def test_positions_of_version_1_mean_what_they_meant() -> None:
     """Those of November 2026."""
-    stored = json.loads((_FOLDER / "positions-1.json").read_text(encoding="utf-8"))
+    stored = _positions()
     found = positions.decode(base64.b64decode(stored["meta"]))
 
     assert begins_with(json.loads(msgspec.json.encode(found)), stored["means"])
+
+
+@pytest.mark.parametrize("stored", _RECORDS, ids=[f"{n}-{each['form']}" for n, each in enumerate(_RECORDS)])
+def test_records_of_the_first_version_mean_what_they_meant(stored: dict[str, Any]) -> None:
+    """The journal, listings, what lanes tell each other, and snapshots, those of November 2026."""
+    found = DECODERS[stored["form"]](base64.b64decode(stored["stored"]))
+
+    assert begins_with(json.loads(msgspec.json.encode(found)), stored["means"])
+
+
+def of_a_later_build(form: str, data: bytes) -> bytes:
+    """The bytes with a field at the end that this build does not know."""
+    head, text = (data[:1], data[1:]) if form in ("journey", "listing") else (b"", data)
+    if form in ("journal", "manifest"):
+        return msgspec.json.encode({**msgspec.json.decode(text), "later": 1})
+    value = msgspec.msgpack.decode(text)
+    return head + msgspec.msgpack.encode([*value, 1] if isinstance(value, list) else {**value, "later": 1})
+
+
+@pytest.mark.parametrize("form", sorted(DECODERS))
+def test_what_a_later_build_adds_is_passed_over(form: str) -> None:
+    """So that a worker that is not restarted yet can take over a lane from one that is."""
+    written = {one["form"]: one["stored"] for one in _RECORDS} | {"positions": _positions()["meta"]}
+    journey = wire.encode(wire.decode(base64.b64decode(_JOURNEYS[0]["journey"])))
+    data = journey if form == "journey" else base64.b64decode(written[form])
+
+    assert of_a_later_build(form, data) != data
+    assert DECODERS[form](of_a_later_build(form, data)) == DECODERS[form](data)
 
 
 @pytest.mark.parametrize("version", [0, 1, 3, 255])

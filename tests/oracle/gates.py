@@ -51,7 +51,18 @@ def is_reachable(person: Person, channel: str) -> bool:
         "direct_mail": ["address", "postal_address"],
         "ads": ["email", "push_tokens", "phone"],
     }
-    return any(person.traits.get(name) for name in needed[channel])
+    told = [person.traits[name] for name in needed[channel] if person.traits.get(name)]
+    return any(map(can_be_posted, told)) if channel == "direct_mail" else bool(told)
+
+
+def can_be_posted(address: object) -> bool:
+    """Whether a letter finds the way: a street, a postal code and a city, and nobody sent one back."""
+    if not isinstance(address, dict) or address.get("undeliverable"):
+        return False
+    street = [address.get(key) for key in ("street", "line1", "address1", "street1")]
+    code = [address.get(key) for key in ("postal_code", "zip", "postcode", "postalCode")]
+    city = [address.get(key) for key in ("city", "town")]
+    return all(any(isinstance(one, str) and one.strip() for one in part) for part in (street, code, city))
 
 
 def open_channels(

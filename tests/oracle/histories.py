@@ -21,6 +21,8 @@ PRODUCTS = ("p1", "p1", "p1", *CATEGORIES)
 PEOPLE = ("u1", "u2", "u3", "u4", "a1", "a2")
 """People whose name starts with `a` are anonymous."""
 
+HOME = {"street": "Am Tor 1", "postal_code": "53111", "city": "Bonn"}
+HOMES = ("Unter den Linden 1", "", {"city": "Berlin"}, HOME, HOME)
 ZONES = ("Europe/Berlin", "America/New_York", "Asia/Tokyo")
 
 LONGEST_SPAN = 380 * DAY
@@ -177,7 +179,7 @@ def add_words(source: Source, event: Event, person: str) -> None:
             event["traits"]["timezone"] = source.choose(ZONES)
         if source.chance(50):
             event["traits"]["day"] = source.choose(DAYS)
-            event["traits"]["address"] = source.choose(("Unter den Linden 1", "", {"city": "Berlin"}))
+            event["traits"]["address"] = source.choose(HOMES)
     if kind in ("chat", "social", "review"):
         event["sentiment"] = source.choose(SENTIMENTS)
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from itertools import count
 from typing import Any, Final
 
-import msgspec
 import pytest
 
 from retarget.decode import decode_canonical, encode_touchpoint
@@ -201,9 +200,15 @@ async def test_after_an_erasure_nothing_opens() -> None:
     plain = [value for value, one in opened.items() if one == value]
     assert late
     assert len(gone) >= 6
-    # The audiences that were to be left must be left: nobody could open who.
-    assert {msgspec.json.decode(one)["operation"] for one in plain} == {"remove"}
-    assert all(b"ann@mail.example" in one and b"tent" not in one for one in plain)
+    # The audiences that were to be left must be left: nobody could open who. A recall needs no name.
+    removed = [one for one in plain if b'"operation":"remove"' in one]
+    recalled = [one for one in plain if b'"operation":"recall"' in one]
+    assert removed
+    assert recalled
+    assert len(removed) + len(recalled) == len(plain)
+    assert all(b"ann@mail.example" in one for one in removed)
+    assert all(b"ann@mail.example" not in one for one in recalled)
+    assert not any(b"tent" in one or b"Lovelace" in one for one in plain)
     assert len(opened) == len(late) + len(gone) + len(plain)
     first, thrown_away, second = log.told(KEYS)
     assert thrown_away.value == b""
@@ -238,7 +243,10 @@ async def test_an_old_store_brings_no_key_back() -> None:
     assert (await life.journey("u1")) == Journey(
         person="u1", erased=True, erased_at=(await life.journey("u1")).erased_at
     )
-    told = [one for one in life.log.told(*TOLD) if b'"remove"' not in one.value]
+    undone = (b'"operation":"remove"', b'"operation":"recall"')
+    told = [one for one in life.log.told(*TOLD) if not any(each in one.value for each in undone)]
+    # Decisions say so too, and are sealed.
+    told += [one for one in life.log.told(DECISIONS) if any(each in one.value for each in undone)]
     assert {*await Opening(life.store, 1, SECRETS)(values(told))} == {Unopened.GONE}
 
 

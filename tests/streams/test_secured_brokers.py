@@ -15,6 +15,7 @@ from streams.settings import load_settings
 from streams.transport.credentials import credentials_of
 from tests.support.kafka.jars import KafkaMissing, classpath
 from tests.support.kafka.processes import PASSWORD, USER, KafkaOnJava
+from tests.support.missing import unavailable
 from tests.support.worker import ROOT, WITHIN_S, comes_to, command, started
 
 SASL = (f"kafka.sasl_user={USER}", f"kafka.sasl_password={PASSWORD}")
@@ -46,7 +47,7 @@ def secured(tmp_path: Path) -> Iterator[KafkaOnJava]:
     try:
         broker = KafkaOnJava(tmp_path, classpath())
     except KafkaMissing as missing:
-        pytest.skip(str(missing))
+        unavailable(str(missing))
     try:
         broker.start()
         yield broker

@@ -30,17 +30,41 @@ class Arrived(NamedTuple):
         return str(self.mail["Message-ID"]).strip("<>").partition("@")[0]
 
 
+class _Server(SMTP):
+    """Asks its mailbox before it lets anybody begin with a mail."""
+
+    async def smtp_DATA(self, arg: str) -> None:  # noqa: N802 - aiosmtpd's name
+        """DATA, before the mail."""
+        await cast("Mailbox", self.event_handler).answering()
+        await super().smtp_DATA(arg)
+
+
+class _Controller(Controller):
+    """One of such servers."""
+
+    def factory(self) -> SMTP:
+        """The server of one connection."""
+        return _Server(self.handler, **self.SMTP_kwargs)
+
+
 class Mailbox:
     """A context manager with a port. `answers` gives an SMTP reply to a recipient instead of taking it.
 
-    `stages` hears how far each mail has come; what it raises breaks the connection off.
+    `stages` hears how far each mail has come; what it raises breaks the connection off. Nobody who would send
+    a mail is answered while it `stalls`.
     """
 
     def __init__(self) -> None:
         self.arrived: list[Arrived] = []
         self.answers: Callable[[str], str | None] = lambda _: None
         self.stages: Callable[[Stage], None] = lambda _: None
-        self._controller = Controller(self, hostname="127.0.0.1", port=free_port())
+        self.stalls = False
+        self._controller = _Controller(self, hostname="127.0.0.1", port=free_port())
+
+    async def answering(self) -> None:
+        """Wait while it stalls."""
+        while self.stalls:  # noqa: ASYNC110 - a test in another thread ends it
+            await asyncio.sleep(0.005)
 
     @property
     def port(self) -> int:
@@ -58,6 +82,7 @@ class Mailbox:
         """MAIL FROM."""
         envelope.mail_from = address
         self.stages("mail")
+        await self.answering()
         return "250 OK"
 
     async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
@@ -65,6 +90,7 @@ class Mailbox:
     ) -> str:
         """RCPT TO."""
         self.stages("rcpt")
+        await self.answering()
         answer = self.answers(address)
         if answer is None:
             envelope.rcpt_tos.append(address)

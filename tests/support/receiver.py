@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple, Self
@@ -15,6 +16,7 @@ class Posted(NamedTuple):
     headers: Mapping[str, str]
     body: bytes
     method: str = "POST"
+    at: float = 0.0  # time.monotonic()
 
 
 class Receiver:
@@ -31,7 +33,7 @@ class Receiver:
             def do_POST(self) -> None:
                 size = int(self.headers.get("Content-Length", 0))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                one = Posted(self.path, headers, self.rfile.read(size), self.command)
+                one = Posted(self.path, headers, self.rfile.read(size), self.command, time.monotonic())
                 outer.posted.append(one)
                 status = outer.answers(one)
                 if not status:

@@ -12,7 +12,7 @@ from retarget.formats import google, meta
 from retarget.messages import Message, Operation, stable_id
 from streams.channels.batches.audiences import Audiences, encoded
 from streams.channels.batches.files import folder_of, write_once
-from streams.channels.outcomes import HANDED, Outcome, later
+from streams.channels.outcomes import HANDED, NOT_YET, Leave, Outcome, later
 from streams.channels.posting import headers, require_url
 from streams.settings import Settings
 
@@ -30,7 +30,7 @@ class AdsChannel(Audiences):
             require_url("ads.url", ads.url)
 
     async def _batch(
-        self, audience: str, operation: Operation, members: Sequence[Message]
+        self, audience: str, operation: Operation, members: Sequence[Message], leave: Leave
     ) -> Sequence[Outcome]:
         key = stable_id(audience, operation, *(one.message_id for one in members))
         body = {
@@ -40,12 +40,14 @@ class AdsChannel(Audiences):
             "meta_schema": meta.SCHEMA,
             "members": [member_of(one) for one in members],
         }
-        return [await self._handed(key, encoded(body))] * len(members)
+        return [await self._handed(key, encoded(body), leave, len(members))] * len(members)
 
-    async def _handed(self, key: str, raw: bytes) -> Outcome:
+    async def _handed(self, key: str, raw: bytes, leave: Leave, count: int) -> Outcome:
         if self._url:
-            return await self._post(self._url, raw, headers(self._token, key))
+            return await self._post(self._url, raw, headers(self._token, key), leave=leave, count=count)
         assert self._folder is not None
+        if not await leave(count):
+            return NOT_YET
         return await _written(self._folder / f"{key}.json", raw)
 
 

@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 
 from retarget.messages import Message, Operation
-from streams.channels.outcomes import HANDED, Outcome
+from streams.channels.outcomes import HANDED, Leave, Outcome, freely
 from streams.channels.posting import Post
 
 encoded: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -41,7 +41,7 @@ class Audiences(ABC):
         """See Channel."""
         await self._post.close()
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel. One batch for each audience and operation; nobody is in a portion's audience twice."""
         groups: dict[tuple[str, Operation], list[int]] = defaultdict(list)
         for index, message in enumerate(messages):
@@ -49,13 +49,13 @@ class Audiences(ABC):
         outcomes: list[Outcome] = [HANDED] * len(messages)
         for (audience, operation), indexes in groups.items():
             members = [messages[index] for index in indexes]
-            found = await self._batch(audience, operation, members)
+            found = await self._batch(audience, operation, members, leave)
             for index, outcome in zip(indexes, found, strict=True):
                 outcomes[index] = outcome
         return outcomes
 
     @abstractmethod
     async def _batch(
-        self, audience: str, operation: Operation, members: Sequence[Message]
+        self, audience: str, operation: Operation, members: Sequence[Message], leave: Leave
     ) -> Sequence[Outcome]:
         """Hand one over; an outcome for each member."""

@@ -15,10 +15,11 @@ from fpdf import FPDF
 from retarget.decode import read_time
 from retarget.errors import Unsendable
 from retarget.formats.letters import Campaign, next_cut_off, record_of
+from retarget.formats.postal import KINDS
 from retarget.messages import Message, stable_id
 from streams.channels.addresses import Addresses
 from streams.channels.batches.files import folder_of, write_once
-from streams.channels.outcomes import HANDED, Outcome, dead, later
+from streams.channels.outcomes import HANDED, NOT_YET, Leave, Outcome, dead, freely, later
 from streams.clocks import now_ms
 from streams.settings import Settings
 
@@ -29,7 +30,6 @@ COLUMNS: Final = (
 )  # fmt: skip
 # A table program would take what begins like this for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-_KINDS: Final = ("address", "postal_address")
 
 
 class LetterChannel:
@@ -55,7 +55,7 @@ class LetterChannel:
         """See Channel."""
         await self._addresses.close()
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
         found = await asyncio.gather(*map(self._row, messages))
         good = [
@@ -64,12 +64,15 @@ class LetterChannel:
             if not isinstance(row, Outcome)
         ]
         key = stable_id("letters", *(one.message_id for one in messages))
-        outcome = await asyncio.to_thread(self._write, key, good) if good else HANDED
+        outcome = HANDED
+        if good:
+            may = await leave(len(good))
+            outcome = await asyncio.to_thread(self._write, key, good) if may else NOT_YET
         return [one if isinstance(one, Outcome) else outcome for one in found]
 
     async def _row(self, message: Message) -> dict[str, str] | Outcome:
         # Who calls a letter back needs no address.
-        kinds = () if message.operation == "recall" else _KINDS
+        kinds = () if message.operation == "recall" else KINDS
         found = await self._addresses.of(message, kinds) if kinds else message.to
         if isinstance(found, Outcome):
             return found

@@ -15,7 +15,7 @@ from retarget.formats import google, meta
 from retarget.formats.request import Request
 from retarget.messages import Message, Operation, stable_id
 from streams.channels.batches.audiences import Audiences, encoded
-from streams.channels.outcomes import UNWANTED, Outcome, dead
+from streams.channels.outcomes import UNWANTED, Leave, Outcome, dead
 from streams.channels.posting import headers, require_url
 from streams.settings import Settings
 
@@ -38,7 +38,9 @@ class Platform(Audiences):
             said = f"ads.{destination}_lists: is not set; write AUDIENCE=ID for each audience"
             raise BadInput([said])
 
-    async def _batch(self, audience: str, operation: Operation, members: Sequence[Message]) -> list[Outcome]:
+    async def _batch(
+        self, audience: str, operation: Operation, members: Sequence[Message], leave: Leave
+    ) -> list[Outcome]:
         known = self._lists.get(audience)
         if known == NONE:
             return [UNWANTED] * len(members)
@@ -51,7 +53,7 @@ class Platform(Audiences):
             for one, entry in zip(members, found, strict=True)
             if not isinstance(entry, Outcome)
         }
-        outcome = await self._sent(audience, operation, known, good)
+        outcome = await self._sent(audience, operation, known, good, leave)
         return [one if isinstance(one, Outcome) else outcome for one in found]
 
     def _entry(self, message: Message) -> Any | Outcome:  # noqa: ANN401 - as the platform has it
@@ -62,7 +64,7 @@ class Platform(Audiences):
             return dead(unsendable.reason, unsendable.detail)
 
     async def _sent(
-        self, audience: str, operation: Operation, known: str, members: Mapping[str, Any]
+        self, audience: str, operation: Operation, known: str, members: Mapping[str, Any], leave: Leave
     ) -> Outcome:
         key = stable_id(self.destination, audience, operation, *members)
         # One at most: ads.batch is no more than a platform takes.
@@ -70,7 +72,7 @@ class Platform(Audiences):
         for request in self._requests(members.values(), operation, known):
             outcome = await self._post(
                 self._url + request.path, encoded(request.body), headers(self._token, key),
-                method=request.method,
+                method=request.method, leave=leave, count=len(members),
             )  # fmt: skip
         return outcome
 

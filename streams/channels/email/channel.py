@@ -12,7 +12,7 @@ from streams.channels.addresses import Addresses
 from streams.channels.email.links import Seal
 from streams.channels.email.relay import Relay
 from streams.channels.email.writing import Writer
-from streams.channels.outcomes import Outcome, dead
+from streams.channels.outcomes import Leave, Outcome, dead, freely
 from streams.channels.templates import NotWritten, Templates
 from streams.clocks import now_ms
 from streams.settings import Settings
@@ -46,11 +46,11 @@ class EmailChannel:
         """See Channel."""
         await self._relay.start()
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        return await asyncio.gather(*map(self._hand_over, messages))
+        return await asyncio.gather(*(self._hand_over(one, leave) for one in messages))
 
-    async def _hand_over(self, message: Message) -> Outcome:
+    async def _hand_over(self, message: Message, leave: Leave) -> Outcome:
         found = await self._addresses.of(message, ("email",))
         if isinstance(found, Outcome):
             return found
@@ -59,7 +59,7 @@ class EmailChannel:
             mail = self._writer.write(message, address, self._now())
         except NotWritten as unwritten:
             return dead(unwritten.reason, unwritten.detail)
-        return await self._relay.send(mail, self._writer.sender, address)
+        return await self._relay.send(mail, self._writer.sender, address, leave)
 
     async def stop(self) -> None:
         """See Channel."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import ssl
 from typing import Final
 
@@ -10,7 +11,7 @@ import aiosmtplib
 from aiosmtplib import errors as theirs
 
 from retarget.errors import BadInput, Unreachable
-from streams.channels.outcomes import Outcome, dead, later
+from streams.channels.outcomes import NOT_YET, Leave, Outcome, dead, freely, later
 from streams.kafka.address import tls_context
 from streams.settings import Settings
 
@@ -20,6 +21,10 @@ _PERMANENT: Final = 500
 _MAILBOX: Final = ("5.1.", "5.2.1")
 _NO_MAILBOX: Final = frozenset({550, 551, 553})
 _LONGEST: Final = 300
+_GO_ON: Final = 354
+_TAKEN: Final = 250
+_LINE_END: Final = re.compile(rb"\r\n|\r|\n")
+_DOT: Final = re.compile(rb"^\.", re.MULTILINE)
 
 
 class Relay:
@@ -50,8 +55,11 @@ class Relay:
         except (theirs.SMTPException, OSError) as error:
             raise Unreachable("the relay", self._place, "email.host", _said(error)) from error
 
-    async def send(self, mail: bytes, sender: str, address: str) -> Outcome:
-        """Hand over one mail; never raises for what a relay or a connection does."""
+    async def send(self, mail: bytes, sender: str, address: str, leave: Leave = freely) -> Outcome:
+        """Hand over one mail; never raises for what a relay or a connection does.
+
+        `leave` is asked when the relay waits for the mail, and nothing else is left to wait for.
+        """
         async with self._room:
             try:
                 connection = await self._begun(sender)
@@ -60,22 +68,19 @@ class Relay:
             except (theirs.SMTPException, OSError, RuntimeError) as error:
                 return later(f"the relay at {self._place}: {_said(error)}")
             try:
-                return await self._handed(connection, mail, address)
+                return await self._handed(connection, mail, address, leave)
             finally:
                 if connection.is_connected:
                     self._idle.append(connection)
 
-    async def _handed(self, connection: aiosmtplib.SMTP, raw: bytes, address: str) -> Outcome:
+    async def _handed(self, connection: aiosmtplib.SMTP, raw: bytes, address: str, leave: Leave) -> Outcome:
+        if refused := await self._refusal(connection, address):
+            return refused
+        if not await leave(1):
+            connection.close()  # the only way out of DATA that takes no mail along
+            return NOT_YET
         try:
-            await connection.rcpt(address)
-        except theirs.SMTPRecipientRefused as error:
-            await _reset(connection)
-            return _refused(error, "the address is refused")
-        except (theirs.SMTPException, OSError, RuntimeError) as error:
-            connection.close()
-            return later(f"the relay at {self._place}: {_said(error)}")
-        try:
-            await connection.data(raw)
+            await _write(connection, raw)
         except theirs.SMTPDataError as error:
             await _reset(connection)
             return _refused(error, "the mail is refused")
@@ -83,6 +88,22 @@ class Relay:
             connection.close()
             return Outcome(kind="doubt", detail=f"the connection broke before the answer: {_said(error)}")
         return _DELIVERED
+
+    async def _refusal(self, connection: aiosmtplib.SMTP, address: str) -> Outcome | None:
+        """What came of the address and DATA; None when the relay waits for the mail."""
+        try:
+            await connection.rcpt(address)
+            await _expect(_GO_ON, connection, b"DATA")
+        except theirs.SMTPRecipientRefused as error:
+            await _reset(connection)
+            return _refused(error, "the address is refused")
+        except theirs.SMTPDataError as error:
+            await _reset(connection)
+            return _refused(error, "the mail is refused")
+        except (theirs.SMTPException, OSError, RuntimeError) as error:
+            connection.close()  # no relay takes a mail of which it has not seen the end
+            return later(f"the relay at {self._place}: {_said(error)}")
+        return None
 
     async def stop(self) -> None:
         """Take leave of the relay."""
@@ -147,6 +168,22 @@ def _said(error: BaseException) -> str:
     code = getattr(error, "code", None)
     text = f"{code} {getattr(error, 'message', '')}" if code else str(error) or type(error).__name__
     return " ".join(text.split())[:_LONGEST]
+
+
+async def _expect(code: int, connection: aiosmtplib.SMTP, line: bytes) -> None:
+    """Say a line of DATA's. Raises SMTPDataError for another answer, and what a connection raises."""
+    answer = await connection.execute_command(line)
+    if answer.code != code:
+        raise theirs.SMTPDataError(answer.code, answer.message)
+
+
+async def _write(connection: aiosmtplib.SMTP, raw: bytes) -> None:
+    """The mail itself, as RFC 5321 (4.5.2) has it, and its end."""
+    if connection.protocol is None:
+        raise theirs.SMTPServerDisconnected("the connection is gone")
+    lines = _DOT.sub(b"..", _LINE_END.sub(b"\r\n", raw))
+    connection.protocol.write(lines if lines.endswith(b"\r\n") else lines + b"\r\n")
+    await _expect(_TAKEN, connection, b".")
 
 
 async def _reset(connection: aiosmtplib.SMTP) -> None:

@@ -17,7 +17,7 @@ from retarget.formats.push import Notice
 from retarget.formats.request import Request
 from retarget.messages import Message, stable_id
 from streams.channels.addresses import Addresses
-from streams.channels.outcomes import HANDED, Outcome, dead
+from streams.channels.outcomes import HANDED, Leave, Outcome, dead, freely
 from streams.channels.posting import Post
 from streams.channels.templates import NotWritten, Templates
 from streams.channels.values import values_of
@@ -74,11 +74,11 @@ class PushChannel:
         await self._post.close()
         await self._addresses.close()
 
-    async def hand_over(self, messages: Sequence[Message]) -> Sequence[Outcome]:
+    async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        return await asyncio.gather(*map(self._hand_over, messages))
+        return await asyncio.gather(*(self._hand_over(one, _Once(leave)) for one in messages))
 
-    async def _hand_over(self, message: Message) -> Outcome:
+    async def _hand_over(self, message: Message, leave: Leave) -> Outcome:
         found = await self._addresses.of(message, ("push_tokens", "push_token"))
         if isinstance(found, Outcome):
             return found
@@ -86,7 +86,7 @@ class PushChannel:
             notice, devices = self._notice(message), devices_of(found)
         except (NotWritten, Unsendable) as unwritten:
             return _bounced(message, dead(unwritten.reason, unwritten.detail))
-        outcomes = await asyncio.gather(*(self._to(device, message, notice) for device in devices))
+        outcomes = await asyncio.gather(*(self._to(device, message, notice, leave) for device in devices))
         best = min(outcomes, key=lambda one: _ORDER.index(one.kind))
         return HANDED if best.kind == "handed" else _bounced(message, best)
 
@@ -99,31 +99,31 @@ class PushChannel:
         )
         return Notice(title, body)
 
-    async def _to(self, device: Device, message: Message, notice: Notice | None) -> Outcome:
+    async def _to(self, device: Device, message: Message, notice: Notice | None, leave: Leave) -> Outcome:
         once = {"Idempotency-Key": stable_id(message.message_id, device.token)}
         try:
             match device.platform:
                 case "fcm" if self._fcm_url:
                     request = fcm.request_of(message, device, notice, now=now_ms(), project=self._project)
                     known = {"Authorization": f"Bearer {self._fcm_token}", **_JSON, **once}
-                    return await self._sent(self._fcm_url, request, known)
+                    return await self._sent(self._fcm_url, request, known, leave)
                 case "apns" if self._apns_url:
                     request = apns.request_of(message, device, notice, now=now_ms(), topic=self._topic)
-                    return await self._sent(
-                        self._apns_url, request, {"Authorization": f"bearer {self._apns_token}", **once}
-                    )
+                    known = {"Authorization": f"bearer {self._apns_token}", **once}
+                    return await self._sent(self._apns_url, request, known, leave)
                 case "webpush" if self._vapid is not None:
                     request = web_push.request_of(message, device, notice, now=now_ms())
-                    return await self._by_web(device, request, self._vapid)
+                    return await self._by_web(device, request, self._vapid, leave)
         except Unsendable as unsendable:
             return dead(unsendable.reason, unsendable.detail)
         return dead("no_address", f"the device is one of {device.platform}, for which nothing is set")
 
-    async def _sent(self, base: str, request: Request, known: Mapping[str, str]) -> Outcome:
+    async def _sent(self, base: str, request: Request, known: Mapping[str, str], leave: Leave) -> Outcome:
         headers = {**request.headers, **known}
-        return await self._post(base.rstrip("/") + request.path, request.encoded(), headers, gone=_GONE)
+        url = base.rstrip("/") + request.path
+        return await self._post(url, request.encoded(), headers, gone=_GONE, leave=leave)
 
-    async def _by_web(self, device: Device, request: Request, vapid: Vapid02) -> Outcome:
+    async def _by_web(self, device: Device, request: Request, vapid: Vapid02, leave: Leave) -> Outcome:
         parts = urlsplit(device.token)
         host = parts.hostname or ""
         if not _is_of(host, self._hosts):
@@ -135,7 +135,21 @@ class PushChannel:
         until = now_ms() // 1_000 + _CLAIM_S
         claims = {"sub": self._contact, "aud": f"{parts.scheme}://{parts.netloc}", "exp": until}
         headers = {**request.headers, **vapid.sign(claims), **_SEALED}
-        return await self._post(device.token, sealed["body"], headers, gone=_GONE)
+        return await self._post(device.token, sealed["body"], headers, gone=_GONE, leave=leave)
+
+
+class _Once:
+    """A Leave of one message to several devices: the first that is ready asks, for all of them."""
+
+    def __init__(self, leave: Leave) -> None:
+        self._leave = leave
+        self._asked: asyncio.Future[bool] | None = None
+
+    async def __call__(self, count: int) -> bool:
+        """See Leave."""
+        if self._asked is None:
+            self._asked = asyncio.ensure_future(self._leave(count))
+        return await asyncio.shield(self._asked)
 
 
 def _bounced(message: Message, outcome: Outcome) -> Outcome:

@@ -143,6 +143,7 @@ def test_mapping_reads_rows() -> None:
         ("[columns]\na = ['user_id']", "a: .* is no field"),
         ("[columns]\na = 'time'", "nothing becomes user_id"),
         ("[columns]\na = 'user_id'\n[types]\nx = 'buy'", "types.x: 'buy' is no type; write one of"),
+        ("[columns]\na = 'user_id'\n[types]\nx = ['view']", r"types.x: \['view'\] is no type; write one of"),
         ("time = 'minutes'\n[columns]\na = 'user_id'", "time: 'minutes' is no form of time"),
         ("delimiter = ''\n[columns]\na = 'user_id'", "delimiter: '' must be one character"),
         ("header = false\n[columns]\na = 'user_id'", "names: write it exactly when header = false"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import pytest
+
 from retarget.engine.policy import QuietHours
 from retarget.journeys.model import Journey
 from retarget.times import DAY, HOUR
@@ -99,3 +101,58 @@ def test_what_was_told_of_the_time_before_stays_forgotten() -> None:
     assert shop.counts["ignored", "erased"] == 2
     shop.read(a_view("p3", at=NOON + 2 * HOUR))
     assert set(shop.lane.journeys["u1"].products) == {"p3"}
+
+
+def test_what_may_not_have_been_handed_over_is_called_back() -> None:
+    """Nobody is written to once they are forgotten; what has run out is left alone, and no address told."""
+    short = a_rule(
+        rule="short", subject="person", event="view", description="x", expires="1h", priority=90,
+        steps=[{"channels": ["email"], "template": "x"}],
+    )  # fmt: skip
+    shop = Shop([EVERY_VIEW, short]).read(a_profile(email="u@example.org"), a_view(at=NOON + 1))
+    first, second = shop.sent()
+    assert {first["rule"], second["rule"]} == {"short", "every_view"}
+    shop.read(an_event("erase", at=NOON + 2 * HOUR))
+    (recall,) = shop.sent(operation="recall")
+    assert (recall["rule"], recall["recall_of"]) == (
+        "every_view",
+        next(m["message_id"] for m in (first, second) if m["rule"] == "every_view"),
+    )
+    assert (recall["to"], recall["products"], recall["context"]) == ({}, [], {})
+    left = shop.lane.journeys["u1"]
+    assert left == Journey(person="u1", erased=True, erased_at=left.erased_at)
+    shop.read(an_event("erase", at=NOON + 3 * HOUR))
+    assert len(shop.sent(operation="recall")) == 1
+
+
+def test_a_notice_is_taken_away_from_where_it_is_shown() -> None:
+    """A push that has come can be found by its device alone."""
+    by_push = a_rule(
+        rule="by_push", subject="person", event="view", description="x",
+        steps=[{"channels": ["push"], "template": "x"}],
+    )  # fmt: skip
+    shop = Shop([by_push]).read(a_profile(push_token="t"), a_view(at=NOON + 1))  # noqa: S106 - no secret
+    shop.read(an_event("erase", at=NOON + HOUR))
+    assert [m["to"] for m in shop.sent(operation="recall")] == [{"push_token": "t"}]
+
+
+@pytest.mark.parametrize(
+    "kind", ["email_delivered", "email_open", "email_bounce", "push_received", "push_bounce"]
+)
+def test_what_came_of_messages_brings_nobody_back(kind: str) -> None:
+    """A service tells of what it sent before; whoever has done something since is known by it again."""
+    shop = Shop().read(an_add(at=NOON), an_event("erase", at=NOON + HOUR))
+    shop.read(an_event(kind, at=NOON + 2 * HOUR, campaign={"message_id": "m"}))
+    left = shop.lane.journeys["u1"]
+    assert left == Journey(person="u1", erased=True, erased_at=left.erased_at)
+    assert shop.counts["ignored", "erased"] == 1
+    shop.read(a_view(at=NOON + 3 * HOUR), an_event(kind, at=NOON + 4 * HOUR))
+    assert len(shop.lane.journeys["u1"].recent_marks) == 2
+
+
+@pytest.mark.parametrize("kind", ["email_click", "push_open", "unsubscribe", "email_spam", "view"])
+def test_what_the_erased_do_themselves_counts(kind: str) -> None:
+    """They are there again, as somebody new."""
+    shop = Shop().read(an_add(at=NOON), an_event("erase", at=NOON + HOUR))
+    shop.read(an_event(kind, at=NOON + 2 * HOUR))
+    assert len(shop.lane.journeys["u1"].recent_marks) == 1

@@ -13,6 +13,7 @@ from tests.core.shop import Shop, a_policy, a_rule, shipped
 from tests.factories import NOON, Event, a_cart, a_consent, a_profile, a_purchase, a_view, an_add, an_event
 
 EMAIL_FIRST = ["email", "push"]
+HOME = {"street": "Am Tor 1", "postal_code": "53111", "city": "Bonn"}
 
 
 def at_every_view(*channels: str, **keys: object) -> Rule:
@@ -99,7 +100,13 @@ def test_service_needs_no_consent(purpose: str) -> None:
         ("a1", {}, ["onsite"], "onsite"),
         ("a1", {}, ["email", "chat"], "chat"),
         ("u1", {}, ["direct_mail"], "direct_mail"),
-        ("a1", {"address": {"city": "x"}}, ["direct_mail"], "direct_mail"),
+        ("a1", {"address": HOME}, ["direct_mail"], "direct_mail"),
+        ("a1", {"postal_address": HOME}, ["direct_mail"], "direct_mail"),
+        ("a1", {"address": {"city": "x"}, "postal_address": HOME}, ["direct_mail"], "direct_mail"),
+        ("a1", {"address": {"city": "x"}}, ["direct_mail"], "unreachable"),
+        ("a1", {"address": "Am Tor 1, Bonn"}, ["direct_mail"], "unreachable"),
+        ("a1", {"address": HOME | {"undeliverable": True}}, ["direct_mail"], "unreachable"),
+        ("a1", {"address": {"city": "x"}, "email": "a@b.example"}, ["direct_mail", "email"], "email"),
     ],
 )
 def test_the_first_reachable_channel_sends(

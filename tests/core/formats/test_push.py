@@ -63,6 +63,28 @@ def test_without_an_expiry_a_push_is_kept_as_long_as_it_can_be_called_back() -> 
     assert LASTS == RECALLABLE
 
 
+@pytest.mark.parametrize("fields", [{}, RECALL, {"purpose": "transactional"}])
+def test_whatever_device_fcm_knows_by_a_token_is_told_the_same(fields: dict[str, Any]) -> None:
+    """Android, Apple's and browsers' blocks have one key and one time to live; Apple wakes for a recall."""
+    message = a_message(**fields)
+    told = fcm.request_of(message, PHONE, NOTICE, now=NOON, project="shop").body["message"]
+    key, left = push.collapse_key(message), push.seconds(message, NOON)
+    assert told["android"]["collapse_key"] == key
+    assert told["apns"]["headers"]["apns-collapse-id"] == key
+    assert told["webpush"]["headers"]["Topic"] == key
+    assert told["android"]["ttl"] == f"{left}s"
+    assert told["apns"]["headers"]["apns-expiration"] == str(NOON // 1_000 + left)
+    assert told["webpush"]["headers"]["TTL"] == str(left)
+    silent = message.operation == "recall"
+    assert told["apns"]["headers"]["apns-push-type"] == ("background" if silent else "alert")
+    assert told["apns"].get("payload") == ({"aps": {"content-available": 1}} if silent else None)
+    shown = None if silent else {"tag": key}
+    assert told["android"].get("notification") == told["webpush"].get("notification") == shown
+    assert all(
+        isinstance(one, str) for block in ("apns", "webpush") for one in told[block]["headers"].values()
+    )
+
+
 def test_a_recall_replaces_what_it_recalls() -> None:
     """By the same key, for at least as long, and without anything to be shown."""
     send, recall = a_message(), a_message(**RECALL)

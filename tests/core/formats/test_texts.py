@@ -10,6 +10,7 @@ from retarget.errors import Unsendable
 from retarget.formats import chat, letters, onsite, sms, whatsapp
 from retarget.formats.letters import Campaign, next_cut_off
 from retarget.formats.segments import BASIC, EXTENSION, segments_of
+from retarget.formats.variables import variables_of
 from retarget.formats.whatsapp import Template, language_of
 from retarget.times import DAY, HOUR, format_time
 from tests.core.formats.cases import a_message
@@ -93,6 +94,20 @@ def test_a_variable_that_is_missing_is_named() -> None:
 
     with pytest.raises(Unsendable, match="missing_variable: the message has no code"):
         whatsapp.request_of(a_message("whatsapp"), PHONE, template, sender="1")
+
+
+def test_the_name_on_the_bottle_is_a_variable() -> None:
+    """For WhatsApp, printers, the site and the chat; a product without one has no such variable."""
+    bottle = {"product_id": "b", "name": "Bottle", "personalisation": {"engraving": "Zoë\n", "n": 7, "x": ""}}
+    products = [bottle, {"product_id": "g", "personalisation": {}}]
+    found = variables_of(a_message(products=products))
+
+    assert found["product_1_personalisation"] == "Zoë, 7"
+    assert "product_2_personalisation" not in found
+    shown = onsite.request_of(a_message("onsite", products=products), now=NOON, placement="top").body
+    assert [one.get("personalisation") for one in shown["products"]] == ["Zoë, 7", None]
+    handed = chat.request_of(a_message("chat", products=products), now=NOON).body
+    assert "Products: Bottle, with “Zoë, 7”; g." in handed["summary"]
 
 
 def test_variables_are_on_one_line() -> None:

@@ -85,6 +85,28 @@ def test_what_was_sent_before_an_ending_on_the_other_side_is_called_back() -> No
     assert lanes.counts["recall", "abandoned_cart", "push", "regretted"] == 1
 
 
+def test_a_recall_lies_where_its_message_lies() -> None:
+    """Under the key of the id that it was sent to, whoever that is by now: there it may still wait."""
+    token = an_event("profile", person="a1", traits={"push_token": "t"})
+    lanes = Lanes(shipped(CART)).read(token, an_add("p1", person="a1")).until(NOON + HOUR)
+    lanes.read(an_identify(NOON + 2 * HOUR)).cross().stored().until(NOON + 2 * HOUR)
+    lanes.read(an_add("p2", at=NOON + 3 * DAY)).until(NOON + 3 * DAY + HOUR)
+    lanes.read(a_purchase("p1", "p2", at=NOON + 3 * DAY + 2 * HOUR))
+    recalls = lanes.sent(operation="recall")
+    keys = [(lanes.keys[one["recall_of"]], lanes.keys[one["message_id"]]) for one in recalls]
+    assert set(keys) == {("a1", "a1"), ("u1", "u1")}
+    assert {one["person"] for one in recalls} == {"u1"}
+
+
+def test_an_audience_is_left_where_it_was_joined() -> None:
+    """Under the former id, before the history leaves: whoever takes it in finds the addition before it."""
+    token = an_event("profile", person="a1", traits={"push_token": "t"})
+    lanes = Lanes(shipped(CART)).read(token, an_add("p1", person="a1")).until(NOON + HOUR)
+    lanes.read(an_identify(NOON + 2 * HOUR)).cross().until(NOON + DAY)
+    assert [lanes.keys[m["message_id"]] for m in lanes.sent(operation="remove")] == ["a1"]
+    assert {lanes.keys[m["recall_of"]] for m in lanes.sent(operation="remove")} == {"a1"}
+
+
 def test_a_cart_that_was_touched_after_the_purchase_stays() -> None:
     """The purchase ends what was before it."""
     events = [a_purchase("p1"), an_add("p1", person="a1", at=NOON + MINUTE), an_identify(NOON + 2 * MINUTE)]

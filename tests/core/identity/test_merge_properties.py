@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final, NamedTuple
 
-from hypothesis import assume, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retarget.times import DAY, HOUR, MINUTE, SECOND, format_time
@@ -88,12 +88,6 @@ def in_two_lanes(events: list[Event], crosses: list[int]) -> tuple[Lanes, int]:
     return lanes.until(NOON + 10 * DAY), merged
 
 
-def in_one(events: list[Event]) -> Shop:
-    """All of it in one lane, with the identity known from the beginning."""
-    known = [{k: v for k, v in event.items() if k != "anonymous_id"} | {"user_id": "u1"} for event in events]
-    return Shop(RULES, lateness=LATENESS).read(*known).until(NOON + 10 * DAY)
-
-
 def what(message: dict[str, Any]) -> tuple[object, ...]:
     """What is said, whoever to."""
     return (message["rule"], message["subject"]["id"], message["step"], message["due"])
@@ -104,19 +98,6 @@ def split_at(messages: list[dict[str, Any]], merged: int) -> tuple[set[Any], set
     line = format_time(merged)
     before = {what(m) for m in messages if m["decided_at"] <= line}
     return before, {what(m) for m in messages if m["decided_at"] > line}
-
-
-@settings(max_examples=150, deadline=None)
-@given(st.lists(told, min_size=2, max_size=10), st.integers(0, 9))
-def test_after_the_merge_the_sends_are_those_of_one_lane(stories: list[Told], said: int) -> None:
-    """Where both runs have sent the same until the merge, they send the same from then on."""
-    events, crosses = events_of(stories, said)
-    lanes, merged = in_two_lanes(events, crosses)
-    alone = in_one(events)
-    before, after = split_at(lanes.sent(), merged)
-    known_before, known_after = split_at(alone.sent(), merged)
-    assume(before == known_before)
-    assert after == known_after
 
 
 def by_itself(events: list[Event], *, known: bool) -> Shop:

@@ -22,6 +22,8 @@ TABLE: Final = Path(__file__).with_name("salutations.txt")
 GENDERED: Final = ("Frau", "Herr", "Ms", "Mr", "Mrs", "Madame", "Monsieur", "Sra.", "Sr.", "Dra.", "Estimad",
                    "mevrouw", "heer", "Sig.", "Sig.ra", "Dott.", "Dott.ssa", "Prof.ssa",
                    "Sehr geehrte")  # fmt: skip
+# Those among the words of anybody.
+TITLES: Final = ("Herr", "Frau", "Mr", "Sig.ra")
 LANGUAGES: Final = ("de", "en", "fr", "es", "nl", "it")
 KEYS: Final = ("locale", "gender", "title", "first_name", "last_name", "formality")
 
@@ -76,6 +78,9 @@ def test_nobody_has_a_gender_that_is_not_stated(traits: dict[str, Any], language
     """Without a gender, and without a title or what might be one, the line is neutral in every language."""
     told = {**traits, "gender": None, "title": None}
     told["last_name"] = str(told.get("last_name") or "").split(" ")[-1]
+    for field in ("first_name", "last_name"):
+        if told.get(field) in TITLES:
+            told[field] = None
     found = salutation(told, language)
     assert found.neutral
     assert found.gender is found.courtesy is None
@@ -98,6 +103,18 @@ def test_a_contradiction_is_neutral(language: str, gender: str, traits: dict[str
     """A woman by one word and a man by the other is greeted as neither."""
     other = {"f": "Monsieur", "female": "Herr", "w": "Herr", "v": "Heer"}.get(gender, "Madame")
     assert salutation(traits | {"locale": language, "gender": gender, "title": other}).neutral
+    for first in (other, f"{other} Kim", f"Kim {other}"):
+        found = salutation(traits | {"locale": language, "gender": gender, "first_name": first})
+        assert found.neutral
+        assert other not in found.line
+
+
+@given(st.sampled_from(LANGUAGES), st.sampled_from(["Herr", "Mrs", "Mr", "Sra.", "mevrouw"]), ANYBODY)
+def test_nobody_is_called_by_a_title(language: str, title: str, traits: dict[str, Any]) -> None:
+    """Who has only a title for a first name is greeted without one, and it is not told as a name."""
+    found = salutation(traits | {"locale": language, "first_name": title, "formality": "informal"})
+    assert title.strip(".") not in found.line
+    assert found.first_name is None
 
 
 def test_a_message_has_it() -> None:

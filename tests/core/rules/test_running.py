@@ -182,6 +182,22 @@ def test_long_tallies_alone_have_figures_and_no_copy_shares_them() -> None:
     assert answers(person.journey, person.now) == before
 
 
+def test_figures_are_made_at_the_second_look() -> None:
+    """Whoever comes seldom is loaded for one look, for which they are not worth while."""
+    person = Person(0, looked_at=False)
+    person.live(Act("add", 60, MINUTE))
+    looks = [look_at(DISTINCT, KEEP, person.journey, VALUED, person.now) for _ in range(2)]
+    known = person.journey.tallies[VALUED]["u"]
+    assert isinstance(known, Long)
+    assert known.knows
+    assert looks[0] == looks[1]
+    person.journey.tallies[VALUED] = {"u": list(known)}
+    assert look_at(DISTINCT, KEEP, person.journey, VALUED, person.now) == looks[0]
+    once = person.journey.tallies[VALUED]["u"]
+    assert isinstance(once, Long)
+    assert not once.knows
+
+
 @pytest.mark.parametrize("odd", [float("nan"), float("inf"), 1e308])
 def test_numbers_that_cannot_be_added_up_compare_as_they_would(odd: float) -> None:
     """Nothing is concluded from sums that are no numbers any more."""

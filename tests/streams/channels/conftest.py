@@ -70,13 +70,17 @@ class Engine:
         channel: str = "email",
         again: bool = False,
         bare: bool = False,
+        under: str = "",
     ) -> None:
-        """Emit messages as a lane does; `again`: under the headers of the last ones; `bare`: without any."""
+        """Emit messages as a lane does; `again`: under the headers of the last ones; `bare`: without any.
+
+        `under`: their key, where that is not their person.
+        """
         self._sequence += 0 if again else 1
         outgoing = []
         for index, one in enumerate(messages):
             value = one if isinstance(one, bytes) else json.dumps(one).encode()
-            key = b"nobody" if isinstance(one, bytes) else one["person"].encode()
+            key = b"nobody" if isinstance(one, bytes) else (under or one["person"]).encode()
             headers = None if bare else encode_headers(Stamp(0, 0, self._sequence, index))
             outgoing.append(
                 Outgoing(f"retarget.{channel}", partition_of(key, self._partitions), key, value, headers)

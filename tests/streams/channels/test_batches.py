@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from retarget.errors import BadInput
+from retarget.messages import Message
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR
 from streams.channels.batches.ads import AdsChannel
 from streams.channels.batches.files import write_once
 from streams.channels.batches.letters import LetterChannel
-from streams.channels.outcomes import Outcome
+from streams.channels.outcomes import Leave, Outcome, freely
 from streams.channels.queue import Queue
 from streams.channels.state import State
 from streams.rulebook import load_rules
@@ -153,8 +154,8 @@ async def test_files_are_there_once(topics: Engine, tmp_path: Path) -> None:
     await topics.put(*(change(number) for number in range(20)), channel="ads")
 
     class Dying(AdsChannel):
-        async def hand_over(self, messages: Any) -> list[Outcome]:  # noqa: ANN401 - as the channel has it
-            await super().hand_over(messages)
+        async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> list[Outcome]:
+            await super().hand_over(messages, leave)
             return [Outcome(kind="doubt")] * len(messages)
 
     async with working(topics, Dying(topics.settings(folder, "ads.batch=3"))) as service:

@@ -23,6 +23,7 @@ from streams.settings import Settings
 from tests.factories import NOON
 from tests.streams.channels.conftest import Engine, Working, message, until, working
 from tests.streams.channels.test_killed import running, settled
+from tests.support.people import granted, store_people
 from tests.support.receiver import Posted, Receiver
 
 PEOPLE = 40
@@ -130,7 +131,8 @@ async def test_one_that_is_down_keeps_nothing_from_the_other(topics: Engine, pla
 
 async def test_what_one_refuses_is_sent_again_to_that_one(topics: Engine, platforms: Platforms) -> None:
     """Dead letters say whose they are; redriven they go to nobody else, and as often as it takes."""
-    settings = platforms.of(topics)
+    settings = platforms.of(topics, **{"store.url": topics.store, "kafka.partitions": 2})
+    await store_people(topics.store, 2, *(granted(f"u{number}") for number in range(3)))
     platforms.google.answers = lambda _: 400
     await topics.put(*map(change, range(3)), channel="ads")
     async with at_work(topics, settings) as (meta, google):

@@ -11,8 +11,10 @@ import sys
 import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from random import Random
+from typing import NamedTuple
 
 import pytest
 
@@ -231,18 +233,29 @@ async def test_pushes_and_audiences_never_twice(
             for number in range(MESSAGES)
         ]
         await topics.put(*given, channel=name)
+        spans: list[Span] = []
         for after in (2, 3):
             with running(name, settings) as service:
-                receiver.answers = _killing(service, after, answered=answered)
-                service.listening()
+                address_known: Future[str] = Future()
+                begun = len(receiver.posted)
+
+                def seen(begun: int = begun, known: Future[str] = address_known) -> None:
+                    upto = len(receiver.posted)
+                    spans.append(Span(begun, upto, _repeats(page(known.result(20)))))
+
+                receiver.answers = _killing(service, after, seen, answered=answered)
+                address_known.set_result(service.listening())
                 await asyncio.to_thread(service.ended)
         receiver.answers = lambda _: 200
+        begun = len(receiver.posted)
         with running(name, settings) as service:
             address = service.listening()
             async with asyncio.timeout(60):
                 while len(_ids(receiver.posted)) < MESSAGES or not await settled(address):  # noqa: ASYNC110
                     await asyncio.sleep(0.1)
+            spans.append(Span(begun, len(receiver.posted), _repeats(page(address))))
             assert service.stop() == 0
+        raw = [_named(one.body) for one in receiver.posted]
         by_key: dict[str, set[bytes]] = {}
         for one in receiver.posted:
             by_key.setdefault(one.headers["idempotency-key"], set()).add(_body(one))
@@ -250,16 +263,39 @@ async def test_pushes_and_audiences_never_twice(
     once = Counter(found for bodies in by_key.values() for body in bodies for found in _named(body))
     assert set(once) == {f"m{number}" for number in range(MESSAGES)}
     assert set(once.values()) == {1}
+    # What really came again is what the services say that they repeated, each until it was last looked at.
+    for span in spans:
+        before = {found for named in raw[: span.begun] for found in named}
+        came = Counter(found for named in raw[span.begun : span.end] for found in named)
+        assert sum(came.values()) - len(came.keys() - before) <= span.repeats
+    # Each death can leave a message in doubt once.
+    assert max(Counter(found for named in raw for found in named).values()) <= len(spans)
+    assert answered or sum(map(len, raw)) > MESSAGES
     assert await topics.dead(name) == {}
 
 
-def _killing(service: Service, nth: int, *, answered: bool) -> Callable[[Posted], int]:
-    """Kill the service at the nth POST: when it has its answer, or before."""
-    seen = [0]
+class Span(NamedTuple):
+    """What one service posted, from one request to another, and how many messages of it were repeats."""
+
+    begun: int
+    end: int
+    repeats: int
+
+
+def _repeats(shown: str) -> int:
+    return counted(shown, "retarget_channel_repeats_total")
+
+
+def _killing(
+    service: Service, nth: int, seen: Callable[[], None], *, answered: bool
+) -> Callable[[Posted], int]:
+    """Kill the service at the nth POST, when it has its answer or before; `seen` looks at it first."""
+    posts = [0]
 
     def answer(_: Posted) -> int:
-        seen[0] += 1
-        if seen[0] == nth:
+        posts[0] += 1
+        if posts[0] == nth:
+            seen()
             service.kill()
             return 200 if answered else 0
         return 200
@@ -269,7 +305,7 @@ def _killing(service: Service, nth: int, *, answered: bool) -> Callable[[Posted]
 
 def _body(one: Posted) -> bytes:
     """What is in it, but for how long it is good: that runs."""
-    return re.sub(rb'"ttl":"\d+s"', b"", one.body)
+    return re.sub(rb'"(ttl|TTL|apns-expiration)":"\d+s?"', b"", one.body)
 
 
 def _named(body: bytes) -> list[str]:

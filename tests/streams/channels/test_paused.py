@@ -28,6 +28,7 @@ from tests.streams.channels.conftest import Engine, message, until, working
 from tests.streams.channels.test_batches import change
 from tests.streams.channels.test_killed import counted, of_mails, page, running
 from tests.support.mailbox import Mailbox
+from tests.support.people import granted, store_people
 from tests.support.receiver import Receiver
 
 
@@ -88,9 +89,9 @@ async def test_what_a_switch_stops_can_be_sent_later(
         assert counted(await asyncio.to_thread(page, address), "retarget_channel_dead_letters_total") == 5
         await throw("resume", store, "abandoned_cart")
         await in_force(address, 0)
-        again = await redrive(
-            topics.settings(), Choice(reasons=frozenset({"paused"})), channel="email", now=NOON
-        )
+        settings = topics.settings(f"store.url={store.url}", "kafka.partitions=2")
+        await store_people(store.url, 2, *(granted(f"person {number}") for number in range(5)))
+        again = await redrive(settings, Choice(reasons=frozenset({"paused"})), channel="email", now=NOON)
         assert again.sent == 5
         await until(lambda: len(mailbox.ids) == 7)
         assert service.stop() == 0

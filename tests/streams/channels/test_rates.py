@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AsyncExitStack
 
 import pytest
 
 from streams.channels.rates import Pace, Rate, pace_of
 from streams.embedded import EmbeddedStore
 from streams.settings_kinds import Limit
-from streams.stores.leases import Leases
+from streams.stores.leases import Leased, Leases
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,38 @@ async def test_three_services_share_it_and_are_never_over(store: EmbeddedStore) 
     assert max(others) < 1.6 * len(both)
 
 
+async def test_who_waits_gets_as_much_as_others_who_wait(store: EmbeddedStore) -> None:
+    """However much each asks for at a time; alone, whoever asks for much gets all of it."""
+    rate, used = Limit(200, 1_000), [0, 0, 0]
+    assert pace_of(rate).saved > 1
+    async with AsyncExitStack() as stack:
+        services = []
+        for _ in used:
+            leases = Leases.at(store.url, "test")
+            stack.push_async_callback(leases.close)
+            services.append(Rate("push", rate, leases))
+
+        async def ask(number: int, wanted: int, seconds: float) -> None:
+            ends = time.monotonic() + seconds
+            while time.monotonic() < ends:
+                used[number] += (await services[number].take(wanted)).tokens
+
+        for wanted in ((100, 3, 3), (100, 1, 10)):
+            used[:] = 0, 0, 0
+            await asyncio.gather(*(ask(number, one, 3) for number, one in enumerate(wanted)))
+            assert sum(used) > 3 * rate.most * 0.75
+            assert max(used) < 1.25 * min(used)
+
+        async def seldom() -> None:
+            for _ in range(20):
+                await services[1].take(1)
+                await asyncio.sleep(0.1)
+
+        used[:] = 0, 0, 0
+        await asyncio.gather(ask(0, 100, 3), seldom())
+        assert used[0] + 20 > 3 * rate.most * 0.75
+
+
 async def test_a_token_that_nobody_used_in_time_is_thrown_away() -> None:
     """Whoever wakes up late has none, and asks again."""
     clock = iter([0.0, 100.0, 200.0, 200.0])
@@ -73,11 +106,13 @@ async def test_a_token_that_nobody_used_in_time_is_thrown_away() -> None:
     class Tokens:
         asked = 0
 
-        async def lease(self, name: str, count: int, *, apart_us: int, saved: int, kept_ms: int) -> int:
+        async def lease(
+            self, name: str, count: int, *, asker: str, apart_us: int, saved: int, kept_ms: int
+        ) -> Leased:
             assert (name, saved, kept_ms) == ("email", 1, 1_100)
-            assert apart_us == 110_000
+            assert (apart_us, asker.isalnum()) == (110_000, True)
             self.asked += count
-            return 0
+            return Leased(count, 0)
 
     tokens = Tokens()
     lease = await Rate("email", Limit(10, 1_000), tokens, now=lambda: next(clock)).take(5)

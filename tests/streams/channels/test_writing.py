@@ -17,6 +17,7 @@ from retarget.messages import Message
 from streams.channels.email.links import Seal
 from streams.channels.email.writing import Writer
 from streams.channels.templates import NotWritten, Templates
+from streams.channels.values import values_of
 from streams.resources import config_dir, default_rules_dir
 from tests.streams.channels.conftest import message
 
@@ -189,3 +190,24 @@ def test_the_language_of_the_person_goes_first(tmp_path: Path) -> None:
         made = msgspec.convert(message(1, template="own", locale=locale), Message)
         mail = message_from_bytes(writer.write(made, "a@b.example", NOW), policy=default)
         assert mail["Subject"] == word
+
+
+def test_the_name_on_the_bottle_is_known_to_every_template(tmp_path: Path) -> None:
+    """A template may ask each product for it; where nothing is written upon it, it is empty."""
+    each = "{% for one in products %}<{{ one.personalisation.values() | join }}>{% endfor %}"
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "mine.j2").write_text(OWN.replace("BODY", each), encoding="utf-8")
+    bottle = {"product_id": "b", "personalisation": {"engraving": "Zoë\nMax", "n": 7}}
+    values = values_of(
+        msgspec.convert(message(1, products=[bottle, {"product_id": "g"}]), Message), unsubscribe=None
+    )
+    assert "<Zoë Max7><>" in Templates("email", str(tmp_path)).text("mine", values)
+    assert [one["personalisation"] for one in values["products"]] == [{"engraving": "Zoë Max", "n": "7"}, {}]
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_the_layout_shows_the_name_on_the_bottle(kind: str) -> None:
+    """In both parts, where there is one."""
+    bottle = {"product_id": "b", "name": "Bottle", "personalisation": {"engraving": "Zoë"}}
+    assert "“Zoë”" in part(written(products=[bottle]), kind)
+    assert "“" not in part(written(products=[{"product_id": "b", "personalisation": {}}]), kind)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from retarget.errors import BadInput
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.embedded.processes import free_port
+from streams.reading import canonical_topic
+from streams.settings import load_settings
 from tests.streams.commands.conftest import Retarget
 
 
@@ -35,6 +38,20 @@ def test_settings_that_cannot_be(retarget: Retarget, name: str, setting: str, sa
     assert answer.code == 1
     assert said in answer.err
     assert answer.out == ""
+
+
+@pytest.mark.parametrize("dialect", ["segment", "ga4", "meta", "criteo", "braze", "snowplow", "cloudevents"])
+def test_where_nothing_is_read_so_nothing_starts(retarget: Retarget, dialect: str) -> None:
+    """One line for whatever writes events of its own, before anything is asked."""
+    form = f"input.dialect={dialect}"
+    for words in (("channel", "email"), ("channel", "ads"), ("collect",), ("collect", "--topic", "x")):
+        answer = retarget(*words, "--set", form)
+        assert (answer.code, answer.out) == (1, "")
+        assert f"as {dialect}" in answer.err
+        assert "write input.dialect_by_topic=" in answer.err
+        assert len(answer.err.splitlines()) == 1
+    with pytest.raises(BadInput, match="an erase event can go to no topic"):
+        canonical_topic(load_settings(overrides=[form]), "an erase event")
 
 
 def test_a_broker_that_is_not_there(retarget: Retarget, store: EmbeddedStore) -> None:

@@ -8,15 +8,18 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
 import pytest
 
 from retarget.decode import decode_canonical
+from retarget.journeys.model import Consent, Journey
 from retarget.times import format_time
 from streams import topics
-from streams.embedded import EmbeddedBroker
+from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress, create_or_check
 from streams.kafka.sending import Outgoing, producing, send
 from tests.streams.commands.conftest import Answer, Retarget
+from tests.support.people import granted, store_people
 
 NOON = 1_772_362_800_000
 SEGMENT = {"type": "track", "event": "Order Completed", "userId": "u1", "properties": {"order_id": "o1"}}
@@ -57,11 +60,13 @@ def put(bootstrap: str, topic: str, values: Sequence[Mapping[str, Any] | bytes])
 
 
 class Engine:
-    """The command against one broker."""
+    """The command against one broker, and one store where there is one."""
 
-    def __init__(self, retarget: Retarget, bootstrap: str) -> None:
+    def __init__(self, retarget: Retarget, bootstrap: str, store: str = "") -> None:
         self._retarget = retarget
         self._where = ["--set", f"kafka.bootstrap={bootstrap}", "--set", "kafka.emit=idempotent"]
+        self._where += ["--set", "kafka.partitions=2"]
+        self._where += ["--set", f"store.url={store}"] if store else []
 
     def redrive(self, *words: str) -> Answer:
         """Run it."""
@@ -137,7 +142,7 @@ def test_records_of_the_catalogue(retarget: Retarget, engine: str) -> None:
     assert sent == {"product_id": "tent", "price": 80, "id": "catalogue-1-5", "time": NOON + 5}
 
 
-def test_what_a_channel_could_not_send(retarget: Retarget, engine: str) -> None:
+def test_what_a_channel_could_not_send(retarget: Retarget, engine: str, store: EmbeddedStore) -> None:
     """A message as it was, once for each; neither an expired nor a recalled one."""
     raw = base64.b64encode(json.dumps(message(2)).encode()).decode()
     letters: list[Mapping[str, Any] | bytes] = [
@@ -155,7 +160,8 @@ def test_what_a_channel_could_not_send(retarget: Retarget, engine: str) -> None:
         "retarget.email",
         [{"message_id": "r5", "operation": "recall", "recall_of": "m5", "rule": "win_back"}],
     )
-    ours = Engine(retarget, engine)
+    asyncio.run(store_people(store.url, 2, granted("u1")))
+    ours = Engine(retarget, engine, store.url)
 
     chosen = ours.redrive("--channel", "email", "--rule", "refill", "--reason", "smtp_down")
     assert chosen.out.startswith("1 sent again")
@@ -169,14 +175,60 @@ def test_what_a_channel_could_not_send(retarget: Retarget, engine: str) -> None:
     assert ours.redrive("--channel", "email").out.startswith("0 sent again, 3 had been before")
 
 
-def test_letters_with_nonsense_in_them(retarget: Retarget, engine: str) -> None:
+def who_has_changed_since() -> list[Journey]:
+    """People as they are when letters to them, of NOON, are sent once more."""
+    said, before = Consent(granted=False, at=NOON + 1), Consent(granted=True, at=NOON - 1)
+    erased = {"erased": True, "erased_at": NOON + 1}
+    return [
+        granted("willing"),
+        Journey(person="forgotten", **erased),  # type: ignore[arg-type] # both are as they are declared
+        msgspec.structs.replace(granted("back"), **erased),
+        Journey(person="no-mails", consents={"*|*": before, "marketing|email": said}),
+        Journey(person="silent"),
+        msgspec.structs.replace(granted("unhappy"), pauses={"marketing": 2**45}),
+        Journey(person="device", moved=[(NOON, "no-mails")]),
+    ]
+
+
+def test_nobody_is_written_to_who_may_not_be_any_more(
+    retarget: Retarget, engine: str, store: EmbeddedStore
+) -> None:
+    """Erased, withdrawn or paused since: each is left by its reason; the others go, and recalls do."""
+    asyncio.run(store_people(store.url, 2, *who_has_changed_since()))
+    said = {"purpose": "marketing", "channel": "email", "operation": "send", "due": format_time(NOON)}
+    names = ["willing", "forgotten", "back", "no-mails", "silent", "unhappy", "device", "stranger"]
+    letters = [message(number, person=name, **said) for number, name in enumerate(names)]
+    later = said | {"due": format_time(NOON + 2)}
+    letters += [
+        message(10, person="back", **later),
+        message(11, person="no-mails", **said | {"purpose": "service"}),
+        message(12, person="forgotten", **said | {"operation": "recall"}, recall_of="m0"),
+        message(13, person="willing", **said | {"rule": "abandoned_cart"}),
+    ]
+    put(engine, "retarget.dead.email", letters)
+    retarget("pause", "abandoned_cart", "--set", f"store.url={store.url}")
+    ours = Engine(retarget, engine, store.url)
+    would = ours.redrive("--channel", "email", "--dry-run")
+    told = ours.redrive("--channel", "email")
+    assert told.code == 1
+    count = "4 sent again, 0 had been before, 8 left, of them 3 erased, 3 no_consent, 2 paused\n"
+    assert (would.out, told.out) == (count.replace("sent", "would be sent", 1), count)
+    assert "no_consent: there is no consent of its person to marketing by email" in told.err
+    assert "erased: nothing is stored of its person" in told.err
+    there = [json.loads(line)["message_id"] for line in ours.there("retarget.email")]
+    assert sorted(there) == ["m0", "m10", "m11", "m12"]
+
+
+def test_letters_with_nonsense_in_them(retarget: Retarget, engine: str, store: EmbeddedStore) -> None:
     """An expiry that is none: it is left, the others go. A time that is none is that of the record."""
     put(
         engine,
         "retarget.dead.email",
         [message(1, expires_at="soon"), {"time": -5, "message": message(2)}, message(3, expires_at=1)],
     )
-    told = Engine(retarget, engine).redrive("--channel", "email", "--from", "2020-01-01T00:00:00Z")
+    asyncio.run(store_people(store.url, 2, granted("u1")))
+    ours = Engine(retarget, engine, store.url)
+    told = ours.redrive("--channel", "email", "--from", "2020-01-01T00:00:00Z")
     assert told.out == "1 sent again, 0 had been before, 2 left\n"
     assert "expires_at is 'soon'" in told.err
 
