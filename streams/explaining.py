@@ -261,6 +261,8 @@ def gate_line(gate: str, value: object, limit: object) -> str:  # noqa: C901 - o
             said = f"reachable by {_listed(value)}" if value else "no address is known"
         case "stale", int(), int():
             said = f"{format_duration(max(value, 0))} late, at most {format_duration(limit)}"
+        case "stale", int(), dict():
+            said = f"{format_duration(value)} after its time, worthless from {_expiry(limit)} on"
         case "quiet_hours", int(), _:
             until = f"night until {format_time(limit)}" if isinstance(limit, int) else "day"
             said = f"{until}, seen at {format_time(value)}"
@@ -269,9 +271,9 @@ def gate_line(gate: str, value: object, limit: object) -> str:  # noqa: C901 - o
         case "outbid", _, dict():
             said = _compared(value, limit)
         case "cap", _, list():
-            said = f"below {', '.join(_cap(cap) for cap in limit) or 'no cap'}"
+            said = _below(value, limit)
         case _:
-            said = f"{_json(value)}" + ("" if limit is None or limit == value else f", limit {_json(limit)}")
+            said = f"{_json(value)}" + ("" if limit is None else f", limit {_json(limit)}")
     return f"{gate:<12} {said}"
 
 
@@ -281,6 +283,17 @@ def _listed(values: Sequence[object]) -> str:
 
 def _often(limit: int) -> str:
     return "a lifetime" if limit == NEVER else format_duration(limit)
+
+
+def _below(counts: object, caps: Sequence[Mapping[str, Any]]) -> str:
+    """The caps that have room; records from before they told it do not say how much."""
+    if not isinstance(counts, list):
+        return f"below {', '.join(map(_cap, caps)) or 'no cap'}"
+    return ", ".join(f"{n} of {_cap(cap)}" for n, cap in zip(counts, caps, strict=False)) or "no cap"
+
+
+def _expiry(limit: Mapping[str, Any]) -> str:
+    return format_duration(limit["expires_ms"])
 
 
 def _cap(cap: Mapping[str, Any]) -> str:

@@ -60,15 +60,16 @@ def _asked_for(said: object, policy: Policy, rule: Rule) -> list[Applying]:
     return halved
 
 
-def broken(journey: Journey, found: Iterable[Applying], at: int) -> Over | None:
-    """The first of these caps that one more message at `at` would break; None when it fits.
+def counts(journey: Journey, found: Iterable[Applying], at: int) -> list[int]:
+    """How many messages each of these caps counts at `at`: those of (at - within, at]."""
+    return [len(_counted(journey, one, at)) for one in found]
 
-    The window is (at - within, at].
-    """
-    for one in found:
-        seen = len(_counted(journey, one, at))
-        if seen >= one.cap.most:
-            return Over(one, seen)
+
+def broken(found: Iterable[Applying], seen: Iterable[int]) -> Over | None:
+    """The first of these caps, of which each has seen so many, that one more would break; None: it fits."""
+    for one, count in zip(found, seen, strict=True):
+        if count >= one.cap.most:
+            return Over(one, count)
     return None
 
 

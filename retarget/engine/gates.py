@@ -137,10 +137,18 @@ class Judgement:
             return True
         # After quiet hours only the message's own expiry counts: the wait was ours.
         age = 0 if self.candidate.released else self.candidate.now - self.candidate.due
-        expires = self.candidate.rule.expires
+        if age <= self.policy.max_delay and self._expired():
+            return True
         self._note("stale", age, self.policy.max_delay)
-        expired = expires is not None and self.candidate.at - self.candidate.due >= expires
-        return age > self.policy.max_delay or expired
+        return age > self.policy.max_delay
+
+    def _expired(self) -> bool:
+        """What it says is worthless by now, as its author has it."""
+        expires, waited = self.candidate.rule.expires, self.candidate.at - self.candidate.due
+        expired = expires is not None and waited >= expires
+        if expired:
+            self._note("stale", waited, {"expires_ms": expires})
+        return expired
 
     def _gone(self) -> bool:
         candidate = self.candidate
@@ -217,9 +225,10 @@ class Judgement:
 
     def _over(self, channel: str) -> bool:
         applying = self._caps(channel)
-        over = caps.broken(self.journey, applying, self.candidate.at)
+        seen = caps.counts(self.journey, applying, self.candidate.at)
+        over = caps.broken(applying, seen)
         if over is None:
-            self._note("cap", None, [one.shown() for one in applying])
+            self._note("cap", seen, [one.shown() for one in applying])
         else:
             self._note("cap", over.seen, over.applying.shown())
         return over is not None

@@ -265,25 +265,6 @@ def test_never_again_means_never() -> None:
     assert reasons(Shop([rule]).read(*views)) == ["sent"] + ["again"] * 11
 
 
-def test_gates_are_written_in_their_order_with_what_they_saw() -> None:
-    """The record of a message shows every gate it passed."""
-    (decision,) = Shop([at_every_view(again="1h", hold_out=0.000001)]).read(a_view()).final()
-    names = [gate["gate"] for gate in decision["gates"]]
-    assert names == ["closed", "again", "control", "paused", "no_consent", "unreachable", "stale", "cap"]
-
-
-def test_shipped_rules_keep_their_numbers() -> None:
-    """The windows and pauses of the rules that ship are those of the contract."""
-    again = {rule.name: rule.again for rule in shipped()}
-    assert again["abandoned_cart"] == again["abandoned_checkout"] == DAY
-    assert again["browse_abandonment"] == again["repeated_view"] == 7 * DAY
-    assert (again["choice_overload"], again["wishlist_reminder"], again["win_back"]) == (
-        14 * DAY,
-        30 * DAY,
-        90 * DAY,
-    )
-
-
 def test_decisions_of_a_person_are_in_order_of_time() -> None:
     """What one person gets comes in the order in which it was decided."""
     events = [

@@ -119,7 +119,7 @@ def test_the_next_channel_with_room_takes_over() -> None:
     last = shop.decisions[-1]
     assert (last["outcome"], last["reason"], last["channel"]) == ("suppressed", "cap", "push")
     looked_at = [gate for gate in shop.decisions[1]["gates"] if gate["gate"] == "cap"]
-    assert [gate["value"] for gate in looked_at] == [1, 0, None], "each channel's cap is in the record"
+    assert [gate["value"] for gate in looked_at] == [1, 0, [1, 1]], "each channel's cap is in the record"
 
 
 def test_the_next_channel_is_one_that_may_be_used() -> None:

@@ -88,8 +88,21 @@ def test_one_rule_leaves_out_the_others() -> None:
         ("no_consent", [], "marketing", "marketing allowed on no channel"),
         ("unreachable", ["email"], None, "reachable by email"),
         ("stale", 2 * HOUR, HOUR, "2h late, at most 1h"),
+        ("stale", 2 * HOUR, {"expires_ms": HOUR}, "2h after its time, worthless from 1h on"),
+        ("stale", "gone", "as it was", '"gone", limit "as it was"'),
         ("quiet_hours", T, None, "day, seen at 2026-03-01T10:00:00.000Z"),
         ("cap", None, [{"scope": "sms", "count": 1, "within_ms": DAY}], "below 1 in 1d (sms)"),
+        (
+            "cap",
+            [0, 2],
+            [
+                {"scope": "sms", "count": 1, "within_ms": DAY},
+                {"scope": "total", "count": 8, "within_ms": DAY},
+            ],
+            "0 of 1 in 1d (sms), 2 of 8 in 1d (total)",
+        ),
+        ("cap", [], [], "no cap"),
+        ("ceiling", 5, 5, "5, limit 5"),
         (
             "outbid",
             {"rule": "a", "step": 2, "value": 7.5, "priority": 80},
