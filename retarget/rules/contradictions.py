@@ -83,12 +83,26 @@ def _pauses_itself(values: Values, at: Place) -> None:
 
 def _impossible(values: Values, at: Place) -> None:
     """Conditions that can never hold, as far as that is certain."""
+    types = _types_judged(values)
     for place, condition in _conditions(values, at):
         part = never_holds(condition.text)
-        if part is not None:
+        at_these = types if part is None and place.path[-1] == "if" else frozenset()
+        other = never_holds(condition.text, at_these)
+        if part is None and other is not None:
+            judged = " or ".join(sorted(types))
+            place.problem(
+                f"found {other}, but this is judged at {judged}; known: a condition that may hold then"
+            )
+        elif part is not None:
             place.problem(f"found {part}, by which this can never hold; known: a condition that may")
         elif place.path[-1] == "when" and place.path[0] == "unless" and always_holds(condition.text):
-            place.problem("found true, which ends every episode at once; known: a condition")
+            place.problem(f"found {condition.text}, which ends every episode at once; known: a condition")
+
+
+def _types_judged(values: Values) -> frozenset[str]:
+    """The types that the event can have at which a rule's `if` is judged; empty where there is none."""
+    completing = (values, "event"), (within(values, "count"), "of"), (within(values, "sequence"), "then")
+    return frozenset(event for found, key in completing for event in several(found, key))
 
 
 def _looks_at_nothing(values: Values, at: Place) -> None:
@@ -178,8 +192,9 @@ def _sensitive(values: Values, at: Place) -> None:
 
 def _by_device(values: Values, at: Place) -> None:
     """Nobody gets another price, offer or message by the class of their device."""
-    for place, condition in _conditions(values, at):
-        part = by_device(condition.text)
+    said: list[tuple[Place, Condition | Formula]] = [*_conditions(values, at), *_worths(values, at)]
+    for place, expression in said:
+        part = by_device(expression.text)
         if part is not None:
             place.problem(f"found {part}, the class of a device; known: nobody is sorted by that")
 
@@ -190,6 +205,9 @@ def _telling(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
         yield at.child("rule"), values["rule"]
     yield from _word(values, "count", "category", at)
     yield from _word(values, "date", "trait", at)
+    otherwise = within(values, "date").get("otherwise")
+    for category in otherwise if isinstance(otherwise, Mapping) else ():
+        yield at.child("date").child("otherwise").child(category), category
     tags = values.get("tags")
     for index, tag in enumerate(tags if isinstance(tags, tuple) else ()):
         if isinstance(tag, str):

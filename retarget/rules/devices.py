@@ -1,7 +1,8 @@
 """What no price, offer or message may depend on: the class of device that somebody uses.
 
-Names of the vocabulary tell nothing about devices; what remains are traits, and texts that a producer puts
-into an event. Like `sensitive` this finds slips and bad ideas, not intent.
+Names of the vocabulary tell nothing about devices; what remains are traits, what third parties tell of people
+(segments and scores), and texts that a producer puts into an event.
+Like `sensitive` this finds slips and bad ideas, not intent.
 """
 
 from __future__ import annotations
@@ -23,12 +24,14 @@ _VALUES: Final = re.compile(
 )
 # Names whose text a producer chooses; what somebody searched for is not among them.
 _FREE: Final = frozenset({"event.name", "event.source", "event.channel"})
-_CALLS: Final = frozenset({"trait", "trait_number"})
+_CALLS: Final = frozenset({"trait", "trait_number", "segment", "score"})
+# What third parties say is named by them: `likely-iphone-user` tells as much as `device`.
+_OF_THIRD_PARTIES: Final = frozenset({"segment", "score"})
 _BETWEEN: Final = re.compile(r"[^a-z0-9]+")
 
 
 def by_device(text: str) -> str | None:
-    """The part of a condition that depends on it; None without such a part."""
+    """The part of a condition, or of an expected value, that depends on it; None without such a part."""
     tree = tree_of(text.strip())
     if isinstance(tree, Problem):
         return None
@@ -38,16 +41,20 @@ def by_device(text: str) -> str | None:
 
 def _parts(tree: ast.expr) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Call)
-            and _is_trait(node)
-            and any(_TRAITS.search(_words(key)) for key in _texts(node))
-        ):
+        if isinstance(node, ast.Call) and any(_names_one(node, _words(key)) for key in _texts(node)):
             yield node
         if isinstance(node, ast.Compare) and _is_free(node):
             sides = (node.left, *node.comparators)
             if any(_VALUES.search(_words(text)) for side in sides for text in _literals(side)):
                 yield node
+
+
+def _names_one(node: ast.Call, key: str) -> bool:
+    """Whether what is asked for by that name is the class of a device."""
+    if not _is_trait(node):
+        return False
+    by_value = ast.unparse(node.func) in _OF_THIRD_PARTIES and _VALUES.search(key)
+    return bool(_TRAITS.search(key) or by_value)
 
 
 def _is_trait(node: ast.AST) -> bool:

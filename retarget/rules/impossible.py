@@ -1,12 +1,13 @@
 """Conditions that can never hold, as far as their text tells: constants, empty ranges, two texts at once.
 
-Only what is certain is found: numbers and texts that one name or call is compared with, joined by `and`.
+Only what is certain is found: numbers and texts that one name or call is compared with, joined by `and`, and
+`not` of what always holds.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, TypeAlias
 
 from retarget.rules.expressions.calls import DURATIONS
@@ -16,40 +17,72 @@ from retarget.rules.tallies import KEPT
 Value: TypeAlias = float | str | bool
 # The low end, whether it is itself allowed, the high end, whether that is.
 _Range: TypeAlias = tuple[float, bool, float, bool]
+# Name -> the texts that it can be.
+_Texts: TypeAlias = Mapping[str, frozenset[str]]
 
 _ALL: Final[_Range] = (float("-inf"), True, float("inf"), True)
 _COUNTED: Final = frozenset({"cart.size", "carts.size", "person.purchases", "session.events", "order.number"})
 _COUNTING: Final = frozenset({"count", "since_opened", "days_with", "dwell", "distinct"})
+# Of these a number is known at any time: what a comparison says of all numbers always holds.
+_ALWAYS_KNOWN: Final = frozenset({"carts.size", "person.purchases", "session.events", "count", "days_with"})
 # Of these no more than so many events of a subject are known.
 _BOUNDED: Final = frozenset({"count", "days_with", "distinct"})
 _TURNED: Final = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE}
 
 
-def never_holds(text: str) -> str | None:
-    """The part of a condition by which it can never hold; None when it may, or has mistakes."""
+def never_holds(text: str, types: frozenset[str] = frozenset()) -> str | None:
+    """The part of a condition by which it can never hold; None when it may, or has mistakes.
+
+    `types`: those that the event can have at which it is judged; empty: any, or there is none.
+    """
     tree = tree_of(text.strip())
     if isinstance(tree, Problem):
         return None
-    part = _never(tree)
+    part = _never(tree, {"event.type": types} if types else {})
     return None if part is None else source_of(text.strip(), part)
 
 
 def always_holds(text: str) -> bool:
     """Whether it is simply true."""
     tree = tree_of(text.strip())
-    return not isinstance(tree, Problem) and _constant(tree) is True
+    return not isinstance(tree, Problem) and _always(tree)
 
 
-def _never(tree: ast.expr) -> ast.expr | None:
+def _never(tree: ast.expr, known: _Texts) -> ast.expr | None:
     if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.Or):
-        return tree if all(_never(part) is not None for part in tree.values) else None
+        return tree if all(_never(part, known) is not None for part in tree.values) else None
     parts = list(_parts(tree))
     for part in parts:
         if _constant(part) is False:
             return part
-        if isinstance(part, ast.BoolOp) and _never(part) is not None:
+        if isinstance(part, ast.BoolOp) and _never(part, known) is not None:
             return part
-    return _narrowed(parts)
+        if isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.Not) and _always(part.operand):
+            return part
+    return _narrowed(parts, known)
+
+
+def _always(tree: ast.expr) -> bool:
+    """Whether it holds whatever there is; what is unknown holds in no comparison."""
+    match tree:
+        case ast.BoolOp(op=ast.And(), values=parts):
+            return all(map(_always, parts))
+        case ast.BoolOp(op=ast.Or(), values=parts):
+            return any(map(_always, parts))
+        case ast.UnaryOp(op=ast.Not(), operand=operand):
+            return _never(operand, {}) is not None
+        case ast.Compare(ops=[_]):
+            return _constant(tree) is True or _leaves_nothing_out(tree)
+    return _constant(tree) is True
+
+
+def _leaves_nothing_out(tree: ast.Compare) -> bool:
+    """Whether a comparison says of a number only what is so of any such number."""
+    for name, operator, value in _comparisons(tree):
+        if isinstance(value, float) and name.partition("(")[0] in _ALWAYS_KNOWN:
+            possible, said = _first(name), _range(operator, value)
+            return said != _ALL and _both(possible, said) == possible
+    return False
 
 
 def _parts(tree: ast.expr) -> Iterator[ast.expr]:
@@ -60,10 +93,10 @@ def _parts(tree: ast.expr) -> Iterator[ast.expr]:
         yield tree
 
 
-def _narrowed(parts: list[ast.expr]) -> ast.expr | None:
+def _narrowed(parts: list[ast.expr], known: _Texts) -> ast.expr | None:
     """The first part that leaves nothing of what the parts before it allow."""
     ranges: dict[str, _Range] = {}
-    texts: dict[str, frozenset[str]] = {}
+    texts = dict(known)
     for part in parts:
         for name, operator, value in _comparisons(part):
             if isinstance(value, frozenset):

@@ -30,6 +30,12 @@ from tests.core.rules.shop import VOCABULARY, Moment
         ('count("add", within=hours(4)) < 0', 'count("add", within=hours(4)) < 0'),
         ("cart.size < 0 or 1 == 2", "cart.size < 0 or 1 == 2"),
         ("person.known and (cart.size < 0 or false)", "cart.size < 0 or false"),
+        ("not true", "not true"),
+        ("person.known and not (1 < 2)", "not (1 < 2)"),
+        ("not (person.purchases >= 0)", "not (person.purchases >= 0)"),
+        ("not (0 <= person.purchases or cart.size > 3)", "not (0 <= person.purchases or cart.size > 3)"),
+        ("not not (cart.size < 0)", "not not (cart.size < 0)"),
+        ('not (count("add", within=hours(4)) > -1)', 'not (count("add", within=hours(4)) > -1)'),
     ],
 )  # fmt: skip
 def test_what_can_never_hold_is_found(text: str, part: str) -> None:
@@ -43,6 +49,8 @@ def test_what_can_never_hold_is_found(text: str, part: str) -> None:
         "true", "cart.value < 0", "cart.size >= 3 and cart.size <= 3", "cart.size < 0 or cart.size > 5",
         "not (cart.size < 0)", "cart.value - 5 < 0", 'person.stage != "a" and person.stage != "b"',
         "cart.size < cart.value and cart.value < cart.size", "cart.size >",
+        "not (cart.size >= 0)", "not (person.purchases >= 1)", "not (person.purchases != 0)",
+        "not person.known", "not (person.purchases >= 0 and person.known)",
     ],
 )  # fmt: skip
 def test_what_may_hold_is_let_alone(text: str) -> None:
@@ -54,7 +62,18 @@ def test_what_always_holds() -> None:
     """Only what says so."""
     assert always_holds("true")
     assert always_holds("1 < 2")
-    assert not always_holds("cart.size >= 0")
+    assert always_holds("person.purchases >= 0 and not false")
+    assert not always_holds("cart.size >= 0"), "which may be unknown"
+
+
+def test_the_types_of_the_event_are_known() -> None:
+    """What is judged at a chat never sees a view; elsewhere any type may come."""
+    chat, both = frozenset({"chat"}), frozenset({"chat", "view"})
+    assert never_holds('person.known and event.type == "view"', chat) == 'event.type == "view"'
+    assert never_holds('event.type in ["view", "add"] or false', chat) is not None
+    assert never_holds('event.type == "view"', both) is None
+    assert never_holds('event.type == "view"') is None
+    assert never_holds('not (event.type == "view")', chat) is None
 
 
 _COMPARISONS = st.tuples(
@@ -116,6 +135,11 @@ def test_each_kind_has_its_words() -> None:
         ('event.source == "iPhone"', 'event.source == "iPhone"'),
         ('not event.name in ["android_open", "web_open"]', 'event.name in ["android_open", "web_open"]'),
         ('trait("last seen on") == "Mobile App"', 'trait("last seen on") == "Mobile App"'),
+        ('segment("acme", "deviceClass") == "a"', 'segment("acme", "deviceClass")'),
+        ('segment("acme", "group") == "iPhone users"', 'segment("acme", "group") == "iPhone users"'),
+        ('2 * score("acme", "likely iphone user")', 'score("acme", "likely iphone user")'),
+        ('score("device graph", "x") > 1', 'score("device graph", "x")'),
+        ('10 + trait_number("device_class")', 'trait_number("device_class")'),
     ],
 )
 def test_classes_of_devices_are_found(text: str, part: str) -> None:
@@ -128,6 +152,7 @@ def test_classes_of_devices_are_found(text: str, part: str) -> None:
     [
         'event.query == "tablet"', 'event.source == "newsletter"', 'trait("device_id") == "d1"',
         'trait("boss") == "x"', 'trait("cosmos") == "mobility"', 'event.channel == "shop"',
+        'score("acme", "mobility") > 1', 'segment("acme", "buys") == "tents"', 'trait("phone") == "1"',
         'event.name == "macaroni" and count("view", within=days(1)) > 2', "cart.size >",
     ],
 )  # fmt: skip
