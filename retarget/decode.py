@@ -6,7 +6,7 @@ as ids, times as text) and is the only one to reject. Where both accept, they ag
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from contextlib import suppress
 from math import isfinite
 from typing import Any, Final, get_type_hints
@@ -15,7 +15,7 @@ import msgspec
 
 from retarget.errors import Rejected
 from retarget.times import LATEST, parse_time
-from retarget.touchpoints import IMPERSONAL, LONGEST_ID, TYPES, Item, Touchpoint
+from retarget.touchpoints import IMPERSONAL, LONGEST_ID, MOST_ENTRIES, TYPES, Item, Touchpoint
 
 MAX_BYTES: Final = 1024 * 1024
 # Deeper values could not be written again from a deeper call stack, and no producer means them.
@@ -72,6 +72,8 @@ def is_settled(touchpoint: Touchpoint) -> bool:
     """Whether a strictly decoded touchpoint with a type of ours can be used as it is."""
     free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
     if free != _NOTHING_FREE and not _is_storable(free, _DEPTH):
+        return False
+    if len(touchpoint.items) > MOST_ENTRIES:
         return False
     return bool(touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL)
 
@@ -165,12 +167,19 @@ def read_number(given: object, field: str) -> float:
 
 
 def read_object(given: object, field: str) -> dict[str, Any]:
-    """A JSON object that can be stored: not too deep, integers of at most 64 bits. Raises Rejected."""
+    """A JSON object that can be stored: bounded in depth, breadth and integers. Raises Rejected."""
     if not isinstance(given, dict):
         raise _bad(field, given, "an object")
+    _require_few(given, field)
     if not _is_storable(given, MAX_DEPTH):
-        raise Rejected("bad_field", f"{field} has more than {MAX_DEPTH} levels or an integer of over 64 bits")
+        told = f"more than {MAX_DEPTH} levels, an object or list of more than {MOST_ENTRIES:,} entries"
+        raise Rejected("bad_field", f"{field} has {told} or an integer of over 64 bits")
     return given
+
+
+def _require_few(given: Sized, field: str) -> None:
+    if len(given) > MOST_ENTRIES:
+        raise Rejected("bad_field", f"{field} has {len(given):,} entries; it may have {MOST_ENTRIES:,}")
 
 
 def _read_sentiment(given: object, field: str) -> str | float | None:
@@ -184,6 +193,7 @@ def _read_type(given: object, field: str) -> str:
 def _read_items(given: object, field: str) -> list[Item]:
     if not isinstance(given, list):
         raise _bad(field, given, "a list of objects")
+    _require_few(given, field)
     return [_read_item(one, f"{field}[{n}]") for n, one in enumerate(given) if one is not None]
 
 
@@ -196,6 +206,7 @@ def _read_item(given: object, field: str) -> Item:
 def _read_texts(given: object, field: str) -> dict[str, str]:
     if not isinstance(given, dict):
         raise _bad(field, given, "an object of texts")
+    _require_few(given, field)
     return {
         name: read_text(text, f"{field}.{name[:_SHOWN]}") for name, text in given.items() if text is not None
     }
@@ -244,7 +255,7 @@ def _is_storable(given: object, depth: int) -> bool:
         given = given.values()
     elif not isinstance(given, _SEVERAL):
         return type(given) is not int or given in _INTEGERS
-    if depth <= 0:
+    if depth <= 0 or len(given) > MOST_ENTRIES:
         return False
     for one in given:
         kind = type(one)

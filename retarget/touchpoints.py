@@ -38,6 +38,10 @@ ABOUT_MESSAGES: Final[frozenset[str]] = frozenset(
 LONGEST_ID: Final = 512
 # An id that is given has something in it; the strict decoder leaves anything else to the tolerant one.
 Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
+# So many items has an event at most, and so many fields or entries each free-form object and what is in it.
+MOST_ENTRIES: Final = 1_000
+_BOUNDED: Final = msgspec.Meta(max_length=MOST_ENTRIES)
+Free: TypeAlias = Annotated[dict[str, Any], _BOUNDED]
 
 
 class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -52,7 +56,7 @@ class Item(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     quantity: float | None = None
     url: str | None = None
     image_url: str | None = None
-    personalisation: dict[str, str] | None = None
+    personalisation: Annotated[dict[str, str], _BOUNDED] | None = None
 
 
 class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
@@ -73,7 +77,7 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     checkout_id: Id | None = None
     order_id: Id | None = None
     device_id: Id | None = None
-    items: list[Item] = []
+    items: Annotated[list[Item], _BOUNDED] = []
     value: float | None = None
     currency: str | None = None
     coupon: str | None = None
@@ -82,13 +86,13 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     position: float | None = None
     source: str | None = None
     medium: str | None = None
-    campaign: dict[str, Any] | None = None
+    campaign: Free | None = None
     channel: str | None = None
     sentiment: str | float | None = None
     store_id: Id | None = None
-    geo: dict[str, Any] | None = None
-    traits: dict[str, Any] | None = None
-    consent: dict[str, Any] | None = None
+    geo: Free | None = None
+    traits: Free | None = None
+    consent: Free | None = None
     trace: str | None = None
 
     @property

@@ -18,10 +18,12 @@ from typing import BinaryIO, Final, NamedTuple, cast
 
 from retarget.dialects import Dialect, LineReader, RecordDecoder, Rows, decoder_for, dialect_named
 from retarget.dialects.csv_rows import rows_of_mapping
+from retarget.dialects.json_lines import lines_of_mapping
 from retarget.errors import BadInput, Rejected
 from retarget.touchpoints import Touchpoint
 
 STANDARD_INPUT: Final = "-"
+_MAPPED: Final = ("csv", "json")
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -48,7 +50,7 @@ class FileEvent(NamedTuple):
 def read_files(
     paths: Sequence[str | Path], dialect: str = "auto", mapping: str | Path | None = None
 ) -> Iterator[FileEvent]:
-    """Every record of the files, in their order. `-` is standard input; `mapping` is for the dialect `csv`.
+    """Every record of the files, in their order. `-` is standard input; `mapping` is for `csv` and `json`.
 
     Raises BadInput: at once for names that cannot be right, while reading for what is wrong inside.
     """
@@ -62,6 +64,8 @@ def read_files(
         return _read_records(names, decoder_for(dialect), shared)
     if form.line is not None:
         return _read_lines(names, form.line, shared)
+    if form.name == "json":
+        return _read_lines(names, lines_of_mapping(_mapping_text(str(mapping)), str(mapping)), shared)
     rows = form.rows or rows_of_mapping(_mapping_text(str(mapping)), str(mapping))
     return _read_rows(names, rows, shared)
 
@@ -249,10 +253,10 @@ def problems_of_names(names: Sequence[str]) -> Iterator[str]:
 
 
 def _problems_of_mapping(form: Dialect, mapping: str | Path | None) -> Iterator[str]:
-    if form.name == "csv" and mapping is None:
-        yield "dialect csv: needs a mapping file that says which column is which field"
-    elif form.name != "csv" and mapping is not None:
-        yield f"{mapping}: a mapping file is for the dialect csv, not for {form.name}"
+    if form.name in _MAPPED and mapping is None:
+        yield f"dialect {form.name}: needs a mapping file that says which column is which field"
+    elif form.name not in _MAPPED and mapping is not None:
+        yield f"{mapping}: a mapping file is for the dialects csv and json, not for {form.name}"
 
 
 def _mapping_text(path: str) -> str:

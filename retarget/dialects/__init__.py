@@ -44,6 +44,7 @@ _ALL: Final = (
     Dialect(name="jd", kind="file", sentence="rows of the JD.com actions", rows=jd.ROWS),
     Dialect(name="otto", kind="file", sentence="the OTTO sessions, one JSON object each", line=otto.read),
     Dialect(name="csv", kind="file", sentence="rows of any delimited file, read by a mapping file"),
+    Dialect(name="json", kind="file", sentence="a shop's own JSON, an object a line, read by a mapping file"),
 )
 DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in _ALL}
 

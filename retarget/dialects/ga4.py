@@ -38,6 +38,7 @@ OF_CAMPAIGN: Final[Mapping[str, str]] = {
     "campaign_id": "id", "campaign": "name", "gclid": "click_id", "message_id": "message_id", "purl": "purl",
 }  # fmt: skip
 _STATES: Final = {"GRANTED": "granted", "DENIED": "denied"}
+_NOT_SET: Final = "(not set)"
 _VALUES: Final = ("string_value", "int_value", "double_value", "float_value")
 
 
@@ -71,10 +72,10 @@ def _sent(record: Mapping[str, Any]) -> Touchpoint:
 
 
 def _exported(record: Mapping[str, Any]) -> Touchpoint:
-    params = _flat(record.get("event_params"), "event_params")
-    commerce = parts.inner(record, "ecommerce")
+    params = _told(_flat(record.get("event_params"), "event_params"))
+    commerce = _told(parts.inner(record, "ecommerce"))
     said = {"transaction_id": commerce.get("transaction_id"), "value": commerce.get("purchase_revenue")}
-    traffic, geo = parts.inner(record, "traffic_source"), parts.inner(record, "geo")
+    traffic, geo = _told(parts.inner(record, "traffic_source")), _told(parts.inner(record, "geo"))
     place = {
         "campaign": traffic.get("name"),
         "source": traffic.get("source"),
@@ -82,9 +83,13 @@ def _exported(record: Mapping[str, Any]) -> Touchpoint:
     }
     params = parts.present(**said) | parts.present(**place) | params
     traits = _flat(record.get("user_properties"), "user_properties")
+    items = record.get("items")
+    products = (
+        [_told(one) if isinstance(one, dict) else one for one in items] if isinstance(items, list) else items
+    )
     return _touchpoint(
         record["event_name"], params | ({"geo": geo} if geo else {}), record.get("user_id"),
-        record.get("user_pseudo_id"), record.get("event_timestamp"), traits, products=record.get("items"),
+        record.get("user_pseudo_id"), record.get("event_timestamp"), traits, products=products,
     )  # fmt: skip
 
 
@@ -146,6 +151,11 @@ def time_of(micros: object) -> int:
     if not parts.is_number(given):
         raise Rejected("bad_time", f"the time is {str(micros)[:40]!r}; write microseconds since 1970")
     return read_time(int(given) // 1000, "the time in microseconds")
+
+
+def _told(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What the export says, without what it says in the place of nothing."""
+    return {name: one for name, one in given.items() if one != _NOT_SET}
 
 
 def _flat(given: object, field: str) -> dict[str, Any]:

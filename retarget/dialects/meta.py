@@ -61,6 +61,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "anonymous_id": user.get("fbp"),
         "items": _items(contents, custom, event.get("event_source_url")) if contents else [],
         "value": parts.number(custom.get("value")),
+        "currency": _capitals(custom.get("currency")),
         "query": parts.first(custom, "search_string", "query"),
         "source": custom.get("source"),
         "channel": custom.get("channel") or event.get("action_source"),
@@ -97,6 +98,11 @@ def _items(contents: list[Any], custom: Mapping[str, Any], url: object) -> list[
             if given is not None:
                 found[0].setdefault(name, given)
     return found
+
+
+def _capitals(currency: object) -> object:
+    """Meta takes codes in small letters, too."""
+    return currency.upper() if isinstance(currency, str) else currency
 
 
 def _one(given: object) -> object:

@@ -20,7 +20,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--topics",
         action="store_true",
-        help="also the decisions about them and the messages to them that are still in their topics",
+        help="also what is still in the topics: their touchpoints, decisions about them, messages to them, "
+        "dead letters, and what lanes told each other of them",
     )
     parser.add_argument("--text", action="store_true", help="for people, instead of one JSON object")
     parser.set_defaults(settings=("app.id", "store.url", "kafka.partitions", "kafka.bootstrap"))
@@ -41,11 +42,12 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 async def _told(settings: Settings, name: str, *, topics: bool) -> dict[str, Any]:
     from streams.clocks import now_ms
     from streams.privacy.readable import person_as_plain
+    from streams.privacy.records import records_of
 
     person = await found(settings, name)
     told = person_as_plain(person, now_ms(), settings.app.id)
     if topics:
-        told["topics"] = await _records(settings, person)
+        told["topics"] = await records_of(settings, person)
     if not person.kept and not any(told.get("topics", {}).values()):
         more = "" if topics else "; what was sent may still be in the topics: --topics"
         raise BadInput(
@@ -65,20 +67,3 @@ async def found(settings: Settings, name: str) -> Person:
         return await find(store, lanes, name)
     finally:
         await store.close()
-
-
-async def _records(settings: Settings, person: Person) -> dict[str, list[Any]]:
-    """Of each topic what it still has, in order."""
-    from contextlib import aclosing
-
-    from streams.kafka.address import address_of
-    from streams.privacy.topics import SENT, of_person
-    from streams.sealing.reading import as_far_as_opened
-
-    async with aclosing(of_person(address_of(settings), SENT, person.ids)) as records:
-        found = [seen async for seen in records]
-    values = await as_far_as_opened(settings, [seen.value or b"null" for seen in found])
-    told: dict[str, list[Any]] = {}
-    for seen, value in zip(found, values, strict=True):
-        told.setdefault(seen.topic, []).append(json.loads(value))
-    return told

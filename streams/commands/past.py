@@ -30,7 +30,7 @@ _REMEDIES: Final[Mapping[str, str]] = {
 def add_past(group: argparse._ActionsContainer) -> None:
     """The form and order of the events, the rules, and the settings that old data mostly needs."""
     group.add_argument("--dialect", help="the form of the files (default: recognised JSON)")
-    group.add_argument("--mapping", metavar="FILE", help="for the dialect csv: which column is which field")
+    group.add_argument("--mapping", metavar="FILE", help="for csv and json: which column is which field")
     group.add_argument("--rules", metavar="DIR", help="folder or file with rules (default: rules.dir)")
     group.add_argument("--lateness", metavar="DURATION", help="how long events are held (default: files 0s)")
     group.add_argument("--assume-consent", action="store_true", help="whoever never said anything agrees")

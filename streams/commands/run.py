@@ -6,9 +6,12 @@ import argparse
 import asyncio
 import logging
 from contextlib import AsyncExitStack
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from streams.settings import Settings
+
+if TYPE_CHECKING:
+    from streams.kafka import KafkaAddress
 
 log: Final = logging.getLogger("retarget.run")
 
@@ -37,30 +40,19 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
     from streams.collector import relieve
     from streams.commands.check import makes_offers
     from streams.kafka.address import address_of
-    from streams.kafka.creation import check_topics, require_rights, specs_of
     from streams.lanes.shelved import own_publication, shelved_bundles
     from streams.logs import configure_logs
     from streams.secrecy import hiding
     from streams.stores import open_store
-    from streams.topics import JOURNAL, KEYS, lane_topics
     from streams.web import require_token
     from streams.worker import Worker
 
     require_token(settings.web.host, settings.web.token)
-    kafka, address = settings.kafka, address_of(settings)
-    own = own_publication(settings)
-    await check_topics(address, specs_of(settings))
-    if "sasl_mechanism" in address.security:
-        keys = [KEYS] if settings.privacy.keys else []
-        await require_rights(
-            address,
-            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *keys],
-            [settings.app.id, f"{settings.app.id}-catalogue"],
-            f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
-        )
+    address, own = address_of(settings), own_publication(settings)
+    await look_at_kafka(settings, address)
     async with AsyncExitStack() as stack:
         bundles = await stack.enter_async_context(shelved_bundles(settings, address, own))
-        store = await open_store(settings.store.url, settings.app.id, kafka.partitions)
+        store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
@@ -70,3 +62,20 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
         worker = Worker(settings, bundles, store, address, alone=alone)
         relieve()
         await worker.run()
+
+
+async def look_at_kafka(settings: Settings, address: KafkaAddress) -> None:
+    """Whether all topics are there, and a worker may use them. Raises BadInput, Unreachable."""
+    from streams.kafka.creation import check_topics, require_rights, specs_of
+    from streams.topics import JOURNAL, KEYS, lane_topics
+
+    kafka = settings.kafka
+    await check_topics(address, specs_of(settings))
+    if "sasl_mechanism" in address.security:
+        keys = [KEYS] if settings.privacy.keys else []
+        await require_rights(
+            address,
+            [*lane_topics(kafka.input_topics), kafka.catalogue_topic, JOURNAL, *keys],
+            [settings.app.id, f"{settings.app.id}-catalogue"],
+            f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
+        )

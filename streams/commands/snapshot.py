@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -39,14 +40,39 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
-    """Write one, or one after the other. Raises BadInput, LaneRefused, UnknownOutcome, Unreachable."""
+    """Write one, or one after the other until SIGTERM or SIGINT.
+
+    Raises BadInput, LaneRefused, UnknownOutcome, Unreachable.
+    """
     from streams.images import copies_of
 
     folder = copies_of(settings)
     if folder is None:
         raise BadInput(["snapshot.folder: is not set; name the folder that workers read from, too"])
-    asyncio.run(_go_on(settings, folder, from_store=args.from_store))
+    if settings.snapshot.every:
+        asyncio.run(_until_stopped(settings, folder, from_store=args.from_store))
+    else:
+        asyncio.run(_go_on(settings, folder, from_store=args.from_store))
     return 0
+
+
+async def _until_stopped(settings: Settings, folder: Folder, *, from_store: bool) -> None:
+    """One that is being written then does not count, as what is not whole never does."""
+    working = asyncio.create_task(_go_on(settings, folder, from_store=from_store))
+    stopped = False
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped = True
+        working.cancel()
+
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop)
+    try:
+        await working
+    except asyncio.CancelledError:
+        if not stopped:
+            raise
 
 
 async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> None:

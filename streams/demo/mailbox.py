@@ -39,7 +39,7 @@ class Mailbox:
 
     def __init__(self) -> None:
         self.count = 0
-        self._mails: deque[tuple[int, EmailMessage]] = deque(maxlen=_KEPT)
+        self._mails: deque[tuple[int, EmailMessage, bytes]] = deque(maxlen=_KEPT)
         self._server: asyncio.Server | None = None
         self._pages = Listener("mailbox", _HOST, 0)
 
@@ -63,6 +63,7 @@ class Mailbox:
                 web.get("/", self._list),
                 web.get(r"/mail/{number:\d+}", self._mail),
                 web.get(r"/mail/{number:\d+}/html", self._html),
+                web.get(r"/mail/{number:\d+}/source", self._source),
             ]
         )
         await self._pages.open(app)
@@ -77,41 +78,46 @@ class Mailbox:
 
     async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - its name
         """A mail is here."""
-        mail = message_from_bytes(cast("bytes", envelope.content), policy=default)
+        source = cast("bytes", envelope.content)
         self.count += 1
-        self._mails.append((self.count, mail))
+        self._mails.append((self.count, message_from_bytes(source, policy=default), source))
         return "250 OK"
 
     async def _list(self, _: web.Request) -> web.Response:
         rows = "".join(
             f"<tr><td>{escape(str(mail['Date']))[:22]}</td><td>{escape(str(mail['To']))}</td>"
             f'<td><a href="/mail/{number}">{escape(str(mail["Subject"]))}</a></td></tr>'
-            for number, mail in reversed(self._mails)
+            for number, mail, _ in reversed(self._mails)
         )
         body = f"<p>{self.count:,} mails. Nothing of it has left this machine.</p><table>{rows}</table>"
         return _shown("What the shop has written", body, head='<meta http-equiv="refresh" content="3">')
 
     async def _mail(self, request: web.Request) -> web.Response:
-        number, mail = self._found(request)
+        number, mail, _ = self._found(request)
         head = "".join(f"{name}: {escape(str(mail[name]))}\n" for name in _SHOWN if mail[name])
         plain = mail.get_body(("plain",))
         text = escape(plain.get_content()) if plain is not None else ""
         frame = f'<iframe sandbox="{_SANDBOX}" src="/mail/{number}/html"></iframe>'
-        body = f'<p><a href="/">All mails</a></p><pre>{head}</pre>{frame}<h2>Plain text</h2><pre>{text}</pre>'
+        links = f'<a href="/">All mails</a> <a href="/mail/{number}/source">Source</a>'
+        body = f"<p>{links}</p><pre>{head}</pre>{frame}<h2>Plain text</h2><pre>{text}</pre>"
         return _shown(str(mail["Subject"]), body)
 
     async def _html(self, request: web.Request) -> web.Response:
-        _, mail = self._found(request)
+        _, mail, _ = self._found(request)
         page = mail.get_body(("html",))
         text = page.get_content() if page is not None else ""
         text = text.replace("<head>", '<head><base target="_blank">', 1)
         return web.Response(text=text, content_type="text/html", headers=_OF_MAILS)
 
-    def _found(self, request: web.Request) -> tuple[int, EmailMessage]:
+    async def _source(self, request: web.Request) -> web.Response:
+        """The mail as it came, for a mail program."""
+        return web.Response(body=self._found(request)[2], content_type="message/rfc822")
+
+    def _found(self, request: web.Request) -> tuple[int, EmailMessage, bytes]:
         wanted = int(request.match_info["number"])
-        for number, mail in self._mails:
-            if number == wanted:
-                return number, mail
+        for found in self._mails:
+            if found[0] == wanted:
+                return found
         raise web.HTTPNotFound
 
 

@@ -33,11 +33,15 @@ class Kept(NamedTuple):
 
 
 class Person(NamedTuple):
-    """A person: the id that stands for them, every id of theirs that is known, and what is stored."""
+    """A person: the id that stands for them, every id of theirs that is known, and what is stored.
+
+    `others`: which of these ids is somebody else's by now.
+    """
 
     name: str
     ids: list[str]
     kept: list[Kept]
+    others: frozenset[str] = frozenset()
 
     @property
     def journey(self) -> Journey | None:
@@ -63,9 +67,14 @@ async def find(store: Store, lanes: int, name: str, more: Sequence[str] = ()) ->
     ids = {person, name, *more}
     for one in kept:
         ids |= {*one.journey.joined, *filter(None, (one.journey.anonymous_id,))}
+    others: set[str] = set()
     for other in sorted(ids - {person}):
-        kept = kept + [one for one in await under(store, lanes, other) if _is_theirs(one, person)]
-    return Person(person, [person, *sorted(ids - {person})], kept)
+        there = await under(store, lanes, other)
+        theirs = [one for one in there if _is_theirs(one, person)]
+        kept = kept + theirs
+        if there and not theirs:
+            others.add(other)
+    return Person(person, [person, *sorted(ids - {person})], kept, frozenset(others))
 
 
 async def under(store: Store, lanes: int, name: str) -> list[Kept]:

@@ -139,7 +139,7 @@ class Scanner:
 
 
 async def _in_topic(topic: str, found: list[Seen], opening: Opening | None) -> InTopic:
-    times, values = [seen.timestamp for seen in found], [_inside(seen.value or b"") for seen in found]
+    times, values = [seen.timestamp for seen in found], [inside(seen.value or b"") for seen in found]
     if topic == KEYS:
         sealed = values.count(b"")
     elif opening is None:
@@ -149,7 +149,7 @@ async def _in_topic(topic: str, found: list[Seen], opening: Opening | None) -> I
     return InTopic(topic, len(found), min(times), max(times), sealed)
 
 
-def _inside(value: bytes) -> bytes:
+def inside(value: bytes) -> bytes:
     """What a dead letter of a channel service has put aside; anything else as it is."""
     try:
         return b64decode(_letter(value).raw)

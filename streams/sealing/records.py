@@ -53,9 +53,8 @@ def seal(value: bytes, kind: str, key: PersonKey | None, batch: int) -> bytes:
 def undoing(value: bytes) -> bytes:
     """A message that takes something back, with nothing of the person but where they are found."""
     said: dict[str, Any] = _decode(value)
-    # By its subject a push is known that a recall takes away.
-    needed = ("to", "subject") if said["channel"] == "push" else ("to",)
-    left = {name: one for name, one in _OF_MESSAGE.items() if name in said and name not in needed}
+    # A push that is shown is found by `recall_of`; by its subject it would be told what they looked at.
+    left = {name: one for name, one in _OF_MESSAGE.items() if name in said and name != "to"}
     return _encoder.encode(said | left)
 
 

@@ -57,6 +57,8 @@ def test_the_test_beside_a_patch_exists(mutant: Mutant) -> None:
 
 
 FAILED: Final = """
+____ test_it ____
+one missing
     def test_it() -> None:
         assert lanes == wanted, "two lanes"
 E       AssertionError: one
@@ -70,7 +72,9 @@ FAILED tests/test_it.py::test_it
     [
         (1, "", "caught"),
         (1, "AssertionError: one lane", "caught"),
+        (1, "one missing", "caught"),
         (1, "two lanes", "FAILED OTHERWISE"),
+        (1, "____", "FAILED OTHERWISE"),
         (1, "tests/test_it.py", "FAILED OTHERWISE"),
         (0, "", "NOT CAUGHT"),
         (2, "AssertionError", "NOT CAUGHT"),
@@ -86,6 +90,12 @@ def applied_by_ci() -> list[Mutant]:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     (prefixes,) = re.findall(r"tests/mutants/run\.py (.+)", script)
     return [mutant for prefix in prefixes.split() for mutant in mutants(prefix)]
+
+
+@pytest.mark.parametrize("mutant", applied_by_ci(), ids=lambda mutant: mutant.name)
+def test_what_ci_applies_says_why_it_fails(mutant: Mutant) -> None:
+    """The table states the reason."""
+    assert mutant.says
 
 
 def test_ci_applies_every_bug_that_was_asked_for() -> None:

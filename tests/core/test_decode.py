@@ -1,5 +1,6 @@
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from retarget.decode import (
 )
 from retarget.errors import Rejected
 from retarget.times import LATEST, parse_duration
-from retarget.touchpoints import LONGEST_ID, TYPES, Item, Touchpoint
+from retarget.touchpoints import LONGEST_ID, MOST_ENTRIES, TYPES, Item, Touchpoint
 
 _TEXT = st.text(max_size=6)
 _NUMBERS = st.integers(-(10**20), 10**20) | st.floats(allow_nan=False, allow_infinity=False)
@@ -177,6 +178,53 @@ def test_round_trip(touchpoint: Touchpoint) -> None:
 def test_each_reason(value: bytes, reason: str) -> None:
     """Every kind of bad record has its reason."""
     assert _verdict(value) == reason
+
+
+def entries(number: int) -> dict[str, Any]:
+    """So many."""
+    return {f"k{n}": "v" for n in range(number)}
+
+
+_MANY = [
+    (lambda n: {"items": [{"product_id": "p"}] * n}, "items"),
+    (lambda n: {"items": [{}, {"personalisation": entries(n)}]}, r"items\[1\]\.personalisation"),
+    (lambda n: {"traits": entries(n)}, "traits"),
+    (lambda n: {"geo": entries(n)}, "geo"),
+    (lambda n: {"campaign": entries(n)}, "campaign"),
+    (lambda n: {"consent": entries(n)}, "consent"),
+    (lambda n: {"traits": {"inner": entries(n)}}, "traits"),
+    (lambda n: {"traits": {"inner": [["v"] * n]}}, "traits"),
+]
+
+
+@pytest.mark.parametrize(("made", "field"), _MANY)
+@pytest.mark.parametrize("time", [5, "2026-01-31T09:30:00Z"], ids=["fast", "tolerant"])
+def test_what_has_more_entries_than_anybody_means_is_refused(
+    made: Callable[[int], dict[str, Any]], field: str, time: object
+) -> None:
+    """A thousand items or fields are taken, one more is a bad field with its name and number."""
+    assert decode_canonical(_record(time=time, **made(MOST_ENTRIES)))
+    with pytest.raises(Rejected, match=rf"^bad_field: {field} has .*1,00[01] entries") as refused:
+        decode_canonical(_record(time=time, **made(MOST_ENTRIES + 1)))
+    assert refused.value.reason == "bad_field"
+
+
+@given(
+    st.sampled_from([made for made, _ in _MANY]),
+    st.integers(MOST_ENTRIES - 2, MOST_ENTRIES + 2),
+    st.sampled_from([5, "2026-01-31T09:30:00Z", -1, None]),
+)
+def test_however_many_entries_both_paths_agree(
+    made: Callable[[int], dict[str, Any]], number: int, time: object
+) -> None:
+    """What the fast path takes the tolerant one takes too, and nothing but Rejected is raised."""
+    value = _record(time=time, **made(number))
+    fast = decode_fast(value)
+    assert (fast is not None) <= (number <= MOST_ENTRIES)
+    verdict = _verdict(value)
+    assert isinstance(verdict, Touchpoint) or verdict in ("bad_field", "bad_time")
+    if fast is not None:
+        assert decode_tolerant(value) == fast
 
 
 def test_detail_names_the_field() -> None:

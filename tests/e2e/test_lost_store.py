@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from retarget.times import HOUR, MINUTE
 from streams import topics
 from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.embedded.processes import free_port, tail
 from streams.files import FileEvent
 from streams.images import Folder, manifest
 from streams.kafka import KafkaAddress
@@ -26,6 +29,7 @@ from streams.settings import load_settings
 from streams.stores import open_store
 from tests.e2e.harness import (
     OLD_FILES,
+    ROOT,
     WITHIN_S,
     Stage,
     WorkerProcess,
@@ -125,6 +129,71 @@ async def test_lanes_come_back_from_a_snapshot_and_go_on(
         assert await age_shown(worker) < WITHIN_S
         await stage.produce(events[_FIRST:])
         await stage.finish(wanted)
+
+
+async def test_snapshots_one_after_the_other_beside_lanes_at_work(
+    own_broker: EmbeddedBroker,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+    events: list[FileEvent],
+) -> None:
+    """With `snapshot.every` one follows the other, each has what came meanwhile; SIGTERM ends it at once."""
+    wanted = await replayed(events, OLD_FILES)
+    settings = (f"snapshot.folder={tmp_path}", "snapshot.every=200ms", "snapshot.keep=2")
+    stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent", *settings)
+    copies = Folder(tmp_path, stage.app_id, stage.partitions)
+
+    async def copied(sequences: list[int]) -> None:
+        """Until there is one; the last batch of a lane may be missing, as its outputs need not be out yet."""
+
+        async def there() -> bool:
+            found = [one.sequence for path in copies.all()[:1] for one in manifest.read(path).lanes]
+            return bool(found) and all(
+                wanted - 1 <= there for wanted, there in zip(sequences, found, strict=True)
+            )
+
+        await until(there, f"a snapshot at {sequences}", lambda: tail(stage.folder / "copier.log"))
+
+    async with on_stage(stage):
+        worker = stage.worker("one", alone=True)
+        await stage.shared_out()
+        await stage.produce(events[:_FIRST])
+        await stage.done()
+        copier = beside(stage, "copier", "snapshot")
+        try:
+            await copied([end.stored for end in await stage.ends()])
+            await stage.produce(events[_FIRST:])
+            await stage.done()
+            await copied([end.stored for end in await stage.ends()])
+            before = await held(stage)
+            assert copier.running, copier.said
+            copier.send(signal.SIGTERM)
+            assert await copier.ended() == 0, copier.said
+        finally:
+            copier.kill()
+        assert "Traceback" not in copier.said, copier.said
+        assert "removed " in copier.said, "no more than snapshot.keep are left"
+        assert copies.everything() == sorted(copies.all()), "nothing half is left"
+        assert len(copies.all()) <= 2
+        assert worker.said.count(" is ours, ") == stage.partitions, "the lanes were not disturbed"
+        worker.kill()
+        lose(store)
+        stage.worker("one", alone=True)
+        await stage.shared_out()
+        assert await held(stage) == before
+        await stage.finish(wanted)
+
+
+def beside(stage: Stage, name: str, *words: str) -> WorkerProcess:
+    """A command of this engine that goes on beside the test."""
+    argv = [sys.executable, "-m", "streams", *words]
+    for setting in (*stage.given, f"kafka.bootstrap={stage.bootstrap}", f"store.url={stage.store.url}"):
+        argv += ["--set", setting]
+    env = {"PYTHONPATH": str(ROOT)}
+    command = WorkerProcess(name, argv, port=free_port(), log=stage.folder / f"{name}.log", env=env)
+    command.start(ready=lambda: True)
+    return command
 
 
 async def age_shown(worker: WorkerProcess) -> float:

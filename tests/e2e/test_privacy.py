@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
@@ -108,6 +109,10 @@ async def test_everything_that_is_stored_of_a_person_is_told(
         assert (word["basis"], word["text_version"]) == ("form", "v7")
         assert {"lane", "waits_until", "episodes", "events", "first"} <= by_id["u1"].keys()
         assert {one["rule"] for one in told["topics"]["retarget.decisions"]} >= {"repeated_view"}
+        mine = [one for one in history(NOW) if (one.get("user_id") or one["anonymous_id"]) in GONE]
+        done = {event["id"] for event in mine}
+        assert {event["id"] for event in told["topics"]["touchpoints"]} == done
+        assert {one["what"] for one in told["topics"]["retarget.internal.merge"]} >= {"joins", "history"}
         assert "u2" not in json.dumps(told)
         text = command(stage, "export", "u1", "--text")
         assert "text_version: v7" in text
@@ -222,21 +227,27 @@ async def test_once_erased_what_was_told_of_them_cannot_be_read(
         )
         held = {topic: (int(records), int(sealed)) for topic, records, sealed in counted}
         assert held.keys() >= {"retarget.decisions", "retarget.ads"}
-        # What is left in the clear are the words to let them go from an audience.
-        removals = held["retarget.ads"][0] - held["retarget.ads"][1]
         left = [
             json.loads(one)
             for name in GONE
             for one in await records_of(stage, name)
             if b'"sealed":' not in one
         ]
-        assert [(one["operation"], one["products"]) for one in left] == [("remove", [])] * removals
-        assert {records - sealed for topic, (records, sealed) in held.items() if topic != "retarget.ads"} == {
-            0
-        }
+        # What is left in the clear are the words to let them go, and to call back what waits.
+        assert {(one["channel"] == "ads", one["operation"]) for one in left} == {
+            (True, "remove"), (False, "recall"),
+        }  # fmt: skip
+        assert not any(one["products"] or one["context"] for one in left)
+        assert not any(one["to"] for one in left if one["channel"] not in ("ads", "push"))
+        clear = {topic: records - sealed for topic, (records, sealed) in held.items() if records != sealed}
+        told_in = Counter(f"retarget.{one['channel']}" for one in left)
+        assert {topic: number for topic, number in told_in.items() if topic in held} == clear
         assert "retarget.internal.keys: " in scanned
         assert "nothing is stored" not in command(stage, "export", "u1", "--topics")
-        assert "q-u1" not in command(stage, "export", "u1", "--topics")
+        # Touchpoints are as their producers wrote them, until their retention ends; what we told is sealed.
+        told = exported(stage, "u1", "--topics")["topics"]
+        assert "q-u1" in json.dumps(told["touchpoints"])
+        assert "q-u1" not in json.dumps({name: told[name] for name in told if name in SENT})
         assert "q-u2" in command(stage, "explain", "u2", "--rule", "repeated_view")
 
 

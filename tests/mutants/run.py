@@ -22,7 +22,8 @@ _ROW: Final = re.compile(
     r"^\| `(?P<name>[^`]+)` \|.*\| `(?P<test>[^`]+\.py(?:::[^`]+)?)` \|(?: `(?P<says>[^`]+)` \|)?$",
     re.MULTILINE,
 )
-_COPIED: Final = ("retarget", "streams", "bench", "config", "tests", "pyproject.toml")
+_COPIED: Final = ("retarget", "streams", "bench", "config", "docs", "tests", "pyproject.toml")
+_BESIDE: Final = (">", "_", "FAILED ", "tests/")  # lines of source, headings, places
 _A_TEST_FAILED: Final = 1  # pytest's exit codes: 0 is passed or skipped, above 1 it did not come to run
 
 
@@ -63,11 +64,15 @@ def judged(mutant: Mutant, code: int, output: str) -> str:
     """What pytest's exit code and output say of a mutant; a failure counts when it is the stated one."""
     if code != _A_TEST_FAILED:
         return f"NOT CAUGHT: pytest ended with {code}\n{output[-2000:]}"
-    # Its source stands in the output too, so that only pytest's own lines about the error count.
-    said = " ".join(" ".join(line[1:].split()) for line in output.splitlines() if line.startswith("E "))
-    if mutant.says not in said:
+    if mutant.says not in _said(output):
         return f"FAILED OTHERWISE: its test does not say {mutant.says!r}\n{output[-2000:]}"
     return "caught"
+
+
+def _said(output: str) -> str:
+    """What pytest and the test say of the failure, without the source and the names beside it."""
+    lines = [line for line in output.splitlines() if line[:1].strip() and not line.startswith(_BESIDE)]
+    return " ".join(" ".join(line.removeprefix("E ").split()) for line in lines)
 
 
 def _copy_to(copy: Path) -> None:

@@ -121,7 +121,7 @@ def test_all_names_are_judged_at_once(tmp_path: Path) -> None:
     assert all(word in problem for word, problem in zip(words, caught.value.problems, strict=True))
     with pytest.raises(BadInput, match="no file is given"):
         read_files([])
-    with pytest.raises(BadInput, match="for the dialect csv, not for auto"):
+    with pytest.raises(BadInput, match="for the dialects csv and json, not for auto"):
         read_files(["-"], mapping="m.toml")
 
 
@@ -183,3 +183,22 @@ def test_public_segment_calls(data_dir: Path, tmp_path: Path) -> None:
         for event in read_files([_file(tmp_path, "calls.jsonl", calls)], "segment")
     )
     assert reasons == {"read": 9, "no_person": 4}
+
+
+def test_a_shops_own_json(tmp_path: Path) -> None:
+    """Objects by a mapping file, each with its file and line; what cannot be used is one dead letter."""
+    mapping = _file(tmp_path, "m.toml", '[columns]\n"who.id" = "user_id"\n"lines[].sku" = "items.product_id"')
+    lines = ['{"who": {"id": 7}, "lines": [{"sku": "p"}]}', "", '{"who": {}}', "x"]
+    path = _file(tmp_path, "shop.jsonl", "\n".join(lines))
+    first, *bad = list(read_files([path], "json", mapping))
+    assert isinstance(first.found, Touchpoint)
+    assert (first.found.id, first.found.user_id, first.found.items[0].product_id) == (
+        "shop.jsonl:1",
+        "7",
+        "p",
+    )
+    assert [(one.line, one.found.reason) for one in bad if isinstance(one.found, Rejected)] == [
+        (3, "no_person"), (4, "not_json"),
+    ]  # fmt: skip
+    with pytest.raises(BadInput, match="dialect json: needs a mapping file"):
+        read_files([path], "json")

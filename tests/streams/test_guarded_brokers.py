@@ -15,15 +15,15 @@ import redis
 
 from retarget.errors import BadInput
 from streams import topics
+from streams.commands.run import look_at_kafka
 from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK
 from streams.kafka import KafkaAddress, create_or_check
 from streams.kafka.address import address_of
-from streams.kafka.creation import check_topics, require_rights
 from streams.kafka.sending import Outgoing, producing
 from streams.producing import send_all
 from streams.settings import load_settings
-from streams.topics import lane_topics, topic_specs
+from streams.topics import topic_specs
 from tests.e2e.harness import until
 from tests.support.certificates import Certificates, certificates
 from tests.support.kafka.jars import KafkaMissing, classpath
@@ -37,7 +37,7 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 APP: Final = "retarget"
 LANES: Final = 2
 _ROW: Final = re.compile(
-    r"^\| (topic|group|transactional id) \| ([^|]+) \| (Read|Write|Describe) \|", re.MULTILINE
+    r"^\| (topic|group|transactional id) \| ([^|]+) \| ([A-Z][a-z]+(?:, [A-Z][a-z]+)*) \|", re.MULTILINE
 )
 
 
@@ -46,14 +46,16 @@ def rights() -> list[Right]:
     text = (ROOT / "docs/security.md").read_text(encoding="utf-8")
     each = {"CHANNEL": topics.CHANNELS}
     found: list[Right] = []
-    for kind, names, operation in _ROW.findall(text):
+    for kind, names, operations in _ROW.findall(text):
         for name in re.findall(r"`([^`]+)`", names):
             for filled in (
                 [name.replace("CHANNEL", one) for one in each["CHANNEL"]] if "CHANNEL" in name else [name]
             ):
                 plain = filled.removesuffix("*")
-                found.append(Right(kind, plain, operation.lower(), prefix=plain != filled))
+                each_of = operations.lower().split(", ")
+                found += [Right(kind, plain, operation, prefix=plain != filled) for operation in each_of]
     assert len(found) > 20, "the table is not in docs/security.md"
+    assert {Right("topic", topics.KEYS, each) for each in ("read", "write")} <= {*found}
     return found
 
 
@@ -73,7 +75,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory, made: Certificates) -> Ite
     try:
         broker.start()
         plain = KafkaAddress(bootstrap=broker.bootstrap)
-        asyncio.run(create_or_check(plain, topic_specs([topics.TOUCHPOINTS], LANES)))
+        asyncio.run(create_or_check(plain, topic_specs([topics.TOUCHPOINTS], LANES, sealed=True)))
         asyncio.run(broker.allow(rights()))
         yield broker
     finally:
@@ -90,6 +92,7 @@ def settings(guarded: GuardedKafka, made: Certificates, password: str = PASSWORD
         f"kafka.ca_file={made.authority}",
         f"kafka.partitions={LANES}",
         f"app.id={APP}",
+        "privacy.keys=a secret that is long enough",
     )
 
 
@@ -142,19 +145,11 @@ async def tell(guarded: GuardedKafka) -> None:
 async def looked_at(given: tuple[str, ...]) -> list[str]:
     """What a worker says of its rights when it starts."""
     found = load_settings(overrides=given)
-    address = address_of(found)
-    problems: list[str] = []
     try:
-        await check_topics(address, topic_specs(found.kafka.input_topics, LANES))
+        await look_at_kafka(found, address_of(found))
     except BadInput as bad:
-        problems += bad.problems
-    if not problems:
-        try:
-            reads = [*lane_topics(found.kafka.input_topics), topics.CATALOGUE, topics.JOURNAL]
-            await require_rights(address, reads, [APP, f"{APP}-catalogue"], f"{APP}-lane-0")
-        except BadInput as bad:
-            problems += bad.problems
-    return problems
+        return list(bad.problems)
+    return []
 
 
 async def looked_until(given: tuple[str, ...], *, any_lines: bool) -> list[str]:
@@ -175,6 +170,7 @@ def told_at_start() -> list[Right]:
         (topics.JOURNAL, "write"),
         (topics.FANNED, "write"),
         (topics.MERGE, "write"),
+        (topics.KEYS, "write"),
         (topics.RULES, "write"),
         (topics.RULES, "read"),
     }
@@ -200,7 +196,13 @@ async def test_of_each_right_that_is_missing_a_worker_is_told_when_it_starts(
         assert "docs/security.md" in lines[0]
 
 
-@pytest.mark.parametrize("topic", [topics.JOURNAL, topics.DECISIONS])
+WRITTEN: Final = sorted(
+    {right.name for right in rights() if (right.kind, right.operation) == ("topic", "write")}
+)
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("topic", WRITTEN)
 async def test_a_right_to_write_that_is_taken_away_is_told_by_whoever_writes(
     guarded: GuardedKafka, made: Certificates, topic: str
 ) -> None:

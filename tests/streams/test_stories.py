@@ -2,7 +2,8 @@
 
 A page has files, commands and tables. The table with a column `what` tells of messages, that with `why not`
 of what was stopped or put off, that with `waits until` of what is open at the end: of everything, in order.
-A page without one of them says that there is nothing. A block `text mail-N` is the N-th mail that was sent.
+A page without one of them says that there is nothing. A block `text mail-N` is the N-th mail
+that was sent. Every message is written as its channel's service would, and every click is of one of them.
 """
 
 from __future__ import annotations
@@ -20,9 +21,16 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
+from retarget.formats.devices import devices_of
 from retarget.messages import Message
+from retarget.personal.links import decode
+from retarget.times import HOUR, parse_time
+from streams.channels.email.links import Seal
+from streams.channels.email.writing import Writer
 from streams.channels.templates import Templates
 from streams.channels.values import values_of
+from streams.links import opened
+from tests.core.formats.cases import FORMATTERS, TERMS
 from tests.streams.commands.conftest import Retarget, retarget
 from tests.support.pages import blocks, sessions, write_files
 
@@ -34,7 +42,18 @@ MAIL: Final = "mail-"
 TABLE: Final = re.compile(r"(?:^\|.*\|\n)+", re.MULTILINE)
 ZONE: Final = ZoneInfo("Europe/Berlin")
 
+# That of `purl.keys` in the stories' commands.
+SECRET: Final = "a-key-that-nobody-can-guess"  # noqa: S105 - it stands on the page
 Told = Mapping[str, Any]
+_CLICK: Final = '_click"'
+SEAL: Final = Seal("a secret of this test", "https://news.shop.example/")
+# What the shop's own service answers for those whose address stands in no story.
+KNOWN: Final = {"email": "somebody@mail.example"}
+# By the channel; a mail is written by its service.
+PROVIDERS: Final = {
+    "push": ["fcm"], "ads": ["meta", "google"], "direct_mail": ["letters"], "onsite": ["onsite"],
+    "chat": ["chat"],
+}  # fmt: skip
 Row = tuple[str, ...]
 
 
@@ -48,6 +67,61 @@ def price(message: Told) -> str:
     """What the first product costs, and since when that is known."""
     shown = [f"{one['price']:g}, as of {when(one['price_as_of'])}" for one in message["products"][:1]]
     return "".join(shown) or "-"
+
+
+def begins(message: Told) -> str:
+    """How somebody is greeted by what they read as a letter."""
+    letter = message["operation"] == "send" and message["channel"] in ("email", "direct_mail")
+    return str(message["context"]["salutation"]["line"]) if letter else "-"
+
+
+def code(message: Told) -> str:
+    """What a code of theirs takes off, and until when it is good; the code itself is one of their own."""
+    offer = message["offer"]
+    if offer is None:
+        return "-"
+    assert re.fullmatch(r"[A-Z0-9-]{6,}", offer["code"]), offer
+    return f"{offer['percent']:g} % until {when(offer['expires_at'])}"
+
+
+def followed(message: Told) -> str:
+    """When somebody followed its link, as the input tells it, which must be while the link was good."""
+    link = decode(opened(message["purl"].rpartition("/")[2], [SECRET]) or b"") if message["purl"] else None
+    for click in message["clicks"]:
+        assert link is not None
+        assert (link.channel, link.person) == (click["type"].removesuffix("_click"), click["user_id"])
+        assert link.made_at <= parse_time(click["time"]) < link.expires_at
+    return ", ".join(when(click["time"]) for click in message["clicks"]) or "-"
+
+
+def with_clicks(messages: Sequence[Told], text: str) -> list[Told]:
+    """The messages with what the input tells of their links; nothing is told of a message that is none."""
+    told = [json.loads(line) for block in blocks(text) for line in block.text.splitlines() if _CLICK in line]
+    clicks = [one for one in told if "message_id" in one.get("campaign", {})]
+    assert {one["campaign"]["message_id"] for one in clicks} <= {one["message_id"] for one in messages}
+    return [
+        {**one, "clicks": [two for two in clicks if two["campaign"]["message_id"] == one["message_id"]]}
+        for one in messages
+    ]
+
+
+def leads_to(message: Told) -> str:
+    """What its own link shows, until when; it is of this message and person."""
+    if message["purl"] is None:
+        return "-"
+    data = opened(message["purl"].rpartition("/")[2], [SECRET])
+    assert data is not None
+    link = decode(data)
+    assert (link.message_id, link.person, link.channel) == tuple(
+        message[key] for key in ("message_id", "person", "channel")
+    )
+    return f"{', '.join(link.products)} until {link_ends(link.expires_at)}"
+
+
+def link_ends(at: int) -> str:
+    """A day is enough of a moment that is months away."""
+    moment = datetime.fromtimestamp(at / 1000, ZONE)
+    return f"{moment.day} {moment:%B}"
 
 
 def why_not(decision: Told) -> str:
@@ -64,7 +138,10 @@ COLUMNS: Final[dict[str, Callable[[Told], str]]] = {
     "which": lambda told: f"`{told['audience'] or told['template'] or '-'}`",
     "rule": lambda told: f"`{told['rule']}`",
     "products": lambda told: ", ".join(product["product_id"] for product in told["products"]) or "-",
-    "begins": lambda told: str(told["context"]["salutation"]["line"]),
+    "begins": begins,
+    "code": code,
+    "leads to": leads_to,
+    "followed": followed,
     "order": lambda told: str(told["context"]["purchase_ordinal"]),
     "price": price,
     "step": lambda told: str(told["step"]),
@@ -125,7 +202,7 @@ def test_a_story_is_true(
     messages, decisions = lines_of(Path("messages.jsonl")), lines_of(Path("decisions.jsonl"))
     people = [one["person"] for one in lines_of(Path("decisions.jsonl.journeys"))]
     made: dict[str, Sequence[Told]] = {
-        "what": messages,
+        "what": with_clicks(messages, text),
         "why not": not_sent(decisions),
         "waits until": waiting(people, retarget),
     }
@@ -133,10 +210,30 @@ def test_a_story_is_true(
     for kind, found in made.items():
         head, rows = shown.get(kind, ((), []))
         assert rows == told_in(found, head), kind
+    for message in messages:
+        send(message)
     mails = [one for one in messages if one["channel"] == "email" and one["operation"] == "send"]
     for block in blocks(text):
         if block.name.startswith(MAIL):
             assert mail_of(mails[int(block.name.removeprefix(MAIL)) - 1]) == block.text
+
+
+def send(message: Told) -> None:
+    """Write the message as its channel's service would, to the address that it names itself."""
+    read = msgspec.convert(message, Message)
+    now = parse_time(message["decided_at"])
+    if read.channel == "email":
+        if read.operation == "send":
+            Writer("Shop <news@shop.example>", "", Templates("email", "templates"), SEAL).write(
+                read, str(read.to.get("email") or KNOWN["email"]), now
+            )
+        return
+    for provider in PROVIDERS[read.channel]:
+        terms = {**TERMS[provider]} | ({"now": now} if "now" in TERMS[provider] else {})
+        if provider == "letters":
+            terms["print_by"] = now + HOUR
+            assert read.operation != "send" or "external" not in read.to
+        assert FORMATTERS[provider](read, terms) or not devices_of(read.to), provider
 
 
 def mail_of(message: Told) -> str:

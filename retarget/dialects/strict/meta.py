@@ -64,6 +64,8 @@ def _touchpoint(event: _Event) -> Touchpoint | None:
         consent=consent_in(kind, custom),
     )
     add(touchpoint, custom)
+    if custom.currency is not None:
+        touchpoint.currency = custom.currency.upper()
     if event.event_time is not None:
         touchpoint.time = time_of(event.event_time)
     touchpoint.value, touchpoint.source = custom.value, custom.source

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import gzip
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +34,19 @@ def test_golden(dialect: str, case: dict[str, Any]) -> None:
     raw = json.dumps(case["given"]).encode()
     for name in (dialect, "auto"):
         assert msgspec.to_builtins(decoder_for(name)(raw)) == case["touchpoint"], name
+
+
+PUBLISHED = re.compile(r"[^:]+.*, https://[^ ]+")
+MADE_UP = re.compile(r"made up: .+")
+
+
+@pytest.mark.parametrize("file", sorted(GOLDEN.glob("*.json")), ids=lambda file: file.stem)
+def test_each_case_says_where_its_form_is_from(file: Path) -> None:
+    """The title and the address of the producer's page, of at least two; or why it was made up."""
+    sources = [case["source"] for case in json.loads(file.read_text())]
+    published = [source for source in sources if PUBLISHED.fullmatch(source)]
+    assert len(published) >= 2
+    assert all(MADE_UP.fullmatch(source) for source in sources if source not in published)
 
 
 @pytest.mark.parametrize("dialect", ["ga4", "meta", "braze", "criteo", "snowplow", "segment", "cloudevents"])

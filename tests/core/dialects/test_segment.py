@@ -1,4 +1,5 @@
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -6,7 +7,7 @@ import pytest
 from retarget.dialects import decoder_for
 from retarget.errors import Rejected
 from retarget.times import DAY
-from retarget.touchpoints import Item, Touchpoint
+from retarget.touchpoints import MOST_ENTRIES, Item, Touchpoint
 
 _decode = decoder_for("segment")
 
@@ -213,6 +214,30 @@ def test_bad_calls(fields: dict[str, object], reason: str) -> None:
     with pytest.raises(Rejected) as caught:
         _call(**({"event": "x"} | fields))
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("name", ["segment", "auto"])
+@pytest.mark.parametrize(
+    ("type_", "more"),
+    [
+        (
+            "track",
+            lambda n: {"event": "Order Completed", "properties": {"products": [{"product_id": "p"}] * n}},
+        ),
+        ("identify", lambda n: {"traits": {f"k{one}": "v" for one in range(n)}}),
+    ],
+    ids=["items", "traits"],
+)
+def test_an_event_has_so_many_items_and_traits_at_most(
+    name: str, type_: str, more: Callable[[int], dict[str, object]]
+) -> None:
+    """The strict reader leaves more to the tolerant one, which refuses them."""
+    call = {"type": type_, "userId": "u", "messageId": "m", "timestamp": "2026-01-31T09:30:00Z"}
+    decode = decoder_for(name)
+    assert decode(json.dumps(call | more(MOST_ENTRIES)).encode())
+    with pytest.raises(Rejected, match="1,001 entries") as refused:
+        decode(json.dumps(call | more(MOST_ENTRIES + 1)).encode())
+    assert refused.value.reason == "bad_field"
 
 
 @pytest.mark.parametrize(

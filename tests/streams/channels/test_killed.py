@@ -30,14 +30,18 @@ MESSAGES = 40
 class Service:
     """`retarget channel NAME` in a process of its own."""
 
-    def __init__(self, name: str, settings: Mapping[str, object]) -> None:
+    def __init__(
+        self, name: str, settings: Mapping[str, object], dies: tuple[str, int] | None = None
+    ) -> None:
+        """`dies`: at which stage, and the how manyeth time it comes there; see tests.support.dying."""
         common: dict[str, object] = {"channel.port": 0, "channel.session": "1500ms"}
         words = [
             word for key, value in {**common, **settings}.items() for word in ("--set", f"{key}={value}")
         ]
         environ = {name: value for name, value in os.environ.items() if not name.startswith("RETARGET_")}
+        module = ["streams"] if dies is None else ["tests.support.dying", *map(str, dies)]
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "streams", "channel", name, *words],
+            [sys.executable, "-m", *module, "channel", name, *words],
             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environ,
         )  # fmt: skip
 
@@ -58,11 +62,12 @@ class Service:
         self._process.send_signal(signal.SIGTERM)
         return self._process.wait(20)
 
-    def ended(self) -> None:
-        """Wait until it is gone."""
-        self._process.wait(20)
+    def ended(self) -> int:
+        """Wait until it is gone; its exit code."""
+        code = self._process.wait(20)
         if self._process.stdout is not None:
             self._process.stdout.close()
+        return code
 
 
 def counted(page: str, name: str) -> int:
@@ -71,9 +76,11 @@ def counted(page: str, name: str) -> int:
 
 
 @contextmanager
-def running(name: str, settings: Mapping[str, object]) -> Iterator[Service]:
+def running(
+    name: str, settings: Mapping[str, object], dies: tuple[str, int] | None = None
+) -> Iterator[Service]:
     """One at work; killed at the end if it is not gone."""
-    service = Service(name, settings)
+    service = Service(name, settings, dies)
     try:
         yield service
     finally:

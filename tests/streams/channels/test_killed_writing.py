@@ -1,0 +1,111 @@
+"""A service that is killed at its ledger's writes, and the next one: everything goes out once."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import json
+import signal
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streams.embedded import EmbeddedBroker, EmbeddedStore
+from tests.streams.channels.conftest import Engine, message
+from tests.streams.channels.test_killed import counted, page, running
+from tests.support.mailbox import Mailbox
+from tests.support.receiver import Receiver
+
+MESSAGES = 40
+ADDRESS = {"street": "Lane 1", "postal_code": "12345", "city": "Town", "country": "DE"}
+CHANNELS: dict[str, dict[str, Any]] = {
+    "email": {},
+    "push": {"to": {"push_tokens": ["phone"]}},
+    "ads": {"operation": "add", "audience": "cart-left", "template": None},
+    "direct_mail": {
+        "to": {"address": ADDRESS},
+        "context": {"salutation": {"text": "Dear Ann Lee", "first_name": "Ann", "last_name": "Lee"}},
+    },
+}
+# Between handing over and the end of the second write a mail may have gone without anybody's knowing.
+DOUBTFUL = ("second before", "second within", "second sent")
+STAGES = ("first before", "first within", "first sent", "first after", *DOUBTFUL, "second after")
+
+
+@pytest.fixture
+def one_desk(own_broker: EmbeddedBroker, store: EmbeddedStore) -> Engine:
+    """One partition: beside what is being written nothing else is under way."""
+    engine = Engine(own_broker.bootstrap, 1, store.url)
+    asyncio.run(engine.make())
+    return engine
+
+
+@pytest.mark.timeout(120)
+@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("name", CHANNELS)
+async def test_everything_goes_out_once(
+    one_desk: Engine, mailbox: Mailbox, tmp_path: Path, name: str, stage: str
+) -> None:
+    """Whatever the ledger has of a portion: pushes, audiences, letters, and mails that had not yet gone."""
+    with Receiver() as receiver:
+        settings: dict[str, object] = {
+            "kafka.bootstrap": one_desk.address.bootstrap, "kafka.emit": "idempotent",
+            "store.url": one_desk.store,
+            "email.host": "127.0.0.1", "email.port": mailbox.port, "push.fcm_url": receiver.url,
+            "push.fcm_project": "shop", "ads.folder": tmp_path, "ads.batch": 5,
+            "direct_mail.folder": tmp_path, "direct_mail.batch": 5,
+        }  # fmt: skip
+        given = [message(number, channel=name, **CHANNELS[name]) for number in range(MESSAGES)]
+        await one_desk.put(*given, channel=name)
+        with running(name, settings, dies=(stage, 2)) as service:
+            assert await asyncio.to_thread(service.ended) == -signal.SIGKILL
+        went: Callable[[], list[str]] = {
+            "email": lambda: mailbox.ids,
+            "push": lambda: [
+                json.loads(one.body)["message"]["data"]["message_id"] for one in receiver.posted
+            ],
+            "ads": lambda: added(tmp_path),
+            "direct_mail": lambda: printed(tmp_path),
+        }[name]
+        with running(name, settings) as service:
+            address = await asyncio.to_thread(service.listening)
+            async with asyncio.timeout(60):
+                while len({*went()}) < MESSAGES or not await at_rest(address):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            repeats = counted(await asyncio.to_thread(page, address), "retarget_channel_repeats_total")
+            assert service.stop() == 0
+    came = Counter(went())
+    assert came.keys() == {f"m{number}" for number in range(MESSAGES)}
+    assert await one_desk.dead(name) == {}
+    again = sum(came.values()) - MESSAGES
+    if name == "email":
+        assert again <= (repeats if stage in DOUBTFUL else 0)
+        assert max(came.values()) <= 2
+        told = [one["id"] for one in await one_desk.there("touchpoints")]
+        assert len({*told}) == MESSAGES
+    elif name == "push":
+        assert again <= (repeats if stage in DOUBTFUL else 0)
+        assert len({one.headers["idempotency-key"] for one in receiver.posted}) == MESSAGES
+    else:
+        assert again == 0
+
+
+async def at_rest(address: str) -> bool:
+    """Whether nothing waits in the partition, which has been taken over."""
+    shown = await asyncio.to_thread(page, address)
+    return shown.count("\nretarget_channel_waiting{") == 1 and counted(shown, "retarget_channel_waiting") == 0
+
+
+def added(folder: Path) -> list[str]:
+    """Who is added, in every batch."""
+    batches = [json.loads(path.read_bytes()) for path in folder.glob("*.json")]
+    return [member["message_id"] for batch in batches for member in batch["members"]]
+
+
+def printed(folder: Path) -> list[str]:
+    """Whose letter stands in every list."""
+    lists = [path.read_text(encoding="utf-8") for path in folder.glob("*.csv")]
+    return [row["message_id"] for text in lists for row in csv.DictReader(text.splitlines())]
