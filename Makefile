@@ -12,7 +12,7 @@ CHAOS_ARGS ?=
 RETARGET_PEERS ?= ../shared/bench/peers
 
 .DEFAULT_GOAL := help
-.PHONY: help setup clients test test-slow test-compiled bench bench-quick peers fuzz chaos demo lint format types contracts \
+.PHONY: help setup clients test test-slow test-compiled bench bench-quick guard peers fuzz chaos demo lint format types contracts \
   check clean
 
 help: ## this list
@@ -50,6 +50,9 @@ bench: setup ## every line of docs/performance.md's table, with its bound and ve
 
 bench-quick: setup ## the same with less of everything (5 minutes)
 	$(BIN)/python -m bench
+
+guard: setup ## whether an event has become dearer than at the commit of bench/guard.base
+	.ci/guard
 
 peers: ## the programs that `make bench` measures beside ours, in .peers (needs Maven and the folder RETARGET_PEERS)
 	$(PYTHON) -m venv .peers/venv

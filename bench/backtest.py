@@ -1,6 +1,8 @@
 """How fast a backtest is, and what memory it takes as its input grows: `python -m bench.backtest 100000`.
 
-The input is that of the simulated shop, with the same people however long it runs.
+The input is that of the simulated shop, with the same people however long it runs. `--part` shows what one
+process takes for one part, of so many events of four people: ten million events of a thousand people make
+parts of 40,000.
 """
 
 from __future__ import annotations
@@ -8,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -15,7 +18,13 @@ from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from bench import sheet
 from retarget.decode import encode_touchpoint
+from streams.backtest.pool import Plan, backtest
+from streams.backtest.reading import Told
+from streams.backtest.splitting import Splitting
+from streams.resources import default_rules_dir
+from streams.settings import load_settings
 from streams.shop import open_shop, simulate
 
 _START: Final = 1_700_000_000_000
@@ -69,15 +78,35 @@ def measure(file: Path, events: int, jobs: int) -> Run:
     )
 
 
+def measure_part(events: int) -> float:
+    """MB of a process of the pool that has worked off one part of so many events of four people."""
+    on_trial = Plan(load_settings(None, {}, ["clock.lateness=0s"]), default_rules_dir()).bundles()
+    with tempfile.TemporaryDirectory() as folder:
+        splitting = Splitting(
+            Path(folder), lanes=1, parts=1, by_time=True, is_nobody=on_trial.rules.policy.is_nobody
+        )
+        for event in islice(simulate(open_shop(1), seed=1, people=4, start_ms=_START), events):
+            splitting.add(Told(0, event.time, None if event.type == "heartbeat" else event))
+        backtest(on_trial, splitting.close(ahead=0), Path(folder), jobs=2, progress=lambda _: None)
+    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+
+
 def main() -> int:
     """Measure each size and print a line for it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("events", nargs="+", type=int)
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--part", action="store_true", help="one part; sizes in rising order")
     given = parser.parse_args()
+    if given.part:
+        print("| events of the part | the process that works it off, MB |\n|---:|---:|")
+        for events in given.events:
+            print(f"| {events:,} | {measure_part(events):.0f} |", flush=True)
+        return 0
     print("| events | reading s | working s | events/s and process | CPU µs/event | largest process MB |")
     print("|---:|---:|---:|---:|---:|---:|")
+    runs: list[Run] = []
     for events in given.events:
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "shop.jsonl"
@@ -86,6 +115,9 @@ def main() -> int:
         cells = [f"{events:,}", f"{run.reading_s:.1f}", f"{run.working_s:.1f}"]
         cells += [f"{run.per_second_and_core:,}", f"{run.cpu_us:.0f}", f"{run.largest_mb:.0f}"]
         print(f"| {' | '.join(cells)} |", flush=True)
+        runs.append(run)
+    data = f"the simulated shop with {given.people:,} people, on {given.jobs} processes"
+    sheet.keep(sheet.of("backtest", data, [run._asdict() for run in runs]))
     return 0
 
 

@@ -26,6 +26,7 @@ import aiohttp
 import msgspec
 from aiohttp import web
 
+from bench import sheet
 from bench.common_job.processes import Tree
 from retarget.decode import encode_touchpoint
 from retarget.dialects import decoder_for
@@ -37,7 +38,7 @@ from streams.shop import open_shop, simulate
 from tests.support.encoders import ENCODERS, segment
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-LATEST: Final = ROOT / "bench" / "results" / "collector.json"
+QUESTION: Final = "collector"
 BATCH: Final = 100
 _START: Final = 1_772_359_200_000
 _AT_ONCE: Final = 32
@@ -60,10 +61,13 @@ def main() -> int:
     events = [
         one for one in islice(simulate(open_shop(), seed=3, people=200, start_ms=_START), 6000) if one.person
     ]
-    found = json.loads(LATEST.read_text(encoding="utf-8")) if args.decoding else entrance(events, args)
+    found = sheet.read(QUESTION).figures if args.decoding else entrance(events, args)
     found["decode"] = decoding(events[:1000])
     print(json.dumps(found, indent=2))
-    LATEST.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    data = (
+        f"the simulated shop: batches of {BATCH} as Segment's libraries send them, 1,000 events in each form"
+    )
+    sheet.keep(sheet.of(QUESTION, data, found))
     told = verdicts(found)
     print(*(f"{'kept    ' if kept else 'NOT KEPT'} {line}" for line, kept in told), sep="\n")
     return 0 if all(kept for _, kept in told) else 1

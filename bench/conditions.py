@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final, NamedTuple
 
+from bench import sheet
 from retarget.engine.door import Engine
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy
@@ -36,6 +37,7 @@ IN_A_WINDOW: Final = (12, 64, 240)
 # Events and rounds: figures that nobody asks for are given up after some hundred events.
 SOON: Final = 100
 MANY: Final = 200
+_COLUMNS: Final = ("CPU µs", "busy", "full", "event", "first", "second")
 CONDITIONS: Final = (
     'event.type == "view"',
     'event.type in ["view", "add"] and event.dwell > seconds(30)',
@@ -67,15 +69,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.conditions", description=__doc__)
     parser.parse_args(argv)
     people = [(_stored(number), WINDOW // number) for number in IN_A_WINDOW]
-    print("| condition | CPU µs | busy | full | event | first | second |")
-    print("|---|---:|---:|---:|---:|---:|---:|")
+    print(f"| condition | {' | '.join(_COLUMNS)} |\n|---|{'---:|' * len(_COLUMNS)}")
+    figures: dict[str, dict[str, float]] = {}
     for text in CONDITIONS:
         cases = [_case(text, stored, gap) for stored, gap in people]
-        micros = [_look(case) for case in cases]
-        print(f"| `{text}` | " + " | ".join(f"{one:.2f}" for one in (*micros, *_beside(cases[-1]))) + " |")
+        micros = (*(_look(case) for case in cases), *_beside(cases[-1]))
+        figures[text] = dict(zip(_COLUMNS, micros, strict=True))
+        print(f"| `{text}` | {' | '.join(f'{one:.2f}' for one in micros)} |", flush=True)
     full = people[-1][0]
     loading = min(_timed(partial(wire.decode, full)) for _ in range(5 * MANY))
     print(f"\nLoading the full journey, {len(full):,} bytes: {loading * 1e6:.0f} µs")
+    data = f"a person with {', '.join(map(str, IN_A_WINDOW))} events in the week that is asked about"
+    sheet.keep(sheet.of("conditions", data, figures))
     return 0
 
 

@@ -22,6 +22,7 @@ from streams.replaying import TOPIC
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules
 from streams.settings import load_settings
+from streams.stores.packing import Packing
 
 Events = Sequence[tuple[bytes, bytes]]
 _FAR: Final = 2**62
@@ -89,8 +90,8 @@ def lanes_8_and_64(peers: Peers, runs: int) -> Line:
     )  # fmt: skip
 
 
-def bytes_per_journey(peers: Peers) -> Line:
-    """What the store keeps of the median person, with ids as producers make them."""
+def bytes_per_journey(peers: Peers) -> list[Line]:
+    """What the store keeps of the median person, with ids as producers make them; plain and compressed."""
     lanes = [
         [
             (key, value.replace(value[: value.index(b",")], b'{"id":"%s"' % str(_uuid(n, at)).encode(), 1))
@@ -99,15 +100,16 @@ def bytes_per_journey(peers: Peers) -> Line:
         for n, lane in enumerate(peers.lanes(1))
     ]
     _, journeys = work(lanes, shipped_bundle())
+    what = "bytes in the store per journey, median person, all shipped rules, UUID ids"
+    small = [Packing(compress=True).pack(one) for one in journeys]
+    return [_sizes(what, journeys), _sizes(f"{what}, `store.compress`", small)]
+
+
+def _sizes(what: str, journeys: Sequence[bytes]) -> Line:
     sizes = sorted(map(len, journeys))
-    line = at_most(
-        "bytes in the store per journey, median person, all shipped rules, UUID ids",
-        [median(sizes)], 3 * 1024, "bytes",
-    )  # fmt: skip
-    line.note = (
-        f"{len(sizes)} people; mean {sum(sizes) / len(sizes):,.0f}, p90 {sizes[len(sizes) * 9 // 10]:,}"
-    )
-    return line
+    mean, tenth = sum(sizes) / len(sizes), sizes[len(sizes) * 9 // 10]
+    note = f"{len(sizes)} people; mean {mean:,.0f}, p90 {tenth:,}"
+    return at_most(what, [median(sizes)], 3 * 1024, "bytes", note=note)
 
 
 def _uuid(lane: int, at: int) -> uuid.UUID:

@@ -1,4 +1,4 @@
-"""How soon an order is answered: `python -m bench.latency` sends orders among views at steady rates.
+"""How soon an order is answered: `python -m bench latency` sends orders among views at steady rates.
 
 From just before the record is given to the broker until its message can be read (read_committed). First
 everything as fast as it goes, which tells the highest rate; then the highest share of that at which nothing
@@ -7,13 +7,10 @@ is left behind; then shares of this one.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NamedTuple, Self
 
@@ -184,16 +181,3 @@ def lines(seconds: float) -> list[Line]:
     note = f"backlog {highest:,.0f} events a second, flat at {flat:,.0f}; {told}"
     what = "decision latency at half of the flat rate, p99"
     return [at_most(what, [beats[1].at(0.99)], 250, "ms", note=note)]
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(prog="python -m bench.latency", description=__doc__)
-    parser.add_argument("--seconds", type=float, default=60, help="at each rate")
-    (line,) = lines(parser.parse_args(argv).seconds)
-    print(f"{line.what}: {line.figure} (bound: {line.bound})\n{line.note}")
-    return 0 if line.kept else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,19 +10,17 @@ from __future__ import annotations
 import argparse
 import asyncio
 import gc
-import platform
 import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
 from itertools import islice
-from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
 import msgspec
 
-from bench.common_job.run import RESULTS
+from bench import sheet
 from retarget.decode import decode_canonical, encode_touchpoint
 from retarget.rules.model import Rule
 from retarget.rules.parse import Document, read_rules
@@ -36,7 +34,6 @@ from streams.rulebook import load_rules
 from streams.settings import load_settings
 from streams.shop import open_shop, simulate
 
-LATEST: Final = RESULTS / "many_rules.json"
 SHIPPED: Final = "shipped"
 SIZES: Final = (1, 10, 50, 200)
 PER_TYPE: Final = 5
@@ -62,8 +59,6 @@ class Measured(msgspec.Struct, kw_only=True):
 class Report(msgspec.Struct, kw_only=True):
     """A whole run; `ratio` divides the medians by that of the shipped set."""
 
-    date: str
-    python: str
     events: int
     people: int
     rounds: int
@@ -133,8 +128,6 @@ def measure(events: int, people: int, rounds: int) -> Report:
             print(f"{name:>8}  {cpu:6.1f} µs/event", file=sys.stderr, flush=True)
     base = median(spent[SHIPPED])
     return Report(
-        date=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
-        python=platform.python_version(),
         events=len(records),
         people=people,
         rounds=rounds,
@@ -176,12 +169,11 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=60_000)
     parser.add_argument("--people", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, default=LATEST)
     given = parser.parse_args()
     report = measure(given.events, given.people, given.rounds)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
     print(table(report))
+    data = f"{report.events:,} events of the simulated shop with {report.people:,} people"
+    sheet.keep(sheet.of("many_rules", data, report))
     return 1 if report.sets[str(max(SIZES))].ratio > BOUND else 0
 
 

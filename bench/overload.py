@@ -24,6 +24,7 @@ from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from bench import sheet
 from retarget.decode import encode_touchpoint
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import parse_time
@@ -179,6 +180,12 @@ async def measured(stage: Stage, records: int, people: int, cached: int) -> int:
     missing, more = sum((expected - found).values()), sum((found - expected).values())
     tell(total, seconds, memory, said, cached)
     print(f"{missing} missing, {more} too many or decided otherwise")
+    figures = {
+        "records": total, "seconds": seconds, "largest_mb": memory.largest, "bound_mb": bound_mb(cached),
+        "missing": missing, "too_many": more,
+    }  # fmt: skip
+    data = f"{total:,} records of the simulated shop with {people:,} people, {cached:,} cached for each lane"
+    sheet.keep(sheet.of("overload", data, figures))
     return 0 if missing == more == 0 and memory.largest < bound_mb(cached) else 1
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
-from bench import stages
+from bench import sheet, stages
+from bench.common_job.measure import Figures
 from bench.common_job.peers import ROOT
-from bench.common_job.run import LATEST, Report, read
+from bench.common_job.run import QUESTION
 from bench.common_job.table import table
 
 PAGE: Final = ROOT / "docs" / "performance.md"
@@ -30,30 +32,18 @@ def main() -> int:
 
 def measured() -> str:
     """The text between the markers."""
-    report: Report = read(LATEST)
-    parts = [_circumstances(report), table(report.runs)]
-    if stages.LATEST.is_file():
-        result = msgspec.json.decode(stages.LATEST.read_bytes(), type=stages.Stages)
-        head = f"Stages of one run over {result.figures.events:,} events"
-        busy = f"others kept {result.figures.other_cores:.1f} cores busy meanwhile"
-        parts += [f"{head} ({busy}):", stages.table(result)]
+    job, split = sheet.read(QUESTION), sheet.read(stages.QUESTION)
+    runs = msgspec.convert(job.figures, list[Figures])
+    result = msgspec.convert(split.figures, stages.Stages)
+    head = f"Stages of one run over {result.figures.events:,} events"
+    busy = f"others kept {result.figures.other_cores:.1f} cores busy meanwhile"
+    parts = [sheet.told(job) + _noise(runs), table(runs), f"{head} ({busy}):", stages.table(result)]
     return "\n\n".join(parts)
 
 
-def _circumstances(report: Report) -> str:
-    versions = ", ".join(f"{name} {number}" for name, number in report.versions.items())
-    settings = ", ".join(f"{name} {value}" for name, value in report.settings.items())
-    others = [one.other_cores for one in report.runs]
-    pieces = [one.calibration_ms for one in report.runs]
-    return "\n".join(
-        [
-            f"- {report.date}, {report.machine}",
-            f"- {versions}",
-            f"- settings of the call: {settings}",
-            f"- noise: other programs kept {min(others):.1f} to {max(others):.1f} cores busy during the runs",
-            f"- a fixed piece of work took {min(pieces):.1f} to {max(pieces):.1f} ms of CPU",
-        ]
-    )
+def _noise(runs: Sequence[Figures]) -> str:
+    others = [one.other_cores for one in runs]
+    return f"\n- noise: others kept {min(others):.1f} to {max(others):.1f} cores busy during the runs"
 
 
 if __name__ == "__main__":

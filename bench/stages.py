@@ -14,19 +14,19 @@ import pstats
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from bench import sheet
 from bench.common_job import topics
 from bench.common_job.check import found_in
 from bench.common_job.measure import Figures, Job
 from bench.common_job.peers import Peers, PeersMissing
-from bench.common_job.run import RESULTS, Services, engine, one_run, servers
+from bench.common_job.run import Services, engine, one_run, servers
 from tests.support.kafka.jars import KafkaMissing
 
-LATEST: Final = RESULTS / "stages.json"
+QUESTION: Final = "stages"
 # Parts of the step by the file that a function stands in.
 _PARTS: Final = {
     "lane/": "hold, clock and waits",
@@ -52,7 +52,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measure, print the table and write the JSON file."""
     parser = argparse.ArgumentParser(prog="python -m bench.stages", description=__doc__)
     parser.add_argument("--copies", type=int, default=3, help="of the data set (84,252 events each)")
-    parser.add_argument("--out", type=Path, default=LATEST)
     given = parser.parse_args(argv)
     try:
         peers = Peers()
@@ -62,9 +61,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"skipped: {missing}")
         return 0
     result = Stages(figures=found[0], stages=found[1], step=step_shares(peers.lanes(1)[0]))
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(result)) + b"\n")
     print(table(result))
+    data = f"the common job over {result.figures.events:,} events"
+    sheet.keep(sheet.of(QUESTION, data, result))
     return 0
 
 

@@ -27,6 +27,14 @@ _DEPTH: Final = MAX_DEPTH + 1  # the free-form objects together
 _ALWAYS_STORABLE: Final = frozenset({str, float, bool, type(None)})
 _INTEGERS: Final = range(-(2**63), 2**64)
 
+
+class _Timed(Touchpoint, kw_only=True, gc=False, omit_defaults=True):
+    """A touchpoint whose time may be text. It has no field of its own, so that it can become a touchpoint."""
+
+    time: Any = -1
+
+
+_timed: Final = msgspec.json.Decoder(_Timed).decode
 _strict: Final = msgspec.json.Decoder(Touchpoint).decode
 _generic: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
@@ -35,7 +43,7 @@ _encode: Final = msgspec.json.Encoder().encode
 def decode_canonical(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
     """The touchpoint in one canonical record. Raises Rejected with the dead letter's reason."""
     require_size(value, max_bytes)
-    return decode_fast(value) or decode_tolerant(value)
+    return decode_fast(value) or decode_timed(value) or decode_tolerant(value)
 
 
 def encode_touchpoint(touchpoint: Touchpoint) -> bytes:
@@ -66,6 +74,23 @@ def decode_fast(value: bytes) -> Touchpoint | None:
     if touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL:
         return touchpoint
     return None
+
+
+def decode_timed(value: bytes) -> Touchpoint | None:
+    """The same for a record that is strictly canonical but for its time, which is text."""
+    try:
+        touchpoint = _timed(value)
+        if type(touchpoint.time) is not str:
+            return None
+        touchpoint.time = parse_time(touchpoint.time.upper())
+        if not value.isascii():
+            value.decode()
+    except (ValueError, OverflowError, RecursionError):
+        return None
+    touchpoint.__class__ = Touchpoint  # type: ignore[assignment]
+    if touchpoint.type not in TYPES:
+        _make_custom(touchpoint)
+    return touchpoint if 0 <= touchpoint.time <= LATEST and is_settled(touchpoint) else None
 
 
 def is_settled(touchpoint: Touchpoint) -> bool:

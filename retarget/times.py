@@ -51,7 +51,10 @@ def format_duration(ms: int) -> str:
 
 def parse_time(text: str) -> int:
     """Epoch milliseconds of an RFC 3339 time; without a zone it is UTC. Raises ValueError."""
-    return _since_epoch(_read(text))
+    moment = _read(text)
+    # As in `_since_epoch`: a call of it would be a third of what this takes.
+    since = moment - (_EPOCH if moment.tzinfo is not None else _NAIVE_EPOCH)
+    return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000
 
 
 def corrected_time(received: str, sent: str, original: str) -> int:

@@ -50,6 +50,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "redrive": "dead letters once more, after what was wrong has been mended",
     "pause": "stop a rule, a channel or everything, within a second",
     "resume": "end a pause",
+    "revoke": "the links of messages lead nowhere any more, at once",
     "snapshot": "copies of all lanes as files, from which a lost store comes back",
     "repartition": "more partitions, while no worker runs",
     "sizing": "what so many people take: store, shards, workers, partitions, Kafka",

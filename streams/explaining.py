@@ -8,9 +8,8 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from retarget.journeys import stages
-from retarget.journeys.model import Given, Journey, Offer
+from retarget.journeys.model import SHADOW_MARK, Given, Journey, Offer
 from retarget.journeys.repeats import remembered
-from retarget.rules.matcher import SHADOW_MARK
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
@@ -188,8 +187,10 @@ def _episodes(journey: Journey) -> Iterator[Entry]:
 def _deferred(journey: Journey) -> Iterator[Entry]:
     for one in journey.deferred:
         closed = ", closed meanwhile" if one.closed else ""
-        text = f"{one.rule} step {one.step}{_about(one.subject, journey)}, due {_time(one.due)}{closed}"
-        yield Entry(one.release, "deferred", text, one.rule)
+        name, _, trial = one.rule.partition(SHADOW_MARK)
+        under = f", in shadow under version {trial}" if trial else ""
+        text = f"{name} step {one.step}{_about(one.subject, journey)}, due {_time(one.due)}{closed}{under}"
+        yield Entry(one.release, "deferred", text, name)
 
 
 def _expiries(journey: Journey) -> Iterator[Entry]:

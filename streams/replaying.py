@@ -28,7 +28,7 @@ LISTED: Final = "catalogue"
 LANE: Final = 0
 # The end of time, for a wall that never holds a lane back.
 _LATEST: Final = 1 << 62
-_PORTION: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
+IN_MEMORY: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
 
 Sink = Callable[[Output], None]
 
@@ -212,6 +212,7 @@ def runner_over(  # noqa: PLR0913 - what a lane is given, all but its number and
     store: MemoryStore | None = None,
     pauses: Mapping[str, int] | None = None,
     merges: bool = False,
+    limits: Limits = IN_MEMORY,
 ) -> LaneRunner:
     """A lane with memory for log and store; `merges`: other lanes tell it of its people in topic MERGE."""
     return LaneRunner(
@@ -222,14 +223,14 @@ def runner_over(  # noqa: PLR0913 - what a lane is given, all but its number and
         log=ReplayLog(sink),
         feed=feed,
         wall=ReplayWall(),
-        limits=_PORTION,
+        limits=limits,
         ticks=True,
         pauses=lambda: dict(pauses or {}),
         observer=tally,
     )
 
 
-async def work_through(
+async def work_through(  # noqa: PLR0913 - see runner_over
     feed: Feed,
     bundle: Bundle,
     sink: Sink,
@@ -237,13 +238,15 @@ async def work_through(
     store: MemoryStore | None = None,
     pauses: Mapping[str, int] | None = None,
     at_end: Callable[[], None] | None = None,
+    lane: int = LANE,
+    limits: Limits = IN_MEMORY,
 ) -> Counter[tuple[str, ...]]:
     """Run one lane over a feed until nothing is left to do; what happened, by kind.
 
     `at_end` may let the feed go on, once all is done and the clock has come to its end.
     """
     tally = Tally()
-    runner = runner_over(LANE, bundle, sink, feed, tally, store=store, pauses=pauses)
+    runner = runner_over(lane, bundle, sink, feed, tally, store=store, pauses=pauses, limits=limits)
     await runner.claim()
     while await runner.batch():
         pass

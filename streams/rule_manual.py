@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from retarget.rules.declared import NAMES as NAMED
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.terms import Argument, Function, Name
 from retarget.rules.grammar import RULE, SHOWN, STEP, VARIANT
@@ -15,6 +16,7 @@ from retarget.rules.parts import AUDIENCE, ENDING, PAUSE
 from retarget.rules.records import Key, OrWord, Record, Short
 from retarget.rules.sending import OFFER
 from retarget.rules.shapes import Duration, Expression, Named, Number, OneOf, OrAll, Several, Text
+from retarget.rules.telling import WORDS
 from retarget.rules.triggers import CATALOGUE, COUNT, DATE, QUIET, SEQUENCE, TYPE
 from retarget.rules.vocabulary import FUNCTIONS, NAMES
 
@@ -102,6 +104,25 @@ steps:
 - An audience by stage and set is a rule about products for each stage: `viewed`, `carted`, `bought`.
 """
 
+_KNOWN_NAMES: Final = """
+### Templates and audiences
+
+What rules may name is declared in files that end in `.names.yaml` beside them, for a folder as a whole:
+
+```text
+{example}```
+
+Then a template that one of its channels does not have, or an audience that nobody knows, is a mistake like
+any other: `check`, `rules publish`, `run`, `replay` and the rest refuse it with file, line and the nearest
+name. Known without being declared:
+
+- for `email`, `push` and `sms` the templates that ship and those in the folder `channel.templates`, for
+  `whatsapp` those in `whatsapp.templates`;
+- the audiences of `ads.meta_lists` and `ads.google_lists`, and whatever the rules that ship name.
+
+Beside rules for which there is no such file `check` warns of names that nobody knows, and nothing is refused.
+"""
+
 _CONDITIONS: Final = """\
 ## Conditions
 
@@ -118,6 +139,12 @@ text is parsed, checked for names and types, and turned into comparisons when th
 """
 
 _WINDOWS: Final = """
+`distinct` takes {words}. Of
+items those with a product count, of everything else what the event itself names; one that does not name it
+counts nothing. `sum` takes `value`, what the event is worth as a whole; `quantity`, the pieces of its items,
+1 where none are told; and `worth`, the prices that it tells times these. Where the subject is a product or
+category, the last two are of its own items alone.
+
 What looks back on a window also takes
 
 - `category="tv"`: only events with a product of that category, as the event itself says, and of these only
@@ -126,6 +153,21 @@ What looks back on a window also takes
   product or the like: `count("refund", about="person", within=days(30)) == 0`.
 
 A subject's last 256 events of these types are known.
+"""
+
+_CUSTOM: Final = """
+Events of the shop's own have the type `custom` and a `name`. `custom:NAME` stands wherever a type may stand,
+in triggers, endings, `products` and functions, for those of exactly this name; `custom` for all of them:
+
+```yaml
+rule: quiz_left
+subject: person
+quiet: {after: 1h, opens: custom:quiz_started}
+unless: [custom:quiz_finished]
+if: count("custom:quiz_started", within=days(7)) >= 2
+again: 7d
+steps: [{channels: [email], template: quiz-reminder}]
+```
 """
 
 _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
@@ -144,7 +186,8 @@ _SECTIONS: Final[Sequence[tuple[str, str, Record]]] = (
     ("pauses", "`pauses`", PAUSE),
 )
 # What a table alone does not say.
-_BELOW: Final = {"audience": _PRODUCT_SETS}
+_EXAMPLE: Final = "".join(f"{key.name}: {msgspec.json.encode(key.example).decode()}\n" for key in NAMED.keys)
+_BELOW: Final = {"steps": _KNOWN_NAMES.format(example=_EXAMPLE), "audience": _PRODUCT_SETS}
 
 
 def manual() -> str:
@@ -153,7 +196,7 @@ def manual() -> str:
     parts += [f"## {title}\n\n{table(record)}{_BELOW.get(key, '')}" for key, title, record in _SECTIONS]
     written = ", ".join(f"`{unit}(n)`" for unit in DURATIONS)
     parts += [_CONDITIONS.format(durations=written), _names(NAMES), _functions(FUNCTIONS)]
-    parts.append(f"## Touchpoint types\n\n{_listed(TYPE.known)}.\n")
+    parts.append(f"## Touchpoint types\n\n{_listed(TYPE.known)}.\n{_CUSTOM}")
     parts.append("Made by `python -m streams.rule_manual > docs/rules.md`.\n")
     return "\n".join(parts)
 
@@ -220,7 +263,8 @@ def _name(name: str, found: Name) -> Sequence[str]:
 
 def _functions(functions: Mapping[str, Function]) -> str:
     rows = ((f"`{_call(name, found)}`", found.returns, found.doc) for name, found in functions.items())
-    return "### Functions\n\n" + _rows(("call", "type", "meaning"), rows) + _WINDOWS
+    below = _WINDOWS.format(words=_listed(WORDS))
+    return "### Functions\n\n" + _rows(("call", "type", "meaning"), rows) + below
 
 
 def _call(name: str, function: Function) -> str:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import yaml
 from msgspec.structs import replace
 
 from retarget.errors import BadInput
 from retarget.rules.conditions import Vocabulary
+from retarget.rules.declared import read_names
 from retarget.rules.model import Rule
-from retarget.rules.names import nearest
+from retarget.rules.names import KnownNames, nearest
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.parse import Path as Keys
 from retarget.rules.product_sets import read_sets
@@ -25,6 +26,15 @@ _SUFFIXES: Final = (".yaml", ".yml")
 CASES: Final = tuple(f".cases{suffix}" for suffix in _SUFFIXES)
 # So do the product sets that the rules of a folder name.
 SETS: Final = tuple(f".sets{suffix}" for suffix in _SUFFIXES)
+# And the templates and audiences that they may name.
+NAMES: Final = tuple(f".names{suffix}" for suffix in _SUFFIXES)
+
+
+class Beside(NamedTuple):
+    """What a folder declares for its rules: product sets, and names, where it declares any."""
+
+    sets: Mapping[str, Any] = {}
+    names: KnownNames | None = None
 
 
 def rules_dir(settings: Settings) -> Path:
@@ -32,19 +42,22 @@ def rules_dir(settings: Settings) -> Path:
     return Path(settings.rules.dir) if settings.rules.dir else default_rules_dir()
 
 
-def load_rules(paths: Sequence[Path], vocabulary: Vocabulary) -> tuple[Rule, ...]:
+def load_rules(
+    paths: Sequence[Path], vocabulary: Vocabulary, found: KnownNames | None = None
+) -> tuple[Rule, ...]:
     """All rules in the files and directories `paths`, files of a directory by name.
 
+    `found`: what they may name beside what is declared for them; None: they may name what they like.
     Raises BadInput with every problem of every file: unreadable, not YAML, or a rule that is wrong.
     """
-    return load_documents(paths, vocabulary)[1]
+    return load_documents(paths, vocabulary, found)[1]
 
 
 def load_documents(
-    paths: Sequence[Path], vocabulary: Vocabulary
+    paths: Sequence[Path], vocabulary: Vocabulary, found: KnownNames | None = None
 ) -> tuple[Sequence[Document], tuple[Rule, ...]]:
     """The same with the documents that say them."""
-    documents, unreadable = read_documents(paths)
+    documents, unreadable = read_documents(paths, found)
     rules, wrong = read_rules(documents, vocabulary)
     problems = [*unreadable, *wrong]
     if not documents and not problems:
@@ -70,32 +83,39 @@ def no_rules(paths: Sequence[Path]) -> str:
     return f"{named}: no rules; known: files that end in .yaml, with a rule in each document"
 
 
-def read_documents(paths: Sequence[Path]) -> tuple[list[Document], list[str]]:
+def read_documents(
+    paths: Sequence[Path], found: KnownNames | None = None
+) -> tuple[list[Document], list[str]]:
     """The documents of all files, and a line for each file that could not be read."""
     documents: list[Document] = []
     problems: list[str] = []
-    declared: dict[Path, Mapping[str, Any]] = {}
+    declared: dict[Path, Beside] = {}
     for path in paths:
         try:
             files = rule_files(path)
         except OSError as error:
             problems.append(_unreadable(path, error))
             continue
-        found, wrong = documents_in(files)
+        read, wrong = documents_in(files)
         problems += wrong
         folder = path if path.is_dir() else path.parent
         if folder not in declared:
-            declared[folder], wrong = _sets_beside(folder)
+            declared[folder], wrong = _beside(folder, found)
             problems += wrong
-        documents += [replace(one, sets=declared[folder]) for one in found] if declared[folder] else found
+        sets, names = declared[folder]
+        documents += [replace(one, sets=sets, names=names) for one in read]
     return documents, problems
 
 
-def _sets_beside(folder: Path) -> tuple[Mapping[str, Any], list[str]]:
-    """The product sets that a folder declares, and a line for each problem."""
+def _beside(folder: Path, found: KnownNames | None) -> tuple[Beside, list[str]]:
+    """What a folder declares, and a line for each problem; names together with those `found` elsewhere."""
     documents, unreadable = documents_in(sorted(file for file in folder.iterdir() if is_sets(file)))
     sets, wrong = read_sets(documents, VOCABULARY)
-    return sets, [*unreadable, *wrong]
+    files = names_files(folder)
+    documents, unread = documents_in(files)
+    names, amiss = read_names(documents)
+    known = found | names if files and found is not None else None
+    return Beside(sets, known), [*unreadable, *wrong, *unread, *amiss]
 
 
 def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
@@ -111,13 +131,13 @@ def documents_in(files: Iterable[Path]) -> tuple[list[Document], list[str]]:
 
 
 def rule_files(path: Path) -> list[Path]:
-    """The rule files of a directory, by name, or the file itself; product sets bring the rules beside them.
+    """The rule files of a directory, by name, or the file itself; sets and names bring the rules beside them.
 
     Raises OSError without such a path.
     """
     if not path.is_dir():
         path.stat()
-        return rule_files(path.parent) if is_sets(path) else [path]
+        return rule_files(path.parent) if is_sets(path) or is_names(path) else [path]
     return sorted(
         (file for file in path.iterdir() if file.suffix in _SUFFIXES and not is_beside(file)),
         key=lambda file: file.name,
@@ -126,12 +146,22 @@ def rule_files(path: Path) -> list[Path]:
 
 def is_beside(file: Path) -> bool:
     """Whether a file lies beside rules and holds none."""
-    return is_cases(file) or is_sets(file)
+    return is_cases(file) or is_sets(file) or is_names(file)
 
 
 def is_sets(file: Path) -> bool:
     """Whether a file declares product sets, by its name."""
     return file.name.endswith(SETS)
+
+
+def is_names(file: Path) -> bool:
+    """Whether a file declares templates and audiences, by its name."""
+    return file.name.endswith(NAMES)
+
+
+def names_files(folder: Path) -> list[Path]:
+    """The files of a folder that do, by name."""
+    return sorted(file for file in folder.iterdir() if is_names(file))
 
 
 def is_cases(file: Path) -> bool:

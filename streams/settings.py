@@ -34,7 +34,7 @@ from streams.settings_declared import (
     Snapshot,
     Store,
 )
-from streams.settings_messages import Offers, Personal, Privacy, Purl, Retention, Senders, Shops
+from streams.settings_messages import Offers, Personal, Privacy, Purl, Retention, Senders, Shops, Topics
 from streams.settings_services import (
     Ads,
     Channel,
@@ -99,6 +99,7 @@ class Settings:
     senders: Senders = Senders()
     purl: Purl = Purl()
     retention: Retention = Retention()
+    topics: Topics = Topics()
     privacy: Privacy = Privacy()
     batch: Batch = Batch()
     web: Web = Web()
@@ -268,6 +269,10 @@ def _contradictions(settings: Settings) -> list[str]:
         **{
             f"retention.{name}": (not DAY <= kept <= _LONGEST_KEPT, "expected a day to 4000 days")
             for name, kept in dataclasses.asdict(settings.retention).items()
+        },
+        **{
+            f"topics.{name}": (not HOUR <= kept <= _LONGEST_KEPT, "expected an hour to 4000 days")
+            for name, kept in dataclasses.asdict(settings.topics).items()
         },
         "snapshot.merge_kept": (0 < settings.snapshot.merge_kept < HOUR, "expected 0, or at least an hour"),
         "purl.base": (

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from retarget.times import DAY
+from streams.keeping import KEPT
 from streams.settings_kinds import (
     Duration,
     Named,
@@ -96,6 +97,30 @@ class Retention:
         400 * DAY,
         "The same of people of whom nobody knows who they are.",
         because="shorter than `again` or a window of a rule, that rule may decide anew about who comes back",
+    )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Topics:
+    """How long topics keep what is told of people; a record is gone a day after that at the latest."""
+
+    inputs_kept: Duration = setting(
+        30 * DAY,
+        "How long your input topics keep records: `retarget erase --scan` holds what it finds against it.",
+        because="they are yours: their retention is set where you make them, and told here",
+    )
+    messages_kept: Duration = setting(
+        KEPT.messages,
+        "How long the topics of the channels keep messages.",
+        because="longer than one waits there: for its time, the rate, or a relay that is down",
+    )
+    decisions_kept: Duration = setting(
+        KEPT.decisions, "How long decisions are kept, thus how far back `retarget explain` sees."
+    )
+    dead_kept: Duration = setting(
+        KEPT.dead,
+        "How long dead letters are kept, of the engine and of channel services.",
+        because="as long as somebody may still mend and redrive them",
     )
 
 

@@ -159,13 +159,29 @@ class Push:
 
     fcm_url: str = setting("", "FCM, https://fcm.googleapis.com, or a gateway that speaks like it.")
     fcm_project: str = setting("", "The project at FCM.")
-    fcm_token: str = setting("", "What FCM is shown as a bearer token.", mask=masked)
+    fcm_token: str = setting(
+        "", "What FCM is shown as a bearer token; for a gateway with tokens of its own.", mask=masked
+    )
+    fcm_key_file: str = setting(
+        "",
+        "JSON file of a service account: FCM's tokens are got by it, and renewed; instead of push.fcm_token.",
+        because="FCM's tokens last for an hour",
+    )
     apns_url: str = setting(
         "",
         "A gateway that speaks like APNs.",
         because="Apple's own servers speak HTTP/2 only",
     )
-    apns_token: str = setting("", "What APNs is shown as a bearer token.", mask=masked)
+    apns_token: str = setting(
+        "", "What APNs is shown as a bearer token; for a gateway with tokens of its own.", mask=masked
+    )
+    apns_key_file: str = setting(
+        "",
+        "Apple's .p8 file: provider tokens are signed by it, and renewed; instead of push.apns_token.",
+        because="Apple refuses tokens older than an hour, and new ones every 20 minutes or more often",
+    )
+    apns_key_id: str = setting("", "The id of that key, ten characters.")
+    apns_team: str = setting("", "The id of the team that it belongs to.")
     apns_topic: str = setting("", "The app's bundle id.")
     vapid_key: str = setting("", "Private P-256 key for Web Push, in base64url.", mask=masked)
     contact: Named = setting(
@@ -200,6 +216,9 @@ class Ads:
         "", "Google, https://datamanager.googleapis.com, or a gateway that speaks like it; empty: not used."
     )
     google_token: str = setting("", "What Google is shown as a bearer token.", mask=masked)
+    google_key_file: str = setting(
+        "", "JSON file of a service account, as push.fcm_key_file; instead of ads.google_token."
+    )
     google_account: str = setting("", "The id of the account at Google Ads.")
     google_lists: Pairs = setting({}, "Google's id of each audience, as for Meta.")
     batch: Annotated[int, whole(1, 10_000)] = setting(

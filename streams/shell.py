@@ -12,10 +12,7 @@ or `await shell.run()`, which also stops on SIGTERM and SIGINT. `shell.app` is a
 
 from __future__ import annotations
 
-import asyncio
-import signal
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 
@@ -25,6 +22,7 @@ from faust.types import TP, StreamT
 from yarl import URL
 
 from retarget.errors import Unreachable
+from streams.stopping import asked_to_stop, unless
 from streams.transport import Chunk, ChunkSchema, ChunkTransport, FetchFailed, Partition, ReadSettings, Tail
 from streams.transport.app import ShellApp, app_options
 from streams.transport.consumer import ChunkConsumer
@@ -113,11 +111,10 @@ class Shell:
 
     async def run(self) -> None:
         """Start, go on until SIGTERM, SIGINT or a crash, and stop. Raises what crashed it."""
-        asked = asyncio.Event()
-        with _stop_signals(asked):
+        with asked_to_stop() as asked:
             try:
-                await _unless(asked, self.start())
-                await _unless(asked, self.wait())
+                await unless(asked, self.start())
+                await unless(asked, self.wait())
             finally:
                 await self.stop()
 
@@ -230,29 +227,3 @@ class Shell:
 
     def _ours(self, which: Partition) -> bool:
         return which.topic in self.topics(which.partition)
-
-
-async def _unless(asked: asyncio.Event, work: Coroutine[Any, Any, None]) -> None:
-    """Do `work` unless, or until, asked to stop."""
-    working, waiting = asyncio.ensure_future(work), asyncio.ensure_future(asked.wait())
-    try:
-        await asyncio.wait({working, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        if working.done():
-            working.result()
-    finally:
-        working.cancel()
-        waiting.cancel()
-        await asyncio.gather(working, waiting, return_exceptions=True)
-
-
-@contextmanager
-def _stop_signals(asked: asyncio.Event) -> Iterator[None]:
-    loop = asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-    for each in signals:
-        loop.add_signal_handler(each, asked.set)
-    try:
-        yield
-    finally:
-        for each in signals:
-            loop.remove_signal_handler(each)

@@ -6,6 +6,8 @@ from typing import Final, Literal, NamedTuple
 
 from aiokafka.partitioner import murmur2
 
+from streams.keeping import KEPT, Kept
+
 CHANNELS: Final = ("email", "push", "ads", "sms", "whatsapp", "direct_mail", "onsite", "chat", "service")
 TOUCHPOINTS: Final = "touchpoints"
 CATALOGUE: Final = "catalogue"
@@ -18,20 +20,21 @@ REDRIVEN: Final = "retarget.internal.redriven"  # which dead letters have been s
 KEYS: Final = "retarget.internal.keys"  # by which what is told of each person is sealed
 FANNED: Final = "retarget.internal.catalogue"  # each record of the catalogue, once for every lane
 
-Keep = Literal["broker", "forever", "latest", "latest_soon"]
+Keep = Literal["broker", "forever", "latest", "latest_soon", "limited"]
 
 
 class TopicSpec(NamedTuple):
     """One topic as it must be. `exact`: another number of partitions than `partitions` is an error.
 
     `keep`: as the broker does by default, every record forever, or for ever the latest of each key; `_soon`:
-    and the others no longer than a day.
+    and the others no longer than a day. `limited`: each record for `most` ms, and up to a day more.
     """
 
     name: str
     partitions: int
     exact: bool
     keep: Keep
+    most: int = 0
 
 
 def channel_topic(channel: str) -> str:
@@ -65,16 +68,40 @@ def lane_topics(input_topics: Iterable[str]) -> tuple[str, ...]:
     return (*input_topics, FANNED, MERGE)
 
 
+def limited(kept: Kept) -> dict[str, int]:
+    """How long (ms) each topic keeps what leaves the engine and its channel services."""
+    return {
+        **{channel_topic(channel): kept.messages for channel in CHANNELS},
+        DECISIONS: kept.decisions,
+        DEAD: kept.dead,
+        **{dead_channel_topic(channel): kept.dead for channel in CHANNELS},
+    }
+
+
+def setting_of(topic: str) -> str:
+    """The setting that says how long one of these is kept."""
+    if topic == DECISIONS:
+        return "topics.decisions_kept"
+    return "topics.dead_kept" if topic.startswith(DEAD) else "topics.messages_kept"
+
+
 def topic_specs(
-    input_topics: Sequence[str], partitions: int, catalogue: str = CATALOGUE, *, sealed: bool = False
+    input_topics: Sequence[str],
+    partitions: int,
+    catalogue: str = CATALOGUE,
+    *,
+    sealed: bool = False,
+    kept: Kept = KEPT,
 ) -> tuple[TopicSpec, ...]:
     """Every topic the engine reads or writes, for lanes 0 to `partitions` - 1; `sealed`: with keys."""
-    outputs = [*map(channel_topic, CHANNELS), DECISIONS, DEAD, *map(dead_channel_topic, CHANNELS)]
     return (
         *(TopicSpec(name, partitions, exact=True, keep="broker") for name in input_topics),
         *(TopicSpec(name, partitions, exact=True, keep="forever") for name in (JOURNAL, FANNED, MERGE)),
         *([TopicSpec(KEYS, partitions, exact=True, keep="latest_soon")] if sealed else []),
         TopicSpec(RULES, 1, exact=False, keep="latest"),
         TopicSpec(catalogue, partitions, exact=False, keep="forever"),
-        *(TopicSpec(name, partitions, exact=False, keep="broker") for name in outputs),
+        *(
+            TopicSpec(name, partitions, exact=False, keep="limited", most=most)
+            for name, most in limited(kept).items()
+        ),
     )

@@ -255,10 +255,11 @@ class Worker:
         owned = self._lanes.get(number)
         if owned is None:
             return
-        if await self._reader.beginning(topic, number) <= position <= await self._reader.end(topic, number):
+        missing = await self._reader.missing(topic, number, position)
+        if missing is None:
             self._shell.resume(topic, number)  # said by a broker that was starting
         else:
-            owned.feed.refuse(await self._reader.gone(topic, number, position))
+            owned.feed.refuse(missing)
 
     def _lag(self, number: int) -> int:
         owned = self._lanes.get(number)

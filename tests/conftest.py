@@ -6,6 +6,7 @@ With CI=true the want of a server fails a test instead of skipping it.
 
 import asyncio
 import inspect
+import logging
 import os
 import signal
 import uuid
@@ -38,6 +39,15 @@ _MARKER_OF_FIXTURE: Final = {
 # No deadline: a slow machine is no wrong answer. In CI a failure must be the change's own, not the draw's.
 settings.register_profile("retarget", deadline=None, print_blob=True, derandomize=IN_CI)
 settings.load_profile("retarget")
+
+
+@pytest.fixture(autouse=True)
+def _logs_as_before() -> Iterator[None]:
+    """Take back what a command sets up for its own logs."""
+    root = logging.getLogger()
+    handlers, level = [*root.handlers], root.level
+    yield
+    root.handlers, root.level = handlers, level
 
 
 def pytest_configure() -> None:

@@ -27,6 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--store", choices=sorted(KINDS_OF), default="pair")
     parser.add_argument("--rate", type=float, default=60.0, help="events a second")
     parser.add_argument("--kinds", default="", help="only these, with commas")
+    parser.add_argument("--emit", choices=("transactional", "idempotent"), default="transactional")
+    parser.add_argument(
+        "--clock", choices=("events", "wall"), default="events", help="wall: it ends waits between bursts"
+    )
     parser.add_argument("--soak", action="store_true", help="no fault ends one worker; judge how it grows")
     parser.add_argument("--no-log", action="store_true", help="leave no file in bench/results/chaos")
     parser.add_argument("--folder", type=Path, help="for the servers' and workers' logs; kept")
@@ -42,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         rate=given.rate,
         kinds=kinds,
         soak=given.soak,
+        emit=given.emit,
+        wall=given.clock == "wall",
         keep=not given.no_log,
     )
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it complains of every fault

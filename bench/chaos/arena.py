@@ -17,16 +17,33 @@ from tests.support.kafka.processes import KafkaOnJava
 
 PARTITIONS: Final = 4
 WORKERS: Final = ("one", "two")
-SETTINGS: Final = (*OLD_FILES, "batch.records=300", "batch.persons=100", "batch.cached_persons=200")
+_SIZES: Final = ("batch.records=300", "batch.persons=100", "batch.cached_persons=200")
+SETTINGS: Final = (*OLD_FILES, *_SIZES)
+RULES: Final = Path(__file__).with_name("rules")
+#: The wall clock moves idle lanes. Lateness is longer than a producer ever waits for the broker.
+BY_WALL: Final = (
+    *("clock.now=event", "clock.idle=wall", "clock.idle_after=250ms", "clock.lateness=40s"),
+    *("consent.assume=granted", "quiet_hours.enabled=false", f"rules.dir={RULES}"),
+    *_SIZES,
+)
 
 
 class Arena:
     """The engine under fire. `noted` are things that happened by themselves, such as a worker that ended."""
 
     def __init__(
-        self, folder: Path, broker: KafkaOnJava, door: Proxy, stores: Stores, *, spared: str = ""
+        self,
+        folder: Path,
+        broker: KafkaOnJava,
+        door: Proxy,
+        stores: Stores,
+        *,
+        spared: str = "",
+        emit: str = "transactional",
+        wall: bool = False,
     ) -> None:
-        """`spared`: the worker that no fault ends."""
+        """`spared`: the worker that no fault ends; `wall`: the wall clock moves idle lanes."""
+        self.wall = wall
         self.broker, self.door, self.stores = broker, door, stores
         self.mortals = tuple(name for name in WORKERS if name != spared)
         self.stage = Stage(
@@ -34,9 +51,9 @@ class Arena:
             store=stores,
             folder=folder,
             app_id="chaos",
-            emit="transactional",
+            emit=emit,
             partitions=PARTITIONS,
-            settings=SETTINGS,
+            settings=BY_WALL if wall else SETTINGS,
         )
         self._clock = folder / "clock"
         self.stage.door = f"127.0.0.1:{door.port}"

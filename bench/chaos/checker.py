@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from retarget.times import parse_time
 from streams import topics
 from streams.files import FileEvent
-from streams.kafka import KafkaAddress, Reader
-from streams.ports import Output
+from streams.kafka import KafkaAddress, Reader, RepeatFilter, encode_headers, journal
+from streams.lanes import positions
+from streams.ports import Output, Portion
+from streams.replaying import LANE
 from streams.stores import open_store
-from tests.e2e.emitted import OUTPUT_TOPICS, Emitted, differences
+from streams.stores.memory import MemoryStore
+from tests.e2e.emitted import OUTPUT_TOPICS, Emitted, Outlet, differences
 from tests.e2e.harness import LaneEnd, Stage
 
 _EXAMPLES: Final = 3
@@ -80,12 +83,71 @@ def _too_many(at: Sequence[int], count: int, window: int) -> bool:
     return any(later - earlier < window for earlier, later in zip(at, at[count:], strict=False))
 
 
-def state_differs(wanted: Mapping[str, bytes], found: Mapping[str, bytes | None]) -> list[str]:
-    """People whose journeys in the store are not what the replay has of them."""
-    wrong = sorted(person for person, journey in wanted.items() if found.get(person) != journey)
-    if not wrong:
-        return []
-    return [f"{len(wrong)} of {len(wanted)} journeys in the store are others, as {wrong[:_EXAMPLES]}"]
+class Kept(NamedTuple):
+    """All that a store keeps of people and products: by person, by product, and who follows which."""
+
+    journeys: dict[str, bytes]
+    waits: dict[str, int]
+    listings: dict[str, bytes]
+    followers: dict[tuple[str, str], bool]
+
+    @classmethod
+    def of(cls, portions: Iterable[Portion]) -> Kept:
+        """All portions together."""
+        kept = cls({}, {}, {}, {})
+        for portion in portions:
+            kept.journeys.update(portion.journeys)
+            kept.waits.update(portion.waits)
+            kept.listings.update(portion.listings)
+            kept.followers.update(dict.fromkeys(portion.following, True))
+        return kept
+
+    @property
+    def entries(self) -> int:
+        """How many there are."""
+        return sum(map(len, self))
+
+
+def state_differs(wanted: Kept, found: Kept) -> list[str]:
+    """What is in the store and not what the replay has of it, or missing, or too much; kind by kind."""
+    lines = []
+    for kind, there, here in zip(Kept._fields, wanted, found, strict=True):
+        wrong = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
+        if wrong:
+            lines.append(
+                f"{len(wrong)} of {len(there)} {kind} in the store are others, as {wrong[:_EXAMPLES]}"
+            )
+    return lines
+
+
+def clocks_differ(wanted: int, found: Mapping[int, positions.Positions], *, exactly: bool) -> list[str]:
+    """Lanes whose clock is not that of the input, or that hold something still; not `exactly`: behind it."""
+    return [
+        f"lane {lane}: its clock is {stands.clock}, that of the input {wanted}; held: {stands.held}"
+        for lane, stands in found.items()
+        if stands.held or stands.clock < wanted or (exactly and stands.clock != wanted)
+    ]
+
+
+def repeats_differ(found: Sequence[Emitted]) -> tuple[list[Emitted], list[str]]:
+    """What a consumer takes that drops repeats by the headers; repeats that are not what they repeat.
+
+    Whatever comes again has the headers, the key and the value of what came before: nothing else may.
+    """
+    marks, taken, wrong = RepeatFilter(), list[Emitted](), list[str]()
+    first: dict[object, Emitted] = {}
+    for each in found:
+        if each.stamp is None:
+            wrong.append(f"{each.topic}[{each.partition}] at {each.offset} has no headers of its batch")
+            continue
+        known = first.setdefault((each.topic, each.partition, each.stamp), each)
+        if (known.key, known.value) != (each.key, each.value):
+            wrong.append(f"{each.topic}[{each.partition}] at {each.offset} repeats another record's headers")
+        if marks.is_new(each.topic, each.partition, encode_headers(each.stamp)):
+            taken.append(each)
+        elif known is each:
+            wrong.append(f"{each.topic}[{each.partition}] at {each.offset} is dropped and repeats nothing")
+    return taken, wrong[:_EXAMPLES]
 
 
 async def open_transactions(bootstrap: str, partitions: int) -> list[str]:
@@ -125,40 +187,80 @@ def as_sent(stage: Stage, events: Iterable[FileEvent]) -> dict[int, list[bytes]]
     return found
 
 
-async def stored(stage: Stage, persons: Iterable[str]) -> dict[str, bytes | None]:
-    """Their journeys in the store, each in its lane."""
-    by_lane: dict[int, list[str]] = defaultdict(list)
-    for person in persons:
-        by_lane[topics.partition_of(person.encode(), stage.partitions)].append(person)
+async def stored(stage: Stage) -> tuple[Kept, dict[int, positions.Positions]]:
+    """All that the store keeps of all lanes, and where each stands."""
     store = await open_store(stage.store.url, stage.app_id, stage.partitions)
-    found: dict[str, bytes | None] = {}
+    portions: list[Portion] = []
+    stands = {}
     try:
-        for lane, there in by_lane.items():
-            _, journeys = await store.load(lane, there)
-            found.update(zip(there, journeys, strict=True))
+        for lane in range(stage.partitions):
+            stands[lane] = positions.decode((await store.image(lane)).meta)
+            portions += [portion async for portion in store.portions(lane)]
     finally:
         await store.close()
+    return Kept.of(portions), stands
+
+
+async def by_wall(stage: Stage, reader: Reader) -> int:
+    """How many batches had outputs and read nothing: only the wall clock had moved."""
+    found = 0
+    for lane in range(stage.partitions):
+        end = await reader.end(topics.JOURNAL, lane)
+        records = await reader.read(topics.JOURNAL, lane, 0, end)
+        counted = journal.Arbiter(0).take((one.offset, journal.decode(one)) for one in records)
+        before: dict[str, int] = {}
+        for _, record in counted:
+            found += bool(record.outputs) and record.frontier == before
+            before = record.frontier
     return found
 
 
+class Verdict(NamedTuple):
+    """Every difference, and what was looked at; see `Ended`."""
+
+    differences: list[str]
+    repeats: int
+    by_wall: int
+    stored: int
+
+
 async def verdict(
-    stage: Stage, events: Sequence[FileEvent], wanted: Sequence[Output], journeys: Mapping[str, bytes]
-) -> list[str]:
-    """A line for everything that is not as it should be. All lanes must be at the end of their input."""
-    async with stage.outlet() as outlet:
-        found = await outlet.to_end()
+    stage: Stage,
+    events: Sequence[FileEvent],
+    wanted: Sequence[Output],
+    memory: MemoryStore,
+    *,
+    besides: bytes | None = None,
+) -> Verdict:
+    """What is not as it should be. All lanes must be at the end of their input.
+
+    `memory` is what the replay has stored; `besides` is in the input and none of the events.
+    """
+    async with Outlet(stage.bootstrap, stage.partitions, drop_repeats=False) as outlet:
+        raw = await outlet.to_end()
+    found, wrong = repeats_differ(raw) if stage.emit == "idempotent" else (raw, [])
+    repeats = len(raw) - len(found)
+    if besides is not None:
+        found = [one for one in found if one.topic != topics.DEAD]
     reader = Reader(KafkaAddress(bootstrap=stage.bootstrap))
     await reader.start()
     try:
         there = await read_input(reader, stage.partitions)
+        walls = await by_wall(stage, reader)
     finally:
         await reader.close()
+    there = {number: [one for one in values if one != besides] for number, values in there.items()}
     sent = as_sent(stage, events)
-    return [
+    kept, stands = await stored(stage)
+    meant = Kept.of([portion async for portion in memory.portions(LANE)])
+    differences = [
         *input_differs(sent, {number: values[: len(sent[number])] for number, values in there.items()}),
+        *wrong,
         *outputs_differ(wanted, found),
         *caps_exceeded(found, ((3, 24), (8, 7 * 24))),
         *await open_transactions(stage.bootstrap, stage.partitions),
         *apart(await stage.ends()),
-        *state_differs(journeys, await stored(stage, journeys)),
+        *state_differs(meant, kept),
+        *clocks_differ(stage.latest, stands, exactly=besides is None),
     ]
+    return Verdict(differences, repeats, walls, kept.entries)

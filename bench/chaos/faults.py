@@ -109,7 +109,9 @@ async def rolling_restart(arena: Arena, fault: Fault) -> AsyncIterator[str]:  # 
 @kind
 async def clock_jump(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """The workers' wall clock jumps by hours, forward or back; afterwards it is right again."""
-    by = (1 if fault.choice < 0.5 else -1) * fault.lasts_s * _HOUR_S
+    # Where it moves idle lanes a clock that is ahead is believed: it is later, as far as anybody can tell.
+    forward = fault.choice < 0.5 and not arena.wall
+    by = (1 if forward else -1) * fault.lasts_s * _HOUR_S
     arena.set_clock(by)
     await asyncio.sleep(fault.lasts_s)
     yield f"by {by:+.0f} s"

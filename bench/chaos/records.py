@@ -21,6 +21,8 @@ class Began(msgspec.Struct, kw_only=True, tag="began"):
     commit: str
     versions: dict[str, str]
     spared: str = ""
+    emit: str = "transactional"
+    clock: str = "events"  # what moves lanes: events alone, or the wall clock as well
 
 
 class Weight(msgspec.Struct, frozen=True, array_like=True):
@@ -50,13 +52,20 @@ class Happened(msgspec.Struct, kw_only=True, tag="fault"):
 
 
 class Ended(msgspec.Struct, kw_only=True, tag="verdict"):
-    """The end: what was compared, and every difference; none is the wanted verdict."""
+    """The end: what was compared, and every difference; none is the wanted verdict.
+
+    `repeats`: records that consumers drop by their headers, where there are no transactions; `by_wall`:
+    batches with outputs that the wall clock alone brought about; `stored`: what was compared in the store.
+    """
 
     events: int
     outputs: int
     faults: int
     lasted_s: float
     differences: list[str]
+    repeats: int = 0
+    by_wall: int = 0
+    stored: int = 0
 
 
 Line = Began | Happened | Ended

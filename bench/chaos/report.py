@@ -125,8 +125,19 @@ def _meaning(kind: str) -> str:
 
 
 def _runs(found: Sequence[Run]) -> list[str]:
-    named = ["log", "commit", "store", "minutes", "a second", "faults", "ended by themselves", "events"]
-    named += ["outputs", "verdict"]
+    named = [
+        "log",
+        "commit",
+        "store",
+        "emit",
+        "clock",
+        "minutes",
+        "a second",
+        "faults",
+        "ended by themselves",
+        "events",
+    ]
+    named += ["outputs", "repeats dropped", "ended by the wall clock", "entries of the store", "verdict"]
     head = [f"| {' | '.join(named)} |", "|---" * len(named) + "|"]
     return head + [_row(run) for run in found]
 
@@ -137,16 +148,20 @@ def _row(run: Run) -> str:
         f"`{run.name}`",
         run.began.commit,
         run.began.layout,
+        run.began.emit,
+        run.began.clock,
         f"{run.began.minutes:g}",
         f"{run.began.rate:g}",
         str(len(run.faults)),
         str(by_themselves),
     ]
     if run.ended is None:
-        cells += ["-", "-", "broken off"]
+        cells += ["-", "-", "-", "-", "-", "broken off"]
     else:
         verdict = f"{len(run.ended.differences)} differences" if run.ended.differences else "as undisturbed"
-        cells += [f"{run.ended.events:,}", f"{run.ended.outputs:,}", verdict]
+        compared = f"{run.ended.stored:,}" if run.ended.stored else "journeys"
+        cells += [f"{run.ended.events:,}", f"{run.ended.outputs:,}", f"{run.ended.repeats:,}"]
+        cells += [f"{run.ended.by_wall:,}", compared, verdict]
     return f"| {' | '.join(cells)} |"
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from bench.chaos import checker, store_faults
-from bench.chaos.arena import PARTITIONS, SETTINGS, WORKERS, Arena
+from bench.chaos.arena import PARTITIONS, RULES, WORKERS, Arena
 from bench.chaos.bounds import late
 from bench.chaos.faults import KINDS
-from bench.chaos.load import Load
+from bench.chaos.load import Bursts, Load
 from bench.chaos.proxy import Proxy
 from bench.chaos.records import RESULTS, Began, Ended, Happened, RunLog, read
 from bench.chaos.schedule import Fault, schedule
@@ -27,7 +27,7 @@ from retarget.times import DAY
 from streams.clocks import now_ms
 from streams.embedded import StartFailed
 from streams.files import FileEvent
-from streams.replaying import LANE
+from streams.resources import default_rules_dir
 from streams.stores.memory import MemoryStore
 from tests.e2e.harness import file_events, replayed
 from tests.oracle.histories import random_history
@@ -41,7 +41,10 @@ _END_S: Final = 180.0
 
 
 class Plan(NamedTuple):
-    """What to play. `soak`: one worker lives through it all; `keep`: leave a log among the results."""
+    """What to play. `soak`: one worker lives through it all; `keep`: leave a log among the results.
+
+    `wall`: the load comes in bursts, and between them the wall clock ends waits.
+    """
 
     seed: int
     minutes: float
@@ -50,11 +53,18 @@ class Plan(NamedTuple):
     kinds: tuple[str, ...]
     soak: bool
     keep: bool
+    emit: str = "transactional"
+    wall: bool = False
 
     @property
     def name(self) -> str:
         """Of its log."""
-        return f"{'soak' if self.soak else self.layout}-{self.seed}"
+        parts = [
+            *(["wall"] if self.wall else []),
+            *(["idempotent"] if self.emit == "idempotent" else []),
+            "soak" if self.soak else self.layout,
+        ]
+        return f"{'-'.join(parts)}-{self.seed}"
 
     @property
     def spared(self) -> str:
@@ -65,7 +75,7 @@ class Plan(NamedTuple):
 async def play(plan: Plan, folder: Path) -> int:
     """Play it with the files of servers in `folder`; 0 when all is well, else 1. Raises KafkaMissing."""
     log = RunLog((RESULTS if plan.keep else folder) / f"{plan.name}.jsonl")
-    with arena_of(plan.layout, folder, spared=plan.spared) as arena:
+    with arena_of(plan, folder) as arena:
         began = Began(
             seed=plan.seed,
             minutes=plan.minutes,
@@ -75,10 +85,13 @@ async def play(plan: Plan, folder: Path) -> int:
             commit=_commit(),
             versions=_versions(arena),
             spared=plan.spared,
+            emit=plan.emit,
+            clock="wall" if plan.wall else "events",
         )
         log.add(began)
         print(
-            f"chaos: seed {plan.seed}, {plan.minutes:g} min, store: {plan.layout}, {began.versions}",
+            f"chaos: seed {plan.seed}, {plan.minutes:g} min, store: {plan.layout}, {plan.emit}, "
+            f"clock: {began.clock}, {began.versions}",
             flush=True,
         )
         async with arena.open():
@@ -89,7 +102,8 @@ async def play(plan: Plan, folder: Path) -> int:
     verdict = "exactly as undisturbed" if not ended.differences else f"{len(ended.differences)} differences"
     print(
         f"verdict of seed {plan.seed}: {verdict}; {ended.faults} faults, {ended.events} events, "
-        f"{ended.outputs} outputs in {ended.lasted_s:.0f} s; {log.path.name}",
+        f"{ended.outputs} outputs ({ended.repeats} repeats dropped, {ended.by_wall} batches by the wall "
+        f"clock alone), {ended.stored} entries of the store in {ended.lasted_s:.0f} s; {log.path.name}",
         flush=True,
     )
     faults = [line for line in read(log.path) if isinstance(line, Happened)]
@@ -119,15 +133,15 @@ def _flat(spared: str, faults: Sequence[Happened]) -> bool:
 
 
 @contextmanager
-def arena_of(layout: str, folder: Path, *, spared: str = "") -> Iterator[Arena]:
+def arena_of(plan: Plan, folder: Path) -> Iterator[Arena]:
     """Broker, door and stores, started; all gone behind the block. Raises KafkaMissing."""
     with Proxy(0) as door:
         broker = KafkaOnJava(folder, classpath(), told=door.port)
         door.lead_to(broker.inner_port)
         try:
             broker.start()
-            with Cluster(folder) if layout == "cluster" else Pair(folder) as stores:
-                yield Arena(folder, broker, door, stores, spared=spared)
+            with Cluster(folder) if plan.layout == "cluster" else Pair(folder) as stores:
+                yield Arena(folder, broker, door, stores, spared=plan.spared, emit=plan.emit, wall=plan.wall)
         finally:
             broker.close()
 
@@ -142,7 +156,10 @@ def told(seed: int, events: int, now: int) -> list[FileEvent]:
 async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
     begun = time.monotonic()
     most = int(plan.rate * (plan.minutes * 60 + _SPARE_S))
-    load = Load(arena.broker.bootstrap, PARTITIONS, told(plan.seed, most, now_ms()), plan.rate)
+    if plan.wall:
+        load: Load = Bursts(arena.broker.bootstrap, PARTITIONS, random_history(plan.seed, most), plan.rate)
+    else:
+        load = Load(arena.broker.bootstrap, PARTITIONS, told(plan.seed, most, now_ms()), plan.rate)
     watch = Watch(arena.broker.bootstrap, arena.stores.url, arena.stage.app_id, PARTITIONS)
     await watch.start()
     wrong: list[str] = []
@@ -161,15 +178,27 @@ async def _under_fire(plan: Plan, arena: Arena, log: RunLog) -> Ended:
         await watch.close()
     events = load.sent
     memory = MemoryStore()
-    wanted = await replayed(events, SETTINGS, store=memory)
+    closing = [*events, *load.closing]
+    rules = RULES if plan.wall else default_rules_dir()
+    wanted = await replayed(closing, arena.stage.given, store=memory, rules=rules)
     try:
-        await arena.stage.close_input(events)
+        await arena.stage.close_input(closing)
         await arena.stage.done(_END_S)
     except AssertionError as problem:
         wrong.append(str(problem))
-    wrong += await checker.verdict(arena.stage, events, wanted, memory.journeys(LANE))
-    lasted = round(time.monotonic() - begun, 1)
-    return Ended(events=len(events), outputs=len(wanted), faults=faults, lasted_s=lasted, differences=wrong)
+    found = await checker.verdict(arena.stage, events, wanted, memory, besides=load.besides)
+    if plan.wall and not found.by_wall:
+        wrong.append("the wall clock has ended no wait: the run proves nothing of it")
+    return Ended(
+        events=len(events),
+        outputs=len(wanted),
+        faults=faults,
+        lasted_s=round(time.monotonic() - begun, 1),
+        differences=[*wrong, *found.differences],
+        repeats=found.repeats,
+        by_wall=found.by_wall,
+        stored=found.stored,
+    )
 
 
 async def _strike(arena: Arena, fault: Fault, watch: Watch, log: RunLog, begun: float) -> None:

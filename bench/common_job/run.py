@@ -7,34 +7,30 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import platform
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from importlib.metadata import version
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 from redis import Redis
 
+from bench import sheet
 from bench.common_job import measure, rivals, topics
 from bench.common_job.measure import Figures, Job, Program, Start
 from bench.common_job.peers import ROOT, Peers, PeersMissing
-from bench.common_job.processes import machine_text
 from bench.common_job.table import table
 from streams.embedded.processes import free_port
-from streams.embedded.store import EmbeddedStore, store_binary
-from tests.support.kafka.jars import VERSION, KafkaMissing
+from streams.embedded.store import EmbeddedStore
+from tests.support.kafka.jars import KafkaMissing
 from tests.support.kafka.real_kafka import running
 
 ENGINE: Final = "retarget"
-RESULTS: Final = ROOT / "bench" / "results"
-LATEST: Final = RESULTS / "common_job.json"
+QUESTION: Final = "common_job"
 NOTHING: Final[Mapping[str, str]] = MappingProxyType({})
 AT_ONCE: Final = Start()
 _LIMIT_S: Final = 1200.0
@@ -46,16 +42,6 @@ class Services(NamedTuple):
     bootstrap: str
     store: str
     scratch: Path
-
-
-class Report(msgspec.Struct, kw_only=True):
-    """All runs of one call, and what they ran on."""
-
-    machine: str
-    versions: dict[str, str]
-    settings: dict[str, str]
-    date: str
-    runs: list[Figures]
 
 
 def _given(argv: Sequence[str] | None) -> argparse.Namespace:
@@ -74,7 +60,6 @@ def _given(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--peer-copies", type=int, default=3, help="of the data set, for the peers and for us beside them"
     )
-    parser.add_argument("--out", type=Path, default=LATEST, help="the JSON file with every run")
     return parser.parse_args(argv)
 
 
@@ -89,10 +74,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (PeersMissing, KafkaMissing) as missing:
         print(f"skipped: {missing}")
         return 0
-    report = _report(given, runs)
-    given.out.parent.mkdir(parents=True, exist_ok=True)
-    given.out.write_bytes(msgspec.json.format(msgspec.json.encode(report)) + b"\n")
-    print(table(report.runs))
+    print(table(runs))
+    settings = ", ".join(f"{name} {value}" for name, value in vars(given).items())
+    sheet.keep(sheet.of(QUESTION, f"settings of the call: {settings}", runs))
     ours = [one for one in runs if one.program == ENGINE]
     return 1 if any(one.missing or one.extra or one.duplicates for one in ours) else 0
 
@@ -185,33 +169,3 @@ def engine() -> Program:
 def duo() -> Program:
     """Two of our workers, counted together."""
     return engine()._replace(name="two-workers", command=[sys.executable, "-m", "bench.common_job.duo"])
-
-
-def _report(given: argparse.Namespace, runs: list[Figures]) -> Report:
-    names = ("faust-streaming", "aiokafka", "redis", "hiredis", "msgspec", "uvloop")
-    versions = {name: version(name) for name in names}
-    return Report(
-        machine=machine_text(),
-        versions={
-            "retarget": revision(),
-            "python": platform.python_version(),
-            "kafka": VERSION,
-            "store": Path(store_binary()).name,
-        }
-        | versions,
-        settings={name: str(value) for name, value in vars(given).items() if name != "out"},
-        date=time.strftime("%Y-%m-%d %H:%M", time.gmtime()) + " UTC",
-        runs=runs,
-    )
-
-
-def revision() -> str:
-    """The commit that was measured, with a mark when files differ from it."""
-    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return done.stdout.strip() or version("retarget")
-
-
-def read(path: Path = LATEST) -> Any:  # noqa: ANN401 - mypy cannot see msgspec's type here
-    """The report of an earlier call."""
-    return msgspec.json.decode(path.read_bytes(), type=Report)

@@ -36,7 +36,7 @@ from streams.kafka.headers import decode_headers
 from streams.kafka.shelf import pointer_of
 from streams.kept import find_kept
 from streams.lanes import positions, publication
-from streams.links.answer import Links
+from streams.links import answer as links
 from streams.links.tokens import Seal
 from streams.ports import Record
 from streams.resources import default_rules_dir
@@ -153,19 +153,9 @@ def _headed(value: bytes) -> None:
     decoder_for("cloudevents", max_bytes=_MOST)(structured(attributes_of(named), value))
 
 
-async def _never(_: Link) -> bool:
-    return False
-
-
-@cache
-def _links() -> Links:
-    settings = load_settings(overrides=(f"purl.keys={_KEY}", "collect.purl_target=https://shop.example/"))
-    return Links(settings, _never)
-
-
 def _token(value: bytes) -> None:
-    assert _links().read(value.decode(errors="replace")) is None, "nobody has sealed it"
-    if _links().read(Seal(_KEY)(value)) is None:
+    assert links.read(value.decode(errors="replace"), [_KEY]) is None, "nobody has sealed it"
+    if links.read(Seal(_KEY)(value), [_KEY]) is None:
         raise BadInput(["it leads nowhere"])
 
 

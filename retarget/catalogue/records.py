@@ -17,8 +17,9 @@ from retarget.errors import Rejected
 from retarget.touchpoints import Item, Touchpoint
 
 TYPE: Final = "catalogue"
-_TEXTS: Final = ("name", "category", "brand", "url", "image_url")
-_TOLD: Final = ("price", "stock", "margin", "expires", *_TEXTS)
+# What a record can say of a product.
+TEXTS: Final = ("name", "category", "brand", "url", "image_url")
+TOLD: Final = ("price", "stock", "margin", "expires", *TEXTS)
 
 
 class Fanned(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -62,13 +63,13 @@ def read_record(value: bytes, key: bytes | None, max_bytes: int) -> Touchpoint:
     """
     require_size(value, max_bytes)
     given = parse_object(value)
-    said = {name: given[name] for name in _TOLD if given.get(name) is not None}
+    said = {name: given[name] for name in TOLD if given.get(name) is not None}
     if not said:
-        raise Rejected("bad_field", f"nothing of the catalogue is in it; it may have {', '.join(_TOLD)}")
+        raise Rejected("bad_field", f"nothing of the catalogue is in it; it may have {', '.join(TOLD)}")
     item = Item(
         product_id=_product(given, key), price=_amount(said, "price"), quantity=_amount(said, "stock")
     )
-    for name in _TEXTS:
+    for name in TEXTS:
         if name in said:
             setattr(item, name, read_text(said[name], name) or None)
     more: dict[str, Any] = {}
@@ -107,7 +108,7 @@ def records_of(event: Touchpoint) -> Iterator[tuple[str, bytes]]:
     """What a `price_change` or `stock_change` says of each of its products, as records of the catalogue."""
     for item in _told_by(event):
         named = {"id": event.id, "product_id": item.product_id, "time": event.time}
-        told = {"price": item.price, "stock": item.quantity} | {name: getattr(item, name) for name in _TEXTS}
+        told = {"price": item.price, "stock": item.quantity} | {name: getattr(item, name) for name in TEXTS}
         yield (
             item.product_id or "",
             msgspec.json.encode(named | {name: value for name, value in told.items() if value is not None}),

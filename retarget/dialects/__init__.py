@@ -9,7 +9,7 @@ from typing import Final
 from retarget.decode import MAX_BYTES, decode_canonical
 from retarget.dialects import jd, otto, rees46, retailrocket, taobao
 from retarget.dialects.model import Dialect, LineReader, RecordDecoder, Rows
-from retarget.dialects.recognise import RECOGNISED, decode_auto, decoder_of
+from retarget.dialects.recognise import RECOGNISED, Recognition, decoder_of
 from retarget.errors import BadInput
 from retarget.touchpoints import Touchpoint
 
@@ -49,7 +49,6 @@ _ALL: Final = (
 DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in _ALL}
 
 _DECODERS: Final[Mapping[str, Callable[..., Touchpoint]]] = {
-    "auto": decode_auto,
     "canonical": decode_canonical,
     **{name: decoder_of(name) for name in RECOGNISED},
 }
@@ -68,8 +67,8 @@ def dialect_named(name: str) -> Dialect:
 
 def decoder_for(name: str, max_bytes: int = MAX_BYTES) -> RecordDecoder:
     """What decodes the records of a dialect of kind `record` or raises Rejected. Raises BadInput."""
-    if name not in _DECODERS:
+    if name != "auto" and name not in _DECODERS:
         dialect_named(name)
-        raise BadInput([f"dialect {name!r} is for files; topics carry one of {', '.join(_DECODERS)}"])
-    decode = _DECODERS[name]
+        raise BadInput([f"dialect {name!r} is for files; topics carry one of auto, {', '.join(_DECODERS)}"])
+    decode = Recognition() if name == "auto" else _DECODERS[name]
     return decode if max_bytes == MAX_BYTES else partial(decode, max_bytes=max_bytes)

@@ -5,9 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
-from retarget.decode import KNOWN_KEYS, MAX_BYTES, decode_fast, from_mapping, parse_object, require_size
+import msgspec
+
+from retarget.decode import (
+    KNOWN_KEYS,
+    MAX_BYTES,
+    decode_fast,
+    decode_timed,
+    from_mapping,
+    parse_object,
+    require_size,
+)
 from retarget.dialects import braze, cloudevents, criteo, ga4, meta, segment, snowplow
 from retarget.dialects import strict as usual
+from retarget.dialects.strict.shared import Reader, without
 from retarget.errors import Rejected
 from retarget.touchpoints import IMPERSONAL, Touchpoint
 
@@ -16,42 +27,90 @@ class Form(NamedTuple):
     """A dialect of JSON objects: whether one is in it, its touchpoint, and how its bytes become an object.
 
     `read` and `parse` raise Rejected. `strict` reads the bytes of what is as usual; None: not it.
+    `told` are readers of the same that take nothing that might be in another form.
     """
 
     fits: Callable[[Mapping[str, Any]], bool]
     read: Callable[[dict[str, Any]], Touchpoint]
     strict: Callable[[bytes], Touchpoint | None]
+    told: tuple[Reader, ...]
     parse: Callable[[bytes], dict[str, Any]] = parse_object
 
 
 # In this order: the first that fits is it.
 _FORMS: Final[dict[str, Form]] = {
-    "segment": Form(segment.is_segment, segment.from_record, usual.segment.read),
-    "snowplow": Form(snowplow.is_snowplow, snowplow.from_record, usual.snowplow.read, snowplow.parse),
-    "ga4": Form(ga4.is_ga4, ga4.from_record, usual.ga4.read),
-    "meta": Form(meta.is_meta, meta.from_record, usual.meta.read),
-    "criteo": Form(criteo.is_criteo, criteo.from_record, usual.criteo.read),
-    "braze": Form(braze.is_braze, braze.from_record, usual.braze.read),
+    "segment": Form(segment.is_segment, segment.from_record, usual.segment.read, usual.segment.told),
+    "snowplow": Form(
+        snowplow.is_snowplow, snowplow.from_record, usual.snowplow.read, usual.snowplow.told, snowplow.parse
+    ),
+    "ga4": Form(ga4.is_ga4, ga4.from_record, usual.ga4.read, usual.ga4.told),
+    "meta": Form(meta.is_meta, meta.from_record, usual.meta.read, usual.meta.told),
+    "criteo": Form(criteo.is_criteo, criteo.from_record, usual.criteo.read, usual.criteo.told),
+    "braze": Form(braze.is_braze, braze.from_record, usual.braze.read, usual.braze.told),
 }
 
 
-def decode_auto(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
-    """The touchpoint of a record in any dialect that can be told by its content. Raises Rejected."""
-    if len(value) > max_bytes:
-        require_size(value, max_bytes)
+class Recognition:
+    """Decodes records of any dialect that can be told by their content, those of one topic or file.
+
+    Which dialect one is in never depends on the others; only what is tried first does: what read the last
+    record that began with the same field. Each of these readers takes only what is certainly in its dialect.
+    """
+
+    def __init__(self) -> None:
+        self._likely: dict[bytes, Reader] = {}
+
+    def __call__(self, value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
+        """The touchpoint of a record. Raises Rejected."""
+        if len(value) > max_bytes:
+            require_size(value, max_bytes)
+        end = value.find(b'"', _FIRST_NAME, _LONGEST_HEAD)
+        head = value[:end] if end > 0 else b""
+        return self._likely.get(head, _as_canonical)(value) or self._learned(head, value)
+
+    def _learned(self, head: bytes, value: bytes) -> Touchpoint:
+        touchpoint, usual_form = _looked_through(value)
+        if usual_form is not None and (len(self._likely) < _MOST_HEADS or head in self._likely):
+            certain = next((read for read in usual_form.told if read(value) is not None), None)
+            if certain is not None:
+                self._likely[head] = certain
+        return touchpoint
+
+
+def _as_canonical(value: bytes) -> Touchpoint | None:
+    touchpoint = decode_fast(value)
+    if touchpoint is None:
+        touchpoint = decode_timed(value)
+        if touchpoint is None or not _has_no_sign(value):
+            return None
+    return touchpoint if touchpoint.type not in _SHARED else None
+
+
+def _has_no_sign(value: bytes) -> bool:
+    """Whether no field is there that another dialect is told by: a time that is text says nothing."""
+    try:
+        _no_sign(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _looked_through(value: bytes) -> tuple[Touchpoint, Form | None]:
+    """The same by all that is in the record, and the form it is in if it is as usual. Raises Rejected."""
     touchpoint = decode_fast(value)
     # A record of another dialect may pass for a canonical one only as `custom`, or as one about nobody.
     if touchpoint is not None and touchpoint.type not in _SHARED:
-        return touchpoint
+        return touchpoint, _OURS
     record = parse_object(value)
     form = _ENVELOPE if cloudevents.is_cloudevent(record) else _form_of(record)
     if form is not None:
-        return form.strict(value) or form.read(record)
+        found = form.strict(value)
+        return (found, form) if found is not None else (form.read(record), None)
     if touchpoint is not None:
-        return touchpoint
+        return touchpoint, None
     if KNOWN_KEYS.isdisjoint(record):
         raise Rejected("unknown_dialect", "no field of the canonical form or of another dialect is there")
-    return from_mapping(record)
+    return from_mapping(record), _OURS
 
 
 def recognised(record: dict[str, Any]) -> Touchpoint | None:
@@ -76,7 +135,7 @@ def form_named(name: str) -> Form:
 
 def decoder_of(name: str) -> Callable[..., Touchpoint]:
     """What decodes the records of one such dialect. Raises KeyError."""
-    _, read, strict, parse = form_named(name)
+    _, read, strict, _, parse = form_named(name)
 
     def decode(value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
         if len(value) > max_bytes:
@@ -86,7 +145,20 @@ def decoder_of(name: str) -> Callable[..., Touchpoint]:
     return decode
 
 
-_ENVELOPE: Final = Form(cloudevents.is_cloudevent, read_cloudevent, usual.cloudevents.read)
+_SIGNS: Final = (
+    "specversion", "collector_tstamp", "events", "event_name", "data", "event", "event_type", "messageId",
+    "userId", "anonymousId", "external_id", "external_user_id", "user_alias", "braze_id",
+    "attributes", "purchases",
+)  # fmt: skip
+_no_sign: Final = msgspec.json.Decoder(without(_SIGNS)).decode
+_OURS: Final = Form(bool, from_mapping, decode_fast, (_as_canonical,))
+# A record begins with a brace and the first field's name; a name is remembered when it is short.
+_FIRST_NAME: Final = 2
+_LONGEST_HEAD: Final = 40
+_MOST_HEADS: Final = 64
+_ENVELOPE: Final = Form(
+    cloudevents.is_cloudevent, read_cloudevent, usual.cloudevents.read, usual.cloudevents.told
+)
 _ALL: Final = _FORMS | {"cloudevents": _ENVELOPE}
 _SHARED: Final = IMPERSONAL | {"custom"}
 RECOGNISED: Final = tuple(_ALL)

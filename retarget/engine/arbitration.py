@@ -67,7 +67,9 @@ def _others(journey: Journey, candidate: Candidate, window: int) -> Iterator[tup
         if send.bid is not None and send.at > at - window:
             yield send, send.bid
     for deferred in journey.deferred:
-        if deferred.bid is not None and not deferred.closed and deferred.release < at + window:
+        if deferred.shadow or deferred.bid is None or deferred.closed:
+            continue
+        if deferred.release < at + window:
             yield deferred, deferred.bid
 
 

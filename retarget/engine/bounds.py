@@ -18,7 +18,7 @@ from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import carts, repeats
 from retarget.journeys.consents import EVERY
-from retarget.journeys.model import ANYTHING, Consent, Journey, Product
+from retarget.journeys.model import ANYTHING, Consent, Deferred, Journey, Product
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import KEPT, width
@@ -94,7 +94,7 @@ def _of_messages(journey: Journey, at: int, moment: Moment) -> Iterator[tuple[st
     if len(journey.sends) > SENDS_KEPT and (gone := _sends(journey, at, moment)):
         yield "send", gone
     if len(journey.deferred) > DEFERRED_KEPT:
-        yield "deferred", _cut(journey.deferred, DEFERRED_KEPT)
+        yield "deferred", _deferred(journey.deferred)
     if len(journey.offers) > OFFERS_KEPT:
         yield "offer", _cut(journey.offers, OFFERS_KEPT)
 
@@ -131,6 +131,14 @@ def _first(kept: dict[str, _T], most: int) -> int:
 def _cut(kept: list[_T], most: int) -> int:
     over = len(kept) - most
     del kept[:over]
+    return over
+
+
+def _deferred(kept: list[Deferred]) -> int:
+    """What was decided in shadow goes first."""
+    over = len(kept) - DEFERRED_KEPT
+    gone = {id(one) for one in sorted(kept, key=lambda one: not one.shadow)[:over]}
+    kept[:] = [one for one in kept if id(one) not in gone]
     return over
 
 

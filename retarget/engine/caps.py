@@ -39,19 +39,34 @@ def applying(journey: Journey, policy: Policy, rule: Rule, channel: str) -> list
     if rule.purpose != CAPPED_PURPOSE:
         return []
     scopes = [scope for scope in (channel, rule.purpose, *rule.tags) if scope in policy.caps]
-    found = [Applying("total", cap) for cap in policy.caps_total]
-    found += [Applying(scope, cap) for scope in scopes for cap in policy.caps[scope]]
     said = journey.traits.get(preferences.TRAIT)
-    return found if said is None else [*found, *_asked_for(said, policy, rule)]
+    found = _set(policy, scopes)
+    return found if said is None else [*found, *_asked_for(said, policy, rule.tags)]
 
 
-def _asked_for(said: object, policy: Policy, rule: Rule) -> list[Applying]:
-    """Of a tag half of its caps, or of the total where it has none, but one; in total so many a week."""
+def counting(journey: Journey, policy: Policy) -> list[Applying]:
+    """All caps that may count what this person was sent, whatever comes next."""
+    said = journey.traits.get(preferences.TRAIT)
+    found = _set(policy, policy.caps)
+    return found if said is None else [*found, *_asked_for(said, policy, None)]
+
+
+def _set(policy: Policy, scopes: Iterable[str]) -> list[Applying]:
+    """Those of the settings."""
+    found = [Applying("total", cap) for cap in policy.caps_total]
+    return found + [Applying(scope, cap) for scope in scopes for cap in policy.caps[scope]]
+
+
+def _asked_for(said: object, policy: Policy, tags: Iterable[str] | None) -> list[Applying]:
+    """Of a tag half of its caps, or of the total where it has none, but one; in total so many a week.
+
+    `tags`: those of the rule; None: all that the person wants less of.
+    """
     wish, _ = preferences.heard(None, said)
     less = wish.get("less", ())
     halved = [
         Applying(tag, Cap(min(cap.most, max(cap.most // 2, 1)), cap.within), asked=True)
-        for tag in rule.tags
+        for tag in (less if tags is None else tags)
         if tag in less
         for cap in policy.caps.get(tag, policy.caps_total)
     ]
@@ -83,17 +98,6 @@ def room(journey: Journey, found: Iterable[Applying], at: int) -> int | None:
         if len(counted) >= one.cap.most:
             moment = max(moment, counted[-one.cap.most] + one.cap.within)
     return moment
-
-
-def counting(journey: Journey, policy: Policy) -> list[Applying]:
-    """All caps that may count what this person was sent, whatever comes next."""
-    found = [Applying("total", cap) for cap in policy.caps_total]
-    found += [Applying(scope, cap) for scope, some in policy.caps.items() for cap in some]
-    wish, _ = preferences.heard(None, journey.traits.get(preferences.TRAIT))
-    found += [Applying(tag, cap) for tag in wish.get("less", ()) for cap in policy.caps_total]
-    if "max_per_week" in wish:
-        found.append(Applying("total", Cap(wish["max_per_week"], 7 * DAY)))
-    return found
 
 
 def still_counts(send: Send, found: Iterable[Applying], at: int) -> bool:

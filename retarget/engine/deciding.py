@@ -51,12 +51,12 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     occasion.about = about.at_decision(journey, compiled, occasion.subject, occasion.about)
     closed = endings.known_early(journey, compiled, occasion.subject, occasion.about, scene, moment)
     barred = None if closed or occasion.number > 1 else _barred_since(journey, compiled, occasion.subject, at)
-    seen, act = (_as_seen(journey, rule), _record_shadow) if compiled.shadow else (journey, _settle)
+    seen = _as_seen(journey, compiled) if compiled.shadow else journey
     candidates = _candidates(seen, occasion, scene, moment, closed=closed, barred=barred, value=value)
     before = Before(journey, moment)
     try:
         for candidate in candidates:
-            act(seen, candidate, moment)
+            _act(journey, seen, candidate, compiled, moment)
     except Exception:
         before.put_back()
         raise
@@ -66,20 +66,35 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
 
 
-def _as_seen(journey: Journey, rule: Rule) -> Journey:
-    """A journey for a decision in shadow: without what the version in force has sent; only to be read."""
+def _as_seen(journey: Journey, compiled: Compiled) -> Journey:
+    """A journey for a decision in shadow, only to be read.
+
+    It is without what the version in force has sent or deferred; what the shadow has deferred waits there.
+    """
+    name, shadow = compiled.rule.name, compiled.name
     return replace(
         journey,
-        sends=[send for send in journey.sends if send.rule != rule.name],
+        sends=[send for send in journey.sends if send.rule != name],
         arms=dict(journey.arms),
-        deferred=[deferred for deferred in journey.deferred if deferred.rule != rule.name],
+        deferred=[
+            replace(one, rule=name) if one.rule == shadow else one
+            for one in journey.deferred
+            if one.rule == shadow or (one.rule != name and not one.shadow)
+        ],
     )
 
 
-def _record_shadow(journey: Journey, candidate: Candidate, moment: Moment) -> None:
-    """What would be decided: nothing is sent, and what would be deferred is not looked at again."""
-    verdict = Judgement(candidate, journey, moment).verdict()
-    moment.emit_decision(_record(journey, candidate, verdict, None, moment))
+def _act(journey: Journey, seen: Journey, candidate: Candidate, compiled: Compiled, moment: Moment) -> None:
+    """Judge a candidate and do what comes of it: in shadow it is told, and deferred, and that is all."""
+    if not compiled.shadow:
+        _settle(journey, candidate, moment)
+        return
+    verdict = Judgement(candidate, seen, moment).verdict()
+    if verdict.outcome == "deferred":
+        _defer(journey, candidate, verdict, moment, compiled.name)
+        if candidate.released:
+            return
+    moment.emit_decision(_record(seen, candidate, verdict, None, moment))
 
 
 def _worth(rule: Rule, occasion: Occasion, scene: Scene) -> float | None:
@@ -167,7 +182,8 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
     """Look again at a message that waited for the morning, for room, or for others to compete with."""
     rule = compiled.rule
     known = endings.known_early(journey, compiled, deferred.subject, deferred.about, scene, moment)
-    step, arm = experiments.step_of(journey, rule, deferred.step, moment.policy)
+    seen = _as_seen(journey, compiled) if compiled.shadow else journey
+    step, arm = experiments.step_of(seen, rule, deferred.step, moment.policy)
     at = max(deferred.release, moment.clock)
     candidate = Candidate(
         rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
@@ -175,11 +191,11 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
         evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
         value=deferred.value, bid=deferred.bid, only=deferred.channel, about=deferred.about,
-        person=deferred.person,
+        person=deferred.person, shadow=compiled.shadow,
     )  # fmt: skip
     before = Before(journey, moment)
     try:
-        _settle(journey, candidate, moment)
+        _act(journey, seen, candidate, compiled, moment)
     except Exception:
         before.put_back()
         raise
@@ -200,7 +216,7 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
     if verdict.outcome == "sent":
         message_id = compose.send(journey, candidate, verdict, moment)
     if verdict.outcome == "deferred":
-        _defer(journey, candidate, verdict, moment)
+        _defer(journey, candidate, verdict, moment, candidate.rule.name)
         if verdict.reason == "ceiling":
             ceilings.ask(moment.short, candidate.rule, candidate.at)
             return  # it waits for the next batch alone, which is nothing to tell of
@@ -209,12 +225,13 @@ def _settle(journey: Journey, candidate: Candidate, moment: Moment) -> None:
     moment.emit_decision(_record(journey, candidate, verdict, message_id, moment))
 
 
-def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> None:
+def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment, name: str) -> None:
+    """Let it wait, under the name of the rule's state."""
     release_at = verdict.release or 0
     journey.deferred.append(
         Deferred(
             release=release_at,
-            rule=candidate.rule.name,
+            rule=name,
             subject=candidate.subject_id,
             episode=candidate.episode,
             step=candidate.number,

@@ -29,7 +29,7 @@ from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
 from retarget.journeys.facts import Change
 from retarget.journeys.model import Episode, Journey
-from retarget.rules import subjects, tallies
+from retarget.rules import customs, subjects, tallies
 from retarget.rules.matcher import Compiled, Matcher, Plan
 from retarget.rules.model import Becomes
 from retarget.rules.scene import Scene
@@ -48,7 +48,7 @@ class Engine:
     def __init__(self, matcher: Matcher) -> None:
         self.matcher = matcher
         self.ending_types, self.follows = matcher.ending_types, matcher.follows
-        self.guarded = matcher.guarded
+        self.guarded, self._customs = matcher.guarded, matcher.customs
         self._scene = Scene(Journey(person=""))
         # Looked up at every event.
         self._plans, self._conditional, self._becoming = matcher.plans, matcher.conditional, matcher.becomes
@@ -74,7 +74,7 @@ class Engine:
             return False
         if time - journey.tidied > TIDY_EVERY:
             tidying.tidy(journey, self.matcher, time, moment)
-        plan = self._plans.get(event.type)
+        plan = self._plans.get(customs.kind_in(self._customs, event) if self._customs else event.type)
         scene = self._scene
         change = scene.change
         change.changes_cart = change.new_order = False

@@ -55,9 +55,9 @@ def _note(journey: Journey, what: str, time: int) -> None:
 def _marks(compiled: Compiled, ending: Ending, event: Touchpoint) -> Iterable[str]:
     """What an ending event of this ending's type is noted under."""
     if ending.same is None:
-        return (event.type,)
+        return (str(ending.event),)
     named = compiled.subjects_of(event) if ending.same == "subject" else subjects.product(event)
-    return [_key(event.type, compiled, ending, one) for one in named]
+    return [_key(str(ending.event), compiled, ending, one) for one in named]
 
 
 def _key(event_type: str, compiled: Compiled, ending: Ending, one: str) -> str:
@@ -178,8 +178,7 @@ def known_early(journey: Journey, compiled: Compiled, subject: str, about: list[
     held = moment.held_of(journey.person)
     held = [e for e in held if not repeats.is_repeat(journey, e.id or "", e.time, window)]
     for event in held:
-        ending = compiled.endings.get(event.type)
-        if ending is not None and _reaches(compiled, ending, event, subject, about):
+        if any(_reaches(compiled, one, event, subject, about) for one in compiled.endings_by(event)):
             return True
     return bool(held and compiled.conditional) and _will_hold(journey, compiled, subject, held, window, scene)
 

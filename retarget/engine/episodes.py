@@ -35,16 +35,17 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
             if (episode.version or compiled.former) and not compiled.governs(episode.version):
                 continue
             episode.about = about.touched(journey, compiled, subject, event, episode.about)
-            _touch_open(episode, event, compiled, restarts=touch.touches)
+            _touch_open(episode, event, touch)
         elif touch.opens:
-            _open(journey, compiled, subject, event, moment)
+            _open(journey, touch, subject, event, moment)
 
 
-def _open(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment) -> None:
+def _open(journey: Journey, touch: Touch, subject: str, event: Touchpoint, moment: Moment) -> None:
+    compiled = touch.compiled
     assert compiled.quiet is not None  # only quiet rules open at a touch
     due = event.time + compiled.quiet.after
     opened = Episode(
-        event.id or "", event.time, event.time, due, counts={event.type: 1}, evidence=[event.id or ""],
+        event.id or "", event.time, event.time, due, counts={touch.kind: 1}, evidence=[event.id or ""],
         trace=event.trace, products=carried(compiled.rule.subject, event), version=compiled.opens_as,
         about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip
@@ -52,9 +53,10 @@ def _open(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint,
     moment.arm(journey, due)
 
 
-def _touch_open(episode: Episode, event: Touchpoint, compiled: Compiled, *, restarts: bool) -> None:
-    episode.counts[event.type] = episode.counts.get(event.type, 0) + 1
-    if not restarts:
+def _touch_open(episode: Episode, event: Touchpoint, touch: Touch) -> None:
+    compiled = touch.compiled
+    episode.counts[touch.kind] = episode.counts.get(touch.kind, 0) + 1
+    if not touch.touches:
         return
     episode.trace = event.trace or episode.trace
     episode.products = carried(compiled.rule.subject, event) or episode.products

@@ -169,9 +169,13 @@ class Judgement:
         self.release = self._morning(channel, at)
         self._note("quiet_hours", at, self.release)
         night = self.release is not None
-        if len(self.journey.deferred) >= ASLEEP_AT_MOST:
+        if self._waiting() >= ASLEEP_AT_MOST:
             self.release = None
         return night
+
+    def _waiting(self) -> int:
+        """How many messages wait for the person already."""
+        return sum(not deferred.shadow for deferred in self.journey.deferred)
 
     def _sleeps(self, channel: str) -> bool:
         exempt = self.candidate.rule.purpose == "transactional" or channel in SILENT_CHANNELS
@@ -202,7 +206,7 @@ class Judgement:
             return False
         waited, bid = candidate.bid is not None, candidate.bid or arbitration.bid_of(candidate)
         rival = arbitration.rival(self.journey, candidate, bid, window)
-        if not waited and (rival is None or len(self.journey.deferred) < WAITING_AT_MOST):
+        if not waited and (rival is None or self._waiting() < WAITING_AT_MOST):
             candidate.bid, rival = bid, None
             self.release = arbitration.held_until(candidate, window)
         self._note("outbid", rival and rival.shown(), bid._asdict() | {"within_ms": window})
@@ -249,7 +253,7 @@ class Judgement:
     def _room(self, channel: str) -> int | None:
         """When the caps have room and nobody is woken; None where the message has expired by then."""
         candidate, rule = self.candidate, self.candidate.rule
-        if len(self.journey.deferred) >= WAITING_AT_MOST:
+        if self._waiting() >= WAITING_AT_MOST:
             return None
         room = caps.room(self.journey, self._caps(channel), candidate.at)
         if room is not None and self._sleeps(channel):

@@ -75,9 +75,9 @@ def hand_over(
 
 
 def _call_back_pushes(journey: Journey, at: int, matcher: Matcher, moment: Moment) -> None:
-    rules, clock = matcher.rules, max(at, moment.clock)
-    for send in [s for s in journey.sends if s.channel == PUSH and s.rule in rules and clock < s.until]:
-        recalls.recall(journey, send, Undoing(rules[send.rule].rule, at, ""), moment)
+    for send in recalls.open_sends(journey, matcher, max(at, moment.clock)):
+        if send.channel == PUSH:
+            recalls.recall(journey, send, Undoing(matcher.rules[send.rule].rule, at, ""), moment)
 
 
 def is_past(journey: Journey, event: Touchpoint) -> bool:
@@ -85,7 +85,7 @@ def is_past(journey: Journey, event: Touchpoint) -> bool:
 
     So does what came of a message, as long as they have done nothing since.
     """
-    return event.time <= journey.erased_at or (event.type in ABOUT_MESSAGES and not journey.recent_marks)
+    return journey.was_erased(event.time) or (event.type in ABOUT_MESSAGES and not journey.recent_marks)
 
 
 def part(journey: Journey, event: Touchpoint, moment: Moment) -> None:

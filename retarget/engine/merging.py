@@ -11,7 +11,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from retarget.engine.episodes import EVIDENCE_KEPT
-from retarget.journeys import carts, repeats, scores, spending
+from retarget.journeys import carts, codes, repeats, scores, spending
 from retarget.journeys.facts import ORDERS_KEPT, SESSION_GAP
 from retarget.journeys.model import CartLine, Episode, Journey, Product, Session, Tally
 from retarget.rules import tallies
@@ -152,7 +152,7 @@ def _rules(journey: Journey, other: Journey) -> None:
     sends = [*journey.sends, *(send for send in other.sends if send.message_id not in known)]
     journey.sends = sorted(sends, key=lambda send: (send.at, send.message_id))
     journey.deferred = [*journey.deferred, *(d for d in other.deferred if d not in journey.deferred)]
-    journey.offers = [*journey.offers, *(given for given in other.offers if given not in journey.offers)]
+    codes.unite(journey, other)
     # The known person's own arm wins.
     journey.arms = other.arms | journey.arms
 

@@ -8,6 +8,7 @@ from retarget.engine import audiences, reach
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey, Membership, Send
 from retarget.messages import Decision, GateRecord, Message, Operation, Subject, stable_id
+from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import format_time
 
@@ -25,6 +26,11 @@ class Undoing:
 
     def __init__(self, rule: Rule, due: int, event_id: str, *, bare: bool = False) -> None:
         self.rule, self.due, self.event_id, self.bare = rule, due, event_id, bare
+
+
+def open_sends(journey: Journey, matcher: Matcher, at: int) -> list[Send]:
+    """What was sent by a rule that is known, and can still be called back."""
+    return [send for send in journey.sends if send.rule in matcher.rules and at < send.until]
 
 
 def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> None:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from retarget.engine import bounds, offers
 from retarget.engine.moment import Moment
-from retarget.journeys.model import Journey
+from retarget.journeys.model import SHADOW_MARK, Journey
 from retarget.rules import tallies
-from retarget.rules.matcher import SHADOW_MARK, Matcher
+from retarget.rules.matcher import Matcher
 from retarget.rules.model import NEVER
 
 

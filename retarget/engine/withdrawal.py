@@ -28,7 +28,7 @@ def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment
         rule = known[membership.rule].rule
         if not reach.may_address(journey, rule.purpose, ADS, moment.policy):
             recalls.leave(journey, membership, Undoing(rule, at, event_id), moment)
-    for send in [one for one in journey.sends if one.rule in known and clock < one.until]:
+    for send in recalls.open_sends(journey, matcher, clock):
         rule = known[send.rule].rule
         if not reach.may_address(journey, rule.purpose, send.channel, moment.policy):
             recalls.recall(journey, send, Undoing(rule, at, event_id), moment)
@@ -36,9 +36,9 @@ def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment
 
 def call_back_all(journey: Journey, matcher: Matcher, at: int, event_id: str, moment: Moment) -> None:
     """Call back what was sent to a person who is about to be forgotten, and may still wait somewhere."""
-    known, clock = matcher.rules, max(at, moment.clock)
-    for send in [one for one in journey.sends if one.rule in known and clock < one.until]:
+    for send in recalls.open_sends(journey, matcher, max(at, moment.clock)):
         try:
-            recalls.recall(journey, send, Undoing(known[send.rule].rule, at, event_id, bare=True), moment)
+            undoing = Undoing(matcher.rules[send.rule].rule, at, event_id, bare=True)
+            recalls.recall(journey, send, undoing, moment)
         except Exception as error:  # noqa: BLE001 - the other rules go on
             moment.fail(send.rule, error)

@@ -152,7 +152,7 @@ def _purchase(journey: Journey, event: Touchpoint, time: int, change: Change) ->
     _write_upon(journey, event)
     carts.settle(journey, event)
     spending.pay(journey, event, ORDERS_KEPT)
-    if event.coupon and journey.offers:
+    if event.coupon:
         codes.redeem(journey, event.coupon, time)
     if event.store_id is not None:
         journey.traits[STORE] = event.store_id

@@ -13,6 +13,8 @@ import msgspec
 
 # Among the marks of a rule: stands for every subject.
 ANYTHING: Final = "\0"
+# Between a rule's name and the version that decides in shadow, under which its state is kept.
+SHADOW_MARK: Final = "~"
 
 
 class CartLine(msgspec.Struct, array_like=True, gc=False):
@@ -104,6 +106,11 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     version: str = ""  # as in the episode
     about: list[str] = []  # as in the episode, and what it shows
     person: str = ""  # whom it was decided for, where that is an anonymous person who has been joined since
+
+    @property
+    def shadow(self) -> bool:
+        """Whether it was decided in shadow: it will be told of, and have no effect."""
+        return SHADOW_MARK in self.rule
 
 
 class Send(msgspec.Struct, array_like=True, gc=False):
@@ -241,10 +248,15 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     spent: dict[str, int] = {}  # by currency, in thousandths, of orders that are no longer in `paid`
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
     key: bytes = b""  # what is told of them outside is sealed by it; wrapped, and of this id alone
+    used_codes: dict[str, int] = {}  # by orders, in plain letters -> since when
 
     def was_erased(self, told: int) -> bool:
         """Whether the person has been forgotten since the time of which something is told, epoch ms."""
         return self.erased and told <= self.erased_at
+
+    def owner(self, time: int) -> str:
+        """Of a redirect: who had its id at a time, epoch ms: the latest by then, else the first."""
+        return next((to for since, to in reversed(self.moved) if since <= time), self.moved[0][1])
 
     def close(self, rule: str, subject: str) -> None:
         """Forget the episode of a rule about a subject, if there is one."""

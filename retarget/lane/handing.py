@@ -8,7 +8,8 @@ are theirs no longer (`Leaves`). A lane that is alone (`home` is None) does it o
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Protocol
 
 from retarget.engine import identity
@@ -53,11 +54,11 @@ class Handing:
         self._numbered, self._send = numbered, send
 
     def owner(self, redirect: Journey, time: int) -> str:
-        """Whose the events of that time are: of the latest who had the id by then, else of the first."""
+        """Whose the events of that time are; that there are some is noted."""
         if time > redirect.last + NOTED_EVERY:
             redirect.last = time
             self._batch.changed[redirect.person] = redirect
-        return next((to for since, to in reversed(redirect.moved) if since <= time), redirect.moved[0][1])
+        return redirect.owner(time)
 
     def follow(self, redirect: Journey, event: Touchpoint) -> None:
         """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
@@ -106,3 +107,13 @@ class Handing:
             self.lose(Leaves(0, 0, person, redirect.person, at, told))
         else:
             self._send(Leaves(*self._numbered(), person, redirect.person, at, told))
+
+
+def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:
+    """To whom the redirects of these people lead, in as many steps as it takes."""
+    found, left = set[str](), redirects.keys() & persons
+    while left:
+        led = {to for person in left for _, to in redirects[person].moved} - found
+        found |= led
+        left = redirects.keys() & led
+    return found

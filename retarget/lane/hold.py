@@ -74,15 +74,17 @@ class Hold:
             self._released(held.event)
         return held
 
-    def take_of(self, person: str) -> list[Held]:
-        """Take out every held event of a person, in order."""
-        mine = [held for held in self if held.rank == PEOPLE and held.event.person == person]
+    def take_of(self, person: str, most: int | None = None) -> list[Held]:
+        """Take out the held events of a person, in order; the first `most` of them, where they are more."""
+        mine = [held for held in self if held.rank == PEOPLE and held.event.person == person][:most]
         if mine:
             places = {(held.topic, held.offset) for held in mine}
             self._entries = [held for held in self if (held.topic, held.offset) not in places]
             self._head = 0
             self.first = self._entries[0].time if self._entries else NOTHING
-            self._endings.pop(person, None)
+            for held in mine:
+                if held.event.type in self._ending_types:
+                    self._released(held.event)
         return mine
 
     def _released(self, event: Touchpoint) -> None:

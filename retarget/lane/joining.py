@@ -11,9 +11,8 @@ A lane that is alone (`home` is None: a replay) does all that on the spot.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from collections.abc import Set as AbstractSet
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -40,6 +39,8 @@ from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed_wait, of_nobody
 from retarget.touchpoints import Touchpoint
 
+# So many held events of an anonymous person follow at once, or one word would fill a batch by itself.
+LED_AT_ONCE: Final = 1_000
 Place = tuple[str, int, int]  # topic, partition, offset
 Home = Callable[[str], int]
 
@@ -61,7 +62,7 @@ class _Lane(Protocol):
 class Joining:
     """Who is whom, in one batch."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it does goes through the run
         self,
         lane: _Lane,
         moment: Moment,
@@ -71,11 +72,20 @@ class Joining:
         set_aside: Callable[[str, bytes], None],
         arm: Callable[[], None],
         awake: Callable[[str], None],
+        limit: int,
     ) -> None:
-        """`apply` works an event in; `set_aside` and `arm` as in `Telling`; `awake`: their wait is over."""
+        """`apply` works an event in; `set_aside` and `arm` as in `Telling`; `awake`: their wait is over.
+
+        `limit`: so much is worked off in this batch.
+        """
         self._lane, self._moment, self._batch = lane, moment, batch
         self._apply, self._set_aside, self._arm, self._awake = apply, set_aside, arm, awake
+        self._limit = limit
         self._hands = Handing(lane, moment, batch=batch, numbered=self._next, send=self._send)
+
+    def end(self) -> None:
+        """Let go of what refers to this: the batch is done."""
+        del self._hands
 
     # -- what events say --
 
@@ -152,24 +162,30 @@ class Joining:
 
     # -- what other lanes say --
 
-    def take(self, arrival: Arrival) -> None:
-        """Take in what another lane has for a person of this one, once."""
+    def take(self, arrival: Arrival) -> bool:
+        """Take in what another lane has for a person of this one, once; False: not in this batch any more."""
         lane, crossing = self._lane, arrival.crossing
         assert crossing is not None
         if crossing.number <= lane.crossed.get(crossing.lane, 0):
             self._moment.counts["repeat",] += 1
-            return
-        lane.crossed[crossing.lane] = crossing.number
-        if self._moment.policy.apart and self._is_of_one_apart(crossing):
-            self._moment.counts["unjoined", "apart"] += 1
-            return
+            return True
+        is_apart = bool(self._moment.policy.apart) and self._is_of_one_apart(crossing)
         held = held_of(arrival)
-        if held is not None and held.time > lane.clock != NEVER:
+        is_ahead = held is not None and held.time > lane.clock != NEVER
+        # A leaving works nothing off: a replay, which works off as much as the first run, could not tell.
+        is_work = not (is_apart or is_ahead or isinstance(crossing, Leaves))
+        if is_work and self._batch.worked >= self._limit:
+            return False
+        lane.crossed[crossing.lane] = crossing.number
+        if is_apart:
+            self._moment.counts["unjoined", "apart"] += 1
+        elif held is not None and is_ahead:
             lane.hold.add(held)
-            return
-        if held is not None and held.time < lane.clock:
-            self._moment.counts["late",] += 1
-        self._act_on(arrival, crossing)
+        else:
+            if held is not None and held.time < lane.clock:
+                self._moment.counts["late",] += 1
+            self._act_on(arrival, crossing)
+        return True
 
     def _is_of_one_apart(self, crossing: Crossing) -> bool:
         """Whether it was written when somebody was believed to be another, which they are not any more."""
@@ -255,9 +271,12 @@ class Joining:
             self._send(History(*self._next(), met.person, wire.encode(journey), at=met.at))
 
     def _lead_held(self, person: str) -> None:
-        """Let what is read of an anonymous person, but not yet reached, follow at once."""
+        """Let what is read of an anonymous person, but not yet reached, follow at once.
+
+        What is more than `LED_AT_ONCE` follows when its time comes.
+        """
         lane = self._lane
-        for held in lane.hold.take_of(person):
+        for held in lane.hold.take_of(person, LED_AT_ONCE if lane.home is not None else None):
             self._hands.follow(lane.redirects[person], held.event)
             if lane.home is None:
                 lane.hold.add(held)
@@ -375,13 +394,3 @@ def erased(hold: Hold, arrivals: Sequence[Arrival], target: int) -> set[str]:
     events = [held.event for held in hold.until(target)]
     events += [arrival.event for arrival in arrivals if arrival.event is not None]
     return {event.person for event in events if event.type == "erase"}
-
-
-def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:
-    """To whom the redirects of these people lead, in as many steps as it takes."""
-    found, left = set[str](), redirects.keys() & persons
-    while left:
-        led = {to for person in left for _, to in redirects[person].moved} - found
-        found |= led
-        left = redirects.keys() & led
-    return found

@@ -32,7 +32,7 @@ class Run:
         self._telling = Telling(lane, moment, batch=self._batch, set_aside=self._set_aside, arm=self._arm)
         self._joining = Joining(
             lane, moment, batch=self._batch, apply=self._apply, set_aside=self._set_aside, arm=self._arm,
-            awake=self._woken.add,
+            awake=self._woken.add, limit=limit,
         )  # fmt: skip
         self._late = 0
         self._repeats = 0
@@ -85,11 +85,13 @@ class Run:
         return len(arrivals)
 
     def _take(self, arrival: Arrival) -> bool:
-        """Take in what is about nobody; False for a record of the catalogue whose people are not loaded."""
+        """Take in what is about nobody; False for a record of the catalogue whose people are not loaded.
+
+        Nor is what another lane has to tell taken in beyond the limit, where there is work in it.
+        """
         lane, event, source = self._lane, arrival.event, arrival.source
         if arrival.crossing is not None:
-            self._joining.take(arrival)
-            return True
+            return self._joining.take(arrival)
         if source is not None and source[1] < lane.fanned.get(source[0], 0):
             self._repeats += 1
             return True
@@ -248,7 +250,7 @@ class Run:
         self._moment.forgotten.clear()
 
     def finish(self, consumed: Sequence[Arrival]) -> Batch:
-        """The batch as it stands, with what was read."""
+        """The batch as it stands, with what was read; it goes no further."""
         batch, moment = self._batch, self._moment
         batch.consumed = len(consumed)
         batch.frontier = {arrival.topic: arrival.offset + 1 for arrival in consumed}
@@ -264,4 +266,7 @@ class Run:
         for rule, misfits in self._engine.misfits().items():
             moment.counts["misfit", rule] += misfits
         batch.counts = moment.counts
+        # They refer to this run: with them it would live on, and all its results, until the collector comes.
+        self._joining.end()
+        del self._telling, self._joining
         return batch

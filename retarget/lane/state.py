@@ -15,9 +15,10 @@ from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER
 from retarget.lane.crossing import Strayed
 from retarget.lane.fitting import fit
+from retarget.lane.handing import led_by
 from retarget.lane.hold import Hold
 from retarget.lane.intake import Arrival
-from retarget.lane.joining import Home, beside, concerned, erased, led_by
+from retarget.lane.joining import Home, beside, concerned, erased
 from retarget.lane.spreading import Pages, Spread
 from retarget.lane.waits import Waits
 

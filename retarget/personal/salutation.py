@@ -161,8 +161,9 @@ def _bare(word: str) -> list[str]:
 
 @cache
 def _known(language: str) -> frozenset[str]:
-    # A single letter is an initial, and Don a first name.
-    return frozenset((TITLES.keys() | DEGREES.keys() | LOCAL_TITLES.get(language, {}).keys()) - {"m", "don"})
+    # A single letter is an initial, and Don a first name, but where it is a title.
+    names = {"m"} if "don" in LOCAL_TITLES.get(language, {}) else {"m", "don"}
+    return frozenset((TITLES.keys() | DEGREES.keys() | LOCAL_TITLES.get(language, {}).keys()) - names)
 
 
 def _title(told: object, prefix: list[str], language: str) -> _Title:

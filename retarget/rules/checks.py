@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final, get_args
 
+from retarget.rules import customs
 from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import ANYTHING, Channel
@@ -60,10 +61,11 @@ def sequence(values: Values, at: Place) -> None:
     for index, part in enumerate(parts):
         for earlier in parts[:index]:
             for event in several(values, part):
-                if event in several(values, earlier):
-                    at.child(part).problem(
-                        f"found {event}, which stands under {earlier}; known: another type"
-                    )
+                for other in several(values, earlier):
+                    if customs.covers(event, other) or customs.covers(other, event):
+                        at.child(part).problem(
+                            f"found {event}, which stands under {earlier}; known: another type"
+                        )
 
 
 def date(values: Values, at: Place) -> None:
@@ -268,6 +270,14 @@ def _subject_events(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
         for key in keys:
             for event in several(inner, key):
                 yield at.child(trigger).child(key), event
+
+
+def types_named(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
+    """Every touchpoint type that stands outside of conditions, and where."""
+    yield from _subject_events(values, at)
+    for place, _, found in drafts(values, "unless", at):
+        if isinstance(found.get("event"), str):
+            yield place, found["event"]
 
 
 def _distinct_subject(values: Values, at: Place) -> None:

@@ -26,13 +26,15 @@ __all__ = [
 class Condition(msgspec.Struct, frozen=True, eq=False):
     """A checked condition; equal to every other of the same text.
 
-    `evaluate` judges a scene. `windows` are the events it looks back on, `names` the names it reads.
+    `evaluate` judges a scene. `windows` are the events it looks back on, `names` the names it reads,
+    `texts` what its calls are given, touchpoint types among them.
     """
 
     text: str
     evaluate: Callable[[Scene], bool]
     windows: tuple[Window, ...] = ()
     names: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
 
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, Condition) else NotImplemented
@@ -47,13 +49,14 @@ class Condition(msgspec.Struct, frozen=True, eq=False):
 class Formula(msgspec.Struct, frozen=True, eq=False):
     """A checked number; equal to every other of the same text.
 
-    `evaluate` works it out in a scene, None where it is unknown. `windows` and `names` as in a Condition.
+    `evaluate` works it out in a scene, None where it is unknown. All else is as in a Condition.
     """
 
     text: str
     evaluate: Callable[[Scene], float | None]
     windows: tuple[Window, ...] = ()
     names: frozenset[str] = frozenset()
+    texts: frozenset[str] = frozenset()
 
     def __eq__(self, other: object) -> bool:
         return self.text == other.text if isinstance(other, Formula) else NotImplemented
@@ -77,7 +80,7 @@ def parse_condition(
     term = translation.yes_or_no(tree)
     if term is None:
         return tuple(sorted(translation.problems))
-    return Condition(text, _judge(term), tuple(translation.windows), frozenset(translation.names))
+    return Condition(text, _judge(term), *_looked_at(translation))
 
 
 def parse_formula(
@@ -95,7 +98,11 @@ def parse_formula(
         problems.append(Problem(*place_of(text, tree), f"{term.text} is a {term.type}, not a number"))
     if term is None or problems:
         return tuple(sorted(problems))
-    return Formula(text, _known(term), tuple(translation.windows), frozenset(translation.names))
+    return Formula(text, _known(term), *_looked_at(translation))
+
+
+def _looked_at(translation: Translation) -> tuple[tuple[Window, ...], frozenset[str], frozenset[str]]:
+    return tuple(translation.windows), frozenset(translation.names), frozenset(translation.texts)
 
 
 def _known(term: Term) -> Callable[[Scene], float | None]:

@@ -6,13 +6,13 @@ Beside `checks`, and like it over values of which some may be missing or BAD.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
-from retarget.rules import checks, promises
+from retarget.rules import checks, customs, declared, promises, subjects, telling
 from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
 from retarget.rules.conditions import Condition, Formula, Window
-from retarget.rules.devices import by_device
+from retarget.rules.devices import by_device, names_device
 from retarget.rules.impossible import always_holds, never_holds
 from retarget.rules.model import NEVER
 from retarget.rules.names import shown
@@ -20,6 +20,8 @@ from retarget.rules.places import Place
 from retarget.rules.records import Values, within
 from retarget.rules.sensitive import sensitive
 from retarget.times import format_duration
+
+_OF_ITEMS: Final = telling.OF_ITEMS.keys() | telling.SUMS_OF_ITEMS.keys()
 
 
 def rule(values: Values, at: Place) -> None:
@@ -34,6 +36,7 @@ def rule(values: Values, at: Place) -> None:
     _sensitive(values, at)
     _by_device(values, at)
     promises.of_rule(values, at)
+    declared.of_rule(values, at)
 
 
 def _worthless(values: Values, at: Place) -> None:
@@ -64,7 +67,7 @@ def _overtakes_itself(values: Values, at: Place) -> None:
 def _counts_its_ending(values: Values, at: Place) -> None:
     counted = several(within(values, "count"), "of")
     for place, _, found in drafts(values, "unless", at):
-        if found.get("event") in counted:
+        if any(customs.covers(str(found.get("event")), one) for one in counted):
             place.problem(
                 f"found {found['event']}, which is counted, and would start the count afresh each time; "
                 "known: another type"
@@ -102,7 +105,7 @@ def _impossible(values: Values, at: Place) -> None:
 def _types_judged(values: Values) -> frozenset[str]:
     """The types that the event can have at which a rule's `if` is judged; empty where there is none."""
     completing = (values, "event"), (within(values, "count"), "of"), (within(values, "sequence"), "then")
-    return frozenset(event for found, key in completing for event in several(found, key))
+    return frozenset(customs.base_of(event) for found, key in completing for event in several(found, key))
 
 
 def _looks_at_nothing(values: Values, at: Place) -> None:
@@ -118,7 +121,7 @@ def _looks_at_nothing(values: Values, at: Place) -> None:
                 f"found {', '.join(window.types)}, which is never about a {subject}, so there is nothing "
                 'to count; known: about="person"'
             )
-        elif window.about is None and window.number == subject:
+        elif window.about is None and window.number and subjects.word_of(window.number) == subject:
             place.problem(
                 f'found distinct("{subject}", …), the subject itself, of which there is always one; '
                 'known: about="person"'
@@ -128,14 +131,14 @@ def _looks_at_nothing(values: Values, at: Place) -> None:
 def _of_products(values: Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:
     """The types of which only the products, or their categories, count."""
     counted = within(values, "count")
-    if counted.get("distinct") in ("product", "category") or "category" in counted:
+    if counted.get("distinct") in telling.OF_ITEMS or "category" in counted:
         yield at.child("count").child("of"), several(counted, "of")
     for place, _, found in drafts(values, "steps", at):
         if "products" in found:
             shown = within(found, "products")
             yield place.child("products").child("of"), several(shown, "of")
     for place, window in _windows(values, at):
-        if window.category is not None or window.number in ("product", "category"):
+        if window.category is not None or window.number in _OF_ITEMS:
             yield place, window.types
 
 
@@ -182,7 +185,8 @@ def _worths(values: Values, at: Place) -> Iterator[tuple[Place, Formula]]:
 
 def _sensitive(values: Values, at: Place) -> None:
     """Nobody is sorted by their health, belief, origin, politics or sexual life."""
-    for place, text in _telling(values, at):
+    own = ((place, one) for place, one in checks.types_named(values, at) if customs.is_named(one))
+    for place, text in (*own, *_telling(values, at)):
         found = sensitive(text)
         if found is not None:
             place.problem(
@@ -197,6 +201,10 @@ def _by_device(values: Values, at: Place) -> None:
         part = by_device(expression.text)
         if part is not None:
             place.problem(f"found {part}, the class of a device; known: nobody is sorted by that")
+    named = [(place, kind) for place, expression in said for kind in sorted(expression.texts)]
+    for place, kind in (*named, *checks.types_named(values, at)):
+        if customs.is_named(kind) and names_device(kind):
+            place.problem(f"found {kind}, the class of a device; known: nobody is sorted by that")
 
 
 def _telling(values: Values, at: Place) -> Iterator[tuple[Place, str]]:

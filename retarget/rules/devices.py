@@ -39,6 +39,11 @@ def by_device(text: str) -> str | None:
     return None if part is None else source_of(text.strip(), part)
 
 
+def names_device(text: str) -> bool:
+    """Whether a text that a producer chose gives away what device somebody uses."""
+    return bool(_VALUES.search(_words(text)))
+
+
 def _parts(tree: ast.expr) -> Iterator[ast.expr]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and any(_names_one(node, _words(key)) for key in _texts(node)):

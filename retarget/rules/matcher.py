@@ -8,7 +8,8 @@ from typing import Final, Literal, NamedTuple
 from msgspec.structs import replace
 
 from retarget.journeys import prices, stages
-from retarget.rules import subjects, tallies
+from retarget.journeys.model import SHADOW_MARK
+from retarget.rules import customs, subjects, tallies
 from retarget.rules.conditions import Condition, Formula
 from retarget.rules.model import (
     ANYTHING,
@@ -37,8 +38,6 @@ _OF_OFFERS: Final = frozenset({"product.price_now", "product.stock", "product.ma
 FOR_GOOD: Final = 400 * DAY
 # Intervals may be long; what is bought is kept, so the times are bounded by their number alone.
 FOR_EVER: Final = 36500 * DAY
-# Between a rule's name and the version that decides in shadow, under which it keeps its state.
-SHADOW_MARK: Final = "~"
 # What a shop is always heard of, unless events get lost.
 HEARTBEAT: Final = "purchase"
 # With these, dates may come that a rule waits for.
@@ -131,6 +130,13 @@ class Compiled:
         """Whether it cannot decide as it says without the shop's catalogue."""
         return self.catalogue is not None or _asks_offer(self.rule)
 
+    def endings_by(self, event: Touchpoint) -> list[Ending]:
+        """Those that an event is of the type of."""
+        found = self.endings
+        of_type = found.get(event.type)
+        kind = customs.kind_in(found, event)
+        return [one for one in (of_type, found[kind] if kind != event.type else None) if one is not None]
+
     def governs(self, version: str) -> bool:
         """Whether an episode that notes this version is this one's to touch, decide and end."""
         return version == self.rule.version if self.former else version not in self.others
@@ -149,11 +155,12 @@ class Compiled:
 
 
 class Touch(NamedTuple):
-    """An event of this type opens or touches episodes of this quiet rule."""
+    """An event of this type opens or touches episodes of this quiet rule; they count it as one of `kind`."""
 
     compiled: Compiled
     opens: bool
     touches: bool
+    kind: str
 
 
 class Plan:
@@ -201,7 +208,10 @@ class Matcher:
         self.keeps: dict[str, int] = {}
         self.asks_stage = any(_asks_stage(one.rule) for one in ordered)
         self.product_reach = max((_product_reach(one.rule) for one in ordered), default=0)
-        self.plans = {name: Plan() for name in TYPES - IMPERSONAL}
+        # The shop's own events that a rule names; those of other names are of their type alone.
+        kinds = {kind for one in ordered for kind in _kinds(one.rule)}
+        self.customs = frozenset(filter(customs.is_named, kinds))
+        self.plans = {name: Plan() for name in (TYPES - IMPERSONAL) | self.customs}
         for compiled in ordered:
             self._index(compiled)
         self.guarded = any(one.rule.guarded for one in ordered)
@@ -225,21 +235,22 @@ class Matcher:
     def _index(self, compiled: Compiled) -> None:
         trigger = compiled.rule.trigger
         for name, plan in self.plans.items():
-            if name in compiled.endings:
-                plan.endings.append((compiled, compiled.endings[name]))
+            plan.endings += [
+                (compiled, one) for kind, one in compiled.endings.items() if customs.covers(kind, name)
+            ]
             if isinstance(trigger, Quiet):
                 opens, touches = _among(name, trigger.opens), _among(name, trigger.touches)
                 if opens or touches:
-                    plan.touches.append(Touch(compiled, opens and not compiled.former, touches))
+                    plan.touches.append(Touch(compiled, opens and not compiled.former, touches, name))
             elif compiled.former and not isinstance(trigger, Date):
                 pass
-            elif isinstance(trigger, Count) and name in trigger.of:
+            elif isinstance(trigger, Count) and _among(name, trigger.of):
                 plan.counts.append(compiled)
-            elif isinstance(trigger, Event) and name in trigger.of:
+            elif isinstance(trigger, Event) and _among(name, trigger.of):
                 plan.events.append(compiled)
-            elif isinstance(trigger, Succession) and name in trigger.then:
+            elif isinstance(trigger, Succession) and _among(name, trigger.then):
                 plan.sequences.append(compiled)
-            elif isinstance(trigger, Date) and name in (trigger.interval or TELLING_TRAITS):
+            elif isinstance(trigger, Date) and _among(name, trigger.interval or TELLING_TRAITS):
                 plan.dates.append(compiled)
             plan.acts = bool(plan.endings or plan.touches or plan.events or plan.sequences or plan.dates)
 
@@ -252,13 +263,14 @@ class Matcher:
         for name, (_, types, kind, distinct, _, category) in sorted(wanted.items()):
             asked = [c.count.at_least for c in ordered if c.count and c.tally == name]
             least = min(asked, default=tallies.KEPT + 1)
-            pairs_of = subjects.counting(kind, distinct, category)
+            pairs_of = subjects.counting(kind, distinct, category, types)
             plan = TallyPlan(name, subjects.OF[kind], pairs_of, self.keeps[name], least)
-            for event_type in types:
-                self.plans[event_type].tallies.append(plan)
+            for event_type in self.plans:
+                if any(customs.covers(one, event_type) for one in types):
+                    self.plans[event_type].tallies.append(plan)
 
     def _ending_types(self, ordered: Sequence[Compiled]) -> frozenset[str]:
-        named = {name for compiled in ordered for name in compiled.endings}
+        named = {customs.base_of(name) for compiled in ordered for name in compiled.endings}
         return frozenset(named | CART_TYPES if self.conditional else named)
 
 
@@ -279,7 +291,21 @@ def _others(rule: Rule, former: Iterable[tuple[str, str]]) -> frozenset[str]:
 
 
 def _among(event_type: str, types: tuple[str, ...]) -> bool:
-    return event_type in types or (ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON)
+    if ANYTHING in types and event_type not in NOT_CAUSED_BY_PERSON:
+        return True
+    return any(customs.covers(one, event_type) for one in types)
+
+
+def _kinds(rule: Rule) -> Iterator[str]:
+    """Every touchpoint type that a rule names."""
+    trigger = rule.trigger
+    for part in ("of", "opens", "touches", "first", "then", "without", "interval"):
+        if not isinstance(trigger, Catalogue):
+            yield from getattr(trigger, part, ())
+    yield from (ending.event for ending in rule.unless if ending.event)
+    yield from (kind for step in rule.steps if step.products for kind in step.products.of)
+    for condition in _conditions(rule):
+        yield from condition.texts
 
 
 def _conditions(rule: Rule) -> list[Condition | Formula]:

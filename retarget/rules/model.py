@@ -26,13 +26,14 @@ ANYTHING: Final = "anything"
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """Decided at each event of `of` by which `at_least` of them, or distinct values, lie in `within` ms.
 
-    Days are those of UTC. `category`: only events with a product of it.
+    `distinct`: a word of `telling`, or days, which are those of UTC. `category`: only events with a product
+    of it.
     """
 
     of: tuple[str, ...]
     at_least: int
     within: int
-    distinct: Literal["product", "category", "day"] | None = None
+    distinct: str | None = None
     category: str | None = None
 
 

@@ -1,13 +1,29 @@
-"""Sentences about names that are not known, with the nearest one that is."""
+"""Names that rules may use, and sentences about those that are not known, with the nearest that is."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Final
 
+import msgspec
+
 # Longer texts are cut in messages, and a typing error is not looked for beyond this.
 _LONGEST: Final = 60
+
+
+class KnownNames(msgspec.Struct, frozen=True):
+    """The templates of each channel, and the ad audiences."""
+
+    templates: Mapping[str, frozenset[str]] = {}
+    audiences: frozenset[str] = frozenset()
+
+    def __or__(self, other: KnownNames) -> KnownNames:
+        """What either knows."""
+        none: frozenset[str] = frozenset()
+        channels = self.templates.keys() | other.templates.keys()
+        joined = {one: self.templates.get(one, none) | other.templates.get(one, none) for one in channels}
+        return KnownNames(joined, self.audiences | other.audiences)
 
 
 def shown(text: str) -> str:

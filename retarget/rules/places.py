@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import msgspec
 
 from retarget.rules.conditions import Vocabulary
+from retarget.rules.names import KnownNames
 
 Path: TypeAlias = tuple[str | int, ...]
 
@@ -17,12 +18,14 @@ class Document(msgspec.Struct, frozen=True):
     """One rule as it was read: plain data, and the line of each path in it (1 where nothing is said).
 
     `sets`: the product sets that are declared beside it, by name, as `product_sets.read_sets` reads them.
+    `names`: the templates and audiences that it may name; None: whatever it likes.
     """
 
     file: str
     data: object
     lines: Mapping[Path, int] = {}
     sets: Mapping[str, Any] = {}
+    names: KnownNames | None = None
 
     def line(self, path: Path) -> int:
         """The line of a path, else of the nearest thing around it."""

@@ -18,6 +18,8 @@ _CHANNEL: Final = OneOf(
         ALL: "that is no channel; write `channels: all`, or `{all: [push, email]}` for these",
     },
 )
+# The channels that messages are written for.
+OF_MESSAGES: Final = _CHANNEL.known
 # `all` means the person, whose channels these are; `service` reaches the shop's own people.
 _OF_THE_PERSON: Final = tuple(name for name in _CHANNEL.known if name != "service")
 _MONEY: Final = 1_000_000
@@ -31,6 +33,12 @@ def with_channels(values: Values) -> dict[str, Any]:
     every = named[:1] == (ALL,)
     found = {"channels": named[1:] if every else named, "every": every} if named else {}
     return {**values, **found}
+
+
+def channels_named(values: Values) -> tuple[str, ...]:
+    """The channels that a step or variant names, as far as they could be read."""
+    named = values.get("channels")
+    return tuple(one for one in named if one in OF_MESSAGES) if isinstance(named, tuple) else ()
 
 
 OFFER: Final = Record(

@@ -167,12 +167,19 @@ class Limit(msgspec.Struct, frozen=True):
         return {"type": "string", "pattern": r"^[1-9]\d{0,8}/(\d+(\.\d+)?\s*(ms|s|m|h|d)\s*)+$"}
 
 
+_LONGEST_OF_FAMILY: Final = 128
+
+
 class OneOf(msgspec.Struct, frozen=True):
-    """One of `known`; `what` names such a value. `refused` says why a text that seems right is not."""
+    """One of `known`; `what` names such a value. `refused` says why a text that seems right is not.
+
+    `family`: whatever begins so and goes on is known, too.
+    """
 
     what: str
     known: tuple[str, ...]
     refused: Mapping[str, str] = {}
+    family: str = ""
 
     def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
         """The text as it is."""
@@ -182,14 +189,24 @@ class OneOf(msgspec.Struct, frozen=True):
         if value in self.refused:
             at.problem(f"found {described(value)}: {self.refused[value]}")
             return BAD
-        if value not in self.known:
-            at.problem(unknown(self.what, value, self.known))
-            return BAD
-        return value
+        if value in self.known or (self.family and self._is_of_family(value)):
+            return value
+        own = f"; your own events are {self.family}NAME" if self.family else ""
+        at.problem(unknown(self.what, value, self.known) + own)
+        return BAD
 
     def schema(self) -> Schema:
         """An enumeration."""
-        return {"enum": list(self.known)}
+        known: Schema = {"enum": list(self.known)}
+        more: Schema = {"type": "string", "pattern": f"^{self.family}.*\\S", "maxLength": _LONGEST_OF_FAMILY}
+        return {"anyOf": [known, more]} if self.family else known
+
+    def _is_of_family(self, value: str) -> bool:
+        return (
+            value.startswith(self.family)
+            and value.strip() != self.family.strip()
+            and len(value) <= _LONGEST_OF_FAMILY
+        )
 
 
 class Several(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from retarget.rules import customs, telling
 from retarget.touchpoints import Item, Touchpoint
 
 
@@ -71,27 +72,63 @@ def query(event: Touchpoint) -> list[str]:
 
 def pairs(event: Touchpoint, kind: str, distinct: str) -> list[tuple[str, str | float]]:
     """Each subject with what is kept beside it: a distinct product or category, or a number to add up."""
-    if distinct in NUMBERS:
-        number = getattr(event, NUMBERS[distinct])
+    if distinct in telling.OF_ITEMS:
+        return _apart(event, kind, telling.OF_ITEMS[distinct])
+    if distinct in telling.SUMS_OF_EVENTS:
+        number = getattr(event, telling.SUMS_OF_EVENTS[distinct])
         return [(subject, number) for subject in OF[kind](event)] if number else []
+    if distinct in telling.SUMS_OF_ITEMS:
+        return _sums(event, kind, telling.SUMS_OF_ITEMS[distinct])
     if distinct == ORDER:
         return [(subject, event.order_id or event.id or "") for subject in OF[kind](event)]
-    if distinct == TYPE:
-        return [(subject, event.type) for subject in OF[kind](event)]
+    told = telling.OF_EVENTS[word_of(distinct)](event)
+    return [(subject, told) for subject in OF[kind](event)] if told else []
+
+
+def _apart(
+    event: Touchpoint, kind: str, value_of: Callable[[Item], str | None]
+) -> list[tuple[str, str | float]]:
+    """Each subject with what each of its own items has, or each of all."""
+    of_item = OF_ITEM.get(kind)
+    whole = next(iter(OF[kind](event)), None) if of_item is None else None
     found: list[tuple[str, str | float]] = []
-    whole = next(iter(OF[kind](event)), None)
     for item in event.items:
-        value = item.category if distinct == "category" else item.product_id
-        about = OF_ITEM[kind](item) if kind in OF_ITEM else whole
-        if value and about and item.product_id:
+        about = whole if of_item is None else of_item(item)
+        if about is not None and item.product_id and (value := value_of(item)):
             found.append((about, value))
     return found
 
 
+def _sums(event: Touchpoint, kind: str, amount: Callable[[Item], float]) -> list[tuple[str, str | float]]:
+    """Each subject with the sum over the items that are of it, or over all."""
+    found: dict[str, float] = {}
+    whole = next(iter(OF[kind](event)), None)
+    for item in event.items:
+        about = OF_ITEM[kind](item) if kind in OF_ITEM else whole
+        if about is not None and item.product_id:
+            found[about] = found.get(about, 0.0) + amount(item)
+    return [(about, number) for about, number in found.items() if number]
+
+
+def mark(word: str) -> str:
+    """Under which mark a tally keeps what this word tells apart: of whole events one of its own."""
+    return _MARK + word if word in telling.OF_EVENTS else word
+
+
+def word_of(number: str) -> str:
+    """The word of such a mark."""
+    return number.removeprefix(_MARK)
+
+
 def counting(
-    kind: str, distinct: str | None, category: str | None
+    kind: str, distinct: str | None, category: str | None, types: tuple[str, ...] = ()
 ) -> Callable[[Touchpoint], list[tuple[str, str | float]]] | None:
-    """What gives the subjects of an event with what is kept beside each; None where the subjects are all."""
+    """What gives the subjects of an event with what is kept beside each; None where the subjects are all.
+
+    `types`: those that are told apart where the type is kept.
+    """
+    if distinct == TYPE:
+        return lambda event: [(subject, customs.kind_in(types, event)) for subject in OF[kind](event)]
     if category is None:
         return partial(pairs, kind=kind, distinct=distinct) if distinct is not None else None
 
@@ -111,8 +148,8 @@ def counting(
 TYPE: Final = "type"
 # The mark of what keeps the orders, or else the ids, of its events beside them.
 ORDER: Final = "order"
-# What sums can be asked of, and the field of the event.
-NUMBERS: Final[Mapping[str, str]] = {"value": "value", "dwell": "dwell_ms"}
+# Before the word for what is kept of the event as a whole.
+_MARK: Final = "its_"
 # What these are about stands in their events alone.
 CARRIED: Final = frozenset({"checkout", "order"})
 

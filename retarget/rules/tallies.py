@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
+from retarget.rules import customs, subjects, telling
 from retarget.rules.model import Count, Shown, Succession
 from retarget.rules.running import Days, Long, Sums, Values, total_beside
 from retarget.rules.scene import Scene
@@ -29,12 +30,17 @@ def key(
 
     `category`: of all events only those with a product of it are in the tally.
     """
-    name = "+".join(sorted(types)) + "." + kind
+    name = "+".join(sorted(_plain(one) if customs.is_named(one) else one for one in types)) + "." + kind
     if distinct:
         name += ":" + distinct
     if category is not None:
-        name += "=" + "".join(c if c.isalnum() else f"%{ord(c):x};" for c in category)
+        name += "=" + _plain(category)
     return f"{name}@{own}" if own else name
+
+
+def _plain(text: str) -> str:
+    """Without the marks that part a name."""
+    return "".join(c if c.isalnum() else f"%{ord(c):x};" for c in text)
 
 
 def shown_key(shown: Shown, kind: str) -> str:
@@ -107,7 +113,7 @@ def reached(tally: Tally, count: Count, at: int) -> list[str]:
         return []
     start, end = _span(tally, wide, count.within, at)
     window = tally[start * wide : end * wide]
-    if count.distinct == "day":
+    if count.distinct == telling.DAY:
         seen = _days(window[1::2])
     else:
         seen = len(set(window[::wide])) if count.distinct else end - start
@@ -137,7 +143,7 @@ def beginnings(journey: Journey, name: str, subject: str) -> list[int]:
 
 def valued(count: Count) -> str | None:
     """The values that are kept beside what is counted; the day stands in the time."""
-    return None if count.distinct == "day" else count.distinct
+    return None if count.distinct in (None, telling.DAY) else subjects.mark(count.distinct)
 
 
 def _days(times: list[int]) -> int:
@@ -236,6 +242,13 @@ def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> l
         return []
     start, end = _span(tally, 3, within, at)
     return list(dict.fromkeys(reversed(tally[start * 3 : end * 3 : 3])))
+
+
+def last_number(journey: Journey, name: str, subject: str, within: int, at: int) -> float | None:
+    """The number in the latest event in (at - within, at]; None without one."""
+    tally = journey.tallies.get(name, {}).get(subject)
+    start, end = _span(tally, 3, within, at) if tally else (0, 0)
+    return tally[3 * end - 3] if tally and end > start else None
 
 
 def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:

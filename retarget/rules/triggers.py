@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from retarget.rules import checks
+from retarget.rules import checks, customs, telling
 from retarget.rules.conditions import Condition
 from retarget.rules.model import ANYTHING, Catalogue, Count, Date, Quiet, Succession
 from retarget.rules.places import Place
@@ -18,8 +18,8 @@ LISTING: Final = "listing"
 MOST_COUNTED: Final = 64
 
 _IMPERSONAL: Final = dict.fromkeys(IMPERSONAL, "it belongs to no person, so no rule can wait for it")
-TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL)
-_OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL)
+TYPE: Final = OneOf("touchpoint type", tuple(sorted(TYPES - IMPERSONAL)), _IMPERSONAL, customs.MARK)
+_OPENING: Final = OneOf(TYPE.what, (ANYTHING, *TYPE.known), _IMPERSONAL, customs.MARK)
 TYPE_LIST: Final = Several(TYPE, TYPE.what, single=True)
 CATEGORY: Final = Key(
     name="category",
@@ -45,8 +45,9 @@ COUNT: Final = Record(
         Key(name="within", shape=Duration(), required=True, says="The length of the window.", example="24h"),
         Key(
             name="distinct",
-            shape=OneOf("thing to tell apart", ("product", "category", "day")),
-            says="Count different products, categories or days (UTC) instead of events.",
+            shape=OneOf("thing to tell apart", (*telling.WORDS, telling.DAY)),
+            says="Count different products instead of events, or whatever else `distinct` in conditions "
+            "tells apart, or with `day` days (UTC).",
             example="product",
         ),
         CATEGORY,

@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from retarget.journeys import prices, stages, traits
 from retarget.journeys.model import Journey, Product
-from retarget.rules import of_events, subjects, tallies, third_parties
+from retarget.rules import customs, of_events, of_subjects, subjects, tallies, telling, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
 from retarget.rules.scene import Scene
@@ -15,7 +15,6 @@ from retarget.touchpoints import IMPERSONAL, TYPES
 
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
-_ORDER: Final = frozenset({"order"})
 _LISTING: Final = frozenset({"listing"})
 _Told = TypeVar("_Told")
 
@@ -121,12 +120,11 @@ def _fitting(key: str, form: Callable[[Journey, str], _Told | None]) -> Callable
     return read
 
 
-def _order_number(scene: Scene) -> int | None:
-    return scene.journey.orders.get(scene.subject)
-
-
 NAMES: Final[Mapping[str, Name]] = {
     **of_events.NAMES,
+    "cart.id": Name(
+        type="text", doc="its id; empty: the default cart", read=lambda scene: scene.subject, subjects=_CART
+    ),
     "cart.size": Name(type="number", doc="different products in the cart", read=_cart_size, subjects=_CART),
     "cart.value": Name(
         type="number", doc="worth of the cart, where prices are known", read=_cart_value, subjects=_CART
@@ -194,13 +192,7 @@ NAMES: Final[Mapping[str, Name]] = {
         doc="median price, as last seen, of the products viewed in the last 30 days; unknown under three",
         read=lambda scene: prices.median_viewed(scene.journey, scene.at)
     ),
-    "order.number": Name(
-        type="number", doc="1 for the person's first order", read=_order_number, subjects=_ORDER
-    ),
-    "order.is_new": Name(
-        type="bool", doc="no earlier event belongs to the order",
-        read=lambda scene: scene.change.new_order, subjects=_ORDER, event_only=True
-    ),
+    **of_subjects.NAMES,
     "session.events": Name(
         type="number", doc="events of the current visit", read=lambda s: s.journey.session.events
     ),
@@ -246,7 +238,7 @@ class _Over:
         """The events that a call looks back on."""
         if category == "":
             raise ValueError('category is empty; write a category, such as category="tv"')
-        number, types = (texts[0], texts[1:]) if self._named else (self._number, texts)
+        number, types = (subjects.mark(texts[0]), texts[1:]) if self._named else (self._number, texts)
         if number == "category" and category is not None:
             raise ValueError(f"different categories of {category}, of which there is one; write no category")
         return Window(tuple(sorted(types)), within, number, category, about)
@@ -260,18 +252,27 @@ _DWELL: Final = _Over(tallies.SUM, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
+    only = customs.CUSTOM not in types  # else those of every name, too, each of which is counted by itself
+
     def since_opened(scene: Scene) -> int | None:
         episode = scene.episode
-        return None if episode is None else sum(episode.counts.get(name, 0) for name in types)
+        if episode is None:
+            return None
+        counts = episode.counts
+        if only:
+            return sum(counts.get(name, 0) for name in types)
+        return sum(seen for name, seen in counts.items() if any(customs.covers(one, name) for one in types))
 
     return since_opened
 
 
-_VALUE: Final = Argument(name="value", type="text", choices=("category", "product"))
-_FIELD: Final = Argument(name="field", type="text", choices=("value",))
+_VALUE: Final = Argument(name="value", type="text", choices=telling.WORDS[::-1])
+_FIELD: Final = Argument(name="field", type="text", choices=("quantity", "worth", "value"))
 _KEY: Final = Argument(name="key", type="text")
 _WITHIN: Final = Argument(name="within", type="duration", keyword=True)
-_TYPES: Final = Argument(name="types", type="text", many=True, choices=tuple(sorted(TYPES - IMPERSONAL)))
+_TYPES: Final = Argument(
+    name="types", type="text", many=True, choices=tuple(sorted(TYPES - IMPERSONAL)), family=customs.MARK
+)
 # What every function over a window takes.
 _OVER: Final = (
     _TYPES,
@@ -291,7 +292,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "distinct": Function(
         args=(_VALUE, *_OVER),
         returns="number",
-        doc='different products of such events, or with `"category"` their different categories',
+        doc="different products of such events, or orders, devices and so on, as told below",
         build=_DISTINCT.build,
         window=_DISTINCT.window,
     ),
@@ -305,7 +306,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     "sum": Function(
         args=(_FIELD, *_OVER),
         returns="number",
-        doc="values of such events added up, whatever their currency; 0 without any",
+        doc="values of such events added up, whatever their currency; 0 without any; see below",
         build=_SUM.build,
         window=_SUM.window,
         beside=_SUM.beside,

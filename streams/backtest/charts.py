@@ -93,7 +93,9 @@ def _lines(days: Sequence[str], series: Sequence[Series], most: float) -> Iterat
                 f"<title>{day}, {escape(one.name)}: {value:,.0f}</title></circle>"
             )
     for place in range(0, len(days), max(-(-len(days) // _DATES), 1)):
-        yield _text(_LEFT + step * place, _HIGH + 35, days[place], "middle", "number")
+        # One under the last point would lie half beside the chart.
+        anchor = "end" if place and place == len(days) - 1 else "middle"
+        yield _text(_LEFT + step * place, _HIGH + 35, days[place], anchor, "number")
 
 
 def legend(series: Mapping[str, str]) -> str:

@@ -19,8 +19,10 @@ from retarget.lane.crossing import History, Strayed, unpack
 from streams.backtest.reading import NO_TIME
 from streams.backtest.timeline import Clock, Times
 from streams.lanes.bundle import Bundle
+from streams.lanes.limits import Limits
 from streams.ports import Output, Record
-from streams.replaying import TOPIC, RecordFeed, Sink, Tally, clock_record, runner_over
+from streams.replaying import IN_MEMORY, TOPIC, RecordFeed, Sink, Tally, clock_record, runner_over
+from streams.stores.memory import MemoryStore
 from streams.topics import MERGE, lane_of
 
 Progress = Callable[[int], None]
@@ -42,12 +44,15 @@ _says: Final = msgspec.json.Decoder(_Says).decode
 class _OfLane:
     """One lane: its runner, and what it has still to read."""
 
-    def __init__(
-        self, number: int, bundle: Bundle, sink: Sink, tally: Tally, times: Times, *, end: int
-    ) -> None:
+    def __init__(  # noqa: PLR0913 - see runner_over
+        self, number: int, bundle: Bundle, sink: Sink, tally: Tally, times: Times, *, end: int,
+        store: MemoryStore, limits: Limits,
+    ) -> None:  # fmt: skip
         self._ends, self._end = False, end
         self.feed = RecordFeed((), lambda: self._end if self._ends else NO_TIME)
-        self.runner = runner_over(number, bundle, sink, self.feed, tally, merges=True)
+        self.runner = runner_over(
+            number, bundle, sink, self.feed, tally, store=store, merges=True, limits=limits
+        )
         self.clock, self._offset, self._known = Clock(times), 0, NO_TIME
 
     async def read(self, records: list[Record]) -> None:
@@ -82,12 +87,19 @@ class _OfLane:
 class Crossing:
     """Some people of several lanes, by when their records came."""
 
-    def __init__(self, bundle: Bundle, sink: Sink, times: Sequence[Times], ends: Sequence[int]) -> None:
-        """`times` and `ends` (where the clock ends, plus the lateness): of each lane."""
+    def __init__(
+        self, bundle: Bundle, sink: Sink, times: Sequence[Times], ends: Sequence[int],
+        store: MemoryStore | None = None, limits: Limits = IN_MEMORY,
+    ) -> None:  # fmt: skip
+        """`times` and `ends` (where the clock ends, plus the lateness): of each lane.
+
+        All of them have one `store`, which shares out ceilings.
+        """
+        store = store or MemoryStore()
         self._lateness, self._sink, self._tally = bundle.lateness, sink, Tally()
         self._over = bundle._replace(over=len(times))
         self._lanes = [
-            _OfLane(number, self._over, self._take, self._tally, one, end=end)
+            _OfLane(number, self._over, self._take, self._tally, one, end=end, store=store, limits=limits)
             for number, (one, end) in enumerate(zip(times, ends, strict=True))
         ]
         self._home = partial(lane_of, lanes=len(times))

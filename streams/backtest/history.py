@@ -14,6 +14,7 @@ from retarget import catalogue
 from retarget.lane.intake import Arrival, Intake
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.clocks import now_ms
@@ -137,19 +138,19 @@ class Topics:
         self._settings, self._topics = settings, topics
 
     def split(
-        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar, sharing: Sharing
     ) -> tuple[list[Part | Together], Splitting]:
         """Read the topics. Raises BadInput without such a topic, Unreachable, UnknownOutcome, LaneRefused."""
-        return asyncio.run(self._split(folder, parts, is_nobody, bar))
+        return asyncio.run(self._split(folder, parts, is_nobody, bar, sharing))
 
     async def _split(
-        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar, sharing: Sharing
     ) -> tuple[list[Part | Together], Splitting]:
         past = await past_of(self._settings, self._topics)
         lanes = past.history.lanes
         splitting = Splitting(
             folder, lanes=lanes, parts=max(parts // lanes, 1), by_time=False, is_nobody=is_nobody,
-            idle_after=past.idle_after,
+            idle_after=past.idle_after, sharing=sharing,
         )  # fmt: skip
         with bar("records read", past.history.offsets) as done:
             async for told in past.told():

@@ -1,10 +1,11 @@
-"""Parts: the events of some people, worked through by the code of a lane under one or two sets of rules."""
+"""Parts: the events of some or all people, worked through by a lane's code under one or two sets of rules."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from heapq import merge
 from pathlib import Path
 from typing import Final
@@ -17,10 +18,24 @@ from streams.backtest.sends import Sends, Sent, read_sent
 from streams.backtest.spill import Entry, Sorted
 from streams.backtest.splitting import SEVERAL, TIME, Part, Together, product_mark, time_of, unpacked
 from streams.lanes.bundle import Bundle
+from streams.lanes.limits import Limits
 from streams.ports import Record
-from streams.replaying import LISTED, TOPIC, RecordFeed, Sink, clock_record, listed_of_file, work_through
+from streams.replaying import (
+    IN_MEMORY,
+    LISTED,
+    TOPIC,
+    RecordFeed,
+    Sink,
+    clock_record,
+    listed_of_file,
+    work_through,
+)
+from streams.stores.memory import MemoryStore
+from streams.stores.shelf import Shelf
 
 Progress = Callable[[int], None]
+# A whole lane may have any number of people: so many of them are in memory.
+_OF_MANY: Final = IN_MEMORY._replace(cached=20_000)
 
 
 class Outcome(msgspec.Struct, kw_only=True):
@@ -43,13 +58,44 @@ def run_part(
     part: Part | Together, bundle: Bundle, sink: Sink, progress: Progress
 ) -> Counter[tuple[str, ...]]:
     """Work one part through; what happened, by kind. `bundle` decodes TOPIC as canonical records."""
-    if isinstance(part, Together):
-        crossing = Crossing(bundle, sink, part.times, [one.caught_up_at for one in part.lanes])
-        records = [_Told(one, bundle).records() for one in part.lanes]
-        return asyncio.run(crossing.work(records, progress))
-    told = _Told(part, bundle)
-    feed = RecordFeed(told.records(), lambda: part.caught_up_at, progress)
-    return asyncio.run(work_through(feed, bundle, sink, at_end=lambda: feed.go_on(told.rest())))
+    with _keeping(part) as (store, limits):
+        if isinstance(part, Together):
+            ends = [one.caught_up_at for one in part.lanes]
+            crossing = Crossing(bundle, sink, part.times, ends, store, limits)
+            records = [_Told(one, bundle).records() for one in part.lanes]
+            return asyncio.run(crossing.work(records, progress))
+        told = _Told(part, bundle)
+        feed = RecordFeed(told.records(), lambda: part.caught_up_at, progress)
+        return asyncio.run(
+            work_through(
+                feed,
+                bundle,
+                sink,
+                store=store,
+                at_end=lambda: feed.go_on(told.rest()),
+                lane=part.lane,
+                limits=limits,
+            )
+        )
+
+
+@contextmanager
+def _keeping(part: Part | Together) -> Iterator[tuple[MemoryStore, Limits]]:
+    """Where the journeys of a part are: in memory, or on disk where there may be too many for it."""
+    if not part.whole:
+        yield MemoryStore(), IN_MEMORY
+        return
+    shelves: list[Shelf] = []
+
+    def shelf() -> Shelf:
+        shelves.append(Shelf(Path(f"{part.path}-journeys-{len(shelves)}")))
+        return shelves[-1]
+
+    try:
+        yield MemoryStore(shelf), _OF_MANY
+    finally:
+        for one in shelves:
+            one.remove()
 
 
 class _Item(msgspec.Struct):
@@ -121,7 +167,7 @@ def outcome_of(
 
     The events of the part are removed: the disk has room for the next.
     """
-    name = part.name
+    name, progress = part.name, _bounded(progress, part.entries * (1 if against is None else 2))
     mine = Sends(folder / f"{name}-rules" if against is not None else None)
     found = Outcome(rules=mine.figures(run_part(part, rules, mine, progress)))
     if against is not None:
@@ -130,6 +176,18 @@ def outcome_of(
         found.comparison = _compared(mine, theirs)
     part.remove()
     return found
+
+
+def _bounded(progress: Progress, most: int) -> Progress:
+    """Tells so many and no more: beside its own entries a part reads what all parts of its lane are told."""
+    left = most
+
+    def told(done: int) -> None:
+        nonlocal left
+        progress(min(done, left))
+        left -= min(done, left)
+
+    return told
 
 
 def _compared(mine: Sends, theirs: Sends) -> Comparison:

@@ -19,9 +19,11 @@ from retarget.errors import BadInput
 from retarget.rules.model import Rule
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.parts import Outcome, Progress, outcome_of
+from streams.backtest.sharing import Sharing, shared
 from streams.backtest.splitting import Part, Together
 from streams.collector import relieve
-from streams.lanes.bundle import Bundle, bundle_of
+from streams.known_names import found_names
+from streams.lanes.bundle import Bundle, bundle_of, policy_of
 from streams.replaying import TOPIC
 from streams.rulebook import load_rules, not_named, picked
 from streams.settings import Settings
@@ -34,20 +36,25 @@ Share = Callable[[Part | Together], Outcome]
 
 
 class Plan(NamedTuple):
-    """What is tried: one or two places of rules under the same settings; `only`: these rules, if any."""
+    """What is tried: one or two places of rules under the same settings; `only`: these rules, if any.
+
+    So many `lanes` share rates and ceilings.
+    """
 
     settings: Settings
     rules: Path
     against: Path | None = None
     only: tuple[str, ...] = ()
+    lanes: int = 1
 
     def bundles(self) -> OnTrial:
         """The rules made ready. Raises BadInput with every problem of both."""
         problems: list[str] = []
         found: list[Sequence[Rule]] = []
+        names = found_names(self.settings)
         for place in filter(None, (self.rules, self.against)):
             try:
-                found.append(load_rules([place], VOCABULARY))
+                found.append(load_rules([place], VOCABULARY, names))
             except BadInput as error:
                 problems += [line for line in error.problems if line not in problems]
         if problems := problems or not_named(self.only, {rule.name for rules in found for rule in rules}):
@@ -57,8 +64,7 @@ class Plan(NamedTuple):
 
     def _bundle(self, rules: Sequence[Rule]) -> Bundle:
         # What is tried is the past: it has its own time, whatever the workers go by.
-        # How many lanes share a rate would change what is compared, so nothing is paced.
-        return bundle_of(self.settings, picked(rules, self.only), [TOPIC], lanes=0)._replace(
+        return bundle_of(self.settings, picked(rules, self.only), [TOPIC], lanes=self.lanes)._replace(
             now_is_clock=True, decoders={TOPIC: decode_canonical}
         )
 
@@ -69,6 +75,23 @@ class OnTrial(NamedTuple):
     plan: Plan
     rules: Bundle
     against: Bundle | None
+
+    def over(self, lanes: int) -> OnTrial:
+        """The same, in one of so many lanes."""
+        rules, against = (self._over(bundle, lanes) for bundle in (self.rules, self.against))
+        assert rules is not None
+        return OnTrial(self.plan._replace(lanes=lanes), rules, against)
+
+    def _over(self, bundle: Bundle | None, lanes: int) -> Bundle | None:
+        if bundle is None:
+            return None
+        policy = policy_of(self.plan.settings, lanes, bundle.policy.pools)
+        return bundle._replace(policy=policy, listed=bundle.listed._replace(lanes=lanes))
+
+    @property
+    def shared(self) -> dict[str, Sharing]:
+        """What people share under either."""
+        return shared(self.rules) | (shared(self.against) if self.against is not None else {})
 
     @property
     def ids(self) -> tuple[str, ...]:

@@ -39,6 +39,7 @@ class Report(msgspec.Struct, kw_only=True):
     against: str | None
     records: int
     unusable: dict[str, int]
+    shared: list[str] = []  # what people share under either rules, in words
     outcome: Outcome
     speed: Speed
 
@@ -49,6 +50,7 @@ class Report(msgspec.Struct, kw_only=True):
             "input": self.source,
             "records": self.records,
             "unusable": self.unusable,
+            "shared": self.shared,
             "rules": {"path": self.rules} | _figures(outcome.rules, prices),
             "against": None,
             "changes": None,

@@ -13,7 +13,10 @@ from typing import BinaryIO, Final, NamedTuple
 
 KEY: Final = 16
 _HEAD: Final = struct.Struct(f">{KEY}sI")
+# So much of a run is in memory at a time, and of all of them: an input in disorder has many.
 _READ: Final = 64 * 1024
+_READ_OF_ALL: Final = 4 * 1024 * 1024
+_READ_AT_LEAST: Final = 4 * 1024
 
 Entry = tuple[bytes, bytes]
 
@@ -28,7 +31,8 @@ class Sorted(NamedTuple):
     def read(self) -> Iterator[Entry]:
         """The entries by key."""
         with Path(self.path).open("rb", buffering=0) as file:
-            yield from merge(*(_entries(file, start, end) for start, end in self.runs))
+            most = max(min(_READ, _READ_OF_ALL // max(len(self.runs), 1)), _READ_AT_LEAST)
+            yield from merge(*(_entries(file, start, end, most) for start, end in self.runs))
 
     def remove(self) -> None:
         """Delete the file."""
@@ -78,23 +82,23 @@ class Spill:
         return Sorted(str(self._path), tuple(self._runs), self._entries)
 
 
-def _entries(file: BinaryIO, start: int, end: int) -> Iterator[Entry]:
+def _entries(file: BinaryIO, start: int, end: int, most: int) -> Iterator[Entry]:
     # Every run has a place of its own in the one open file, so that many runs need no more files.
     buffered, at, position = b"", 0, start
     while True:
         if len(buffered) - at < _HEAD.size:
-            buffered, at, position = _more(file, buffered[at:], position, end)
+            buffered, at, position = _more(file, buffered[at:], position, min(end, position + most))
             if not buffered:
                 return
         key, length = _HEAD.unpack_from(buffered, at)
         at += _HEAD.size
         while len(buffered) - at < length:
-            buffered, at, position = _more(file, buffered[at:], position, end)
+            buffered, at, position = _more(file, buffered[at:], position, min(end, position + most))
         yield key, buffered[at : at + length]
         at += length
 
 
 def _more(file: BinaryIO, rest: bytes, position: int, end: int) -> tuple[bytes, int, int]:
     file.seek(position)
-    found = file.read(min(_READ, end - position))
+    found = file.read(end - position)
     return rest + found, 0, position + len(found)

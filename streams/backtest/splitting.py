@@ -5,6 +5,9 @@ the same; these come into one part when all is read (`reuniting`). A part is tol
 that makes a difference: before an event that lies behind it, and at the end. What is about nobody, the
 catalogue and changes of price and stock, is written once for all parts of a lane, with the time at which the
 lane was told it.
+
+Where people share more than that (`sharing`), a lane is one part, and all lanes are worked off together where
+they share it, or people are one over several of them.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from retarget.decode import encode_touchpoint
 from retarget.touchpoints import Touchpoint
 from streams.backtest.reading import NO_TIME, Told
 from streams.backtest.reuniting import Kin, reunited, somebody
+from streams.backtest.sharing import Sharing
 from streams.backtest.spill import Sorted, Spill
 from streams.backtest.timeline import Timeline, Times
 from streams.topics import lane_of
@@ -41,12 +45,15 @@ _ENTRY: Final = 200
 class Part(NamedTuple):
     """The events of some people of one lane; `caught_up_at`: where its clock ends, plus the lateness.
 
-    -1: the end of the input moves it no further. `shared`: what all parts of the lane are told.
+    -1: the end of the input moves it no further. `shared`: what all parts of the lane are told. `lane` is its
+    number; `whole`: these are all of its people.
     """
 
     events: Sorted
     caught_up_at: int
     shared: Sorted
+    lane: int = 0
+    whole: bool = False
 
     @property
     def entries(self) -> int:
@@ -54,9 +61,14 @@ class Part(NamedTuple):
         return self.events.entries
 
     @property
+    def path(self) -> Path:
+        """A file of it, by which others that belong to it are named."""
+        return Path(self.events.path)
+
+    @property
     def name(self) -> str:
         """By which its results are kept apart from others'."""
-        return Path(self.events.path).name
+        return self.path.name
 
     def remove(self) -> None:
         """Make room on the disk."""
@@ -64,7 +76,7 @@ class Part(NamedTuple):
 
 
 class Together(NamedTuple):
-    """The events of some people who turned out to be one over several lanes: of each lane, and its times."""
+    """The events of people of several lanes, who are one or share something, and each lane's times."""
 
     lanes: tuple[Part, ...]
     times: tuple[Times, ...]
@@ -73,6 +85,16 @@ class Together(NamedTuple):
     def entries(self) -> int:
         """How many entries are its own."""
         return sum(part.entries for part in self.lanes)
+
+    @property
+    def whole(self) -> bool:
+        """Whether these are all people of the lanes."""
+        return self.lanes[0].whole
+
+    @property
+    def path(self) -> Path:
+        """A file of it, by which others that belong to it are named."""
+        return self.lanes[0].path
 
     @property
     def name(self) -> str:
@@ -102,14 +124,18 @@ class Splitting:
 
     def __init__(
         self, folder: Path, *, lanes: int, parts: int, by_time: bool, is_nobody: Callable[[str], bool],
-        idle_after: int = NEVER,
+        idle_after: int = NEVER, sharing: Sharing = Sharing.PERSON,
     ) -> None:  # fmt: skip
-        """`parts` is how many each lane is split into; ids of which `is_nobody` holds are no one person's.
+        """`parts` is how many each lane is split into, if people share nothing.
+
+        Ids of which `is_nobody` holds are no one person's.
 
         After `idle_after` ms without a record the wall clock moves a lane on; as its workers keep up, that is
         what the timestamp of its next record says.
         """
-        self._by_time, self._parts, self._lanes, self._is_nobody = by_time, parts, lanes, is_nobody
+        self._sharing, whole = sharing, sharing > Sharing.PERSON
+        parts = 1 if whole else parts
+        self._by_time, self._parts, self.lanes, self._is_nobody = by_time, parts, lanes, is_nobody
         # The parts of all lanes; then, for each lane, what all its parts are told.
         self._spills = [Spill(folder / f"events-{number}") for number in range(lanes * (parts + 1))]
         self._clock = [NO_TIME] * lanes
@@ -138,6 +164,10 @@ class Splitting:
             if not self._by_time:
                 self._tell(number, told)
             self._put(number, told.event, told.timestamp, told.listed)
+        elif self._sharing and self._times and told.tells > self._clock[told.lane]:
+            # Lanes meet at what they share, so each must come there when it did.
+            self._put(told.lane, Touchpoint(type="heartbeat", time=told.tells), told.timestamp)
+            self._known[told.lane] = told.tells
         self._clock[told.lane] = max(self._clock[told.lane], told.tells)
         if self._times and told.timestamp >= 0:
             self._times[told.lane].add(self._arrived[told.lane], self._clock[told.lane])
@@ -150,7 +180,7 @@ class Splitting:
 
     def _spill_of(self, lane: int, event: Touchpoint) -> int:
         if not event.person:
-            return self._lanes * self._parts + lane
+            return self.lanes * self._parts + lane
         user, anonymous = event.user_id, event.anonymous_id
         if user and anonymous and not (self._is_nobody(user) or self._is_nobody(anonymous)):
             self._kin.meet(user, anonymous)
@@ -188,16 +218,24 @@ class Splitting:
         """The parts. A lane's clock ends `ahead` of its last event or at `at_least`, less the lateness."""
         ends = [max(clock + ahead, at_least) if clock >= 0 else at_least for clock in self._clock]
         closed = [spill.close() for spill in self._spills]
-        shared = closed[self._lanes * self._parts :]
-        of_lanes = [closed[lane * self._parts : (lane + 1) * self._parts] for lane in range(self._lanes)]
-        if moved := self._kin.moved(self._part_of, self._parts):
+        shared = closed[self.lanes * self._parts :]
+        of_lanes = [closed[lane * self._parts : (lane + 1) * self._parts] for lane in range(self.lanes)]
+        moved = self._kin.moved(self._part_of, self._parts)
+        if self._sharing:
+            whole = [
+                Part(events, end, told, lane, whole=True)
+                for lane, ((events,), end, told) in enumerate(zip(of_lanes, ends, shared, strict=True))
+            ]
+            apart = self.lanes == 1 or (self._sharing is Sharing.LANE and not moved)
+            return [*whole] if apart else [Together(tuple(whole), self._all_times(at_least))]
+        if moved:
             of_lanes = [
                 reunited(parts, moved, _STAMP.size, self._is_nobody, self._beside(lane))
                 for lane, parts in enumerate(of_lanes)
             ]
         found = [
-            [Part(events, end, told) for events in parts]
-            for parts, end, told in zip(of_lanes, ends, shared, strict=True)
+            [Part(events, end, told, lane) for events in parts]
+            for lane, (parts, end, told) in enumerate(zip(of_lanes, ends, shared, strict=True))
         ]
         return [part for parts in found for part in parts[: self._parts]] + self._together(found, at_least)
 
@@ -208,11 +246,14 @@ class Splitting:
         ]
 
     def _together(self, found: Sequence[Sequence[Part]], until: int) -> list[Together]:
-        times = tuple(one.close(idle_after=self._idle_after, until=until) for one in self._times)
+        times = self._all_times(until)
         together = [
             Together(parts, times) for parts in zip(*(each[self._parts :] for each in found), strict=True)
         ]
         return [one for one in together if one.entries]
+
+    def _all_times(self, until: int) -> tuple[Times, ...]:
+        return tuple(one.close(idle_after=self._idle_after, until=until) for one in self._times)
 
 
 def unpacked(value: bytes) -> Entry:

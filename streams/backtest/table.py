@@ -53,8 +53,13 @@ def moved_by(change: Change) -> str:
 
 
 def _stopped(report: Report) -> list[str]:
-    rows = reasons(report)
-    return _aligned(["not sent, or later", "why", *_heads(report)], rows, texts=2) if rows else []
+    every = reasons(report)
+    rows = [row for row in every if report.against is None or row[-1] != row[-2]]
+    lines = _aligned(["not sent, or later", "why", *_heads(report)], rows, texts=2) if rows else []
+    if same := len(every) - len(rows):
+        told = f"{same:,} more" if rows else "what was not sent, or later"
+        lines.append(f"{told}: the same under both; --html and --json say all of it")
+    return lines
 
 
 def reasons(report: Report) -> list[list[str]]:

@@ -15,6 +15,7 @@ from streams.backtest.parts import Progress
 from streams.backtest.pool import PARTS, OnTrial, backtest
 from streams.backtest.reading import NO_TIME, of_files
 from streams.backtest.report import Report, Speed
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import Part, Splitting, Together
 from streams.files import FileEvent
 
@@ -30,9 +31,9 @@ class Source(Protocol):
     name: str
 
     def split(
-        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar, sharing: Sharing
     ) -> tuple[list[Part | Together], Splitting]:
-        """Read everything and split it into about so many parts; see Splitting."""
+        """Read all of it and split it, into about so many parts where people share nothing."""
 
 
 class Files:
@@ -43,10 +44,12 @@ class Files:
         self._events, self._lateness, self._as_is = events, lateness, as_is
 
     def split(
-        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar, sharing: Sharing
     ) -> tuple[list[Part | Together], Splitting]:
         """Read the files. Raises BadInput for what is wrong with one."""
-        splitting = Splitting(folder, lanes=1, parts=parts, by_time=not self._as_is, is_nobody=is_nobody)
+        splitting = Splitting(
+            folder, lanes=1, parts=parts, by_time=not self._as_is, is_nobody=is_nobody, sharing=sharing
+        )
         with bar("records read", None) as done:
             for told in of_files(self._events):
                 splitting.add(told)
@@ -58,10 +61,12 @@ class Files:
 
 def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Report:
     """Try rules on the source. Raises BadInput for input, changed rules, a disk that is full."""
-    plan = on_trial.plan
+    plan, shared = on_trial.plan, on_trial.shared
     with tempfile.TemporaryDirectory(prefix="retarget-backtest-") as name, _room(name):
         started = time.monotonic()
-        parts, splitting = source.split(Path(name), PARTS, on_trial.rules.policy.is_nobody, bar)
+        sharing = max(shared.values(), default=Sharing.PERSON)
+        parts, splitting = source.split(Path(name), PARTS, on_trial.rules.policy.is_nobody, bar, sharing)
+        on_trial = on_trial.over(splitting.lanes)
         records = sum(part.entries for part in parts) * (1 if plan.against is None else 2)
         read = time.monotonic()
         with bar("records worked off", records) as done:
@@ -73,6 +78,7 @@ def run_trial(on_trial: OnTrial, source: Source, *, jobs: int, bar: Bar) -> Repo
         against=None if plan.against is None else str(plan.against),
         records=splitting.records,
         unusable=dict(splitting.unusable),
+        shared=sorted(shared),
         outcome=outcome,
         speed=speed,
     )

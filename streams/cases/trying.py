@@ -7,7 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from retarget.rules.model import Rule
+from retarget.rules.names import KnownNames
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.cases.comparing import Difference, differences, waits_differ
@@ -21,21 +24,24 @@ class Tried(NamedTuple):
     """What was looked at and what is wrong with it; a problem may have lines below its first.
 
     `documents` are those of the rules, each once: if there are no problems, `rules` is what they say.
+    `undeclared`: names that nobody knows, in rules for which nothing is declared.
     """
 
     documents: Sequence[Document]
     rules: tuple[Rule, ...]
     cases: int
     problems: list[str]
+    undeclared: list[str]
 
 
-def try_rules(given: Sequence[Path]) -> Tried:
+def try_rules(given: Sequence[Path], found: KnownNames | None = None) -> Tried:
     """Read the rules of the files and folders, and run the cases beside them.
 
-    A file of cases brings the rules of its folder, a rule file the cases of its own name.
+    A file of cases brings the rules of its folder, a rule file the cases of its own name. `found`: templates
+    and audiences that are known beside what is declared for the rules; None: names are not looked at.
     """
     rule_paths, case_files = _parted(given)
-    documents, unreadable = read_documents(rule_paths)
+    documents, unreadable = read_documents(rule_paths, found)
     rules, wrong = read_rules(documents, VOCABULARY)
     if not (documents or case_files or unreadable):
         unreadable.append(no_rules(given))
@@ -43,7 +49,14 @@ def try_rules(given: Sequence[Path]) -> Tried:
     known = _known(documents, rules, case_files)
     ready, ill_formed = read_cases(case_documents, known, _names(documents))
     differing = asyncio.run(_run(ready))
-    return Tried(documents, rules, len(ready), [*unreadable, *wrong, *broken, *ill_formed, *differing])
+    problems = [*unreadable, *wrong, *broken, *ill_formed, *differing]
+    return Tried(documents, rules, len(ready), problems, [] if problems else _undeclared(documents, found))
+
+
+def _undeclared(documents: Sequence[Document], found: KnownNames | None) -> list[str]:
+    """What would be wrong with rules that are right, were it declared what they may name."""
+    free = [replace(one, names=found) for one in documents if one.names is None]
+    return read_rules(free, VOCABULARY)[1]
 
 
 def _parted(given: Sequence[Path]) -> tuple[list[Path], list[Path]]:

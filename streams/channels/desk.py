@@ -266,7 +266,8 @@ class Desk:
         return [parcel for parcel in portion if not parcel.is_sealed]
 
     async def _hand_over(self, settlement: Settlement, portion: list[Parcel]) -> None:
-        lease = await self._leased(len(portion))
+        whole = self._channel.batches and bool(portion[0].tries.doubts)
+        lease = await self._leased(len(portion), whole=whole)
         chosen = [] if lease is None else self._still(settlement, portion, lease.tokens)
         if lease is None or not chosen:
             return
@@ -305,10 +306,10 @@ class Desk:
             one.tries.portion = together[:_TOGETHER] if self._channel.batches else ""
         return again
 
-    async def _leased(self, wanted: int) -> Lease | None:
-        """Some of the rate's tokens; None when it is time to leave instead."""
-        begun = time.monotonic()
-        taking = asyncio.ensure_future(self._rate.take(wanted))
+    async def _leased(self, wanted: int, *, whole: bool) -> Lease | None:
+        """Some of the rate's tokens, or all that a batch needs; None when it is time to leave instead."""
+        begun, take = time.monotonic(), self._rate.take_all if whole else self._rate.take
+        taking = asyncio.ensure_future(take(wanted))
         leaving = asyncio.ensure_future(self._leave.wait())
         try:
             await asyncio.wait((taking, leaving), return_when=asyncio.FIRST_COMPLETED)

@@ -10,7 +10,6 @@ from typing import Final, Self
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 
-from retarget.messages import stable_id
 from retarget.touchpoints import Touchpoint
 from streams.channels.email.links import PATH, Leaver, Seal
 from streams.clocks import now_ms
@@ -97,8 +96,7 @@ class Pages:
         leaver = self._leaver(request)
         if leaver is None:
             return _shown("There is no such page", status=404)
-        event = Touchpoint(
-            id=stable_id("unsubscribe", leaver.message_id),
+        event = Touchpoint(  # without an id: who came back and leaves by the same link again is no repeat
             type="unsubscribe",
             time=self._now(),
             user_id=leaver.user_id,

@@ -38,6 +38,11 @@ class Parcel:
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
         self.expires = _time(self.message.expires_at, _NEVER)
 
+    @property
+    def was_sealed(self) -> bool:
+        """Whether it came sealed, opened meanwhile or not."""
+        return read(self.raw) is not None
+
     def open(self, value: bytes) -> None:
         """Have the message as it was before it was sealed; `raw` stays."""
         self.message, self.is_sealed = _decode(value), False

@@ -79,7 +79,7 @@ class Turn:
             return True
         try:
             async with asyncio.timeout(self._soon_s):
-                other = await self._rate.take(min(count, self._lease.tokens))
+                other = await self._rate.take_all(count)
         except TimeoutError:
             return False
         return self._rate.is_good(other)
@@ -102,6 +102,20 @@ class Rate:
     def is_good(self, lease: Lease) -> bool:
         """Whether it has not lapsed."""
         return self._now() < lease.until
+
+    async def take_all(self, count: int) -> Lease:
+        """All of so many, good together, for what leaves whole; waits as long as it takes.
+
+        More than are ever saved up are never good together: who has so many to send in one piece, as the rate
+        was set or lowered since it was begun, waits until so many have been given.
+        """
+        together = self._pace is None or count <= self._pace.saved
+        held: list[Lease] = []
+        while (lacking := count - sum(one.tokens for one in held)) > 0:
+            held.append(await self.take(lacking))
+            if together:
+                held = [one for one in held if self.is_good(one)]
+        return Lease(count, min(one.until for one in (held if together else held[-1:])))
 
     async def take(self, wanted: int) -> Lease:
         """At least one and at most `wanted`, as soon as they may be used; waits as long as it takes."""

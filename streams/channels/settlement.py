@@ -10,6 +10,8 @@ import random
 from collections.abc import Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
+import msgspec
+
 from streams.channels import telling
 from streams.channels.outcomes import NOT_YET, Channel, Outcome, known_as
 from streams.channels.queue import Parcel, Queue, Unreadable
@@ -85,6 +87,9 @@ class Settlement:
             parcel.message, outcome, now, self._terms.feedback_topic, self._sizes
         )
         if outcome.kind == "dead":
+            if parcel.was_sealed:
+                hidden = telling.without_addresses(outcome.detail, parcel.message)
+                outcome = msgspec.structs.replace(outcome, detail=hidden)
             self.set_aside(Unreadable(parcel.offset, parcel.key, parcel.raw, outcome))
             self.queue.forget(parcel.message.message_id)
         else:

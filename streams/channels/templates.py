@@ -1,7 +1,7 @@
 """Templates: Jinja2 in its sandbox; a variable that is missing is told by its name.
 
-A template is one file for both forms of a mail. It fills the blocks of a layout that it is given, plain or
-HTML; in HTML everything that comes from a message is escaped.
+A template is one file for both forms of a mail, and those that ship for all languages. It fills the blocks of
+a layout that it is given, plain or HTML; in HTML everything that comes from a message is escaped.
 """
 
 from __future__ import annotations
@@ -11,10 +11,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, UndefinedError
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    UndefinedError,
+)
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
+from streams.channels.languages import ENGLISH, language_of, speak
 from streams.channels.outcomes import Reason
 from streams.resources import config_dir
 
@@ -36,32 +44,32 @@ class Templates:
 
     def __init__(self, channel: str, own: str = "") -> None:
         folders = [Path(own) / channel] if own else []
-        loader = FileSystemLoader([*folders, config_dir() / "templates" / channel])
-        self._plain = _environment(loader, html=False)
-        self._html = _environment(loader, html=True)
+        self._shipped = config_dir() / "templates" / channel
+        self._loader = FileSystemLoader([*folders, self._shipped])
+        self._made_for: dict[tuple[str, bool], SandboxedEnvironment] = {}
 
     def block(self, label: str, block: str, values: Mapping[str, Any], *, locale: str | None = None) -> str:
         """One block in plain text, on one line. Raises NotWritten."""
-        return " ".join(self._made(self._plain, label, "layout.txt", values, locale, block).split())
+        return " ".join(self._made(label, "layout.txt", values, locale, block).split())
 
     def text(self, label: str, values: Mapping[str, Any], *, locale: str | None = None) -> str:
         """The whole in plain text. Raises NotWritten."""
-        made = self._made(self._plain, label, "layout.txt", values, locale)
+        made = self._made(label, "layout.txt", values, locale)
         return (
             re.sub(r"\n{3,}", "\n\n", "\n".join(line.rstrip() for line in made.splitlines())).strip() + "\n"
         )
 
     def html(self, label: str, values: Mapping[str, Any], *, locale: str | None = None) -> str:
         """The whole in HTML. Raises NotWritten."""
-        return self._made(self._html, label, "layout.html", values, locale)
+        return self._made(label, "layout.html", values, locale, html=True)
 
     def _made(
-        self, environment: SandboxedEnvironment, label: str, layout: str, values: Mapping[str, Any],
-        locale: str | None, block: str = "",
+        self, label: str, layout: str, values: Mapping[str, Any], locale: str | None, block: str = "", *,
+        html: bool = False,
     ) -> str:  # fmt: skip
         names = _names(label, locale)
         try:
-            template = environment.select_template(names)
+            template = self._template(names, str(values.get("language", ENGLISH)), html=html)
             context = {**values, "layout": layout}
             if not block:
                 return template.render(context)
@@ -75,6 +83,19 @@ class Templates:
         except Exception as error:  # noqa: BLE001 - whatever a template of the user's does
             raise NotWritten("bad_template", f"template {label}: {error!r}") from None
 
+    def _template(self, names: Sequence[str], language: str, *, html: bool) -> Template:
+        """The first there is: one that ships in the person's language, one of the user's in its own."""
+        found = self._environment(ENGLISH, html=html).select_template(list(names))
+        if Path(found.filename or "").parent != self._shipped:
+            language = language_of((found.name or "").removesuffix(".j2").rpartition(".")[2])
+        return self._environment(language, html=html).get_template(found.name or "")
+
+    def _environment(self, language: str, *, html: bool) -> SandboxedEnvironment:
+        known = language, html
+        if known not in self._made_for:
+            self._made_for[known] = _environment(self._loader, language, html=html)
+        return self._made_for[known]
+
 
 def _names(label: str, locale: str | None) -> list[str]:
     """The files for a label, the nearest language first."""
@@ -85,10 +106,11 @@ def _names(label: str, locale: str | None) -> list[str]:
     return [*language, f"{label}.j2"]
 
 
-def _environment(loader: FileSystemLoader, *, html: bool) -> SandboxedEnvironment:
+def _environment(loader: FileSystemLoader, language: str, *, html: bool) -> SandboxedEnvironment:
     environment = SandboxedEnvironment(
         loader=loader, autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
+    speak(environment, language)
     environment.filters["paragraphs"] = _paragraphs
     environment.filters["listed"] = _listed
     environment.filters["money"] = _money

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from retarget.messages import Message
+from streams.channels.languages import language_of
 
 _PRODUCT: Final = (
     "product_id",
@@ -37,7 +38,15 @@ def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
         "unsubscribe": unsubscribe,
         "purpose": message.purpose,
         "ordinal": context.get("purchase_ordinal", 0),
+        "language": spoken(message),
     }
+
+
+def spoken(message: Message) -> str:
+    """The language of the greeting; where that does not say, of the person."""
+    salutation = message.context.get("salutation")
+    said = salutation.get("language") if isinstance(salutation, Mapping) else None
+    return language_of(said or message.locale)
 
 
 def sender_of(context: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What only browsers need: who may read our answers, an image, and where analytics.js shall send to."""
+"""What only browsers need: who may read our answers, an image, and where their libraries shall send to."""
 
 from __future__ import annotations
 
@@ -45,3 +45,8 @@ def project(key: str, host: str, scheme: str) -> dict[str, Any]:
     """What analytics.js asks its CDN for: where to send to, and that nothing else is to be loaded."""
     place = {"apiKey": key, "apiHost": f"{host}/v1", "protocol": scheme}
     return {"integrations": {"Segment.io": place}, "plan": {}, "edgeFunction": {}, "remotePlugins": []}
+
+
+def source(key: str) -> dict[str, Any]:
+    """What RudderStack's library asks its control plane for: that it may send, and loads nothing else."""
+    return {"source": {"id": key, "writeKey": key, "enabled": True, "config": {}, "destinations": []}}

@@ -39,6 +39,8 @@ class Keys:
         if not _among(given, self._all):
             problem = "the write key is not known" if said else "there is no write key"
             remedy = "send it as the user name of basic authentication, or as writeKey in the body"
+            if said:
+                remedy = "send one of collect.write_keys or collect.server_keys"
             raise Refusal(401, "writeKey", problem, remedy)
         return _among(given, self._servers)
 

@@ -76,6 +76,8 @@ class Entrance:
             web.post("/cloudevents", self._cloudevents),
             web.post("/", self._cloudevents),
             web.get("/v1/projects/{key}/settings", self._project),
+            web.get("/sourceConfig", self._source),
+            web.get("/sourceConfig/", self._source),
             web.get("/health", self._health),
             web.get("/ready", self._health),
             web.get("/metrics", self._page),
@@ -189,6 +191,9 @@ class Entrance:
 
     async def _project(self, request: web.Request) -> web.StreamResponse:
         return web.json_response(browsers.project(request.match_info["key"], request.host, request.scheme))
+
+    async def _source(self, request: web.Request) -> web.StreamResponse:
+        return web.json_response(browsers.source(request.query.get("writeKey") or key_in_header(request)))
 
     async def _health(self, _: web.Request) -> web.StreamResponse:
         trouble = bool(self._delivery.trouble)

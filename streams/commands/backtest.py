@@ -86,6 +86,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         write(figures, json.dumps(report.as_json(prices, broken), ensure_ascii=False, indent=1) + "\n")
         write(charts, page(report, prices, broken))
     print(_speed(report), file=sys.stderr)
+    if report.shared:
+        print(f"people share {', '.join(report.shared)}, so no lane was cut into parts", file=sys.stderr)
     remedy(dict(report.outcome.rules.outcomes.items()))
     for line in broken:
         print(line, file=sys.stderr)

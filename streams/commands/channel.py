@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Final
@@ -132,16 +131,15 @@ async def work(settings: Settings, channels: Sequence[Channel], seal: Seal | Non
     from streams.logs import configure_logs
     from streams.metrics_services import ChannelMetrics
     from streams.secrecy import hiding
+    from streams.stopping import asked_to_stop
     from streams.stores.leases import Leases
 
-    asked = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, asked.set)
     address, registry = address_of(settings), CollectorRegistry()
     metrics = ChannelMetrics(registry)
     name = channels[0].name
     limit = settings.rates.by_channel.get(name)
     async with AsyncExitStack() as stack:
+        asked = stack.enter_context(asked_to_stop())
         leases = None
         if limit is not None:
             leases = Leases.at(settings.store.url, settings.app.id)

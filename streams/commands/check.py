@@ -32,12 +32,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Print what was found, every problem with its file and line; 1 if there was any."""
     from streams.cases.trying import try_rules
+    from streams.known_names import found_names
     from streams.rulebook import rules_dir
 
     started = perf_counter()
     given: Sequence[Path] = args.files or [rules_dir(settings)]
-    tried = try_rules(given)
-    for warning in () if tried.problems else warnings(settings, tried.rules):
+    tried = try_rules(given, found_names(settings))
+    for warning in () if tried.problems else [*tried.undeclared, *warnings(settings, tried.rules)]:
         print(f"warning: {warning}", file=sys.stderr)
     for problem in tried.problems:
         print(problem, file=sys.stderr)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import signal
 from typing import TYPE_CHECKING
 
 from retarget.errors import BadInput
@@ -69,13 +68,13 @@ async def collect(settings: Settings, topic: str) -> None:
     from streams.kafka.sending import producing
     from streams.logs import configure_logs
     from streams.secrecy import hiding
+    from streams.stopping import asked_to_stop
 
     address = address_of(settings)
     await partitions_of_topic(address, topic)
-    asked = asyncio.Event()
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, asked.set)
-    async with producing(address) as producer:
+    async with contextlib.AsyncExitStack() as stack:
+        asked = stack.enter_context(asked_to_stop())
+        producer = await stack.enter_async_context(producing(address))
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
         delivery = Delivery(producer, topic)
         async with asyncio.TaskGroup() as tasks:

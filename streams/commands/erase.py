@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import LaneRefused
-from retarget.times import format_time, parse_duration
+from retarget.times import parse_duration
 from streams.settings import Settings
 
 if TYPE_CHECKING:
     from streams.images import Folder
     from streams.privacy.erasing import Erasure
     from streams.privacy.people import Person
-    from streams.privacy.scanning import Find, InTopic
 
 _WITHIN: Final = "60s"
-# The exit code of a scan when store or snapshots hold something.
-FOUND: Final = 1
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +28,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     parser.add_argument(
         "--within", type=_duration, default=_WITHIN, metavar="DURATION",
-        help=f"how long to wait until all lanes have applied it (default: {_WITHIN})",
+        help="how long to wait until all lanes have applied it; with --scan how long to look at most "
+        f"(default: {_WITHIN})",
     )  # fmt: skip
     parser.add_argument(
         "--no-wait",
@@ -47,11 +45,19 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--scan",
         action="store_true",
         help="erase nothing: look through store, snapshots and topics for these ids; exit code 1 when store "
-        "or snapshots hold something of them",
+        "or snapshots hold something of them, or topics what can be read beyond its retention",
     )
     parser.add_argument("--no-topics", action="store_true", help="with --scan: leave the topics out")
     parser.set_defaults(
-        settings=("app.id", "store.url", "kafka.partitions", "kafka.bootstrap", "snapshot.folder")
+        settings=(
+            "app.id",
+            "store.url",
+            "kafka.partitions",
+            "kafka.bootstrap",
+            "snapshot.folder",
+            "topics.inputs_kept",
+            "privacy.keys",
+        )
     )
 
 
@@ -61,7 +67,9 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     Raises BadInput, Unreachable, UnknownOutcome; that also when lanes take too long.
     """
     if args.scan:
-        return asyncio.run(_scan(settings, args.persons, topics=not args.no_topics))
+        from streams.commands.scan import scan
+
+        return asyncio.run(scan(settings, args.persons, args.within, topics=not args.no_topics))
     within = 0 if args.no_wait else args.within
     erasure = asyncio.run(_erase(settings, args.persons, within, settle=args.snapshots))
     print(*_told(erasure), sep="\n")
@@ -91,69 +99,6 @@ async def _erase(settings: Settings, names: list[str], within: int, *, settle: b
         return erasure
     finally:
         await store.close()
-
-
-async def _scan(settings: Settings, names: list[str], *, topics: bool) -> int:
-    """Say what is left of these ids; 1 when store or snapshots hold something."""
-    from streams.images import copies_of
-    from streams.kafka.address import address_of
-    from streams.privacy.scanning import OTHERS, Scanner
-    from streams.privacy.topics import SENT
-    from streams.sealing.reading import opening_of
-    from streams.stores import open_store
-
-    scanner, folder = Scanner(names), copies_of(settings)
-    store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
-    try:
-        found = await scanner.store(store, settings.kafka.partitions)
-    finally:
-        await store.close()
-    print(*_left(found, f"store, {settings.kafka.partitions} lanes"), sep="\n")
-    if folder is None:
-        print("snapshots: snapshot.folder is not set; copies elsewhere are not looked at")
-    else:
-        copies = await asyncio.to_thread(scanner.snapshots, folder)
-        print(*_left(copies, f"{len(folder.everything())} snapshots"), sep="\n")
-        found += copies
-    if topics:
-        named = (*settings.kafka.input_topics, *SENT, *OTHERS)
-        async with opening_of(settings) as opening:
-            held = await scanner.topics(address_of(settings), named, opening)
-        print(*_kept(held, settings), sep="\n")
-    return FOUND if any(not one.is_mark for one in found) else 0
-
-
-def _left(found: list[Find], where: str) -> Iterator[str]:
-    """What was found in one place, or that nothing was."""
-    marks = [one for one in found if one.is_mark]
-    rest = [one for one in found if not one.is_mark]
-    stays = f"; of {len({one.name for one in marks})} ids that they were erased" if marks else ""
-    yield f"{where}: {f'{len(rest)} finds' if rest else 'nothing'}{stays}"
-    yield from (f"  {one.place}: {one.name}: {one.what}" for one in rest)
-
-
-def _kept(found: list[InTopic], settings: Settings) -> Iterator[str]:
-    """What the topics hold, and until when."""
-    from streams.topics import KEYS, topic_specs
-
-    keep = {
-        spec.name: spec.keep
-        for spec in topic_specs(settings.kafka.input_topics, settings.kafka.partitions, sealed=True)
-    }
-    yield f"topics: {'records in' if found else 'nothing'}" + (
-        f" {len(found)}, until their retention ends" if found else ""
-    )
-    for one in found:
-        span = f"{format_time(one.first)} to {format_time(one.last)}"
-        said = [f"  {one.topic}: {one.records} from {span}"]
-        if keep[one.topic] == "forever":
-            kept = settings.snapshot.merge_kept
-            said.append("kept until no snapshot needs it" if kept else "kept forever (docs/privacy.md)")
-        if one.topic == KEYS:
-            said.append(f"{one.records - one.sealed} with a key, until compacted (a day), others without")
-        elif one.sealed:
-            said.append(f"{one.sealed} of them sealed by a key that is gone")
-        yield ", ".join(said)
 
 
 def _told(erasure: Erasure) -> Iterator[str]:

@@ -81,10 +81,11 @@ def _shelved(shelf: Shelf, beginning: str) -> Publication:
 def _checked(settings: Settings, what: Sequence[str]) -> Publication:
     """The rules as they are to be published. Raises BadInput with every problem of rules, cases and words."""
     from streams.cases.trying import try_rules
+    from streams.known_names import found_names
     from streams.rulebook import no_rules, rules_dir
 
     paths = [Path(name) for name in what] or [rules_dir(settings)]
-    tried = try_rules(paths)
+    tried = try_rules(paths, found_names(settings))
     if tried.problems:
         raise BadInput(tried.problems)
     if not tried.documents:

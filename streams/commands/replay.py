@@ -53,13 +53,14 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     from streams.feeds import read_feeds
     from streams.files import read_files, sorted_by_time, with_catalogue
     from streams.kept import beside, kept_lines
+    from streams.known_names import found_names
     from streams.lanes.bundle import bundle_of
     from streams.replaying import LANE, TOPIC, replay
     from streams.rulebook import load_rules, not_named, picked, rules_dir
     from streams.stores.memory import MemoryStore
 
     separate(args, ("decisions", "messages", "journeys", "dead"), (*args.files, args.mapping, args.rules))
-    only, rules = wanted(args), load_rules([rules_dir(settings)], VOCABULARY)
+    only, rules = wanted(args), load_rules([rules_dir(settings)], VOCABULARY, found_names(settings))
     if problems := not_named(only, {rule.name for rule in rules}):
         raise BadInput(problems)
     bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
@@ -79,6 +80,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
         if journeys is not None:
             journeys.writelines(kept_lines(store, LANE))
     _summary(counts)
+    if not args.dead and any(key[0] == "dead" for key in counts):
+        print("what is unusable, and why: --dead FILE, or --dead - for here", file=sys.stderr)
     _hint(args, sinks.decided)
     return 0
 

@@ -49,13 +49,17 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
 
     require_token(settings.web.host, settings.web.token)
     address, own = address_of(settings), own_publication(settings)
-    await look_at_kafka(settings, address)
+    warnings = await look_at_kafka(settings, address)
     async with AsyncExitStack() as stack:
         bundles = await stack.enter_async_context(shelved_bundles(settings, address, own))
-        store = await open_store(settings.store.url, settings.app.id, settings.kafka.partitions)
+        store = await open_store(
+            settings.store.url, settings.app.id, settings.kafka.partitions, compress=settings.store.compress
+        )
         stack.push_async_callback(store.close)
         # Only now: what the libraries say of a service that is not there, the refusal says in one line.
         configure_logs(settings.log.format, settings.log.level, hidden=hiding(settings))
+        for line in warnings:
+            log.warning("%s", line)
         made = [compiled.rule for compiled in bundles.newest().matcher.rules.values()]
         if not settings.offers.secret and makes_offers(made):
             log.warning("offers.secret is not set: whoever knows a person's events can work out their codes")
@@ -64,13 +68,14 @@ async def work(settings: Settings, *, alone: bool = False) -> None:
         await worker.run()
 
 
-async def look_at_kafka(settings: Settings, address: KafkaAddress) -> None:
-    """Whether all topics are there, and a worker may use them. Raises BadInput, Unreachable."""
-    from streams.kafka.creation import check_topics, require_rights, specs_of
+async def look_at_kafka(settings: Settings, address: KafkaAddress) -> list[str]:
+    """What to warn of, if all topics are there and a worker may use them. Raises BadInput, Unreachable."""
+    from streams.kafka.creation import check_topics, kept_otherwise, require_rights, specs_of
     from streams.topics import JOURNAL, KEYS, lane_topics
 
     kafka = settings.kafka
-    await check_topics(address, specs_of(settings))
+    specs = specs_of(settings)
+    await check_topics(address, specs)
     if "sasl_mechanism" in address.security:
         keys = [KEYS] if settings.privacy.keys else []
         await require_rights(
@@ -79,3 +84,4 @@ async def look_at_kafka(settings: Settings, address: KafkaAddress) -> None:
             [settings.app.id, f"{settings.app.id}-catalogue"],
             f"{settings.app.id}-lane-0" if kafka.emit == "transactional" else None,
         )
+    return await kept_otherwise(address, specs)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import signal
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -58,21 +57,10 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 async def _until_stopped(settings: Settings, folder: Folder, *, from_store: bool) -> None:
     """One that is being written then does not count, as what is not whole never does."""
-    working = asyncio.create_task(_go_on(settings, folder, from_store=from_store))
-    stopped = False
+    from streams.stopping import asked_to_stop, unless
 
-    def stop() -> None:
-        nonlocal stopped
-        stopped = True
-        working.cancel()
-
-    for each in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(each, stop)
-    try:
-        await working
-    except asyncio.CancelledError:
-        if not stopped:
-            raise
+    with asked_to_stop() as asked:
+        await unless(asked, _go_on(settings, folder, from_store=from_store))
 
 
 async def _go_on(settings: Settings, folder: Folder, *, from_store: bool) -> None:

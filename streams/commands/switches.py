@@ -56,7 +56,7 @@ async def _throw(settings: Settings, args: argparse.Namespace, change: Change) -
         await _require_known(args.name, settings, before)
         for name, since in change(args.name, before).items():
             await store.set_pause(name, since)
-            told = {"switch": name, "by": _who(), "app": settings.app.id}
+            told = {"switch": name, "by": who(), "app": settings.app.id}
             _log.warning("paused" if since is not None else "resumed", extra=told)
         return await store.pauses()
     finally:
@@ -99,7 +99,8 @@ async def _published_names(settings: Settings) -> set[str] | None:
         return None
 
 
-def _who() -> str:
+def who() -> str:
+    """Whoever is at this terminal, for the log."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):

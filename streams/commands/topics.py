@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 
+from retarget.errors import BadInput
 from streams.settings import Settings
 
 
@@ -24,17 +25,23 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(settings: Settings, args: argparse.Namespace) -> int:
     """Create or check them all. Raises BadInput with a line for each topic that is wrong, Unreachable."""
-    created, total = asyncio.run(_create_or_check(settings, only_check=args.check))
-    print(*(f"created {name}" for name in created), f"{total} topics, no problems", sep="\n")
+    created, otherwise, total = asyncio.run(_create_or_check(settings, only_check=args.check))
+    if args.check and otherwise:
+        raise BadInput(otherwise)
+    verdict = f"{total} topics, {'which work' if otherwise else 'no problems'}"
+    told = [*(f"created {name}" for name in created), *(f"warning: {line}" for line in otherwise)]
+    print(*told, verdict, sep="\n")
     return 0
 
 
-async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[list[str], int]:
+async def _create_or_check(settings: Settings, *, only_check: bool) -> tuple[list[str], list[str], int]:
+    """The names created, what is kept otherwise than the settings say, and how many topics there are."""
     from streams.kafka.address import address_of
-    from streams.kafka.creation import check_topics, create_or_check, specs_of
+    from streams.kafka.creation import check_topics, create_or_check, kept_otherwise, specs_of
 
-    address, specs = address_of(settings), specs_of(settings)
-    if not only_check:
-        return await create_or_check(address, specs, replication=settings.kafka.replication), len(specs)
-    await check_topics(address, specs)
-    return [], len(specs)
+    address, specs, created = address_of(settings), specs_of(settings), list[str]()
+    if only_check:
+        await check_topics(address, specs)
+    else:
+        created = await create_or_check(address, specs, replication=settings.kafka.replication)
+    return created, await kept_otherwise(address, specs), len(specs)

@@ -74,6 +74,7 @@ def run(
     Raises BadInput, Unreachable, and what reading a topic raises.
     """
     from retarget.rules.vocabulary import VOCABULARY
+    from streams.known_names import found_names
     from streams.lanes.bundle import bundle_of
     from streams.replaying import TOPIC
     from streams.rulebook import load_rules, rules_dir
@@ -83,7 +84,7 @@ def run(
 
     changes = [read_change(said) for said in args.what_if]
     settings = holding(settings, files=bool(args.events))
-    rules = load_rules([rules_dir(settings)], VOCABULARY)
+    rules = load_rules([rules_dir(settings)], VOCABULARY, found_names(settings))
     bundle = bundle_of(settings, rules, [TOPIC], lanes=0)
     if args.rule and args.rule not in bundle.matcher.rules:
         raise BadInput([unknown("rule", args.rule, bundle.matcher.rules)])

@@ -1,29 +1,12 @@
-"""The ways in which a demo ends: its time is up, Ctrl-C, a closed terminal, or Enter when it was kept."""
+"""The ways in which a demo ends: its time is up, it is asked to, or Enter when it was kept."""
 
 from __future__ import annotations
 
 import asyncio
-import signal
 import sys
 import termios
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final
-
-_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@contextmanager
-def asked_to_end() -> Iterator[asyncio.Event]:
-    """An event that Ctrl-C, SIGTERM and a closed terminal set, instead of ending the process."""
-    loop, asked = asyncio.get_running_loop(), asyncio.Event()
-    for each in _SIGNALS:
-        loop.add_signal_handler(each, asked.set)
-    try:
-        yield asked
-    finally:
-        for each in _SIGNALS:
-            loop.remove_signal_handler(each)
 
 
 async def enter_or(asked: asyncio.Event) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -16,7 +17,7 @@ from retarget.rules.model import Rule
 from retarget.rules.vocabulary import VOCABULARY
 from streams.demo.browser import open_page
 from streams.demo.complaints import Complaints, listening
-from streams.demo.ending import asked_to_end, cancelled, enter_or, first_of, keys_unseen
+from streams.demo.ending import cancelled, enter_or, first_of, keys_unseen
 from streams.demo.memory import peak_bytes
 from streams.demo.plan import Plan, with_servers
 from streams.demo.summary import Figures, show_addresses, show_complaints, show_hint, show_summary
@@ -29,10 +30,12 @@ from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import create_or_check, specs_of
 from streams.kafka.address import address_of
 from streams.kafka.sending import producing
+from streams.known_names import found_names
 from streams.lanes.bundle import bundle_of
 from streams.lanes.bundles import OneBundle
 from streams.rulebook import load_rules, rules_dir
 from streams.settings import Settings
+from streams.stopping import asked_to_stop
 from streams.stores import open_store
 from streams.topics import TopicSpec
 from streams.worker import Worker
@@ -52,7 +55,7 @@ _REPEATED: Final = "retarget_events_duplicate_total"
 
 def perform(settings: Settings, plan: Plan, console: Console) -> int:
     """The whole demo; its exit code. Raises PartMissing, StartFailed, BadInput."""
-    rules = load_rules([rules_dir(settings)], VOCABULARY)
+    rules = load_rules([rules_dir(settings)], VOCABULARY, found_names(settings))
     with listening() as complaints, EmbeddedStore() as store, EmbeddedBroker() as broker:
         settings = with_servers(settings, bootstrap=broker.bootstrap, store_url=store.url)
         pids = [pid for pid in (store.process.pid, broker.process.pid) if pid is not None]
@@ -74,7 +77,7 @@ class _Stage:
 
     async def play(self, rules: Sequence[Rule], complaints: Complaints) -> int:
         """Everything between the start of the servers and their end; the exit code."""
-        with asked_to_end() as asked:
+        with asked_to_stop(signal.SIGHUP) as asked:  # a closed terminal, too
             await create_or_check(self._address, specs_of(self._settings))
             self._started = time.monotonic()
             async with self._working(rules) as worker, self._mailing() as mailbox:

@@ -18,19 +18,21 @@ from aiokafka.errors import (
 )
 
 from retarget.errors import BadInput, Unreachable
-from retarget.times import DAY, HOUR
+from retarget.times import DAY, HOUR, format_duration
 from streams.kafka.connection import TOPIC_RECORD_BYTES, KafkaAddress
 from streams.kafka.reader import Reader
 from streams.kafka.refusals import UNSEEN, is_refusal, refusal
+from streams.keeping import SEGMENT, Kept
 from streams.ports import UnknownOutcome
 from streams.settings import Settings
-from streams.topics import Keep, TopicSpec, topic_specs
+from streams.topics import TopicSpec, setting_of, topic_specs
 
 _REPLICAS: Final = 3
 _READY_S: Final = 15.0
 _POLL_S: Final = 0.05
 _POLICY: Final = "cleanup.policy"
 _RETENTION: Final = "retention.ms"
+_SEGMENT: Final = "segment.ms"
 # Whoever is late is told of repeats by those that stand before them, as long as these are there.
 _SOON: Final = {"min.compaction.lag.ms": str(HOUR), "max.compaction.lag.ms": str(DAY)}
 
@@ -38,7 +40,8 @@ _SOON: Final = {"min.compaction.lag.ms": str(HOUR), "max.compaction.lag.ms": str
 def specs_of(settings: Settings) -> tuple[TopicSpec, ...]:
     """Every topic that an engine of these settings reads or writes."""
     kafka, sealed = settings.kafka, bool(settings.privacy.keys)
-    return topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed)
+    kept = Kept(settings.topics.messages_kept, settings.topics.decisions_kept, settings.topics.dead_kept)
+    return topic_specs(kafka.input_topics, kafka.partitions, kafka.catalogue_topic, sealed=sealed, kept=kept)
 
 
 async def create_or_check(
@@ -67,7 +70,7 @@ async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> Non
     """
     unseen = UNSEEN if "sasl_mechanism" in address.security else ""
     async with _asking(address) as admin:
-        existing = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+        existing = await _existing(admin)
         problems = [
             f"topic {spec.name} is missing{unseen}; `retarget topics` creates it"
             for spec in specs
@@ -76,6 +79,18 @@ async def check_topics(address: KafkaAddress, specs: Sequence[TopicSpec]) -> Non
         problems += await _otherwise(admin, specs, existing)
     if problems:
         raise BadInput(problems)
+
+
+async def kept_otherwise(address: KafkaAddress, specs: Sequence[TopicSpec]) -> list[str]:
+    """A line for every topic that is there, and keeps its records longer or shorter than the settings say.
+
+    Nothing goes wrong by that but what was promised to people about their data. Raises Unreachable.
+    """
+    limited = [spec for spec in specs if spec.keep == "limited"]
+    async with _asking(address) as admin:
+        existing = await _existing(admin)
+        said = await configured(admin, [spec.name for spec in limited if spec.name in existing])
+    return [line for spec in limited for line in _limited(spec, said.get(spec.name, {}))]
 
 
 @asynccontextmanager
@@ -91,13 +106,19 @@ async def _asking(address: KafkaAddress) -> AsyncIterator[AIOKafkaAdminClient]:
         await admin.close()
 
 
+async def _existing(admin: AIOKafkaAdminClient) -> dict[str, int]:
+    """The partitions of every topic."""
+    return {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics()}
+
+
 async def _otherwise(
     admin: AIOKafkaAdminClient, specs: Sequence[TopicSpec], existing: Mapping[str, int]
 ) -> list[str]:
-    """A line for each of the topics that is there, and not as it must be."""
+    """A line for each of the topics that is there, and not as it must be so that nothing is lost."""
     found = [spec for spec in specs if spec.name in existing]
     counted = [line for spec in found for line in _counted(spec, existing[spec.name])]
-    return counted + await _kept(admin, {spec.name: spec.keep for spec in found})
+    said = await configured(admin, [spec.name for spec in found if spec.keep not in ("broker", "limited")])
+    return counted + [line for spec in found for line in _kept(spec, said.get(spec.name, {}))]
 
 
 async def require_rights(
@@ -204,6 +225,8 @@ def _configuration(spec: TopicSpec) -> dict[str, str]:
         return size | {_POLICY: "compact"}
     if spec.keep == "latest_soon":
         return size | {_POLICY: "compact"} | _SOON
+    if spec.keep == "limited":
+        return size | {_POLICY: "delete", _RETENTION: str(spec.most), _SEGMENT: str(min(spec.most, SEGMENT))}
     return size | ({_POLICY: "delete", _RETENTION: "-1"} if spec.keep == "forever" else {})
 
 
@@ -218,27 +241,41 @@ def _counted(spec: TopicSpec, partitions: int) -> list[str]:
     return [line]
 
 
-async def _kept(admin: AIOKafkaAdminClient, keeps: Mapping[str, Keep]) -> list[str]:
-    """A line for each topic of which the broker would drop what is needed."""
-    names = [name for name, keep in keeps.items() if keep != "broker"]
-    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs={_POLICY: None}) for name in names]
+async def configured(admin: AIOKafkaAdminClient, names: Sequence[str]) -> dict[str, dict[str, str]]:
+    """What the broker says of how it keeps these topics; nothing where it does not say."""
+    asked = {_POLICY: None, _RETENTION: None}
+    wanted = [ConfigResource(ConfigResourceType.TOPIC, name, configs=asked) for name in names]
     try:
         answers: list[Any] = await admin.describe_configs(wanted) if wanted else []
     except KafkaError:
-        return []  # the embedded broker hangs up on this question
-    policies = {
-        resource[3]: value or ""
+        return {}  # the embedded broker hangs up on this question
+    return {
+        resource[3]: {name: value or "" for name, value, *_ in resource[4] if name in asked}
         for answer in answers
         for resource in answer.resources
-        for name, value, *_ in resource[4]
-        if name == _POLICY
     }
-    policy_of = {name: "compact" if keeps[name] in ("latest", "latest_soon") else "delete" for name in names}
-    return [
-        f"topic {name} has {_POLICY}={policies[name]} and would lose records that a replay needs; "
-        f"set {_POLICY}={policy}"
-        for name, policy in policy_of.items()
-        if name in policies
-        and policies[name] != policy
-        and (policy == "compact" or "compact" in policies[name])
-    ]
+
+
+def _kept(spec: TopicSpec, said: Mapping[str, str]) -> list[str]:
+    """A line where the broker would drop what is needed."""
+    if spec.keep in ("broker", "limited") or _POLICY not in said:
+        return []
+    policy = "compact" if spec.keep in ("latest", "latest_soon") else "delete"
+    if said[_POLICY] == policy or (policy == "delete" and "compact" not in said[_POLICY]):
+        return []
+    line = f"topic {spec.name} has {_POLICY}={said[_POLICY]} and would lose records that a replay needs; "
+    return [f"{line}set {_POLICY}={policy}"]
+
+
+def _limited(spec: TopicSpec, said: Mapping[str, str]) -> list[str]:
+    if _POLICY not in said:
+        return []
+    setting = setting_of(spec.name)
+    if said[_POLICY] != "delete":
+        line = f"topic {spec.name} has {_POLICY}={said[_POLICY]}; {setting} needs {_POLICY}=delete: set that"
+        return [line]
+    found = said.get(_RETENTION, "")
+    if not found or found == str(spec.most):
+        return []
+    line = f"topic {spec.name} has {_RETENTION}={found}, and {setting} is {format_duration(spec.most)}: "
+    return [f"{line}set {_RETENTION}={spec.most} there, or {setting} to what is to hold"]

@@ -97,7 +97,7 @@ async def records(
             progress = time.monotonic()
             for one in found:
                 if follow or one.offset < places[place].end:
-                    yield _seen(one)
+                    yield seen_of(one)
 
 
 async def _unfinished(
@@ -109,7 +109,8 @@ async def _unfinished(
     return any(position < span.end for position, span in zip(positions, places.values(), strict=True))
 
 
-def _seen(record: Any) -> Seen:  # noqa: ANN401 - aiokafka's, without types
+def seen_of(record: Any) -> Seen:  # noqa: ANN401 - aiokafka's, without types
+    """A record of aiokafka's with its place."""
     return Seen(
         record.topic,
         record.partition,

@@ -118,7 +118,7 @@ class Reader:
             try:
                 answer = await self._next(topic, partition, position, end)
             except OffsetOutOfRangeError:
-                raise await self.gone(topic, partition, position, end) from None
+                raise await self._gone(topic, partition, position, end) from None
             records += answer.records
             headers += answer.headers
             position, seen = answer.position, answer.high_watermark
@@ -137,7 +137,7 @@ class Reader:
                     high_watermark, size = answer.high_watermark, _FETCH_BYTES
         except TimeoutError:
             if high_watermark < end:
-                raise await self.gone(topic, partition, position, end) from None
+                raise await self._gone(topic, partition, position, end) from None
             raise UnknownOutcome(
                 f"{topic}[{partition}] shows nothing committed from offset {position} on, but reaches to "
                 f"{high_watermark}: a transaction may be open, or the broker does not answer"
@@ -196,15 +196,16 @@ class Reader:
         await asyncio.sleep(_BACKOFF_S)
         await self._running.force_metadata_update()
 
-    async def gone(self, topic: str, partition: int, start: int, end: int | None = None) -> LaneRefused:
-        """What to say when the records of a range are needed, and are not there."""
-        needed = f"from offset {start} {'on' if end is None else f'to {end}'}"
+    async def missing(self, topic: str, partition: int, position: int) -> LaneRefused | None:
+        """What to say when a position is outside of the log; None when it is not."""
         first, last = await self.beginning(topic, partition), await self.end(topic, partition)
-        return LaneRefused(
-            f"{topic}[{partition}]: the records {needed} are needed, but the topic holds "
-            f"those from {first} to {last} only; it was cut by its retention (retention.ms, retention.bytes) "
-            f"or made anew: restore a snapshot that is younger, and raise the retention"
-        )
+        if first <= position <= last:
+            return None
+        return _refusal(topic, partition, f"from offset {position} on", first, last)
+
+    async def _gone(self, topic: str, partition: int, start: int, end: int) -> LaneRefused:
+        first, last = await self.beginning(topic, partition), await self.end(topic, partition)
+        return _refusal(topic, partition, f"from offset {start} to {end}", first, last)
 
     @property
     def _running(self) -> AIOKafkaClient:
@@ -219,6 +220,14 @@ class Reader:
                 yield
         except (TimeoutError, KafkaError) as error:
             raise UnknownOutcome(f"Kafka did not tell {what}: {error!r}") from error
+
+
+def _refusal(topic: str, partition: int, needed: str, first: int, last: int) -> LaneRefused:
+    return LaneRefused(
+        f"{topic}[{partition}]: the records {needed} are needed, but the topic holds "
+        f"those from {first} to {last} only; it was cut by its retention (retention.ms, retention.bytes) "
+        f"or made anew: restore a snapshot that is younger, and raise the retention"
+    )
 
 
 def _partition_answer(answer: Any) -> Any:  # noqa: ANN401 - aiokafka's, without types

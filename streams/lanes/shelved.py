@@ -12,6 +12,7 @@ from retarget.errors import BadInput, LaneRefused, RetargetError
 from retarget.rules.vocabulary import VOCABULARY
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.shelf import Shelf
+from streams.known_names import found_names
 from streams.lanes.bundle import Bundle
 from streams.lanes.pools import deciding
 from streams.lanes.publication import (
@@ -124,7 +125,7 @@ def own_publication(settings: Settings) -> Publication | None:
     """The rules of the folder; None when a worker follows what is published. Raises BadInput."""
     if settings.rules.source == "topic":
         return None
-    documents, rules = load_documents([rules_dir(settings)], VOCABULARY)
+    documents, rules = load_documents([rules_dir(settings)], VOCABULARY, found_names(settings))
     for name in [rule.name for rule in rules if rule.on_change == "finish"]:
         log.warning(
             "rule %s: on_change: finish has no effect on rules from a folder, which has no former versions; "

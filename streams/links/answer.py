@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -49,7 +49,7 @@ class Links:
 
     async def follow(self, token: str, method: str, headers: Mapping[str, str], now: int) -> Followed | None:
         """Where it leads; None for what is forged, expired or taken back. Raises Untold."""
-        link = self.read(token)
+        link = read(token, self._keys)
         if link is None or not self._target or now >= link.expires_at or link.message_id in self._withdrawn:
             return None
         if await self._revoked(link):
@@ -57,20 +57,21 @@ class Links:
         clicked = method == "GET" and not by_machine(headers)
         return Followed(self._place(link), click(link, now) if clicked else None)
 
-    def read(self, token: str) -> Link | None:
-        """The link in a token; None when none of the keys has sealed it."""
-        data = opened(token, self._keys)
-        try:
-            return None if data is None else decode(data)
-        except Damaged:
-            return None
-
     def _place(self, link: Link) -> str:
         """The shop's page, with the products as parameters; nothing else of the link or the request."""
         parts = urlsplit(self._target)
         shown = urlencode([(self._parameter, product) for product in link.products])
         query = "&".join(part for part in (parts.query, shown) if part)
         return urlunsplit((parts.scheme, parts.netloc, parts.path or "/", query, ""))
+
+
+def read(token: str, keys: Sequence[str]) -> Link | None:
+    """The link in a token; None when none of the keys has sealed it."""
+    data = opened(token, keys)
+    try:
+        return None if data is None else decode(data)
+    except Damaged:
+        return None
 
 
 def by_machine(headers: Mapping[str, str]) -> bool:

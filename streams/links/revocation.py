@@ -1,4 +1,4 @@
-"""Whether a link has been taken back: its person was erased since, or is nobody that the store knows."""
+"""Whether a link has been taken back: by hand, or its person was erased since, or is nobody that is known."""
 
 from __future__ import annotations
 
@@ -26,6 +26,9 @@ class _Journeys(Protocol):
     async def journey(self, lane: int, person: str) -> bytes | None:
         """The stored journey of one person, to be looked at only. Raises UnknownOutcome."""
 
+    async def link_is_revoked(self, message_id: str) -> bool:
+        """Whether somebody has taken the link of this message back. Raises UnknownOutcome."""
+
 
 class ByStore:
     """Asks the store's image of the journeys, which is behind by a batch at most."""
@@ -35,6 +38,8 @@ class ByStore:
 
     async def __call__(self, link: Link) -> bool:
         """Whether it leads nowhere any more. Raises Untold."""
+        if await self._by_hand(link):
+            return True
         person = link.person
         for _ in range(_HOPS):
             journey = await self._journey(person)
@@ -45,6 +50,12 @@ class ByStore:
                 return journey.first > link.made_at + MINUTE
             person = journey.moved[0][1]
         return True
+
+    async def _by_hand(self, link: Link) -> bool:
+        try:
+            return await self._store.link_is_revoked(link.message_id)
+        except (UnknownOutcome, Unreachable) as error:
+            raise Untold(str(error)) from error
 
     async def _journey(self, person: str) -> Journey | None:
         try:

@@ -59,7 +59,7 @@ THOUSANDTHS: Final[Mapping[type, frozenset[str]]] = {
     Paid: frozenset({"gross", "back"}),
     Journey: frozenset({"spent"}),
 }
-MOMENTS_BY_NAME: Final = frozenset({"ended", "pauses", "joined"})
+MOMENTS_BY_NAME: Final = frozenset({"ended", "pauses", "joined", "used_codes"})
 _WORDS: Final = {"moved": "is_since", "alarm": "looked_at_again", "tidied": "tidied_at"}
 _INSIDE: Final = frozenset({"recent", "recent_marks", "earlier", "tallies", "marks", "moved", "stage", "key"})
 Plain = dict[str, Any]

@@ -79,14 +79,15 @@ def _owner(name: str, time: int, person: Person) -> str:
     """Whose an id was at a time, epoch ms, as the lane of that id has it; empty for somebody else."""
     if name in person.others:
         return ""
-    moved = next((one.journey.moved for one in person.kept if one.name == name and one.journey.moved), [])
-    before = moved[0][1] if moved else person.name
-    return next((to for since, to in reversed(moved) if since <= time), before)
+    led = next((one.journey for one in person.kept if one.name == name and one.journey.moved), None)
+    return person.name if led is None else led.owner(time)
 
 
 def _plain(seen: Seen, value: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
     if seen.topic == MERGE:
         return _crossing(value)
+    if (within := inside(value)) != value:
+        return _read(value) | {"raw": _read(within)}
     said = _read(value)
     if (whole := seen.value or b"null") == value or inside(whole) == whole:
         return said

@@ -1,4 +1,4 @@
-"""Looking for what is left of a person: in every lane of the store, in every snapshot, in the topics.
+"""Looking for what is left of a person: in every lane of the store, in every snapshot.
 
 Everything is looked at, whoever it is under, not only where the person should be: that is what it proves. Ids
 are compared whole, and where they stand for people: a product may have the same name.
@@ -6,6 +6,8 @@ are compared whole, and where they stand for people: a product may have the same
 
 from __future__ import annotations
 
+import math
+import time
 from base64 import b64decode
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
@@ -17,13 +19,9 @@ from retarget.errors import BadInput
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from streams.images import Folder, manifest, parts
-from streams.kafka.connection import KafkaAddress
-from streams.kafka.looking import Seen
 from streams.lanes import positions
 from streams.ports import Portion
 from streams.privacy.people import Kept
-from streams.privacy.topics import of_person
-from streams.sealing.opening import Opening, Unopened
 from streams.stores import Store
 from streams.topics import CHANNELS, DEAD, KEYS, MERGE, dead_channel_topic
 
@@ -47,29 +45,17 @@ class Find(NamedTuple):
     is_mark: bool = False
 
 
-class InTopic(NamedTuple):
-    """How many records of a topic are under the ids; times of the first and the last, epoch ms.
-
-    `sealed`: how many of them nobody can read any more.
-    """
-
-    topic: str
-    records: int
-    first: int
-    last: int
-    sealed: int = 0
-
-
 class Scanner:
     """Looks for some ids."""
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = frozenset(names)
+    def __init__(self, names: Sequence[str], until: float = math.inf) -> None:
+        """`until`: when to leave off, by `time.monotonic`; everything raises TimeoutError then."""
+        self._names, self._until = frozenset(names), until
         # As a journey has them: with the length before, so that no longer name is meant.
         self._written = [msgspec.msgpack.encode(name) for name in names]
 
     async def store(self, store: Store, lanes: int) -> list[Find]:
-        """What the lanes hold; they may be at work. Raises UnknownOutcome, LaneRefused."""
+        """What the lanes hold; they may be at work. Raises UnknownOutcome, LaneRefused, TimeoutError."""
         found: list[Find] = []
         for lane in range(lanes):
             found += self._positions((await store.image(lane)).meta, f"lane {lane}")
@@ -77,28 +63,21 @@ class Scanner:
         return list(dict.fromkeys(found))  # a portion may come twice
 
     def snapshots(self, folder: Folder) -> list[Find]:
-        """What the snapshots hold, those included that are not whole. Raises BadInput, LaneRefused."""
+        """What the snapshots hold, those included that are not whole.
+
+        Raises BadInput, LaneRefused, TimeoutError.
+        """
         return [one for path in folder.everything() for one in self.snapshot(path)]
 
-    async def topics(
-        self, address: KafkaAddress, topics: Sequence[str], opening: Opening | None = None
-    ) -> list[InTopic]:
-        """What the topics hold under these ids, and what of it `opening` does not open.
-
-        Raises Unreachable, UnknownOutcome.
-        """
-        by_topic: dict[str, list[Seen]] = {}
-        async for seen in of_person(address, topics, self._names):
-            by_topic.setdefault(seen.topic, []).append(seen)
-        return [await _in_topic(topic, found, opening) for topic, found in by_topic.items()]
-
     def snapshot(self, path: Path) -> Iterator[Find]:
-        """What one snapshot holds. Raises BadInput, LaneRefused."""
+        """What one snapshot holds. Raises BadInput, LaneRefused, TimeoutError."""
         for part in sorted(path.glob("*.part")):
             place = f"snapshot {path.name}, {part.name}"
             try:
                 for portion in parts.read(part):
                     yield from self._portion(portion, place)
+            except TimeoutError:
+                raise
             except (OSError, EOFError, ValueError) as error:
                 raise BadInput(
                     [f"{part}: cannot be read ({error}); remove it, nobody comes back from it"]
@@ -114,6 +93,8 @@ class Scanner:
 
     def _portion(self, portion: Portion, place: str) -> Iterator[Find]:
         names = self._names
+        if time.monotonic() > self._until:
+            raise TimeoutError
         for person, data in portion.journeys:
             if person in names or any(written in data for written in self._written):
                 yield from self._journey(person, wire.decode(data), place)
@@ -138,21 +119,10 @@ class Scanner:
                 yield Find(place, spread.after, "where news of the catalogue have come to, for a moment")
 
 
-async def _in_topic(topic: str, found: list[Seen], opening: Opening | None) -> InTopic:
-    times, values = [seen.timestamp for seen in found], [inside(seen.value or b"") for seen in found]
-    if topic == KEYS:
-        sealed = values.count(b"")
-    elif opening is None:
-        sealed = 0
-    else:
-        sealed = [*await opening(values)].count(Unopened.GONE)
-    return InTopic(topic, len(found), min(times), max(times), sealed)
-
-
 def inside(value: bytes) -> bytes:
     """What a dead letter of a channel service has put aside; anything else as it is."""
     try:
-        return b64decode(_letter(value).raw)
+        return b64decode(_letter(value).raw) or value
     except (msgspec.MsgspecError, ValueError):
         return value
 

@@ -18,8 +18,11 @@ from streams.kafka.looking import Seen, looking, records, spans
 from streams.kafka.sending import Outgoing
 from streams.redriving.choosing import Choice, Letter, channel_letter_of, letter_of
 from streams.redriving.ledger import Ledger, opened
-from streams.redriving.mending import again, message_again
+from streams.redriving.mending import again, message_again, topic_for
 from streams.redriving.permission import Refusal, permission_of
+from streams.sealing.opening import Opening, Unopened
+from streams.sealing.reading import opening_of
+from streams.sealing.records import read
 from streams.settings import Settings
 from streams.topics import DEAD, channel_topic, dead_channel_topic
 
@@ -59,14 +62,16 @@ async def redrive(
     """
     address, told = address_of(settings), Told()
     source = dead_channel_topic(channel) if channel else DEAD
-    wanted = await _chosen(address, source, choice, channel, told)
+    async with opening_of(settings) as opening:
+        wanted = await _chosen(address, source, choice, channel, told, opening)
     existing = await existing_topics(address)
 
     def mended(letter: Letter) -> list[Outgoing]:
-        partitions = existing.get(letter.topic, 1)
+        topic = letter.topic if channel else topic_for(letter, settings)
+        partitions = existing.get(topic, 1)
         if channel:
             return [message_again(letter, now, partitions)]
-        return list(again(letter, settings, partitions, as_new=as_new))
+        return list(again(letter, settings, topic, partitions, as_new=as_new))
 
     # Whoever only looks must not shut out one that sends.
     transactional = settings.kafka.emit == "transactional" and not dry
@@ -78,8 +83,8 @@ async def redrive(
             async def asked(letter: Letter) -> Refusal | None:
                 return await permission.refusal(letter.message or {}, channel, now)
 
-        opening = opened(address, settings.app.id, transactional=transactional)
-        ledger = await stack.enter_async_context(opening)
+        sending = opened(address, settings.app.id, transactional=transactional)
+        ledger = await stack.enter_async_context(sending)
         await _send(wanted, mended, asked, ledger, told, dry=dry)
     return told
 
@@ -124,13 +129,16 @@ async def _send(
 
 
 async def _chosen(
-    address: KafkaAddress, source: str, choice: Choice, channel: str, told: Told
+    address: KafkaAddress, source: str, choice: Choice, channel: str, told: Told, opening: Opening | None
 ) -> list[tuple[Letter, list[str]]]:
     """Each record that is wanted once, with every place at which a letter about it stands, by time."""
     found: _Found = {}
     async for seen in _read(address, source):
         try:
-            letter = channel_letter_of(seen, channel_topic(channel)) if channel else letter_of(seen)
+            if channel:
+                letter = channel_letter_of(seen, channel_topic(channel))
+            else:
+                letter = letter_of(await _opened(seen, opening))
         except Rejected as rejected:
             told.left.append(f"{seen.topic}-{seen.partition}-{seen.offset}: {rejected.detail}")
             continue
@@ -142,6 +150,18 @@ async def _chosen(
         async for seen in _read(address, channel_topic(channel)):
             _forget_recalled(seen, found, told)
     return sorted(found.values(), key=lambda one: one[0].time)
+
+
+async def _opened(seen: Seen, opening: Opening | None) -> Seen:
+    """A letter of the engine's as it was before it was sealed. Raises Rejected."""
+    if read(seen.value or b"") is None:
+        return seen
+    if opening is None:
+        raise Rejected("bad_field", "it is sealed, and privacy.keys is not set")
+    [found] = await opening([seen.value or b""])
+    if isinstance(found, Unopened):
+        raise Rejected("bad_field", f"it is sealed: {found.value}")
+    return seen._replace(value=found)
 
 
 def _forget_recalled(seen: Seen, found: _Found, told: Told) -> None:

@@ -15,15 +15,31 @@ from retarget.touchpoints import Touchpoint
 from streams.kafka.headers import DESTINATION
 from streams.kafka.sending import Outgoing
 from streams.producing import keyed, outgoing
-from streams.reading import decoder_of
+from streams.reading import canonical_topic, decoder_of, takes_canonical
 from streams.redriving.choosing import Letter
 from streams.settings import Settings
 
 FAILED: Final = "rule_failed"
 
 
-def again(letter: Letter, settings: Settings, partitions: int, *, as_new: bool) -> Sequence[Outgoing]:
-    """The records to be sent; a heartbeat has several. Raises Rejected while it still cannot be used."""
+def topic_for(letter: Letter, settings: Settings) -> str:
+    """Where it goes: its own topic, but for one that is read in another form than ours, in which we write.
+
+    Raises BadInput when there is no topic for such an event.
+    """
+    topic = letter.topic
+    if topic not in settings.kafka.input_topics or takes_canonical(settings, topic):
+        return topic
+    return canonical_topic(settings, f"events from {topic}")
+
+
+def again(
+    letter: Letter, settings: Settings, topic: str, partitions: int, *, as_new: bool
+) -> Sequence[Outgoing]:
+    """The records to be sent to `topic`; a heartbeat has several.
+
+    Raises Rejected while it still cannot be used.
+    """
     if not letter.raw:
         raise Rejected("bad_field", "there are no bytes in it: it is about a wait, or news of the catalogue")
     if len(letter.raw) >= RAW_KEPT:
@@ -33,7 +49,7 @@ def again(letter: Letter, settings: Settings, partitions: int, *, as_new: bool) 
     if letter.topic not in settings.kafka.input_topics:
         raise Rejected("bad_field", f"{letter.topic} is none of kafka.input_topics")
     event = _failed(letter, as_new=as_new) if letter.reason == FAILED else _unread(letter, settings)
-    return list(outgoing(event, letter.topic, partitions))
+    return list(outgoing(event, topic, partitions))
 
 
 def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:

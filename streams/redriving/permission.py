@@ -59,7 +59,7 @@ class Permission:
 
     def _of_person(self, journey: Journey, purpose: str, channel: str, due: int, now: int) -> Refusal | None:
         # Who has done nothing since is known by nothing that was decided for them since.
-        if journey.erased and (due <= journey.erased_at or not journey.recent_marks):
+        if journey.was_erased(due) or (journey.erased and not journey.recent_marks):
             return Refusal("erased", f"its person was erased at {format_time(journey.erased_at)}")
         until = journey.pauses.get(purpose, 0)
         if now < until:
@@ -75,8 +75,7 @@ class Permission:
             journey = None if data is None else wire.decode(data)
             if journey is None or not journey.moved:
                 return journey
-            owners = (to for since, to in reversed(journey.moved) if since <= due)
-            person = next(owners, journey.moved[0][1])
+            person = journey.owner(due)
         return None
 
 

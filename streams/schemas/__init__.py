@@ -13,6 +13,7 @@ from typing import Any, Final, get_args
 
 import msgspec
 
+from retarget.catalogue.records import TEXTS, TOLD
 from retarget.engine import gates
 from retarget.lane.intake import DeadLetter
 from retarget.messages import SCHEMA_VERSION, Decision, Message
@@ -20,6 +21,7 @@ from retarget.rules.model import Channel, Purpose, SubjectKind
 from retarget.rules.schema import json_schema as rule_schema
 from retarget.touchpoints import IMPERSONAL, LONGEST_ID, TYPES, Touchpoint
 from streams.cases.grammar import json_schema as cases_schema
+from streams.channels.telling import Unsent
 from streams.ports import JournalRecord
 from streams.schemas import channels
 
@@ -40,6 +42,11 @@ _INPUT_TIME: Final[Schema] = {
 }
 _STATES: Final = ("granted", "denied", "revoked", "pending", "confirmed")
 _AN_ID: Final[Schema] = {"type": "string", "minLength": 1, "maxLength": LONGEST_ID}
+_SET_ASIDE: Final[Mapping[str, Schema]] = {
+    "time": TIME,
+    "raw": {"type": "string", "contentEncoding": "base64"},
+    "schema": {"const": SCHEMA_VERSION},
+}
 # What the types leave as text because reading it in the hot loop must cost nothing.
 _NARROWER: Final[Mapping[str, Mapping[str, Schema]]] = {
     "Message": {
@@ -58,11 +65,8 @@ _NARROWER: Final[Mapping[str, Mapping[str, Schema]]] = {
     },
     "Subject": {"kind": {"enum": list(get_args(SubjectKind))}},
     "GateRecord": {"gate": {"enum": [*gates.NAMES, "ended"]}},
-    "DeadLetter": {
-        "time": TIME,
-        "raw": {"type": "string", "contentEncoding": "base64"},
-        "schema": {"const": SCHEMA_VERSION},
-    },
+    "DeadLetter": _SET_ASIDE,
+    "Unsent": _SET_ASIDE,
 }
 
 
@@ -75,6 +79,8 @@ def schemas() -> dict[str, Schema]:
             "message": {**_written(Message), "allOf": channels.rules()},
             "decision": _written(Decision),
             "dead": _written(DeadLetter),
+            "dead_channel": _written(Unsent),
+            "catalogue": _catalogue(),
             "journal": _of(JournalRecord),
             "rule": rule_schema(),
             "cases": cases_schema(),
@@ -130,6 +136,29 @@ def _narrowed(field: Schema, narrower: Schema) -> Schema:
     if "anyOf" not in field:
         return narrower
     return {**field, "anyOf": [one if one == {"type": "null"} else narrower for one in field["anyOf"]]}
+
+
+def _catalogue() -> Schema:
+    """What a shop should write of a product. The engine reads more than this, such as numbers as text."""
+    amount: Schema = {"type": "number", "minimum": 0}
+    said: dict[str, Schema] = {
+        "product_id": {**_AN_ID, "description": "absent: the record's key"},
+        "id": {**_AN_ID, "description": "the record's own; a repeat is dropped"},
+        "time": {**_INPUT_TIME, "description": "since when it is so; absent: the record's timestamp"},
+        "price": amount,
+        "stock": amount,
+        "margin": {"type": "number"},
+        "expires": {**_INPUT_TIME, "description": "when the present offer ends"},
+        **{name: {"type": "string"} for name in TEXTS},
+    }
+    assert said.keys() >= {*TOLD}
+    return {
+        "title": "Catalogue",
+        "description": "What is so of a product from a moment on; what is left out stays as it was.",
+        "type": "object",
+        "properties": said,
+        "anyOf": [{"required": [name]} for name in TOLD],
+    }
 
 
 def _touchpoint() -> Schema:

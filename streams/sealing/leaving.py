@@ -133,10 +133,12 @@ class Sealing:
         if person not in opened:
             opened[person] = self._wrapping.opened(person, _kept(lane, person))
         key = opened[person]
+        if result.kind == "dead" and _of(lane, person) is None:
+            return output  # of a record whose person is not known
         if key is None and result.kind == "message" and _operation(output.value).operation in _UNDOES:
             # Whoever took them in must hear whom to let go, and nothing else.
             return Output(output.topic, output.key, records.undoing(output.value))
-        return Output(output.topic, output.key, records.seal(output.value, result.kind, key, number))
+        return Output(output.topic, output.key, records.seal(output.value, result.kind, person, key, number))
 
 
 def _of(lane: _Lane, person: str) -> Journey | None:

@@ -1,4 +1,4 @@
-"""Messages and decisions with what is personal in them sealed, and opened again.
+"""Messages, decisions and dead letters with what is personal in them sealed, and opened again.
 
 Ids, rule, channel, times and outcome stay to be read: by these a channel service orders, drops and recalls,
 and what was done can be counted when nobody can tell any more about what.
@@ -26,7 +26,12 @@ _OF_MESSAGE: Final[Mapping[str, Any]] = {
 _OF_DECISION: Final[Mapping[str, Any]] = {
     "subject": _SUBJECT, "value": None, "offer": None, "gates": [], "evidence": [],
 }  # fmt: skip
-PERSONAL: Final[Mapping[str, Mapping[str, Any]]] = {"message": _OF_MESSAGE, "decision": _OF_DECISION}
+_OF_DEAD: Final[Mapping[str, Any]] = {"detail": "", "raw": ""}
+PERSONAL: Final[Mapping[str, Mapping[str, Any]]] = {
+    "message": _OF_MESSAGE, "decision": _OF_DECISION, "dead": _OF_DEAD,
+}  # fmt: skip
+# Of a dead letter, which does not name them otherwise.
+_PERSON: Final = "person"
 _encoder: Final = msgspec.json.Encoder()
 _decode: Final = msgspec.json.Decoder().decode
 
@@ -41,9 +46,13 @@ class Sealed(NamedTuple):
     said: dict[str, Any]
 
 
-def seal(value: bytes, kind: str, key: PersonKey | None, batch: int) -> bytes:
-    """A message or decision (`kind`) of batch number `batch`, sealed; without a key nobody ever opens it."""
+def seal(value: bytes, kind: str, person: str, key: PersonKey | None, batch: int) -> bytes:
+    """What is told of a person in batch number `batch`, sealed; without a key nobody ever opens it.
+
+    `kind`: a message, a decision or a dead letter.
+    """
     said: dict[str, Any] = _decode(value)
+    said.setdefault(_PERSON, person)
     personal = {name: said[name] for name in PERSONAL[kind] if name in said}
     data = b"" if key is None else key.seal(_encoder.encode(personal), _place(said))
     said |= {name: PERSONAL[kind][name] for name in personal}
@@ -76,9 +85,12 @@ def opened(sealed: Sealed, key: PersonKey) -> bytes | None:
     if personal is None:
         return None
     whole = sealed.said | _decode(personal)
-    return _encoder.encode({name: one for name, one in whole.items() if name not in (SEALED, BATCH)})
+    more = (SEALED, BATCH) if "message_id" in whole else (SEALED, BATCH, _PERSON)
+    return _encoder.encode({name: one for name, one in whole.items() if name not in more})
 
 
 def _place(said: Mapping[str, Any]) -> str:
+    if "message_id" not in said:
+        return f"dead {said['topic']}-{said['partition']}-{said['offset']}"
     kind = "decision" if "outcome" in said else "message"
     return f"{kind} {said['decision_id']} {said['message_id']}"

@@ -8,6 +8,7 @@
     app:pauses                   hash         rule or channel -> since, epoch ms; ENDED rule or channel -> the
                                               since of a pause that was ended, not lost
     {app:pauses}:c:...           hash         of a ceiling's window: lane -> what it has been granted
+    {app:pauses}:r:MESSAGE       string       there while the link of a message is taken back
 
 The braces come first, so nothing that a person's id holds, not even braces, can move a key to another slot.
 """
@@ -57,6 +58,11 @@ def pauses_key(app_id: str) -> bytes:
 def ceiling_key(app_id: str, rule: str, within: int, window: int) -> bytes:
     """The key of what has been granted of a rule's ceiling in one window; all lie in one slot."""
     return f"{{{app_id}:pauses}}:c:{within}:{window}:{rule}".encode()
+
+
+def revoked_key(app_id: str, message_id: str) -> bytes:
+    """The key that is there when the link of a message has been taken back."""
+    return f"{{{app_id}:pauses}}:r:{message_id}".encode()
 
 
 def person_bytes(person: str) -> bytes:

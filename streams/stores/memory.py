@@ -4,25 +4,29 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from retarget.engine.ceilings import Granted
+from streams.clocks import now_ms
 from streams.ports import Ask, Checkpoint, LaneImage, Portion, StoredSwitches
 from streams.stores.keys import person_bytes
 from streams.stores.portions import PORTION, batched
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, MutableMapping, Sequence
 
 
 class MemoryStore:
     """A JourneyStore in this process; all it holds is gone with it. It never raises UnknownOutcome."""
 
-    def __init__(self) -> None:
-        self._lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
+    def __init__(self, journeys: Callable[[], MutableMapping[str, bytes]] = dict) -> None:
+        """`journeys`: where those of a lane are, if not in memory."""
+        self._lanes: defaultdict[int, _Lane] = defaultdict(lambda: _Lane(journeys()))
         self._pauses: dict[str, int] = {}
         self._ceilings: defaultdict[tuple[str, int, int], dict[int, int]] = defaultdict(dict)
         self._ended: dict[str, int] = {}
+        self._revoked: dict[str, int] = {}
 
     async def image(self, lane: int) -> LaneImage:
         """The stored sequence and meta of a lane."""
@@ -117,15 +121,26 @@ class MemoryStore:
         """The pauses in force, and those that were ended."""
         return StoredSwitches(dict(self._pauses), dict(self._ended))
 
+    async def revoke_link(self, message_id: str, until_ms: int | None) -> None:
+        """Take the link of a message back, until it has expired anyway; None: no longer."""
+        if until_ms is None:
+            self._revoked.pop(message_id, None)
+        else:
+            self._revoked[message_id] = until_ms
+
+    async def link_is_revoked(self, message_id: str) -> bool:
+        """Whether the link of a message has been taken back."""
+        return self._revoked.get(message_id, 0) > now_ms()
+
     async def close(self) -> None:
         """Nothing to release."""
 
 
 class _Lane:
-    def __init__(self) -> None:
+    def __init__(self, journeys: MutableMapping[str, bytes]) -> None:
         self.sequence = 0
         self.meta = b""
-        self.journeys: dict[str, bytes] = {}
+        self.journeys = journeys
         self.waits = _Waits()
         self.listings: dict[str, bytes] = {}
         self.followers: defaultdict[str, list[str]] = defaultdict(list)

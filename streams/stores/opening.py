@@ -8,8 +8,8 @@ from streams.stores.redis import RedisStore
 Store = MemoryStore | RedisStore
 
 
-async def open_store(url: str, app_id: str, lanes: int) -> Store:
+async def open_store(url: str, app_id: str, lanes: int, *, compress: bool = False) -> Store:
     """The store that `url` names: `memory://`, or one that `RedisStore.connect` takes, with its errors."""
     if url.startswith("memory://"):
         return MemoryStore()
-    return await RedisStore.connect(url, app_id, lanes)
+    return await RedisStore.connect(url, app_id, lanes, compress=compress)

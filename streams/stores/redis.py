@@ -24,8 +24,10 @@ from streams.stores.keys import (
     pauses_key,
     person_bytes,
     person_text,
+    revoked_key,
 )
 from streams.stores.link import SETTING, Argument, Link
+from streams.stores.packing import Packing
 from streams.stores.portions import PORTION
 from streams.stores.routes import Routes
 
@@ -37,17 +39,19 @@ CEILING_KEPT: Final = 7 * DAY
 class RedisStore:
     """A JourneyStore in Redis or Valkey, alone or as a cluster; one for all lanes of a process."""
 
-    def __init__(self, routes: Routes, app_id: str, lanes: int) -> None:
+    def __init__(self, routes: Routes, app_id: str, lanes: int, packing: Packing) -> None:
         """Use `connect` instead, which also looks whether the server is fit."""
         self._routes = routes
         self._app_id = app_id
         self._lanes = lanes
+        self._packing = packing
         self._pauses = pauses_key(app_id)
 
     @classmethod
-    async def connect(cls, url: str, app_id: str, lanes: int) -> Self:
+    async def connect(cls, url: str, app_id: str, lanes: int, *, compress: bool = False) -> Self:
         """The store at `url` for an app of `lanes` lanes; both are part of its keys.
 
+        `compress`: journeys are written so; both forms are read either way.
         Raises BadInput for a bad URL or app id, or a server that may evict journeys;
         Unreachable when it does not answer or does not let us in.
         """
@@ -56,17 +60,17 @@ class RedisStore:
         except ValueError as error:
             raise BadInput([f"app.id: {error}"]) from error
         routes = Routes.to(url)
-        store = cls(routes, app_id, lanes)
+        store = cls(routes, app_id, lanes, Packing(compress=compress))
         try:
-            await _require_fit(routes.home)
-            await store._require_all_fit()
+            if await _require_fit(routes.home):
+                await store._require_others_fit()
         except BaseException:
             await routes.close()
             raise
         return store
 
-    async def _require_all_fit(self) -> None:
-        """Look at every node of a cluster that holds a lane, but for those that are away."""
+    async def _require_others_fit(self) -> None:
+        """Look at the further nodes of a cluster that hold lanes, but for those that are away."""
         for lane in range(self._lanes):
             with suppress(UnknownOutcome, Unreachable):
                 await self.image(lane)
@@ -81,14 +85,15 @@ class RedisStore:
     async def load(self, lane: int, persons: Sequence[str]) -> tuple[int, list[bytes | None]]:
         """The journeys of `persons`, in order, None for the unknown, with the sequence they were read at.
 
-        All at one moment. Raises UnknownOutcome.
+        All at one moment. Raises UnknownOutcome, Damaged.
         """
         keys = self._keys(lane)
         prefix = keys.journey
         found = await self._routes.run(
             lane, scripts.LOAD, [keys.meta, *[prefix + person_bytes(person) for person in persons]]
         )
-        return found[0], found[1:]
+        unpack = self._packing.unpack
+        return found[0], [None if one is None else unpack(one) for one in found[1:]]
 
     async def waits(self, lane: int, after: int, until: int, limit: int) -> tuple[int, list[tuple[int, str]]]:
         """At least one and about `limit` (>= 1) waits with after < due <= until, in the order (due, person).
@@ -136,19 +141,20 @@ class RedisStore:
                 lane,
                 scripts.CHECKPOINT,
                 _checkpoint_keys(keys, checkpoint),
-                _checkpoint_arguments(checkpoint),
+                _checkpoint_arguments(checkpoint, self._packing),
             )
         )
 
     async def portions(self, lane: int, size: int = PORTION) -> AsyncIterator[Portion]:
         """All that is held of a lane that nobody writes to meanwhile, in portions of about `size`.
 
-        Something may come twice. Raises UnknownOutcome.
+        Something may come twice. Raises UnknownOutcome, Damaged.
         """
         keys = self._keys(lane)
         await self.image(lane)  # so that the way is known: in a cluster a scan is not sent on
         async for named in self._scanned(lane, b"SCAN", match=keys.journey, size=size):
-            yield Portion(journeys=await self._values(lane, keys.journey, named))
+            stored = await self._values(lane, keys.journey, named)
+            yield Portion(journeys=[(one, self._packing.unpack(value)) for one, value in stored])
         async for found in self._scanned(lane, b"ZSCAN", key=keys.waits, size=size):
             yield Portion(waits=list(zip(map(person_text, found[::2]), map(int, found[1::2]), strict=True)))
         async for named in self._scanned(lane, b"SCAN", match=keys.listing, size=size):
@@ -175,11 +181,9 @@ class RedisStore:
         return [(one, value) for one, value in zip(ids, values, strict=True) if value is not None]
 
     async def journey(self, lane: int, person: str) -> bytes | None:
-        """The stored journey of one person, to be looked at only. Raises UnknownOutcome."""
-        found: bytes | None = await self._routes.call(
-            lane, b"GET", self._keys(lane).journey + person_bytes(person)
-        )
-        return found
+        """The stored journey of one person, to be looked at only. Raises UnknownOutcome, Damaged."""
+        found = await self._routes.call(lane, b"GET", self._keys(lane).journey + person_bytes(person))
+        return None if found is None else self._packing.unpack(found)
 
     async def wait_of(self, lane: int, person: str) -> int | None:
         """The due of a person's stored wait, epoch ms, to be looked at only. Raises UnknownOutcome."""
@@ -218,6 +222,22 @@ class RedisStore:
             (found.ended if ended else found.in_force)[name] = int(since)
         return found
 
+    async def revoke_link(self, message_id: str, until_ms: int | None) -> None:
+        """Take the link of a message back, until it has expired anyway; None: no longer.
+
+        Raises UnknownOutcome.
+        """
+        key = revoked_key(self._app_id, message_id)
+        if until_ms is None:
+            await self._routes.call(_NO_LANE, b"UNLINK", key)
+        else:
+            await self._routes.call(_NO_LANE, b"SET", key, b"1", b"PXAT", until_ms)
+
+    async def link_is_revoked(self, message_id: str) -> bool:
+        """Whether the link of a message has been taken back. Raises UnknownOutcome."""
+        key = revoked_key(self._app_id, message_id)
+        return await self._routes.call(_NO_LANE, b"GET", key) is not None
+
     async def close(self) -> None:
         """End every connection."""
         await self._routes.close()
@@ -236,10 +256,11 @@ def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
     return named
 
 
-def _checkpoint_arguments(checkpoint: Checkpoint) -> list[Argument]:
+def _checkpoint_arguments(checkpoint: Checkpoint, packing: Packing) -> list[Argument]:
     journeys, waits = checkpoint.journeys, checkpoint.waits
     expected = checkpoint.expected
-    written = [value for _, value in (*journeys, *checkpoint.listings)]
+    written = [packing.pack(value) for _, value in journeys]
+    written += [value for _, value in checkpoint.listings]
     arguments: list[Argument] = [expected, checkpoint.after, checkpoint.meta, len(written), len(waits)]
     arguments += (len(checkpoint.unwaited), len(checkpoint.following))
     arguments += written
@@ -254,20 +275,20 @@ def _checkpoint_arguments(checkpoint: Checkpoint) -> list[Argument]:
     return arguments
 
 
-async def _require_fit(link: Link) -> None:
+async def _require_fit(link: Link) -> bool:
+    """Whether it is one node of a cluster. Raises BadInput for a server that may evict, Unreachable."""
     try:
-        told: bytes = await link.call(
-            b"INFO", b"memory"
-        )  # CONFIG is forbidden on hosted servers, this rarely
+        # CONFIG is forbidden on hosted servers, this rarely.
+        told: bytes = await link.call(b"INFO")
     except UnknownOutcome as error:
         raise link.unreachable(str(error.__cause__ or error)) from error
     except Unreachable as error:
         if isinstance(error.__cause__, NoPermissionError):
-            return
+            return False
         raise
     facts = dict(line.split(":", 1) for line in told.decode().splitlines() if ":" in line)
     policy = facts.get("maxmemory_policy", "noeviction")
     if policy == "noeviction":
-        return
+        return facts.get("cluster_enabled") == "1"
     problem = f"{SETTING}: the store at {link.address} has maxmemory-policy {policy} and would drop journeys"
     raise BadInput([f"{problem} when it is full: set maxmemory-policy noeviction on it"])

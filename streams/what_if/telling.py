@@ -85,7 +85,7 @@ def _endings(rule: str, changed: Changed, matcher: Matcher) -> Iterator[str]:
     compiled = matcher.rules[rule]
     for events, word in ((changed.gone, "no longer ends it"), (changed.new, "ends it")):
         for event in events:
-            if event.type in compiled.endings:
+            if compiled.endings_by(event):
                 yield f"{event.id}, a {event.type}, {word}"
             elif event.type in CART_TYPES and compiled.conditional:
                 conditions = ", ".join(condition.text for condition in compiled.conditional)

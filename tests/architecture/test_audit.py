@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -65,3 +67,34 @@ def test_the_linters_security_rules_are_on() -> None:
 def test_ci_asks_for_known_vulnerabilities() -> None:
     """Of everything that is installed, by every change."""
     assert ".ci/audit" in (ROOT / ".ci/run").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("said", "code", "ends", "must_say"), [
+    ("No known vulnerabilities found", 0, 0, ""),
+    ("Found 1 known vulnerability in 1 package", 1, 1, "Found 1 known vulnerability"),
+    ("ConnectionError: nobody answers", 1, 75, "NOT AUDITED: the advisory service cannot be asked"),
+    ("lib: Dependency not found on PyPI and could not be audited", 0, 75, "NOT AUDITED: about 1 of"),
+])  # fmt: skip
+def test_an_audit_that_nobody_could_make_says_so(
+    tmp_path: Path, said: str, code: int, ends: int, must_say: str
+) -> None:
+    """It has a word and an exit code of its own, and is not taken for one that found nothing."""
+    tool = tmp_path / "pip-audit"
+    tool.write_text(f"#!/bin/sh\necho '{said}'\nexit {code}\n")
+    tool.chmod(0o755)
+    done = subprocess.run(
+        [ROOT / ".ci" / "audit"],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PIP_AUDIT": str(tool)},
+    )
+    assert done.returncode == ends, done
+    assert must_say in done.stdout
+    assert ("NOT AUDITED" in done.stdout) == (ends == 75)
+
+
+def test_ci_says_at_its_end_that_nobody_was_asked() -> None:
+    """Among forty minutes of lines nobody would find it."""
+    text = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert "all passed, and NOT AUDITED" in text.partition('if [ "$audited" = 75 ]')[2]

@@ -21,6 +21,8 @@ SECTIONS: Final = {
     "Message": "message",
     "Decision": "decision",
     "Dead letter": "dead",
+    "What a channel could not send": "dead_channel",
+    "Catalogue record": "catalogue",
     "Journal record": "journal",
 }
 

@@ -7,9 +7,19 @@ from collections.abc import Sequence
 
 import pytest
 
-from bench.chaos.checker import apart, caps_exceeded, input_differs, outputs_differ, state_differs
+from bench.chaos.checker import (
+    Kept,
+    apart,
+    caps_exceeded,
+    clocks_differ,
+    input_differs,
+    outputs_differ,
+    repeats_differ,
+    state_differs,
+)
 from streams import topics
 from streams.kafka import Stamp
+from streams.lanes.positions import Positions
 from streams.ports import Output
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, LaneEnd, file_events, replayed
@@ -93,10 +103,51 @@ def test_store_and_journal_apart_are_found() -> None:
 
 
 def test_a_journey_that_is_another_one_is_found() -> None:
-    """Missing ones as well."""
-    assert state_differs({"ann": b"1"}, {"ann": b"1"}) == []
-    (line,) = state_differs({"ann": b"1", "bob": b"2", "eve": b"3"}, {"ann": b"1", "bob": b"3", "eve": None})
-    assert line.startswith("2 of 3 journeys")
+    """Missing ones as well, and people nobody knows."""
+    kept = Kept({"ann": b"1", "bob": b"2", "eve": b"3"}, {"ann": 5}, {"lamp": b"l"}, {("lamp", "ann"): True})
+    assert state_differs(kept, kept) == []
+    (line,) = state_differs(kept, kept._replace(journeys={"ann": b"1", "bob": b"3", "gus": b"4"}))
+    assert line.startswith("3 of 3 journeys")
+
+
+def test_any_other_entry_that_differs_is_found() -> None:
+    """Waits, listings and who follows what are of the state as well."""
+    kept = Kept({"ann": b"1"}, {"ann": 5}, {"lamp": b"l"}, {("lamp", "ann"): True})
+    others = [
+        ("waits", kept._replace(waits={"ann": 6})),
+        ("waits", kept._replace(waits={"ann": 5, "bob": 5})),
+        ("listings", kept._replace(listings={})),
+        ("followers", kept._replace(followers={})),
+    ]
+    for kind, other in others:
+        (line,) = state_differs(kept, other)
+        assert f"{kind} in the store are others" in line
+
+
+def test_a_clock_elsewhere_and_what_is_still_held_are_found() -> None:
+    """A clock that the wall has moved may be further, never behind."""
+    there, held = Positions(clock=7), Positions(clock=7, held={"touchpoints": [(3, 4)]})
+    assert clocks_differ(7, {0: there}, exactly=True) == []
+    assert clocks_differ(6, {0: there}, exactly=False) == []
+    for wanted, stands in ((6, there), (8, there), (7, held)):
+        (line,) = clocks_differ(wanted, {0: stands}, exactly=True)
+        assert line.startswith("lane 0")
+
+
+def test_what_repeats_must_be_what_it_repeats(wanted: list[Output]) -> None:
+    """Without transactions: once more with the same headers is dropped; anything else is a difference."""
+    outputs = [one for one in wanted if one.topic == topics.DECISIONS][:6]
+    found = [
+        Emitted(one.topic, 0, nth, one.key, one.value, Stamp(0, 0, 1, nth)) for nth, one in enumerate(outputs)
+    ]
+    again = [each._replace(offset=9) for each in found[2:]]
+    assert repeats_differ([*found, *again]) == (found, [])
+    (line,) = repeats_differ([*found, found[5]._replace(value=b"{}")])[1]
+    assert "repeats another record's headers" in line
+    (line,) = repeats_differ([*found[:2], *found[3:], found[2]])[1]
+    assert "is dropped and repeats nothing" in line
+    (line,) = repeats_differ([*found, found[0]._replace(stamp=None)])[1]
+    assert "has no headers" in line
 
 
 def test_a_load_that_did_not_arrive_as_sent_is_found() -> None:

@@ -17,9 +17,10 @@ from urllib.parse import urlsplit
 import pytest
 import redis
 import uvloop
+import zstandard
 from redis.crc import key_slot
 
-from retarget.errors import BadInput, Unreachable
+from retarget.errors import BadInput, Damaged, Unreachable
 from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK, ChildProcess, free_port
 from streams.embedded.store import store_binary
@@ -27,6 +28,7 @@ from streams.ports import Checkpoint, LaneImage, UnknownOutcome
 from streams.stores import RedisStore, open_store
 from streams.stores.keys import SLOTS, lane_keys, person_bytes, slot
 from streams.stores.link import Link
+from streams.stores.packing import FRAME
 
 pytestmark = pytest.mark.embedded
 
@@ -51,6 +53,16 @@ def admin(own: EmbeddedStore) -> Iterator[redis.Redis]:
 async def connected(url: str) -> AsyncIterator[RedisStore]:
     """The store at `url`, closed afterwards."""
     store = await RedisStore.connect(url, "retarget", 8)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+@asynccontextmanager
+async def compressing(url: str) -> AsyncIterator[RedisStore]:
+    """The same, one that compresses journeys."""
+    store = await RedisStore.connect(url, "retarget", 8, compress=True)
     try:
         yield store
     finally:
@@ -324,3 +336,39 @@ def test_a_connection_that_is_broken_off_at_any_moment_leaves_the_outcome_unknow
         finally:
             server.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+async def test_compressed_journeys_are_read_by_every_store() -> None:
+    """One that writes them so and one that does not read the same, loaded, looked at and in portions."""
+    journey = b"\x02" + b"looked at the television again, " * 200
+    with EmbeddedStore() as server, redis.Redis.from_url(server.url) as plain:
+        async with compressing(server.url) as small, connected(server.url) as usual:
+            await small.checkpoint(3, Checkpoint(expected=0, meta=b"m", journeys=[("ann", journey)]))
+            await usual.checkpoint(3, Checkpoint(expected=1, meta=b"m", journeys=[("bob", journey)]))
+            prefix = lane_keys("retarget", 8, 3).journey
+            sizes = [plain.strlen(prefix + person_bytes(person)) for person in ("ann", "bob")]
+            assert sizes[0] < 200 < sizes[1] == len(journey)
+            for store in (small, usual):
+                assert await store.load(3, ["ann", "bob", "eve"]) == (2, [journey, journey, None])
+                assert await store.journey(3, "ann") == journey
+                found = [pair async for portion in store.portions(3) for pair in portion.journeys]
+                assert dict(found) == {"ann": journey, "bob": journey}
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        FRAME,
+        FRAME + b"nonsense",
+        zstandard.compress(b"journey" * 9)[:-3],
+        zstandard.compress(bytes(65 * 2**20)),
+    ],
+    ids=["only a beginning", "nonsense", "cut off", "too large"],
+)
+async def test_a_damaged_frame_is_refused(stored: bytes) -> None:
+    """With a sentence that says what to do; nothing that is larger than any journey is unpacked."""
+    with EmbeddedStore() as server, redis.Redis.from_url(server.url) as plain:
+        async with connected(server.url) as store:
+            plain.set(lane_keys("retarget", 8, 3).journey + person_bytes("ann"), stored)
+            with pytest.raises(Damaged, match=r"stored journey .* Restore the store"):
+                await store.load(3, ["ann"])

@@ -88,6 +88,9 @@ async def everything(where: str) -> None:
         await store.set_pause("email", 1)
         assert await store.pauses() == {"email": 1}
         await store.set_pause("email", None)
+        await store.revoke_link("m1", 2**42)
+        assert await store.link_is_revoked("m1")
+        await store.revoke_link("m1", None)
     finally:
         await store.close()
     leases = Leases.at(where, "retarget")

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from retarget.engine.ceilings import Granted, Shortage
+from streams.clocks import now_ms
 from streams.embedded import EmbeddedStore
 from streams.ports import Ask, Checkpoint, LaneImage, Portion
 from streams.stores import Store, open_store
@@ -346,6 +347,21 @@ async def test_pauses_are_set_changed_and_ended_by_name(url: str) -> None:
         await store.set_pause("channel:email", None)
         await store.set_pause("never set", None)
         assert await store.pauses() == {"rule:ärger {x}": 6}
+
+
+async def test_a_link_is_taken_back_until_it_expires_or_is_given_again(url: str) -> None:
+    """Outside of the lanes; what has expired is not kept."""
+    soon = now_ms() + 400
+    async with opened(url) as store:
+        await store.revoke_link("m1", now_ms() + 60_000)
+        await store.revoke_link("m2", soon)
+        assert [await store.link_is_revoked(one) for one in ("m1", "m2", "m3")] == [True, True, False]
+        await store.revoke_link("m1", None)
+        assert not await store.link_is_revoked("m1")
+        while await store.link_is_revoked("m2"):
+            assert now_ms() < soon + 5_000
+            await asyncio.sleep(0.02)
+        assert now_ms() >= soon
 
 
 _PERSONS = ["ann", "bob", "eve", *ODD]

@@ -67,6 +67,32 @@ TRIED: Final = {
             }],
         ),
         a_rule(
+            rule="two_clicks", subject="person", steps=_STEPS,
+            count={"of": "custom:click", "at_least": 2, "within": "7d"},
+        ),
+        a_rule(
+            rule="quiz_left", subject="person", steps=_STEPS,
+            quiet={"opens": "custom:quiz", "after": "2h"}, unless=["custom:click"],
+        ),
+        a_rule(
+            rule="two_queries", subject="person", again="1d", steps=_STEPS,
+            count={"of": "search", "distinct": "query", "at_least": 2, "within": "2d"},
+        ),
+        a_rule(
+            rule="two_orders", subject="product", again="1d", steps=_STEPS,
+            count={"of": ["purchase", "refund"], "distinct": "order", "at_least": 2, "within": "30d"},
+        ),
+        a_rule(
+            rule="spends", subject="category", again="1d", steps=_STEPS, event="purchase",
+            **{"if": 'sum("worth", "purchase", within=days(7)) >= 30 '
+                     'or sum("quantity", "purchase", within=days(7)) >= 3'},
+        ),
+        a_rule(
+            rule="dear_checkout", subject="checkout", steps=_STEPS,
+            quiet={"opens": ["checkout", "payment_failed"], "after": "1h"},
+            **{"if": "checkout.value >= 100"},
+        ),
+        a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
             sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
         ),

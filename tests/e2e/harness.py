@@ -283,12 +283,19 @@ class Stage:
 
 
 async def replayed(
-    events: Sequence[FileEvent], settings: Sequence[str], *, store: MemoryStore | None = None
+    events: Sequence[FileEvent],
+    settings: Sequence[str],
+    *,
+    store: MemoryStore | None = None,
+    rules: Path | None = None,
 ) -> list[Output]:
-    """What one lane in one process makes of the events; an empty `store` holds at the end what it keeps."""
-    rules = load_rules([default_rules_dir()], VOCABULARY)
+    """What one lane in one process makes of the events; an empty `store` holds at the end what it keeps.
+
+    `rules`: their folder; None: those that ship.
+    """
+    read = load_rules([rules or default_rules_dir()], VOCABULARY)
     found: list[Output] = []
-    bundle = bundle_of(load_settings(None, {}, settings), rules, [TOPIC])
+    bundle = bundle_of(load_settings(None, {}, settings), read, [TOPIC])
     await replay(events, bundle, found.append, store=store)
     return found
 

@@ -18,6 +18,7 @@ from streams import topics
 from streams.backtest.history import History
 from streams.backtest.parts import run_part
 from streams.backtest.pool import Plan
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import Splitting
 from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
@@ -62,14 +63,16 @@ def by_person(outputs: Sequence[Output | Emitted]) -> dict[bytes, dict[str, list
     return found
 
 
-async def backtested(stage: Stage, folder: Path) -> list[Output]:
-    """The outputs of a backtest of the whole topic, seven parts to a lane."""
+async def backtested(stage: Stage, folder: Path, rules: Path | None = None) -> list[Output]:
+    """The outputs of a backtest of the whole topic, seven parts to a lane where it may be cut."""
     history = History(KafkaAddress(bootstrap=stage.bootstrap), [topics.TOUCHPOINTS])
     await history.look()
-    bundle = Plan(stage.settings, default_rules_dir()).bundles().rules
+    on_trial = Plan(stage.settings, rules or default_rules_dir()).bundles().over(history.lanes)
+    bundle, sharing = on_trial.rules, max(on_trial.shared.values(), default=Sharing.PERSON)
     splitting = Splitting(
-        folder, lanes=history.lanes, parts=7, by_time=False, is_nobody=bundle.policy.is_nobody
-    )
+        folder, lanes=history.lanes, parts=7, by_time=False, is_nobody=bundle.policy.is_nobody,
+        sharing=sharing,
+    )  # fmt: skip
     async for told in history.told(bundle_of(stage.settings, [], [topics.TOUCHPOINTS]).intake):
         splitting.add(told)
     found: list[Output] = []

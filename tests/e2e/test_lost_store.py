@@ -140,7 +140,12 @@ async def test_snapshots_one_after_the_other_beside_lanes_at_work(
 ) -> None:
     """With `snapshot.every` one follows the other, each has what came meanwhile; SIGTERM ends it at once."""
     wanted = await replayed(events, OLD_FILES)
-    settings = (f"snapshot.folder={tmp_path}", "snapshot.every=200ms", "snapshot.keep=2")
+    settings = (
+        f"snapshot.folder={tmp_path}",
+        "snapshot.every=200ms",
+        "snapshot.keep=2",
+        "store.compress=true",
+    )
     stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent", *settings)
     copies = Folder(tmp_path, stage.app_id, stage.partitions)
 

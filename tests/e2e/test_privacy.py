@@ -30,7 +30,12 @@ pytestmark = pytest.mark.timeout(300)
 
 LANES = 4
 NOW = int(time.time() * 1000)
-SETTINGS = ("consent.assume=granted", "quiet_hours.enabled=false", "clock.idle_after=200ms")
+SETTINGS = (
+    "consent.assume=granted",
+    "quiet_hours.enabled=false",
+    "clock.idle_after=200ms",
+    "store.compress=true",
+)
 
 
 def did(kind: str, at: int, person: str, **fields: object) -> Event:
@@ -163,6 +168,7 @@ async def test_the_store_before_and_after_differs_only_by_the_person(
         assert not [pair for pair in after["following"] if pair.split()[0] in gone]
         assert "nothing was stored but that they had been erased" in command(stage, "erase", *gone)
         assert await everything(stage) == after
+        assert "are kept for ever" in command(stage, "erase", "--scan", *gone, code=1)
         # The same input once more, as from an old topic: none of it comes back.
         await stage.produce(file_events(history(NOW)), end=False)
         command(stage, "erase", "u2")
@@ -177,7 +183,8 @@ async def test_a_snapshot_from_before_brings_nobody_back(
 ) -> None:
     """Neither when the store is lost and lanes come back from it, nor is it kept once it has been renewed."""
     snapshots = f"snapshot.folder={tmp_path / 'snapshots'}"
-    async with at_work(own_broker, store, tmp_path, unique_name("engine"), snapshots) as stage:
+    kept = "snapshot.merge_kept=1d"
+    async with at_work(own_broker, store, tmp_path, unique_name("engine"), snapshots, kept) as stage:
         command(stage, "snapshot")
         assert "1 snapshots are from before" in command(stage, "erase", "u1")
         after = await everything(stage)
@@ -198,7 +205,7 @@ async def test_a_snapshot_from_before_brings_nobody_back(
         scanned = command(stage, "erase", "--scan", "u1", "a11", "a12", "u2", "a21", "a22")
         assert "1 snapshots: nothing" in scanned
         assert "  touchpoints: " in scanned
-        assert "kept forever" in scanned
+        assert "topics.inputs_kept=30d" in scanned
         assert len(Folder(tmp_path / "snapshots", stage.app_id, LANES).all()) == 1
 
 
@@ -210,7 +217,8 @@ async def test_once_erased_what_was_told_of_them_cannot_be_read(
     own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> None:
     """With sealing: until then they, and who asks why, read it; then only that there is something."""
-    async with at_work(own_broker, store, tmp_path, unique_name("engine"), SEALED) as stage:
+    kept = "snapshot.merge_kept=1d"
+    async with at_work(own_broker, store, tmp_path, unique_name("engine"), SEALED, kept) as stage:
         told = exported(stage, "u1", "--topics")["topics"]["retarget.decisions"]
         assert [one["subject"]["id"] for one in told if one["rule"] == "repeated_view"][:1] == ["q-u1"]
         assert all("sealed" not in one for one in told)

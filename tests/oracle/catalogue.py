@@ -16,6 +16,7 @@ class Listing:
 
     price: float | None = None
     stock: float | None = None
+    margin: float | None = None
     expires: int | None = None
     said: dict[str, int] = field(default_factory=dict)
 
@@ -36,7 +37,11 @@ Catalogue = dict[str, Listing]
 def parts_of(record: Event) -> list[tuple[str, dict[str, float]]]:
     """Each product that a record is about, and what it says of it."""
     if record["type"] == "catalogue":
-        said = {part: record[part] for part in ("price", "stock", "expires") if record.get(part) is not None}
+        said = {
+            part: record[part]
+            for part in ("price", "stock", "margin", "expires")
+            if record.get(part) is not None
+        }
         return [(record["product_id"], said)]
     part, name = ("price", "price") if record["type"] == "price_change" else ("stock", "quantity")
     items = [item for item in record.get("items") or [] if item.get("product_id")]
@@ -59,12 +64,17 @@ def learn(catalogue: Catalogue, record: Event) -> list[News]:
 
 
 def shown(catalogue: Catalogue, event: Event) -> Event:
-    """The event as the person saw it: where an item has no price, the catalogue's was shown."""
+    """The event as the person saw it: where an item has no price, the catalogue's was shown.
+
+    Each item has the margin that the shop expects by then.
+    """
     items = [dict(item) for item in event.get("items") or []]
     for item in items:
         listed = catalogue.get(item.get("product_id") or "")
+        if listed is not None:
+            item["margin"] = listed.margin
         if item.get("price") is None and listed is not None and listed.price is not None:
-            item["price"] = listed.price
+            item |= {"price": listed.price, "told": False}
     return {**event, "items": items} if items else event
 
 

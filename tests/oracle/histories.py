@@ -62,10 +62,10 @@ TYPES = (
     "store_visit",
     *("search",) * 3,
     "page",
-    "custom",
+    *("custom",) * 3,
     "email_open",
     "push_received",
-    *("profile",) * 2,
+    *("profile",) * 3,
     "consent",
     "heartbeat",
 )
@@ -129,7 +129,7 @@ def make_item(source: Source, kind: str) -> dict[str, Any]:
     """One item: mostly a product of the catalogue, sometimes without its id or category."""
     product = source.choose(PRODUCTS)
     item: dict[str, Any] = {"product_id": product, "category": CATEGORIES[product]}
-    item["price"] = source.choose((10.0, 10.0, 20.0, 600.0))
+    item["price"] = source.choose((10.0, 10.0, 20.0, 600.0, 600.0))
     if source.chance(6):
         del item["product_id"]
     if source.chance(6):
@@ -172,7 +172,7 @@ def add_words(source: Source, event: Event, person: str) -> None:
     if kind == "search":
         event["query"] = source.choose(("tent", " tent", "lamp ", "Tent", "  "))
     if kind == "custom":
-        event["name"] = "click"
+        event["name"] = source.choose(("click", "quiz", "click", "Click", ""))
     if kind == "profile":
         event["traits"] = {"email": f"{person}@example.org"} | make_preference(source)
         if source.chance(50):
@@ -191,6 +191,7 @@ def add_keys(source: Source, event: Event) -> None:
         event["cart_id"] = source.choose(("k1", "k2"))
     if kind in ("checkout", "payment_failed") and source.chance(50):
         event["checkout_id"] = source.choose(("h1", "h2"))
+        event["value"] = source.choose((0, 50.0, 120.0))
     if kind in ("purchase", "refund", "cancel", "review") and source.chance(75):
         event["order_id"] = source.choose(("o1", "o2", "o3", "o4", "o5", "o6"))
 
@@ -233,6 +234,8 @@ def make_record(source: Source, number: int, time: int) -> Event:
         return record | {"items": [{"product_id": product, "quantity": stock}]}
     told: Event = source.choose(({"price": price}, {"stock": stock}, {"price": price, "stock": stock}))
     more: Event = {"expires": time + source.choose((HOUR, DAY))} if source.chance(5) else {}
+    if source.chance(80):
+        told = told | {"margin": source.choose((40.0, 2.0, 40.0, 2.5))}
     return record | {"product_id": product} | told | more
 
 

@@ -287,4 +287,6 @@ def condition_holds(episode: Episode, person: Person) -> bool:
         return episode.views >= 2
     if episode.rule.name == "win_back":
         return bool(person.orders)
+    if episode.rule.name == "dear_checkout":
+        return rules.is_dear(person, episode.subject, episode.due())
     return True

@@ -318,6 +318,12 @@ TRIED = {
             by_set=True,
         ),
         Rule(name="view_then_buy", priority=50, kind="product", again=DAY, channels=("email",)),
+        Rule(name="two_clicks", priority=50, kind="person", again=0, channels=("email",)),
+        Rule(name="quiz_left", priority=50, kind="person", again=0, channels=("email",), wait=2 * HOUR),
+        Rule(name="two_queries", priority=50, kind="person", again=DAY, channels=("email",)),
+        Rule(name="two_orders", priority=50, kind="product", again=DAY, channels=("email",)),
+        Rule(name="spends", priority=50, kind="category", again=DAY, channels=("email",)),
+        Rule(name="dear_checkout", priority=50, kind="checkout", again=0, channels=("email",), wait=HOUR),
     )
 }
 """Rules that do not ship, for what no shipped rule uses; they run only when they are named."""

@@ -41,7 +41,7 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
     subjects: list[str] = []
     if rule == "abandoned_cart" and effect.touched_cart:
         subjects = [cart_of(event)]
-    if rule == "abandoned_checkout" and kind in ("checkout", "payment_failed"):
+    if rule in ("abandoned_checkout", "dear_checkout") and kind in ("checkout", "payment_failed"):
         subjects = [checkout_of(event)]
     if rule == "browse_abandonment" and kind == "view":
         subjects = [person.id]
@@ -49,7 +49,7 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = queries_of(event)
     if kind == "chat" and chat_opens(rule, person, event):
         subjects = [person.id]
-    if rule == "store_follow_up" and kind == "store_visit":
+    if (rule, kind) == ("store_follow_up", "store_visit") or (rule == "quiz_left" and is_own(event, "quiz")):
         subjects = [person.id]
     if rule in ("wishlist_reminder", "wish_offer", "wish_sets") and kind == "wishlist":
         subjects = products_of(event)
@@ -90,7 +90,12 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind == "purchase" and subject in products_of(event)
     if rule == "review_request":
         return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
-    return kind in ENDED_BY_ANY.get(rule, ())
+    return kind in ENDED_BY_ANY.get(rule, ()) or (rule == "quiz_left" and is_own(event, "click"))
+
+
+def is_own(event: Event, name: str) -> bool:
+    """Whether it is one of the shop's own events of that name, letter by letter."""
+    return event["type"] == "custom" and event.get("name") == name
 
 
 def dates_of(rule: str, person: Person, event: Event) -> dict[str, int | None]:
@@ -142,8 +147,9 @@ def refill_of(person: Person, product: str) -> int | None:
 
 def completed_subjects(rule: str, person: Person, event: Event, readings: Readings) -> list[str]:
     """The subjects of a count, event or sequence rule that the event, already applied, completes."""
-    if rule in ("chat_then_add", "view_then_buy"):
-        return completed_by_what_follows(rule, person, event)
+    own = {"chat_then_add": completed_by_what_follows, "view_then_buy": completed_by_what_follows, **COUNTED}
+    if rule in own:
+        return own[rule](rule, person, event)
     if event["type"] == "view":
         return completed_by_view(rule, person, event, readings)
     if event["type"] == "purchase":
@@ -183,6 +189,62 @@ def completed_by_purchase(rule: str, person: Person, event: Event) -> list[str]:
     wanted = {"first_purchase": (1,), "loyal_customer": (5, 10, 20)}.get(rule, ())
     order = order_of(event)
     return [order] if person.orders.index(order) + 1 in wanted else []
+
+
+def two_clicks(_: str, person: Person, event: Event) -> list[str]:
+    """Two of the shop's own events named `click`, letter by letter, within a week."""
+    clicks = [one for one in within(person, event["time"], 7 * DAY) if is_own(one, "click")]
+    return [person.id] if is_own(event, "click") and len(clicks) >= 2 else []
+
+
+def two_queries(_: str, person: Person, event: Event) -> list[str]:
+    """Searches for two different things within two days."""
+    if event["type"] != "search":
+        return []
+    searches = of_type(within(person, event["time"], 2 * DAY), "search")
+    return [person.id] if len({query for one in searches for query in queries_of(one)}) >= 2 else []
+
+
+def two_orders(_: str, person: Person, event: Event) -> list[str]:
+    """The products that two different orders of 30 days hold, or give back."""
+    found = []
+    for product in products_of(event) if event["type"] in ("purchase", "refund") else ():
+        orders = set()
+        for one in of_type(within(person, event["time"], 30 * DAY), "purchase", "refund"):
+            told = one.get("order_id") or (one["id"] if one["type"] == "purchase" else None)
+            if told and product in products_of(one):
+                orders.add(told)
+        found += [product] if len(orders) >= 2 else []
+    return found
+
+
+def spends(_: str, person: Person, event: Event) -> list[str]:
+    """The categories of which a purchase makes it 30 in worth, or three pieces, in a week."""
+    found = []
+    for category in categories_of(event) if event["type"] == "purchase" else ():
+        worth = pieces = 0.0
+        for one in of_type(within(person, event["time"], 7 * DAY), "purchase"):
+            for item in one.get("items") or []:
+                if item.get("product_id") and item.get("category") == category:
+                    quantity = 1 if item.get("quantity") is None else max(item["quantity"], 0)
+                    pieces += quantity
+                    worth += quantity * (item.get("price") or 0) if item.get("told", True) else 0
+        found += [category] if worth >= 30 or pieces >= 3 else []
+    return found
+
+
+COUNTED = {"two_clicks": two_clicks, "two_queries": two_queries, "two_orders": two_orders, "spends": spends}
+
+
+def is_dear(person: Person, checkout: str, now: int) -> bool:
+    """Whether the latest word of what a checkout is worth, within 30 days, is 100 or more."""
+    told = [
+        one
+        for one in of_type(within(person, now, 30 * DAY), "checkout", "payment_failed")
+        if checkout_of(one) == checkout and one.get("value")
+    ]
+    latest = max((one["time"] for one in told), default=0)
+    return bool(told) and [one for one in told if one["time"] == latest][-1]["value"] >= 100
 
 
 def seen_of_category(person: Person, now: int, category: str) -> int:
@@ -307,13 +369,17 @@ def hesitates(person: Person, event: Event, product: str) -> bool:
 
 
 def deserves_print(person: Person, event: Event, product: str) -> bool:
-    """Three views on two days in 14 d, 500 or dearer, address known."""
+    """Three views on two days in 14 d, 500 or dearer, a margin above the 2 of a print, address known."""
     views = views_of(person, event["time"], 14 * DAY, product)
     if len(views) < 3 or days_of(views) < 2:
         return False
     price = last_seen_price(person, product)
     lives_at = person.traits.get("address") or person.traits.get("postal_address")
-    return price is not None and price >= 500 and bool(lives_at)
+    # As it was shown, which is with the margin that the shop expected by then.
+    shown = next(one for one in person.events[::-1] if one["id"] == event["id"])
+    margins = [item.get("margin") for item in shown["items"] if item.get("product_id") == product]
+    earns = any(margin is not None and margin > 2 for margin in margins)
+    return price is not None and price >= 500 and earns and bool(lives_at)
 
 
 def sentiment_of(event: Event) -> float:

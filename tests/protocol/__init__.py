@@ -1,4 +1,4 @@
-"""Claim, commit and checkpoint of one lane under a scheduler of faults, one external operation at a time.
+"""Claim, commit and checkpoint under a scheduler of faults, one external operation at a time.
 
 Real are the lane's runner with all it is made of, the store down to its links (what a command says, which
 node is asked, what an error means), and the bytes and the arbiter of the journal. Modelled, and held against
@@ -20,7 +20,15 @@ real ones by the same calls in tests/contracts (test_stores, test_modelled_clust
 - retention (`retention`): the brokers drop what the store does not need any more, an input that nobody has
   read, or the whole journal (DROP_DONE, DROP_UNREAD, DROP_JOURNAL). A lane refuses exactly when something
   that it needs is gone, and has sent nothing else until then; a newer image of it is then brought back;
-- the time (`world.Passing`): it goes on by operations and by waiting, for sessions and moves, not for lanes.
+- the time (`passing`): it goes on by operations and by waiting, for sessions and moves. Where the wall
+  clock moves idle lanes, the input comes with it, bit by bit (`day`): a lane is idle in the middle of it,
+  behind when it was held up, and now and then finds nothing although there is some.
 
-Not here: copies of lanes (tests/streams/test_returning.py), and more than one lane in a world.
+A world has one lane, or two that take turns (`abreast`): one broker, in which an open transaction of
+either holds up what both write to; one store, which loses or brings back both; workers that are killed with
+both lanes. What is told of a person crosses between them on the internal topic, and so does what came under
+a wrong key. The judge demands that everybody's history is what it is without faults, each event in it once.
+
+Not here: copies of lanes (tests/streams/test_returning.py), and what lanes share of a ceiling: each has its
+portions as if it were alone. Each lane has its own group, of which it is the only partition.
 """

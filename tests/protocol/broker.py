@@ -1,4 +1,4 @@
-"""Kafka as one lane sees it: topics of one partition, transactions with a fence, the last stable offset."""
+"""Kafka as one lane sees it: its partitions, transactions with a fence, the last stable offset."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from retarget.errors import LaneRefused
 from streams.kafka import journal
 from streams.kafka.headers import Stamp, encode_headers
 from streams.ports import Fenced, JournalRecord, Output, Record, UnknownOutcome
-from streams.topics import JOURNAL
+from streams.topics import JOURNAL, partition_of
 from tests.protocol.coordinator import Coordinator
+from tests.protocol.partitions import Own, Place
 from tests.protocol.passing import Passing
 
 LANE = 0
@@ -45,18 +46,41 @@ _MARKER = Sent("", b"", b"", [])
 class Broker:
     """All partitions of the lane, and the coordinator of its transactional id."""
 
-    def __init__(self, passing: Passing | None = None) -> None:
+    def __init__(
+        self,
+        passing: Passing | None = None,
+        *,
+        lane: int = LANE,
+        lanes: int = 1,
+        beside: Broker | None = None,
+    ) -> None:
+        """`beside`: what another lane sees of the same broker; a transaction of one may hold the other up."""
         self.coordinator = Coordinator(passing or Passing())
-        self.logs: defaultdict[str, list[Entry]] = defaultdict(list)
-        self.beginnings: defaultdict[str, int] = defaultdict(int)  # the first offset that is still there
+        self.all: defaultdict[Place, list[Entry]] = beside.all if beside else defaultdict(list)
+        self.dropped: defaultdict[Place, int] = beside.dropped if beside else defaultdict(int)
+        self.logs = Own(self.all, lane)
+        self.beginnings = Own(self.dropped, lane)  # the first offset that is still there
         self.epoch = 0
-        self._open: list[Entry] = []
+        self._lane, self._lanes = lane, lanes
+        self._open: list[tuple[Place, Entry]] = []
         self._prepared = False  # the coordinator that fell has put down that it shall be committed
+
+    @property
+    def lane(self) -> int:
+        """Whose it is."""
+        return self._lane
 
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
         return bool(self._open)
+
+    def copied(self) -> Broker:
+        """What a lane sees of another one with the same in it, and all that there ever was."""
+        found = Broker(self.coordinator.passing, lane=self._lane, lanes=self._lanes)
+        found.epoch = self.epoch
+        found.all.update({place: list(log) for place, log in self.all.items()})
+        return found
 
     def append(self, records: Iterable[Sent]) -> int:
         """Without a transaction; the offset of the last one."""
@@ -108,8 +132,12 @@ class Broker:
 
     def visible(self, topic: str, start: int = 0) -> list[tuple[int, Sent]]:
         """All that a reader with read_committed sees from a stable offset on."""
+        return self.visible_at((topic, self._lane), start)
+
+    def visible_at(self, place: Place, start: int = 0) -> list[tuple[int, Sent]]:
+        """The same of any partition."""
         found = []
-        log = self.logs[topic]
+        log = self.all[place]
         for offset in range(start, len(log)):
             entry = log[offset]
             if entry.status == "open":
@@ -130,37 +158,42 @@ class Broker:
     def _write(self, records: Iterable[Sent], status: Literal["open", "committed"]) -> int:
         offset = -1
         for sent in records:
-            entry = Entry(sent, status)
-            self.logs[sent.topic].append(entry)
-            offset = len(self.logs[sent.topic]) - 1
+            entry, place = Entry(sent, status), self._place_of(sent)
+            self.all[place].append(entry)
+            offset = len(self.all[place]) - 1
             if status == "open":
-                self._open.append(entry)
+                self._open.append((place, entry))
         return offset
 
+    def _place_of(self, sent: Sent) -> Place:
+        """The journal's partition is the lane's, any other the key's."""
+        mine = self._lanes == 1 or sent.topic == JOURNAL
+        return sent.topic, self._lane if mine else partition_of(sent.key, self._lanes)
+
     def _finish(self, status: Literal["committed", "aborted"]) -> None:
-        for entry in self._open:
+        for _, entry in self._open:
             entry.status = status
-        for topic in sorted({entry.sent.topic for entry in self._open}):
-            self.logs[topic].append(Entry(_MARKER, "marker"))
+        for place in sorted({place for place, _ in self._open}):
+            self.all[place].append(Entry(_MARKER, "marker"))
         self._open, self._prepared = [], False
 
 
-def stamped(record: JournalRecord, outputs: Sequence[Output]) -> list[Sent]:
+def stamped(record: JournalRecord, outputs: Sequence[Output], lane: int = LANE) -> list[Sent]:
     """The outputs of a batch with the headers that the real logs give them."""
     return [
         Sent(
             one.topic,
             one.key,
             one.value,
-            encode_headers(Stamp(LANE, record.incarnation, record.sequence, nth)),
+            encode_headers(Stamp(lane, record.incarnation, record.sequence, nth)),
         )
         for nth, one in enumerate(outputs)
     ]
 
 
-def journaled(record: JournalRecord) -> Sent:
+def journaled(record: JournalRecord, lane: int = LANE) -> Sent:
     """A journal record with its place."""
-    return Sent(JOURNAL, b"%d" % LANE, journal.encode(record), [])
+    return Sent(JOURNAL, b"%d" % lane, journal.encode(record), [])
 
 
 def decoded(found: Iterable[tuple[int, Sent]]) -> list[tuple[int, JournalRecord]]:

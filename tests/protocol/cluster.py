@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from redis import exceptions as theirs
 
 from streams.ports import Checkpoint
 from streams.stores import RedisStore
+from streams.stores.keys import lane_keys
 from streams.stores.link import Argument, Link
+from streams.stores.packing import Packing
 from streams.stores.routes import Routes
-from tests.protocol.commands import Command, carried_out, understood
+from tests.protocol.commands import Command, asks_for_lane, carried_out, slot_of, understood
 from tests.protocol.faults import Fault
 from tests.protocol.steps import step
 from tests.protocol.store import StoredImages
 
 NODES: Final = 3
+_APP: Final = "retarget"
 MOVING_MS: Final = 4_000  # some tries of a lane that insists; far too many of one that does not wait
 
 
@@ -39,9 +42,18 @@ class Slot:
 class Cluster:
     """Nodes over the same images: a command has its effect at one of them, or a redirection for an answer."""
 
-    def __init__(self, images: StoredImages, now: Callable[[], int] = lambda: 0) -> None:
-        """`now`: ms that have passed."""
-        self.images = images
+    def __init__(
+        self,
+        images: StoredImages,
+        now: Callable[[], int] = lambda: 0,
+        *,
+        further: Sequence[StoredImages] = (),
+    ) -> None:
+        """`now`: ms that have passed; `further`: of the other lanes, after the first."""
+        self.lanes = (images, *further)
+        self._by_slot = {
+            slot_of(lane_keys(_APP, len(self.lanes), lane).meta): one for lane, one in enumerate(self.lanes)
+        }
         self._now = now
         self._slots: defaultdict[bytes, Slot] = defaultdict(Slot)
         self._forgotten: set[tuple[int, bytes]] = set()  # (node, digest of a script)
@@ -79,7 +91,13 @@ class Cluster:
                 self._forgotten.discard(known)
             elif known in self._forgotten:
                 raise theirs.NoScriptError("No matching script. Please use EVAL.")
-        return carried_out(command, self.images)
+        return carried_out(command, self._images_of(command))
+
+    def _images_of(self, command: Command) -> StoredImages:
+        if len(self.lanes) == 1:
+            return self.lanes[0]
+        lane = asks_for_lane(command)
+        return self.lanes[lane] if lane is not None else self._by_slot.get(command.slot, self.lanes[0])
 
     def _require_here(self, node: int, command: Command, *, asking: bool) -> None:
         slot = self._slots[command.slot]
@@ -131,14 +149,15 @@ class ModelStore(RedisStore):
     """The real store above the modelled cluster; what it says of a checkpoint must be so."""
 
     def __init__(self, cluster: Cluster, lanes: int = 1) -> None:
-        super().__init__(Routes(ModelLink(cluster)), "retarget", lanes)
-        self._images = cluster.images
+        super().__init__(Routes(ModelLink(cluster)), _APP, lanes, Packing(compress=False))
+        self._lanes_stored = cluster.lanes
 
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
         """See JourneyStore."""
         sequence = await super().checkpoint(lane, checkpoint)
-        if sequence not in self._images.sequences:
-            self._images.invented = sequence
+        images = self._lanes_stored[lane if len(self._lanes_stored) > 1 else 0]
+        if sequence not in images.sequences:
+            images.invented = sequence
         return sequence
 
 

@@ -31,12 +31,22 @@ class Command(NamedTuple):
     @property
     def slot(self) -> bytes:
         """What stands in the braces of its keys: what has the same lies on the same node."""
-        return self.keys[0].partition(b"}")[0]
+        return slot_of(self.keys[0])
 
     @property
     def changes(self) -> bool:
         """Whether it leaves something behind."""
         return self.script in (scripts.CHECKPOINT, scripts.GRANT)
+
+
+def slot_of(key: bytes) -> bytes:
+    """What stands in the braces of a key."""
+    return key.partition(b"}")[0]
+
+
+def asks_for_lane(command: Command) -> int | None:
+    """Which lane asks for a portion of a ceiling, whose key belongs to none; None: it is something else."""
+    return int(command.rest[0]) if command.script is scripts.GRANT else None
 
 
 def understood(words: tuple[Argument, ...]) -> Command:

@@ -1,10 +1,10 @@
 """Thousands of made-up stories among faults: `python -m tests.protocol.crowd --seeds 5000`.
 
-Each seed is a story for each of two lanes, which share nothing but their fate: a hundred events, three to
-fourteen faults in each, one handover at least among them. In every fourth, people turn out to be each other:
-what a lane has to tell of them crosses to itself as it would to another, output of one batch and input of a
-later one. It is printed how often each kind of fault happened, and what happens in the first seed that
-failed, shortened.
+Each seed is a story of two lanes of one world, with one broker and one store: two hundred events, three to
+fourteen faults for each lane, one handover at least among them. In every fourth, people turn out to be each
+other, in the same lane or in another, and some events come under a wrong key: what the lanes have to tell
+each other crosses between them, output of one and input of the other, whoever is ahead. It is printed how
+often each kind of fault happened, and what happens in the first seed that failed, shortened.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ from tests.protocol.workload import EVENTS, JOINS, Shape
 from tests.protocol.world import MODES, Setup
 
 LANES: Final = 2
+_ASTRAY: Final = 0.05
+_PACES: Final = ((1, 1), (3, 1), (1, 3), (1, 12))
 _LEAST, _MOST = 3, 13
 _AT_ONCE: Final = 25
 # So little that batches end in the middle of what has the same time.
@@ -43,17 +45,23 @@ class Tried(NamedTuple):
     failed: str = ""
 
 
-def story(seed: int, lane: int) -> tuple[Setup, Faults]:
-    """The world of one lane, and what happens in it; at least one handover."""
+def story(seed: int) -> tuple[Setup, Faults]:
+    """The world of a seed, and what happens in it; at least one handover."""
     limits = _FAR_AHEAD if seed % 7 < 3 else _LIMITS
     if seed % 4 == 3:
-        shape = JOINS._replace(limits=limits, story=1 + seed * LANES + lane, shares=seed % 3 == 0)
+        shape = JOINS._replace(
+            limits=limits, story=1 + seed, shares=seed % 3 == 0, lanes=LANES, astray=_ASTRAY
+        )
     else:
         topics = (("touchpoints",), ("app", "web"))[seed % 2]
-        shape = Shape(topics, ticks=seed % 3 == 0, limits=limits, story=1 + seed * LANES + lane)
-    setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=seed % 5 == 0 and not shape.joins)
-    chance = Random(seed * LANES + lane)
-    placed = dict(at_random(setup, chance.randrange(10**9), _LEAST, _MOST))
+        shape = Shape(topics, ticks=seed % 3 == 0, limits=limits, story=1 + seed, lanes=LANES)
+    publishes = seed % 5 == 0 and not shape.joins
+    pace = _PACES[seed // 8 % len(_PACES)]
+    setup = Setup(MODES[seed // 2 % len(MODES)], shape, publishes=publishes, pace=pace)
+    chance = Random(seed)
+    placed: dict[int, Fault] = {}
+    for _ in range(LANES):
+        placed |= at_random(setup, chance.randrange(10**9), _LEAST, _MOST)
     placed[chance.randrange(40)] = chance.choice(HANDOVERS)
     return setup, placed
 
@@ -62,17 +70,14 @@ def tried(seeds: Sequence[int]) -> Tried:
     """Run these seeds until one fails."""
     happened: Counter[str] = Counter()
     for done, seed in enumerate(seeds, start=1):
-        for lane in range(LANES):
-            setup, placed = story(seed, lane)
-            verdict = judge(setup, placed, surveyed=False)
-            if verdict.problem:
-                return Tried(
-                    done, happened, f"seed {seed}, lane {lane}: {told(setup, shrunk(setup, placed))}"
-                )
-            steps = len(verdict.choices)
-            happened.update(
-                fault.name for at, fault in placed.items() if at < steps and fault in verdict.choices[at]
-            )
+        setup, placed = story(seed)
+        verdict = judge(setup, placed, surveyed=False)
+        if verdict.problem:
+            return Tried(done, happened, f"seed {seed}: {told(setup, shrunk(setup, placed))}")
+        steps = len(verdict.choices)
+        happened.update(
+            fault.name for at, fault in placed.items() if at < steps and fault in verdict.choices[at]
+        )
     return Tried(len(seeds), happened)
 
 
@@ -98,7 +103,7 @@ def main(given: Sequence[str] | None = None) -> int:
 
 
 def _print(seeds: int, happened: Counter[str], failed: Sequence[str]) -> None:
-    lines = [f"{seeds:,} seeds, {LANES} lanes of {EVENTS} events each, {happened.total():,} faults"]
+    lines = [f"{seeds:,} seeds, {LANES} lanes with {EVENTS * LANES} events, {happened.total():,} faults"]
     lines += [f"  {happened[fault.name]:>8,}  {fault.name}" for fault in Fault]
     well = "every one came to what it comes to undisturbed, or stood where it had to"
     lines.append(failed[0] if failed else well)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple, cast
 
@@ -14,10 +14,10 @@ from streams.kafka.headers import RepeatFilter, decode_headers
 from streams.kafka.journal import Arbiter
 from streams.lanes.outputs import digest
 from streams.ports import JournalRecord, Output
-from tests.protocol.broker import LANE, Sent, decoded
+from tests.protocol.abreast import Abreast
+from tests.protocol.broker import Sent, decoded
 from tests.protocol.faults import Fault, Faults
 from tests.protocol.scheduler import Scheduler, Stuck
-from tests.protocol.workload import records
 from tests.protocol.world import Setup, Worker, World
 
 
@@ -39,28 +39,47 @@ class Seen(NamedTuple):
 
 def judge(setup: Setup, faults: Faults, *, traced: bool = False, surveyed: bool = True) -> Verdict:
     """Run one world with these faults and say whether it kept its promise; `surveyed`: see Scheduler."""
-    scheduler = Scheduler(setup, faults, traced=traced, surveyed=surveyed)
+    scheduler = _scheduler(setup, faults, traced=traced, surveyed=surveyed)
     try:
         scheduler.run()
-        problem = _problem(scheduler.world)
+        problem = _problem_of_all(scheduler.worlds)
     except Stuck:
         problem = "stuck"
     return Verdict(problem, scheduler.choices, scheduler.trace)
 
 
+def _scheduler(
+    setup: Setup, faults: Faults, *, traced: bool = False, surveyed: bool = True
+) -> Scheduler | Abreast:
+    kind = Abreast if setup.shape.lanes > 1 else Scheduler
+    return kind(setup, faults, traced=traced, surveyed=surveyed)
+
+
+class Peace(NamedTuple):
+    """A run without faults: what it leaves of each lane, and how many steps it takes."""
+
+    left: list[Seen]
+    steps: int
+
+
 @lru_cache(maxsize=64)
-def undisturbed(setup: Setup) -> Seen:
-    """What a run without faults leaves."""
-    scheduler = Scheduler(setup, {})
+def in_peace(setup: Setup) -> Peace:
+    """A run without faults."""
+    scheduler = _scheduler(setup, {}, surveyed=False)
     scheduler.run()
-    return seen(scheduler.world)
+    return Peace([seen(world) for world in scheduler.worlds], len(scheduler.choices))
+
+
+def undisturbed(setup: Setup, lane: int = 0) -> Seen:
+    """What a run without faults leaves of a lane."""
+    return in_peace(setup).left[lane]
 
 
 def bundles_named(setup: Setup) -> set[str]:
     """The bundles that the journal of a run without faults names."""
-    scheduler = Scheduler(setup, {})
+    scheduler = _scheduler(setup, {})
     scheduler.run()
-    return {record.bundle for record in _journal(scheduler.world)}
+    return {record.bundle for record in _journal(scheduler.worlds[0])}
 
 
 def seen(world: World) -> Seen:
@@ -71,19 +90,34 @@ def seen(world: World) -> Seen:
     return Seen(outputs, (image.journeys, image.waits), image.content())
 
 
-def _problem(world: World) -> str | None:
+def _problem_of_all(worlds: Sequence[World]) -> str | None:
+    """The first problem of any lane, of the people of all of them, or of what a lane has sent and stored."""
+    whole = worlds[0].setup.shape.joins and not any(world.stands for world in worlds)
+    return (
+        next(filter(None, map(_broken, worlds)), None)
+        or (_unlike_people(worlds) if whole else None)
+        or next(filter(None, map(_unlike, worlds)), None)
+    )
+
+
+def _broken(world: World) -> str | None:
+    """What must not be of a lane, whatever it came to."""
     if world.problems:
         return world.problems[0]
     if wrong := _wrong_image(world):
         return wrong
+    last = _journal(world)[-1].sequence
+    if not world.stands and world.images.now.sequence != last:
+        return f"store at {world.images.now.sequence}, journal at {last}"
+    return None
+
+
+def _unlike(world: World) -> str | None:
+    """What of a lane is otherwise than without faults, or than its journal says."""
     journal = _journal(world)
     if world.stands:
         return _cut_short(world) or _unlike_journal(world, journal) or _read_again(journal)
-    if world.images.now.sequence != journal[-1].sequence:
-        return f"store at {world.images.now.sequence}, journal at {journal[-1].sequence}"
     differs = _recomputed if world.setup.publishes or world.setup.shape.joins else _difference
-    if world.setup.shape.joins and (wrong := _unlike_people(world)):
-        return wrong
     return differs(world) or _unlike_journal(world, journal) or _read_again(journal)
 
 
@@ -96,7 +130,7 @@ def _wrong_image(world: World) -> str | None:
 
 
 def _difference(world: World) -> str | None:
-    expected, found = undisturbed(world.setup), seen(world)
+    expected, found = undisturbed(world.setup, world.lane), seen(world)
     for topic in sorted(expected.outputs.keys() | found.outputs.keys()):
         wanted, got = expected.outputs.get(topic, []), found.outputs.get(topic, [])
         if wanted != got:
@@ -112,7 +146,7 @@ def _cut_short(world: World) -> str | None:
     """What a lane that stands has sent otherwise than without faults: it may have stopped, and no more."""
     if world.setup.publishes or world.setup.shape.joins:
         return None
-    expected, found = undisturbed(world.setup).outputs, seen(world).outputs
+    expected, found = undisturbed(world.setup, world.lane).outputs, seen(world).outputs
     differing = [topic for topic, got in found.items() if got != expected.get(topic, [])[: len(got)]]
     return f"outputs of {differing} before the lane stood still" if differing else None
 
@@ -123,10 +157,10 @@ def _recomputed(world: World) -> str | None:
     At which event other rules take over depends on the cut of the batches, which faults change; the journal
     has it. That nothing of the input and of the outputs is missing is another question.
     """
-    again = World(world.setup)
-    again.broker, again.bundles = world.broker, world.bundles
-    world.broker.beginnings.clear()  # the judge has all that there ever was
-    before = {topic: len(log) for topic, log in world.broker.logs.items() if topic != topics.JOURNAL}
+    again = World.of_all_lanes(world.setup)[world.lane]
+    again.broker, again.bundles = world.broker.copied(), world.bundles
+    again.passing, again.day = world.passing, world.day
+    before = {place: len(log) for place, log in world.broker.all.items() if place[0] != topics.JOURNAL}
     worker = Worker(again, "Z")
     while not worker.idle and worker.pending is not None:
         worker.do()
@@ -134,32 +168,46 @@ def _recomputed(world: World) -> str | None:
         return f"done once more: {again.problems[0]}"
     if again.images.now.content() != world.images.now.content():
         return "done once more, the store holds something else"
-    more = [t for t, size in before.items() if len(world.broker.logs[t]) > size]
+    more = [place for place, size in before.items() if len(again.broker.all[place]) > size]
     if more and world.setup.mode == "transactional":
         return f"done once more, outputs are sent to {more}"
-    read, wanted = _journal(world)[-1].frontier, Counter(one.topic for one in records(world.setup.shape))
+    read, wanted = _journal(world)[-1].frontier, Counter(one.topic for one in world.inputs)
     if world.setup.shape.joins:
         told = world.broker.visible(topics.MERGE)
         wanted[topics.MERGE] = told[-1][0] + 1 if told else 0
     return None if read == wanted else f"the input is read up to {read}"
 
 
-def _unlike_people(world: World) -> str | None:
+def _unlike_people(worlds: Sequence[World]) -> str | None:
     """Whether somebody's history, all that was done as them, is another one than without faults.
 
     What is decided between a word and its merge may differ: that hangs on when they cross. So does to whom a
-    device belongs for the moment in which it changes hands.
+    device belongs for the moment in which it changes hands; between lanes, which of two words comes first.
     """
-    before, after = _stored(undisturbed(world.setup)), world.images.now.journeys
+    setup = worlds[0].setup
+    before = _together(stored(undisturbed(setup, world.lane)) for world in worlds)
+    after = _together(world.images.now.journeys for world in worlds)
     if events_known(before) != events_known(after):
         return f"events: {events_known(after)} instead of {events_known(before)}"
-    expected, found = histories(before), histories(after)
-    if world.setup.shape.shares:
+    timed = setup.shape.lanes == 1 or not setup.shape.story
+    expected, found = histories(before, timed=timed), histories(after, timed=timed)
+    if setup.shape.shares:
         return None
     for person in sorted(expected.keys() | found.keys()):
         if expected.get(person) != found.get(person):
             return f"history of {person}: {found.get(person)} instead of {expected.get(person)}"
+    if not setup.shape.story and carts(before) != carts(after):
+        return f"carts: {carts(after)} instead of {carts(before)}"
     return None
+
+
+def _together(lanes: Iterable[Mapping[str, bytes]]) -> dict[str, bytes]:
+    """The people of all lanes. One in two of them would be known twice, so they are kept apart."""
+    return {
+        person if not number else f"{person} of lane {number}": journey
+        for number, lane in enumerate(lanes)
+        for person, journey in lane.items()
+    }
 
 
 def events_known(journeys: Mapping[str, bytes]) -> list[str]:
@@ -168,27 +216,45 @@ def events_known(journeys: Mapping[str, bytes]) -> list[str]:
     return sorted(name for one in decoded for name in dict(repeats.remembered(one)) | one.earlier)
 
 
-def histories(journeys: Mapping[str, bytes]) -> dict[str, object]:
-    """What is known of each person that no order of crossings may change."""
+def histories(journeys: Mapping[str, bytes], *, timed: bool = True) -> dict[str, object]:
+    """What is known of each person whatever the order of crossings; `timed`: and since when they are one."""
     decoded = [wire.decode(data) for data in journeys.values()]
-    return {one.person: _history(one) for one in decoded}
+    return {name: _history(one, timed=timed) for name, one in zip(journeys, decoded, strict=True)}
 
 
 def decoded_people(seen: Seen) -> dict[str, Journey]:
     """Everybody who is stored, by name."""
-    return {person: wire.decode(data) for person, data in _stored(seen).items()}
+    return {person: wire.decode(data) for person, data in stored(seen).items()}
 
 
-def _stored(seen: Seen) -> Mapping[str, bytes]:
+def stored(seen: Seen) -> Mapping[str, bytes]:
+    """The journeys, by person."""
     journeys, _ = cast("tuple[Mapping[str, bytes], object]", seen.people)
     return journeys
 
 
-def _history(journey: Journey) -> object:
+def _history(journey: Journey, *, timed: bool) -> object:
     ids = sorted(dict(repeats.remembered(journey)) | journey.earlier)
     bought = {name: product.bought for name, product in journey.products.items()}
     viewed = {name: product.viewed for name, product in journey.products.items()}
-    return journey.moved, journey.joined, ids, bought, viewed, journey.order_count, journey.last
+    whose = journey.moved, journey.joined
+    if not timed:
+        whose = [(0, to) for _, to in journey.moved], dict.fromkeys(journey.joined, 0)
+    # When a redirect was last heard of is when its words came.
+    last = 0 if journey.moved and not timed else journey.last
+    return whose, ids, bought, viewed, journey.order_count, last
+
+
+def carts(journeys: Mapping[str, bytes]) -> dict[str, object]:
+    """What lies in the carts of each person, and how much of it: what was merged twice is there twice."""
+    decoded = {name: wire.decode(data) for name, data in journeys.items()}
+    return {
+        name: {
+            cart: {product: line.quantity for product, line in lines.items()}
+            for cart, lines in one.carts.items()
+        }
+        for name, one in decoded.items()
+    }
 
 
 def _unlike_journal(world: World, journal: list[JournalRecord]) -> str | None:
@@ -225,15 +291,22 @@ def _taken(world: World) -> dict[str, list[Sent]]:
     """By topic, what a reader takes: committed, and each only once where there are no transactions."""
     repeats = RepeatFilter()
     every = world.setup.mode == "transactional"
-    return {
-        topic: [
-            sent
-            for _, sent in world.broker.visible(topic)
-            if every or repeats.is_new(topic, LANE, sent.headers)
-        ]
-        for topic in sorted(world.broker.logs)
-        if topic != topics.JOURNAL
-    }
+    found: dict[str, list[Sent]] = {}
+    for place in sorted(world.broker.all):
+        topic, partition = place
+        if topic != topics.JOURNAL:
+            found.setdefault(topic, []).extend(
+                sent
+                for _, sent in world.broker.visible_at(place)
+                if _is_of(world.lane, sent) and (every or repeats.is_new(topic, partition, sent.headers))
+            )
+    return found
+
+
+def _is_of(lane: int, sent: Sent) -> bool:
+    """Whether a lane has written this."""
+    stamp = decode_headers(sent.headers)
+    return stamp is not None and stamp.lane == lane
 
 
 def _journal(world: World) -> list[JournalRecord]:

@@ -92,15 +92,15 @@ class TransactionalModel(ModelLog):
     async def commit(self, record: JournalRecord, outputs: Sequence[Output]) -> int:
         """See LaneLog."""
         self._require()
-        await self._produce("produce outputs", stamped(record, outputs))
-        offset = await self._produce("produce journal", [journaled(record)])
+        await self._produce("produce outputs", stamped(record, outputs, self._broker.lane))
+        offset = await self._produce("produce journal", [journaled(record, self._broker.lane)])
         await self._end()
         return offset
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
         """See LaneLog."""
         self._require()
-        await self._produce("produce again", stamped(record, outputs))
+        await self._produce("produce again", stamped(record, outputs, self._broker.lane))
         await self._end()
 
     async def _produce(self, name: str, records: list[Sent]) -> int:
@@ -128,7 +128,9 @@ class IdempotentModel(ModelLog):
         end = await step("journal end", lambda: len(self._broker.logs[JOURNAL]))
         token = claim_token(end, f"claim-{len(self._tokens)}")
         self._tokens.append(token)
-        offset = await self._append("claim", journaled(JournalRecord(sequence=0, claim=token)))
+        offset = await self._append(
+            "claim", journaled(JournalRecord(sequence=0, claim=token), self._broker.lane)
+        )
         self._token, self._next, self._claimed = token, offset + 1, True
 
     async def history(self, offset: int) -> History:
@@ -143,15 +145,15 @@ class IdempotentModel(ModelLog):
         """See LaneLog."""
         self._require()
         mine = msgspec.structs.replace(record, writer=self._token, acknowledged=record.sequence - 1)
-        offset = await self._append("journal", journaled(mine))
+        offset = await self._append("journal", journaled(mine, self._broker.lane))
         await self._refuse_newer_claim(offset)
-        await self._emit(stamped(record, outputs))
+        await self._emit(stamped(record, outputs, self._broker.lane))
         return offset
 
     async def emit_again(self, record: JournalRecord, outputs: Sequence[Output]) -> None:
         """See LaneLog."""
         self._require()
-        await self._emit(stamped(record, outputs))
+        await self._emit(stamped(record, outputs, self._broker.lane))
 
     async def _emit(self, records: list[Sent]) -> None:
         for one in records:

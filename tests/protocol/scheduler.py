@@ -1,4 +1,7 @@
-"""The scheduler: two workers, one step at a time, faults at chosen steps, new workers to settle the end."""
+"""The scheduler: two workers of a lane, one step at a time, faults at chosen steps, others to settle it.
+
+Several lanes of one world have one each, and `abreast` lets them take turns.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +28,6 @@ from tests.protocol.faults import (
 from tests.protocol.membership import Membership
 from tests.protocol.retention import Needs
 from tests.protocol.steps import REFUSALS, Operation
-from tests.protocol.store import Image
-from tests.protocol.workload import records
 from tests.protocol.world import Setup, Worker, World
 
 # At these steps other rules are published; a run without faults is not yet at its end at the last one.
@@ -47,14 +48,23 @@ class Stuck(Exception):
 
 
 class Scheduler:
-    """Runs one world from its first claim until everything is done."""
+    """Runs one lane from its first claim until everything is done."""
 
-    def __init__(self, setup: Setup, faults: Faults, *, traced: bool = False, surveyed: bool = True) -> None:
+    def __init__(
+        self,
+        setup: Setup,
+        faults: Faults,
+        *,
+        traced: bool = False,
+        surveyed: bool = True,
+        world: World | None = None,
+    ) -> None:
         """`faults`: what happens at which step. A fault that cannot happen at its step does not.
 
-        `surveyed`: whether all choices are noted, not only those at the steps of faults.
+        `surveyed`: whether all choices are noted, not only those at the steps of faults. `world`: that the
+        lane shares with others; None: it has its own.
         """
-        self.world = World(setup)
+        self.world = World(setup) if world is None else world
         self.choices: list[tuple[Fault, ...]] = []  # by step: what could have happened
         self.trace: list[str] = []
         self._traced, self._surveyed = traced, surveyed
@@ -68,15 +78,30 @@ class Scheduler:
         self._back_at: int | None = None
         self._echo_at: int | None = None
         self._step = 0
-        self._ends = {record.topic: record.offset + 1 for record in records(setup.shape)}
+        self._next: Fault | None = None
+        self._gone: list[str] = []  # of what whoever began last needs
+        self._ends = {record.topic: record.offset + 1 for record in self.world.inputs}
+
+    @property
+    def worlds(self) -> list[World]:
+        """By lane: what it leaves."""
+        return [self.world]
+
+    @property
+    def at_work(self) -> str:
+        """The worker that has the lane."""
+        return self._current
 
     def run(self) -> None:
         """All faults, then the settling. Raises Stuck."""
-        while not self._rests():
-            self._turn()
-        self._settle()
+        while not self.rests():
+            self.turn()
+        self.let_end()
+        if not self.runs_out("C"):
+            self.bring_back()
+        self.world.stands = not self.runs_out("D")
 
-    def _rests(self) -> bool:
+    def rests(self) -> bool:
         """Whether the owner has nothing to do. One that is away, or asleep, comes back before."""
         self._follow()
         if self._workers[self._current].rests and self._back_at is not None:
@@ -86,7 +111,12 @@ class Scheduler:
             self._follow()
         return self._workers[self._current].rests
 
-    def _turn(self) -> None:
+    def strike(self, fault: Fault | None) -> None:
+        """Let this happen at the next turn."""
+        self._next = fault
+
+    def turn(self) -> None:
+        """One step of the owner, or what happens instead. Raises Stuck."""
         self._deliver(self._step)
         if self.world.setup.publishes and self._step in _PUBLICATIONS:
             self._tell("-- rules are published")
@@ -99,7 +129,8 @@ class Scheduler:
             self._wake_up(steps=1)
         worker = self._workers[self._current]
         assert worker.pending is not None
-        fault = self._faults.get(self._step)
+        fault = self._next if self._next is not None else self._faults.get(self._step)
+        self._next = None
         noted = self._surveyed or fault is not None
         possible = self._possible(worker.pending) if noted else ()
         self.choices.append(possible)
@@ -169,14 +200,18 @@ class Scheduler:
 
     def _move(self, fault: Fault, worker: Worker) -> None:
         if fault is Fault.CRASH:
-            worker.crash()
-            self._workers[worker.name] = Worker(self.world, worker.name)
+            self.crash()
             return
         if fault is Fault.TAKEOVER:
             worker.crash()
         self._back_at = self._step + AWAY[fault] if fault in AWAY else None
         self._echo_at = self._step + ECHOES[fault] if fault in ECHOES else None
         self._come_to(self._other())
+
+    def crash(self) -> None:
+        """End the owner without a trace, and start it again."""
+        self._workers[self._current].crash()
+        self._workers[self._current] = Worker(self.world, self._current)
 
     def _regroup(self, fault: Fault) -> None:
         if fault in (Fault.JOIN, Fault.GROUP_MOVES):
@@ -213,7 +248,7 @@ class Scheduler:
         if fault in LOST_WRITES:
             images.fail_over(LOST_WRITES[fault])
         else:
-            images.restore(Image() if fault is Fault.RESTORE_FIRST else images.ever[len(images.ever) // 2])
+            images.go_back(whole=fault is Fault.RESTORE_FIRST)
 
     # -- workers --
 
@@ -281,32 +316,48 @@ class Scheduler:
             self._tell("-- a late request arrives")
             _arrive(late)
 
-    def _settle(self) -> None:
-        """Late requests arrive, whoever lost the lane runs on until it notices, then others take it over."""
+    # -- the end --
+
+    def let_end(self) -> None:
+        """Late requests arrive, and whoever lost the lane runs on until it notices. Raises Stuck."""
         self._tell("== settle")
         self._deliver(10**9 + self._step)
         for name in sorted(self._workers, key=lambda name: name == self._current):
             self._run_on(self._workers[name], until_claim=True)
-        if not self._starts("C"):
-            self._tell("-- the newest image of the store is brought back")
-            self.world.images.restore(max(self.world.images.ever, key=lambda image: image.sequence))
-        self.world.stands = not self._starts("D")
 
-    def _starts(self, name: str) -> bool:
+    def bring_back(self) -> None:
+        """Restore the newest image of the lane that the store ever had."""
+        self._tell("-- the newest image of the store is brought back")
+        self.world.images.restore(max(self.world.images.ever, key=lambda image: image.sequence))
+
+    def runs_out(self, name: str) -> bool:
         """Run one more worker to the end of its work; whether it could. It refuses when it has to, only."""
-        world = self.world
-        gone = Needs.of(world.images.now, world.broker).gone(world.broker)
-        worker = Worker(world, name)
-        self._run_on(worker, until_claim=False)
-        if worker.refused != bool(gone):
-            refuses = "refuses" if worker.refused else "does not refuse"
-            world.problems.append(f"{name} {refuses}, and of what it needs is gone: {gone}")
-        return not worker.refused
+        self.begin(name)
+        self.go_on()
+        return not self.refuses()
 
-    def _run_on(self, worker: Worker, *, until_claim: bool) -> None:
-        for _ in range(_LONGEST):
+    def begin(self, name: str) -> None:
+        """Let one more worker take the lane over."""
+        self._current = name
+        self._gone = Needs.of(self.world.images.now, self.world.broker).gone(self.world.broker)
+        self._workers[name] = Worker(self.world, name)
+
+    def go_on(self) -> bool:
+        """Let it do what there is to do; whether there was anything. Raises Stuck."""
+        return self._run_on(self._workers[self._current], until_claim=False)
+
+    def refuses(self) -> bool:
+        """Whether it has refused the lane."""
+        refused = self._workers[self._current].refused
+        if refused != bool(self._gone):
+            how = "refuses" if refused else "does not refuse"
+            self.world.problems.append(f"{self._current} {how}, and of what it needs is gone: {self._gone}")
+        return refused
+
+    def _run_on(self, worker: Worker, *, until_claim: bool) -> bool:
+        for steps in range(_LONGEST):
             if worker.idle or worker.pending is None or (until_claim and worker.pending.name == "claim"):
-                return
+                return steps > 0
             self._do(worker)
         raise Stuck
 

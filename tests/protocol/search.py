@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from functools import lru_cache
 from itertools import chain
 from random import Random
 from time import monotonic
 from typing import Final, NamedTuple
 
 from tests.protocol.faults import FATAL, Fault, Faults
-from tests.protocol.judge import judge
+from tests.protocol.judge import in_peace, judge
 from tests.protocol.world import Setup
 
 _PASSING: Final[tuple[Fault, ...]] = tuple(fault for fault in Fault if fault not in FATAL)
@@ -59,7 +58,7 @@ def pairs_at_random(setup: Setup, seed: int) -> Faults:
 def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> Faults:
     """Some faults at random steps; those that cannot happen there do not. Few end with a lane that stands."""
     random = Random(seed)
-    steps = _steps(setup) * 2
+    steps = in_peace(setup).steps * 2
     placed = {random.randrange(steps): random.choice(_PASSING) for _ in range(random.randint(least, most))}
     if not random.randrange(_SELDOM):
         placed[random.randrange(steps)] = random.choice(FATAL)
@@ -79,11 +78,6 @@ def told(setup: Setup, faults: Faults) -> str:
     verdict = judge(setup, faults, traced=True)
     placed = ", ".join(f"{step}: Fault.{fault.name}" for step, fault in sorted(faults.items()))
     return "\n".join([f"{verdict.problem}: {setup.mode}, {setup.shape.topics}, {{{placed}}}", *verdict.trace])
-
-
-@lru_cache(maxsize=64)
-def _steps(setup: Setup) -> int:
-    return len(judge(setup, {}).choices)
 
 
 def _one_more(placed: Faults, choices: list[tuple[Fault, ...]], of: Collection[Fault]) -> Iterator[Faults]:

@@ -74,14 +74,15 @@ class Image(NamedTuple):
 class StoredImages:
     """What is stored now, and everything that ever was."""
 
-    def __init__(self) -> None:
+    def __init__(self, beside: StoredImages | None = None) -> None:
+        """`beside`: what the same store holds of another lane; what befalls it befalls both."""
         self.now = Image()
         self.ever = [self.now]
         self.sequences = {self.now.sequence}  # that ever were stored
         self.forked: int | None = None  # a sequence with two contents: must never be
         self.invented: int | None = None  # one that somebody was told and that never was: must never be
-        self._branch = [self.now]
         self._contents: dict[int, object] = {}
+        self._store = beside.joined_by(self) if beside is not None else _Store(self)
 
     def write(self, checkpoint: Checkpoint) -> int:
         """Compare and set; the sequence afterwards."""
@@ -101,16 +102,59 @@ class StoredImages:
         return self.now.has(ask)
 
     def fail_over(self, lost: int) -> None:
-        """Lose the last writes, as a new primary may."""
-        del self._branch[max(len(self._branch) - lost, 1) :]
-        self.now = self._branch[-1]
+        """Lose the last writes, whosoever they are, as a new primary may."""
+        self._store.fail_over(lost)
+
+    def go_back(self, *, whole: bool) -> None:
+        """Bring the whole store back as it once was: half of all its writes ago, or as it began."""
+        self._store.go_back(whole=whole)
 
     def restore(self, image: Image) -> None:
         """Bring an image of some former time back."""
         self._put(image)
 
+    def joined_by(self, images: StoredImages) -> _Store:
+        """The store, once it has another lane."""
+        self._store.add(images)
+        return self._store
+
     def _put(self, image: Image) -> None:
+        self._store.wrote(self)
         self.now = image
         self.sequences.add(image.sequence)
-        self._branch.append(image)
         self.ever.append(image)
+        self._store.noted()
+
+
+class _Store:
+    """The one that all lanes share: in which order they wrote, and what it held then."""
+
+    def __init__(self, first: StoredImages) -> None:
+        self._lanes = [first]
+        self._before: list[tuple[StoredImages, Image]] = []  # whose write, and what was there
+        self._moments: list[tuple[Image, ...]] = [(first.now,)]
+
+    def add(self, images: StoredImages) -> None:
+        """One more lane, before anything is written."""
+        self._lanes.append(images)
+        self._moments = [tuple(one.now for one in self._lanes)]
+
+    def wrote(self, images: StoredImages) -> None:
+        """A lane is about to write."""
+        self._before.append((images, images.now))
+
+    def noted(self) -> None:
+        """It has written."""
+        self._moments.append(tuple(one.now for one in self._lanes))
+
+    def fail_over(self, lost: int) -> None:
+        """See StoredImages."""
+        for _ in range(min(lost, len(self._before))):
+            images, before = self._before.pop()
+            images.now = before
+
+    def go_back(self, *, whole: bool) -> None:
+        """See StoredImages."""
+        held = self._moments[0 if whole else len(self._moments) // 2]
+        for images, image in zip(self._lanes, held, strict=True):
+            images.restore(image)

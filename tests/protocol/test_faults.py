@@ -6,19 +6,31 @@ store holds its state, and every image that the store ever held of one sequence 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
 import pytest
 
+from retarget.lane.crossing import History, Joins, Strayed, unpack
 from streams.lanes import loading
 from streams.topics import MERGE
 from tests.protocol.faults import Fault, Faults
-from tests.protocol.judge import bundles_named, decoded_people, judge, undisturbed
+from tests.protocol.judge import (
+    bundles_named,
+    carts,
+    decoded_people,
+    events_known,
+    histories,
+    in_peace,
+    judge,
+    stored,
+    undisturbed,
+)
 from tests.protocol.scheduler import Scheduler
 from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
-from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_TOPICS
-from tests.protocol.world import MODES, Setup
+from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_LANES, TWO_TOPICS
+from tests.protocol.world import MODES, Setup, Worker, World
 
 # Thousands of runs in a test: on a machine that others keep busy the longest takes two minutes.
 pytestmark = pytest.mark.timeout(600)
@@ -35,6 +47,14 @@ _PUBLISHING: Final = [
     for shape in (ONE_TOPIC, TWO_TOPICS)
 ]
 _JOINING: Final = [pytest.param(Setup(mode, JOINS), id=f"{mode}-joins") for mode in MODES]
+_BETWEEN: Final = [pytest.param(Setup(mode, TWO_LANES), id=mode) for mode in MODES]
+# One lane is far ahead of what the other has for it.
+_AHEAD: Final = [
+    pytest.param(Setup(mode, TWO_LANES, pace=pace), id=f"{mode}-{pace[0]}-to-{pace[1]}")
+    for mode in MODES
+    for pace in ((12, 1), (1, 12))
+]
+_ENDINGS: Final = (Fault.CRASH, Fault.TAKEOVER, Fault.AWAY_9, Fault.PAUSE, Fault.LEAVE)
 # One of each kind; all pairs of all of them take hours.
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
@@ -203,6 +223,81 @@ def test_merges_come_to_the_same_when_nothing_happens() -> None:
     assert "device-of-fay" not in people
 
 
+@pytest.mark.parametrize("setup", _BETWEEN + _AHEAD)
+def test_two_lanes_know_what_one_would(setup: Setup) -> None:
+    """Histories that crossed, and what came under a wrong key: all of it once, where it belongs."""
+    alone = stored(undisturbed(Setup(setup.mode, setup.shape._replace(lanes=1))))
+    lanes = [undisturbed(setup, lane) for lane in range(2)]
+    together = {person: journey for lane in lanes for person, journey in stored(lane).items()}
+    assert events_known(together) == events_known(alone)
+    assert histories(together) == histories(alone)
+    assert carts(together) == carts(alone)
+    for lane in lanes:
+        crossed = {type(unpack(value)) for value in lane.outputs[MERGE]}
+        assert crossed >= {Joins, Strayed}
+        # A word that comes before all else finds no history yet, and everything follows it.
+        assert setup.pace != (1, 1) or History in crossed
+        assert [len(journey.joined) for journey in decoded_people(lane).values()].count(1) == 1
+
+
+@pytest.mark.parametrize("setup", _BETWEEN)
+def test_every_single_fault_at_every_step_between_two_lanes(setup: Setup) -> None:
+    """One broker, one store, and each lane has something for the other: all of it once, and in its place."""
+    _must_hold_everywhere(setup, of=_BY_ONE_WAY_EACH)
+
+
+@pytest.mark.parametrize("setup", _AHEAD)
+def test_a_worker_that_ends_anywhere_between_two_lanes(setup: Setup) -> None:
+    """Killed, frozen, or gone, between the halves of a merge and elsewhere, with either lane far ahead."""
+    found = every_placement(setup, 1, of=_ENDINGS)
+    if found.failure is not None:
+        pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
+    assert found.complete
+    assert found.runs > 200
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("setup", _BETWEEN)
+def test_any_two_kills_between_two_lanes(setup: Setup) -> None:
+    """Kill -9 at any two points of a merge between lanes, of the same worker or of both."""
+    found = every_placement(setup, 2, of=(Fault.CRASH, Fault.TAKEOVER))
+    if found.failure is not None:
+        pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
+    assert found.complete
+
+
+def test_a_worker_that_is_killed_has_both_lanes() -> None:
+    """They are claimed anew at the same time; and a store that goes back takes both back."""
+    setup = Setup("transactional", TWO_LANES)
+    trace = judge(setup, {30: Fault.CRASH}, traced=True).trace
+    at = trace.index(next(line for line in trace if line.endswith("-- CRASH")))
+    after = [line.split(" ", 3)[-1] for line in trace[at + 1 : at + 5]]
+    assert after.count("A claim") == 2
+    lanes = World.of_all_lanes(setup)
+    for world, sequence in zip(lanes, (7, 3), strict=True):
+        world.images.restore(world.images.now._replace(sequence=sequence))
+    lanes[0].images.fail_over(1)
+    assert [world.images.now.sequence for world in lanes] == [7, 0]
+    lanes[1].images.go_back(whole=True)
+    assert [world.images.now.sequence for world in lanes] == [0, 0]
+
+
+def test_the_wall_clock_meets_a_backlog() -> None:
+    """The input comes bit by bit: a lane is idle amid it, and finds nothing although there is some."""
+    world = World(Setup("transactional", TWO_TOPICS))
+    worker, met = Worker(world, "A"), Counter[tuple[str, str]]()
+    while not worker.idle:
+        assert worker.pending is not None
+        behind, takes = worker.feed.is_behind, worker.pending.name == "take"
+        worker.do()
+        assert worker.pending is not None
+        if takes:
+            met["behind" if behind else "idle", "nothing" if worker.pending.name == "take" else "work"] += 1
+    assert met["idle", "work"] > 1  # the clock's
+    assert met["behind", "nothing"] > 1
+
+
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """The news of the catalogue reach one person in a portion, so that each crosses batches."""
@@ -214,9 +309,9 @@ def test_the_catalogue_comes_to_the_same_in_portions_of_any_size(monkeypatch: py
     found = []
     for portion in (1, 2, 500):
         monkeypatch.setattr(loading, "PORTION", portion)
-        undisturbed.cache_clear()
+        in_peace.cache_clear()
         found += [undisturbed(Setup(mode, CATALOGUE)) for mode in MODES]
-    undisturbed.cache_clear()
+    in_peace.cache_clear()
     assert all(one.outputs == found[0].outputs and one.people == found[0].people for one in found)
     said = b"".join(value for sent in found[0].outputs.values() for value in sent)
     assert all(name in said for name in (b'"price_drop"', b'"back_in_stock"', b'"low_stock"'))
@@ -226,7 +321,7 @@ def test_the_catalogue_comes_to_the_same_in_portions_of_any_size(monkeypatch: py
 @pytest.mark.parametrize("setup", _LISTED)
 def test_every_single_fault_while_the_catalogue_is_told(setup: Setup) -> None:
     """One fault, wherever it can happen while records are told person by person, and come again."""
-    undisturbed.cache_clear()
+    in_peace.cache_clear()
     _must_hold_everywhere(setup, of=set(_OF_EACH_KIND) & set(_BY_ONE_WAY_EACH))
 
 
@@ -234,7 +329,7 @@ def test_every_single_fault_while_the_catalogue_is_told(setup: Setup) -> None:
 @pytest.mark.parametrize("setup", _LISTED)
 def test_many_faults_while_the_catalogue_is_told(setup: Setup) -> None:
     """The same with three to ten faults in one run, a hundred times."""
-    undisturbed.cache_clear()
+    in_peace.cache_clear()
     for seed in range(60):
         _must_hold(setup, at_random(setup, seed))
 

@@ -23,7 +23,7 @@ from streams.lanes.limits import Limits
 from streams.ports import Record
 from streams.rulebook import load_rules
 from streams.settings import Settings, load_settings
-from streams.topics import FANNED, MERGE
+from streams.topics import FANNED, MERGE, lane_of
 
 _RULES: Final = Path(__file__).parents[2] / "config" / "rules"
 START: Final = 1_748_865_600_000  # a Monday at noon, UTC
@@ -32,7 +32,8 @@ END: Final = START + 12 * HOUR
 _PEOPLE: Final = ("ann", "bob", "cyd", "dan", "eve", "fay", "gus")
 _PRODUCTS: Final = ("lamp", "sofa", "chair", "table", "clock")
 _DEVICE: Final = "device-of-"
-EVENTS: Final = 100  # of a made-up story
+_ASTRAY: Final = "astray "
+EVENTS: Final = 100  # of a made-up story, for each lane
 SHARED: Final = 0.1  # of the devices beside a person are somebody else's
 Told: TypeAlias = tuple[int, str, str, str]
 # (ms after the start, type, person, product). Some lie behind a later one, within the lateness.
@@ -61,6 +62,9 @@ class Shape(NamedTuple):
     listed: bool = False  # the last topic has the catalogue
     joins: bool = False  # the last topic has what lanes tell each other of people
     shares: bool = False  # and people use each other's devices
+    lanes: int = 1  # beside each other in one world
+    between: bool = False  # what is told is that of two lanes
+    astray: float = 0.0  # so much of a made-up story comes under a wrong key, to another lane
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
@@ -117,6 +121,24 @@ _JOINED: Final[tuple[Told, ...]] = (
 )
 
 
+# The same between two lanes, from each to the other; some of it comes under a wrong key, to the wrong lane.
+TWO_LANES: Final = JOINS._replace(
+    lanes=2, between=True, limits=Limits(records=3, persons=2, waits=2, cached=2)
+)
+_CROSSED: Final[tuple[Told, ...]] = (
+    (0, "add", "device-of-cyd", "kettle"),  # of lane 0
+    (500, "view", "device-of-dan", "lamp"),  # of lane 1
+    (1 * SECOND, "add", "cyd", "sofa"),
+    (2 * SECOND, _ASTRAY + "view", "ann", "clock"),
+    (3 * SECOND, "identify", "cyd", ""),
+    (3_500, "view", "device-of-cyd", "chair"),  # read before the word of who that is, or after it
+    (4 * SECOND, "identify", "ann", "device-of-dan"),
+    (5 * SECOND, _ASTRAY + "purchase", "gus", "table"),
+    (20 * MINUTE, "add", "device-of-dan", "lamp"),
+    (31 * MINUTE, "view", "cyd", "kettle"),
+)
+
+
 # Of eight lanes the one here has five.
 POOLS: Final = {"spring": Pool("spring", tuple(f"CODE-{n}" for n in range(40)))}
 
@@ -126,7 +148,7 @@ def bundle(shape: Shape) -> Bundle:
     """Two shipped rules and the settings, ready to run. Now is the event clock: no result shows real time."""
     return _of_many(
         bundle_of(
-            _settings("rates.push=2/4h", "guard.purchase_silence=30m"),
+            _settings(shape, "rates.push=2/4h", "guard.purchase_silence=30m"),
             _rules(shape),
             _asked(shape),
             pools=POOLS,
@@ -145,7 +167,7 @@ def other_bundle(shape: Shape) -> Bundle:
         replace(views, trigger=replace(views.trigger, at_least=2), version="other"),
         *rest,
     ]
-    return _of_many(bundle_of(_settings("clock.lateness=3s"), changed, _asked(shape), pools=POOLS))
+    return _of_many(bundle_of(_settings(shape, "clock.lateness=3s"), changed, _asked(shape), pools=POOLS))
 
 
 def _of_many(alone: Bundle) -> Bundle:
@@ -153,9 +175,9 @@ def _of_many(alone: Bundle) -> Bundle:
     return alone._replace(policy=replace(alone.policy, lanes=8))
 
 
-def _settings(*further: str) -> Settings:
+def _settings(shape: Shape, *further: str) -> Settings:
     given = [
-        "kafka.partitions=1",
+        f"kafka.partitions={shape.lanes}",
         "clock.now=event",
         "consent.assume=granted",
         "quiet_hours.enabled=false",
@@ -182,40 +204,71 @@ def _asked(shape: Shape) -> tuple[str, ...]:
     return shape.topics[:-1] if shape.listed or shape.joins else shape.topics
 
 
-def made_up(seed: int) -> list[Told]:
-    """A hundred events of seven people within half a day, some of them a little late, some at one time."""
+def made_up(shape: Shape) -> list[Told]:
+    """A hundred events for each lane, of seven people, some of them a little late, some at one time.
+
+    Where the wall clock moves several lanes, nothing comes later than lateness allows: what is too late there
+    hangs on whether another lane's records have let the clock go on.
+    """
+    seed, lanes, latest = shape.story, shape.lanes, 4 * SECOND
+    if shape.ticks and lanes > 1:
+        latest = 2 * SECOND
     chance, at = Random(seed), 5 * SECOND
     found: list[Told] = []
-    for _ in range(EVENTS):
+    for _ in range(EVENTS * lanes):
         at += chance.choice((0, 0, SECOND, 3 * SECOND, 40 * SECOND, 10 * MINUTE, 33 * MINUTE))
         kind = chance.choices(("view", "add", "remove", "purchase", "checkout"), (6, 4, 1, 1, 1))[0]
-        late = chance.choice((0, 0, 0, SECOND, 4 * SECOND))
+        late = chance.choice((0, 0, 0, SECOND, latest))
         found.append((at - late, kind, chance.choice(_PEOPLE), chance.choice(_PRODUCTS)))
     return found
 
 
 @lru_cache(maxsize=64)
-def records(shape: Shape) -> tuple[Record, ...]:
-    """The input in its order of arrival, dealt out to the topics in turn."""
+def records(shape: Shape, lane: int = 0) -> tuple[Record, ...]:
+    """The input of a lane in its order of arrival, dealt out to the topics in turn."""
     found: list[Record] = []
     arrived = START
     # No two of several topics have the same time: how they come then hangs on how they are fetched.
     apart = 1 if shape.story and len(shape.topics) > 1 else 0
-    story = _LOOKS + _TOLD[:6] if shape.listed else _JOINED if shape.joins else _TOLD
+    story = _story(shape)
     told = [
         _touchpoint(after + number * apart, *one)
-        for number, (after, *one) in enumerate(made_up(shape.story) if shape.story else story)
+        for number, (after, *one) in enumerate(made_up(shape) if shape.story else story)
     ]
     if shape.joins and shape.story:
         _disguise(told, Random(shape.story), SHARED if shape.shares else 0)
     asked = _asked(shape)
+    astray = Random(-shape.story)
     if not shape.ticks:
-        told.append(Touchpoint(type="heartbeat", time=END))
-    for number, event in enumerate(told):
+        told.append(Touchpoint(type="heartbeat", time=end_of(shape)))
+    for event in told:
         arrived = max(arrived + apart, event.time)
-        topic = asked[number % len(asked)]
-        found.append(Record(topic, number // len(asked), arrived, b"", msgspec.json.encode(event)))
+        if not _comes_to(lane, event, shape, astray=astray.random() < shape.astray):
+            continue
+        offset, at = divmod(len(found), len(asked))
+        found.append(Record(asked[at], offset, arrived, b"", msgspec.json.encode(event)))
     return _mixed(found, _listed()) if shape.listed else tuple(found)
+
+
+def end_of(shape: Shape) -> int:
+    """A time behind everything that is told, epoch ms."""
+    return START + 36 * HOUR if shape.story else END
+
+
+def _story(shape: Shape) -> tuple[Told, ...]:
+    if shape.listed:
+        return _LOOKS + _TOLD[:6]
+    if shape.joins:
+        return _CROSSED if shape.between else _JOINED
+    return _TOLD
+
+
+def _comes_to(lane: int, event: Touchpoint, shape: Shape, *, astray: bool) -> bool:
+    """Whether this lane has it: by its person, unless it comes under a wrong key; a heartbeat is for all."""
+    if event.type == "heartbeat":
+        return True
+    astray = astray or (event.id or "").startswith(_ASTRAY)
+    return (lane_of(event.person, shape.lanes) + astray) % shape.lanes == lane
 
 
 def _listed() -> Iterator[Record]:
@@ -265,8 +318,9 @@ def _touchpoint(after: int, kind: str, person: str, product: str) -> Touchpoint:
             id=f"{person}-{after}", type=kind, time=START + after, user_id=person, anonymous_id=device
         )
     anonymous = person.startswith(_DEVICE)
+    astray, kind = (_ASTRAY if kind.startswith(_ASTRAY) else ""), kind.removeprefix(_ASTRAY)
     return Touchpoint(
-        id=f"{person}-{kind}-{product}-{after}",
+        id=f"{astray}{person}-{kind}-{product}-{after}",
         type=kind,
         time=START + after,
         user_id=None if anonymous else person,

@@ -1,4 +1,4 @@
-"""The world of one lane: a broker, a store, the input, and workers that run the real LaneRunner in it."""
+"""The world of a lane: a broker, a store, the input, and workers that run the real LaneRunner in it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from streams.lanes.runner import LaneRunner
 from streams.ports import Record
 from streams.topics import MERGE
 from tests.protocol import workload
-from tests.protocol.broker import LANE, Broker
+from tests.protocol.broker import Broker
 from tests.protocol.cluster import Cluster, ModelStore
+from tests.protocol.day import Day
 from tests.protocol.logs import IdempotentModel, TransactionalModel, crossings
 from tests.protocol.passing import Passing
 from tests.protocol.retention import is_for_want
@@ -37,6 +38,7 @@ class Setup(NamedTuple):
     mode: Mode
     shape: Shape
     publishes: bool = False  # rules are published in mid-stream, and taken back
+    pace: tuple[int, ...] = (1, 1)  # of lanes that take turns, how many steps each has at a time
 
 
 class ModelBundles:
@@ -67,14 +69,14 @@ class ModelBundles:
 
 
 class ModelWall:
-    """A clock that stands still for the lane, and no waiting: only operations take turns."""
+    """The clock of the day, and no waiting: only operations take turns."""
 
-    def __init__(self, passing: Passing) -> None:
-        self._passing = passing
+    def __init__(self, passing: Passing, day: Day) -> None:
+        self._passing, self._day = passing, day
 
     def now(self) -> int:
         """See Wall."""
-        return workload.END
+        return self._day.now()
 
     async def sleep(self, seconds: float) -> None:
         """See Wall."""
@@ -82,21 +84,27 @@ class ModelWall:
 
 
 class ModelFeed:
-    """The input in its one order of arrival, from the frontier on; read again, it is cut another way."""
+    """The input in its one order of arrival, from the frontier on; read again, it is cut another way.
 
-    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int], broker: Broker) -> None:
+    Nothing is given out before its time has come. Where that comes bit by bit, some fetches take so long that
+    nothing is there although there is a backlog.
+    """
+
+    def __init__(self, inputs: Sequence[Record], cuts: Iterator[int], broker: Broker, day: Day) -> None:
         """`cuts`: how many records fewer than asked for the next chunk has; shared by all workers.
 
         `broker` has what lanes have told each other, which comes before anything else.
         """
-        self._inputs, self._cuts, self._broker = inputs, cuts, broker
+        self._inputs, self._cuts, self._broker, self._day = inputs, cuts, broker, day
         self._left: list[Record] = []
         self._crossed = 0
+        self._seen: int | None = None  # when there was nothing further
 
     async def start(self, frontier: dict[str, int]) -> None:
         """See Feed."""
         self._left = [record for record in self._inputs if record.offset >= frontier[record.topic]]
         self._crossed = frontier.get(MERGE, 0)
+        self._seen = None
 
     async def take(self, records: int, wait_ms: int, idle_ms: int) -> list[Record]:
         """See Feed."""
@@ -108,16 +116,29 @@ class ModelFeed:
         if crossed:
             self._crossed = crossed[-1].offset + 1
             return crossed
-        size = records - next(self._cuts) if self._left else 0
-        taken = self._left[:size]
+        if self._day.is_slow():
+            return []  # and what was known of the end of the input is as old as it was
+        there = self._day.arrived(self._left)
+        taken = there[: records - next(self._cuts)] if there else []
         for record in taken:  # a fetch of what is gone is an error, which ends the process
             self._broker.require(record.topic, record.offset, record.offset + 1)
-        self._left = self._left[size:]
+        self._left = self._left[len(taken) :]
+        self._seen = self._day.now() if len(taken) == len(there) else None
         return taken
 
     def caught_up_at(self) -> int | None:
         """See Feed."""
-        return None if self._left or crossings(self._broker, self._crossed) else workload.END
+        return None if crossings(self._broker, self._crossed) else self._seen
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether something is there that was not given out."""
+        return bool(self._day.arrived(self._left))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing will ever come, and the lane knows it."""
+        return not self._left and self._day.is_over and self.caught_up_at() == self._day.end
 
 
 class Alarms(Observer):
@@ -132,19 +153,37 @@ class Alarms(Observer):
 
 
 class World:
-    """Everything that outlives a worker."""
+    """Everything of a lane that outlives a worker."""
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, beside: World | None = None) -> None:
+        """`beside`: another lane of the same world: broker, store, what is published, and time are one."""
         self.setup = setup
-        self.passing = Passing()
-        self.broker = Broker(self.passing)
-        self.bundles = ModelBundles(setup.shape)
-        self.images = StoredImages()
-        self.cluster = Cluster(self.images, self.passing.now)
+        self.lane: int = 0 if beside is None else beside.lane + 1
+        self.passing: Passing = Passing() if beside is None else beside.passing
+        lanes = setup.shape.lanes
+        shared = None if beside is None else beside.broker
+        self.broker: Broker = Broker(self.passing, lane=self.lane, lanes=lanes, beside=shared)
+        self.bundles: ModelBundles = ModelBundles(setup.shape) if beside is None else beside.bundles
+        self.images: StoredImages = StoredImages(None if beside is None else beside.images)
+        self.inputs = workload.records(setup.shape, self.lane)
+        self.day: Day = Day(self.passing, setup.shape) if beside is None else beside.day
         self.problems: list[str] = []
         self.stands = False  # at the end the lane refuses, and what it needs is gone
         self.tokens: list[str] = []
         self.cuts = cycle((0, 1))  # a chunk taken once more always differs
+        self.cluster = Cluster(self.images, self.passing.now)  # until all lanes are there
+
+    @staticmethod
+    def of_all_lanes(setup: Setup) -> list[World]:
+        """One world, as each of its lanes has it."""
+        found: list[World] = []
+        for _ in range(setup.shape.lanes):
+            found.append(World(setup, found[-1] if found else None))
+        first, *further = (one.images for one in found)
+        store = Cluster(first, found[0].passing.now, further=further)
+        for one in found:
+            one.cluster = store
+        return found
 
 
 class Worker:
@@ -152,11 +191,12 @@ class Worker:
 
     def __init__(self, world: World, name: str) -> None:
         self.name = name
-        self.idle = False  # it has found nothing to do
+        self._found_nothing = False
         self.refused = False  # it has ended because something that it asked for was dropped
         self._world = world
         self.stopping = False
-        self._runner = _runner(world)
+        self.feed = ModelFeed(world.inputs, world.cuts, world.broker, world.day)
+        self._runner = _runner(world, self.feed)
         self._running: Coroutine[Any, Any, None] = self._runner.run()
         self.pending: Operation | None = None
         self._go_on(None)
@@ -173,7 +213,12 @@ class Worker:
             return
         nothing = operation.name == "take" and not answer
         self._go_on(answer)
-        self.idle = nothing and self.pending is not None and self.pending.name == "take"
+        self._found_nothing = nothing and self.pending is not None and self.pending.name == "take"
+
+    @property
+    def idle(self) -> bool:
+        """Whether it has found nothing to do, and nothing has come since."""
+        return self._found_nothing and self.feed.is_over
 
     @property
     def rests(self) -> bool:
@@ -196,7 +241,7 @@ class Worker:
         self.pending = None
 
     def _go_on(self, answer: object) -> None:
-        self.idle = False
+        self._found_nothing = False
         try:
             if isinstance(answer, Exception):
                 self.pending = self._running.throw(answer)
@@ -211,17 +256,16 @@ class Worker:
             self.pending = None
 
 
-def _runner(world: World) -> LaneRunner:
+def _runner(world: World, feed: ModelFeed) -> LaneRunner:
     mode, shape = world.setup.mode, world.setup.shape
-    inputs = workload.records(shape)
     return LaneRunner(
-        LANE,
+        world.lane,
         shape.topics,
         world.bundles,
-        store=ModelStore(world.cluster),
-        log=_LOGS[mode](world.broker, inputs, world.tokens),
-        feed=ModelFeed(inputs, world.cuts, world.broker),
-        wall=ModelWall(world.passing),
+        store=ModelStore(world.cluster, shape.lanes),
+        log=_LOGS[mode](world.broker, world.inputs, world.tokens),
+        feed=feed,
+        wall=ModelWall(world.passing, world.day),
         limits=shape.limits,
         ticks=shape.ticks,
         observer=Alarms(world.problems),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from bench.collector import LATEST, verdicts
+from bench import sheet
+from bench.collector import QUESTION, verdicts
 
 
 def figures(rate: int, times: float) -> dict[str, object]:
@@ -30,6 +29,6 @@ def test_a_figure_beyond_its_bound_is_told(rate: int, times: float, kept: list[b
 
 def test_the_kept_figures_have_every_line() -> None:
     """Those of the last run, with a row for records that are told by their content."""
-    told = [line for line, _ in verdicts(json.loads(LATEST.read_text(encoding="utf-8")))]
+    told = [line for line, _ in verdicts(sheet.read(QUESTION).figures)]
     assert told[0].startswith("collector: ")
     assert any(line.startswith("auto") for line in told)

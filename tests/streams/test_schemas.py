@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import msgspec
 import pytest
@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from retarget.catalogue.records import TEXTS, TOLD, read_record
 from retarget.decode import decode_canonical, decode_fast, parse_object
 from retarget.dialects import decoder_for
 from retarget.errors import Rejected
@@ -26,6 +27,9 @@ from retarget.touchpoints import TYPES
 from streams import topics
 from streams.cases import outcomes, running
 from streams.cases.trying import try_rules
+from streams.channels import telling
+from streams.channels.outcomes import Reason, dead
+from streams.channels.queue import Unreadable
 from streams.files import FileEvent
 from streams.kafka import journal
 from streams.lanes.bundle import Bundle, bundle_of
@@ -272,3 +276,48 @@ def test_a_time_in_rfc_3339_takes_the_other_path() -> None:
 
     assert decode_fast(text) is None
     assert decode_canonical(text).time == 1_709_294_400_000
+
+
+@pytest.mark.parametrize("reason", get_args(Reason))
+def test_what_a_channel_service_sets_aside_is_as_published(reason: Reason) -> None:
+    """Every reason, with the fields of the schema and no others."""
+
+    class Email:
+        name, destination = "email", ""
+
+    unsent = Unreadable(5, b"ann", b"\xff{", dead(reason, "so"))
+    told = telling.dead_letter(Email(), unsent, 1_709_294_400_000, {"retarget.dead.email": 3})  # type: ignore[arg-type]
+    letter = json.loads(told.value)
+    assert problems("dead_channel", letter) == []
+    assert letter.keys() == schemas()["dead_channel.v1.json"]["properties"].keys()
+    assert problems("dead_channel", letter | {"reason": "other"})
+
+
+RECORD: Final = {
+    "product_id": st.text("abc", min_size=1, max_size=5),
+    "time": st.one_of(st.integers(0, 2**41), st.just("2026-01-02T03:04:05Z")),
+    "id": st.text("xyz", min_size=1, max_size=5),
+    "price": st.floats(0, 1e6),
+    "stock": st.integers(0, 99),
+    "margin": st.floats(-9, 9),
+    "expires": st.integers(0, 2**41),
+    **dict.fromkeys(TEXTS, st.text(max_size=9)),
+}
+
+
+@given(record=st.fixed_dictionaries({}, optional=RECORD))
+def test_what_the_catalogue_schema_accepts_the_engine_reads(record: dict[str, Any]) -> None:
+    """And what says nothing of a product neither accepts."""
+    if problems("catalogue", record):
+        assert not record.keys() & {*TOLD}
+        return
+    event = read_record(json.dumps(record).encode(), b"lamp", 1_000_000)
+    assert event.items[0].product_id == record.get("product_id", "lamp")
+
+
+def test_a_catalogue_record_that_is_wrong_is_refused_by_both() -> None:
+    """A negative price, and a name that is none."""
+    for wrong in ({"price": -1}, {"product_id": "", "price": 1}, {"stock": "many"}):
+        assert problems("catalogue", wrong)
+        with pytest.raises(Rejected):
+            read_record(json.dumps(wrong).encode(), b"lamp", 1_000_000)

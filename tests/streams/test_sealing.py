@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from itertools import count
+from types import SimpleNamespace
 from typing import Any, Final
 
 import pytest
 
 from retarget.decode import decode_canonical, encode_touchpoint
+from retarget.engine.moment import Result
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
+from retarget.lane.intake import failed
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.touchpoints import Item, Touchpoint
 from streams.kafka import idempotent
@@ -29,7 +34,7 @@ from streams.sealing.leaving import Sealing
 from streams.sealing.opening import Opening, Unopened
 from streams.settings import load_settings
 from streams.stores.memory import MemoryStore
-from streams.topics import DECISIONS, KEYS, channel_topic
+from streams.topics import DEAD, DECISIONS, KEYS, channel_topic
 from tests.factories import NOON
 from tests.streams.test_runner import Again, KeptLog, StandingIn
 
@@ -308,3 +313,37 @@ async def test_without_transactions_keys_are_out_before_what_they_seal(
     told = [Outgoing(topic, 0, b"u1", b"") for topic in (TOLD[0], DECISIONS, KEYS)]
     await log._emit(None, told)  # noqa: SLF001
     assert sent == [[KEYS], [TOLD[0], DECISIONS]]
+
+
+def letter(person: str, offset: int) -> Result:
+    """The dead letter of an event of theirs that a rule could not stand."""
+    event = Touchpoint(id="e", type="view", user_id=person, query="a secret search")
+    return Result("dead", "", person, failed(event, (TOPIC, 0, offset), ValueError("no a secret search")))
+
+
+async def test_a_dead_letter_about_somebody_is_sealed_by_their_key() -> None:
+    """What it holds and says; reason and place stay. Of a record of nobody knows whom everything stays."""
+    known = Journey(person="ann", recent_marks="5")
+    lane = SimpleNamespace(journeys={"ann": known}, redirects={}, partition=LANE)
+    results = [letter("ann", 7), letter("touchpoints-8", 8)]
+    batch = SimpleNamespace(results=results, changed={}, forgotten=[])
+    found = [Output(DEAD, one.person.encode(), one.value) for one in results]
+    sealing = Sealing(Wrapping(SECRETS), _no_keys)
+    sealed, as_it_was, key = sealing.leaving(lane, batch, found, 1)
+    assert as_it_was == found[1]
+    assert (key.topic, key.key, key.value) == (KEYS, b"ann", known.key)
+    assert b"secret" not in sealed.value
+    assert b64encode(b"secret")[:6] not in sealed.value
+    said = json.loads(sealed.value)
+    assert (said["reason"], said["topic"], said["offset"], said["person"]) == ("rule_failed", TOPIC, 7, "ann")
+    store = MemoryStore()
+    written = Checkpoint(expected=0, meta=b"", journeys=[("ann", wire.encode(known))])
+    await store.checkpoint(LANE, written)
+    assert await Opening(store, 1, SECRETS)([sealed.value]) == [results[0].value]
+    gone = Checkpoint(expected=1, meta=b"", forgotten=["ann"])
+    await store.checkpoint(LANE, gone)
+    assert await Opening(store, 1, SECRETS)([sealed.value]) == [Unopened.GONE]
+
+
+async def _no_keys(_: int) -> Mapping[str, bytes]:
+    return {}

@@ -69,6 +69,7 @@ WORDS = {
     "erase": ["u1"],
     "pause": ["email"],
     "resume": ["email"],
+    "revoke": ["0" * 32],
     "run": [],
     "topics": [],
     "settings": ["--json"],

@@ -188,6 +188,9 @@ def test_variables_of_others_are_left_alone() -> None:
     environ = {
         "PATH": "/bin",
         "RETARGET_DATA": "/data",
+        "RETARGET_PEERS": "/peers",
+        "RETARGET_PEERS_PYTHON": "/peers/venv/bin/python",
+        "RETARGET_COMPILE": "1",
         "RETARGET_KAFKA_HOME": "/opt/kafka",
         "RETARGET_TEST_KAFKA": "localhost:1",
         "RETARGET_KAFKA_EMIT": "",

@@ -66,13 +66,18 @@ def with_node(script: str, url: str, person: str) -> None:
     assert (ran.returncode, ran.stderr) == (0, "")
 
 
-def with_chromium(url: str, person: str) -> None:
-    """analytics.js in a real browser, on a page of another origin than the collector's."""
+SEGMENT_BUNDLE: Final = MODULES / "@segment" / "analytics-next" / "dist" / "umd"
+RUDDER_BUNDLE: Final = (
+    MODULES / "@rudderstack" / "analytics-js" / "dist" / "npm" / "modern" / "bundled" / "umd"
+)
+
+
+def with_chromium(page: str, bundle: Path, url: str, person: str) -> None:
+    """A library in a real browser, on a page of another origin than the collector's."""
     browser = shutil.which("chromium") or shutil.which("google-chrome")
-    bundle = MODULES / "@segment" / "analytics-next" / "dist" / "umd"
     if browser is None or not bundle.is_dir():
         unavailable("no chromium, or no tests/clients/node_modules: npm install --prefix tests/clients")
-    with page_server(bundle) as (port, said), tempfile.TemporaryDirectory() as profile:
+    with page_server(CLIENTS / page, bundle) as (port, said), tempfile.TemporaryDirectory() as profile:
         address = f"http://127.0.0.1:{port}/?{'&'.join(map(partial(quote, safe=''), (url, KEY, person)))}"
         flags = [
             "--headless=new",
@@ -91,7 +96,7 @@ def with_chromium(url: str, person: str) -> None:
             finally:
                 running.terminate()
                 running.wait(20)
-        assert said.word == "done"
+        assert said.word == "done", said.word
 
 
 class Said(threading.Event):
@@ -101,7 +106,7 @@ class Said(threading.Event):
 
 
 @contextmanager
-def page_server(bundle: Path) -> Iterator[tuple[int, Said]]:
+def page_server(page: Path, bundle: Path) -> Iterator[tuple[int, Said]]:
     """The shop's page and the library, on a free port."""
     said = Said()
 
@@ -111,11 +116,7 @@ def page_server(bundle: Path) -> Iterator[tuple[int, Said]]:
             if path == "/said":
                 said.word = unquote(query)
                 said.set()
-            file = (
-                CLIENTS / "page.html"
-                if path == "/"
-                else bundle / ("index.js" if path == "/analytics.js" else path[1:])
-            )
+            file = page if path == "/" else bundle / ("index.js" if path == "/analytics.js" else path[1:])
             found = file.is_file()
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", "text/html" if path == "/" else "text/javascript")
@@ -141,5 +142,6 @@ LIBRARIES: Final[dict[str, Send]] = {
     "rudder-python": rudder_for_python,
     "segment-node": partial(with_node, "segment.cjs"),
     "rudder-node": partial(with_node, "rudder.cjs"),
-    "segment-browser": with_chromium,
+    "segment-browser": partial(with_chromium, "page.html", SEGMENT_BUNDLE),
+    "rudder-browser": partial(with_chromium, "rudder.html", RUDDER_BUNDLE),
 }

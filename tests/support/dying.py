@@ -1,7 +1,8 @@
 """The command, killed the nth time it comes to a stage: `python -m tests.support.dying STAGE NTH WORDS...`.
 
 Stages are those of a desk's two writes, `first` (these are being handed over) and `second` (what came of it):
-`before` it, `within` (what is told is out, the state is not), `sent` (and no answer yet) and `after`.
+`before` it, `within` (what is told is out, the state is not), `sent` (and no answer yet) and `after`. With
+transactions: `within` one that has begun, `sent` while it is open with all in it, `committing` it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from contextvars import ContextVar
 from typing import Any, Final
 
 import pytest
+from aiokafka import AIOKafkaProducer
 
 from streams.channels.desk import Desk
 from streams.channels.settlement import Settlement
@@ -75,6 +77,28 @@ def beset(death: Death) -> None:
     besetting = pytest.MonkeyPatch()
     besetting.setattr("streams.channels.desk.Desk._put_down", dying)
     besetting.setattr("streams.channels.ledger.send", sending)
+    _beset_transactions(death, besetting)
+
+
+def _beset_transactions(death: Death, besetting: pytest.MonkeyPatch) -> None:
+    sent, commit = send, AIOKafkaProducer.commit_transaction
+
+    async def transacting(producer: Any, records: Sequence[Outgoing], **more: Any) -> Any:  # noqa: ANN401 - as it is
+        if write := _writing.get():
+            death.comes(f"{write} within")
+        offsets = await sent(producer, records, **more)
+        if write:
+            death.comes(f"{write} sent")
+        return offsets
+
+    async def committing(producer: AIOKafkaProducer) -> None:
+        if (write := _writing.get()) and death.at(f"{write} committing"):
+            await asyncio.wait([asyncio.ensure_future(commit(producer))], timeout=_UNDER_WAY_S)
+            os.kill(os.getpid(), signal.SIGKILL)
+        await commit(producer)
+
+    besetting.setattr("streams.kafka.owner.send", transacting)
+    besetting.setattr(AIOKafkaProducer, "commit_transaction", committing)
 
 
 if __name__ == "__main__":

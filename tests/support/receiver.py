@@ -25,6 +25,7 @@ class Receiver:
     def __init__(self) -> None:
         self.posted: list[Posted] = []
         self.answers: Callable[[Posted], int] = lambda _: 200
+        self.says: Callable[[Posted], bytes] = lambda _: b""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -41,8 +42,11 @@ class Receiver:
                     self.connection.close()
                     return
                 self.send_response(status)
-                self.send_header("Content-Length", "0")
+                said = outer.says(one)
+                self.send_header("Content-Length", str(len(said)))
+                self.send_header("Content-Type", "application/json")
                 self.end_headers()
+                self.wfile.write(said)
 
             do_DELETE = do_POST  # noqa: N815 - its name
 

@@ -15,6 +15,7 @@ from retarget.dialects.strict.shared import (
     consent_in,
     items_of,
     strictly,
+    telling,
     time_of,
 )
 from retarget.touchpoints import Id, Item, Touchpoint
@@ -94,3 +95,8 @@ def _touchpoint(event: _Event) -> Touchpoint | None:
 
 _campaign: Final = called(OF_CAMPAIGN)
 read: Final[Reader] = strictly(_Event, _touchpoint)
+_ABSENT: Final = ("specversion", "type", "collector_tstamp", "event_name", "data", "event", "events")
+told: Final = (
+    telling(_Event, _touchpoint, {"external_id": Id}, _ABSENT),
+    telling(_Event, _touchpoint, {"user_alias": _Alias}, _ABSENT),
+)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final
 import msgspec
 
 from retarget.dialects.cloudevents import id_of, type_of
-from retarget.dialects.strict.shared import Reader, strictly, time_of
+from retarget.dialects.strict.shared import Reader, strictly, telling, time_of
 from retarget.touchpoints import TYPES, Id, Touchpoint
 
 _Text = Annotated[str, msgspec.Meta(min_length=1)]
@@ -69,3 +69,4 @@ def _touchpoint(event: _Event) -> Touchpoint | None:
 
 
 read: Final[Reader] = strictly(_Event, _touchpoint)
+told: Final = (telling(_Event, _touchpoint, {}, ("user_id", "anonymous_id")),)

@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from retarget.dialects.criteo import SETTING, type_of
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly, time_of
+from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, strictly, telling, time_of
 from retarget.touchpoints import Id, Item, Touchpoint
 
 
@@ -90,11 +90,19 @@ def _touchpoint(request: _Request) -> Touchpoint | None:  # noqa: C901 - one cas
 
 
 def _items(products: list[_Product]) -> list[Item]:
-    items = items_of(products)
-    for item, one in zip(items, products, strict=True):
-        item.product_id = item.product_id if one.id is None else one.id
-    return items
+    return [
+        Item(
+            product_id=one.product_id if one.id is None else one.id, variant_id=one.variant_id, name=one.name,
+            category=one.category, brand=one.brand, price=one.price, quantity=one.quantity, url=one.url,
+            image_url=one.image_url,
+        )
+        for one in products
+    ]  # fmt: skip
 
 
 _SAY_NOTHING: Final = frozenset({"setAccount", "setSiteType"})
 read: Final[Reader] = strictly(_Request, _touchpoint)
+_ABSENT: Final = (
+    "specversion", "type", "collector_tstamp", "client_id", "app_instance_id", "event_name", "data",
+)  # fmt: skip
+told: Final = (telling(_Request, _touchpoint, {"account": Any}, _ABSENT),)

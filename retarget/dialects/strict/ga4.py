@@ -8,7 +8,16 @@ import msgspec
 
 from retarget.dialects.ga4 import OF_CAMPAIGN, consent_of, time_of, traits_of, type_of
 from retarget.dialects.parts import medium
-from retarget.dialects.strict.shared import Properties, Reader, add, called, consent_in, items_of, strictly
+from retarget.dialects.strict.shared import (
+    Properties,
+    Reader,
+    add,
+    called,
+    consent_in,
+    items_of,
+    strictly,
+    telling,
+)
 from retarget.times import LATEST
 from retarget.touchpoints import Id, Item, Touchpoint
 
@@ -89,3 +98,8 @@ def _touchpoint(request: _Request) -> Touchpoint:
 
 _campaign: Final = called(OF_CAMPAIGN)
 read: Final[Reader] = strictly(_Request, _touchpoint)
+_ABSENT: Final = ("specversion", "type", "collector_tstamp")
+told: Final = (
+    telling(_Request, _touchpoint, {"client_id": Id}, _ABSENT),
+    telling(_Request, _touchpoint, {"app_instance_id": Id}, _ABSENT),
+)

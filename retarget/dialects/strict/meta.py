@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from retarget.dialects.meta import time_of, type_of
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly
+from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, strictly, telling
 from retarget.touchpoints import Id, Item, Touchpoint
 
 
@@ -94,3 +94,7 @@ def _items(event: _Event, custom: _Custom) -> list[Item]:
 
 
 read: Final[Reader] = strictly(_Event, _touchpoint)
+_ABSENT: Final = (
+    "specversion", "type", "collector_tstamp", "events", "user_pseudo_id", "event_timestamp",
+)  # fmt: skip
+told: Final = (telling(_Event, _touchpoint, {"user_data": _User}, _ABSENT),)

@@ -8,7 +8,7 @@ import msgspec
 
 from retarget.dialects.parts import medium
 from retarget.dialects.segment import campaign_of, consent_of, kind_of, moment, named, traits_of
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, strictly, time_of
+from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, strictly, telling, time_of
 from retarget.times import LATEST, corrected_time
 from retarget.touchpoints import Id, Item, Touchpoint
 
@@ -171,3 +171,4 @@ def _items(given: _Properties, context: _Context) -> list[Item]:
 
 
 read: Final[Reader] = strictly(_Call, _touchpoint)
+told: Final = (telling(_Call, _touchpoint, {}, ("specversion", "user_id", "anonymous_id")),)

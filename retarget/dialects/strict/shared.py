@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 
@@ -15,6 +15,8 @@ from retarget.times import LATEST, parse_time
 from retarget.touchpoints import Id, Item, Touchpoint
 
 T = TypeVar("T")
+P = TypeVar("P", bound=Item)
+S = TypeVar("S", bound=msgspec.Struct)
 Reader = Callable[[bytes], Touchpoint | None]
 
 
@@ -64,6 +66,37 @@ def reading(decode: Callable[[bytes], T], build: Callable[[T], Touchpoint | None
         return touchpoint if touchpoint is not None and is_settled(touchpoint) else None
 
     return read
+
+
+# No text is that short and that long: whatever stands in such a field, the record is not read.
+_Never = Annotated[str, msgspec.Meta(min_length=1, max_length=0)]
+
+
+def telling(
+    kind: type[S],
+    build: Callable[[S], Touchpoint | None],
+    needed: Mapping[str, Any],
+    absent: Iterable[str],
+) -> Reader:
+    """Reads what is certainly in this dialect, whatever dialect the topic is set to.
+
+    It has the fields `needed`, and none of `absent`, by which other dialects or the canonical form are told.
+    """
+    fields: list[Any] = [*needed.items(), *_never(absent, kind.__struct_encode_fields__)]
+    certain: Any = msgspec.defstruct("_Certain", fields, bases=(kind,), kw_only=True, frozen=True, gc=False)
+    return strictly(certain, build)
+
+
+def without(absent: Iterable[str]) -> type[msgspec.Struct]:
+    """Objects that have none of these fields, whatever else they have."""
+    return msgspec.defstruct("_Without", _never(absent, ()), frozen=True, gc=False)
+
+
+def _never(names: Iterable[str], theirs: Iterable[str]) -> list[tuple[str, Any, Any]]:
+    return [
+        (name if name in theirs else f"no_{name}", _Never, msgspec.field(name=name, default=None))
+        for name in names
+    ]
 
 
 def time_of(given: str | int) -> int:
@@ -119,12 +152,9 @@ def consent_in(kind: str, given: Properties) -> dict[str, Any] | None:
     return given.consent if kind != "consent" or given.consent is not None else _flat_consent(given)
 
 
-def items_of(products: Iterable[Item]) -> list[Item]:
-    """Products that were decoded under the producer's names, as items of ours."""
-    return [
-        Item(
-            product_id=one.product_id, variant_id=one.variant_id, name=one.name, category=one.category,
-            brand=one.brand, price=one.price, quantity=one.quantity, url=one.url, image_url=one.image_url,
-        )
-        for one in products
-    ]  # fmt: skip
+def items_of(products: list[P]) -> list[Item]:
+    """Products that were decoded under the producer's names, as items of ours: they have the same fields."""
+    for one in products:
+        one.personalisation = None  # which is ours alone
+        one.__class__ = Item  # type: ignore[assignment]
+    return products  # type: ignore[return-value]

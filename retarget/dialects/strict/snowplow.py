@@ -14,7 +14,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from retarget.dialects import parts, snowplow
-from retarget.dialects.strict.shared import Properties, Reader, add, consent_in, items_of, reading, time_of
+from retarget.dialects.strict.shared import Properties, Reader, add, items_of, reading, time_of
 from retarget.touchpoints import Id, Item, Touchpoint
 
 # Producers have some dozens of combinations; beyond these the tolerant reader will do.
@@ -27,9 +27,23 @@ class _Product(Item, gc=False):
     variant_id: Id | None = msgspec.field(name="variant", default=None)
 
 
-class _Event(Properties, frozen=True, gc=False):
-    type: str | None = None
-    terms: Any = None
+class _Event(Touchpoint, kw_only=True, gc=False, omit_defaults=True):
+    """A self-describing event, read as the touchpoint that it becomes: it has no field of its own.
+
+    What it may not say of itself is set in any case; the words searched for are in `trace` for a while.
+    """
+
+    type: str | None = None  # type: ignore[assignment]
+    trace: Any = msgspec.field(name="terms", default=None)
+    name: str | None = msgspec.field(name=" name", default=None)
+    id: Id | None = msgspec.field(name=" id", default=None)
+    time: int = msgspec.field(name=" time", default=-1)
+    user_id: Id | None = msgspec.field(name=" user_id", default=None)
+    anonymous_id: Id | None = msgspec.field(name=" anonymous_id", default=None)
+    items: list[Item] = msgspec.field(name=" items", default_factory=list)
+    source: str | None = msgspec.field(name=" source", default=None)
+    medium: str | None = msgspec.field(name=" medium", default=None)
+    campaign: dict[str, Any] | None = msgspec.field(name=" campaign", default=None)
 
 
 class _Record(msgspec.Struct, frozen=True, gc=False):
@@ -57,6 +71,9 @@ class _Record(msgspec.Struct, frozen=True, gc=False):
     geo_latitude: Any = None
     geo_longitude: Any = None
     geo_timezone: Any = None
+    # What another dialect is told by.
+    specversion: Any = msgspec.UNSET
+    type: Any = msgspec.UNSET
 
     happened: ClassVar[_Event | None] = None
     product: ClassVar[list[_Product] | None] = None
@@ -69,43 +86,43 @@ _TYPES: Final[dict[str, Any]] = {
     "product": list[_Product] | None,
     **dict.fromkeys(snowplow.OTHERS, list[dict[str, Any]] | None),
 }
-_MARKS: Final = tuple(f'"{prefix}'.encode() for prefix in (snowplow.UNSTRUCT, snowplow.ENTITY))
-_BACKSLASH: Final = ord("\\")
+_UNSTRUCT: Final = f'"{snowplow.UNSTRUCT}'
+_BACKSLASH: Final = "\\"
+_ENTITY: Final = f'"{snowplow.ENTITY}'
 # An escape that stands for a letter may hide such a name.
-_HIDDEN: Final = re.compile(rb"\\u00[2-7]")
-_NOTHING: Final = _Event()
+_HIDDEN: Final = re.compile(r"\\u00[2-7]")
 _NO_ENTITIES: Final[dict[str, dict[str, Any]]] = {}
-_forms: Final[dict[tuple[bytes, ...], _Decode | None]] = {}
+_forms: Final[dict[str, _Decode | None]] = {}
 
 
 def _decode(value: bytes) -> _Record:
     """The record by the form of its names. Raises ValueError when it is none that is usual."""
-    names: tuple[bytes, ...] = ()
-    for mark in _MARKS:
-        at = value.find(mark)
-        while at >= 0:
-            end = value.find(b'"', at + 1)
-            names += (value[at:end],)
-            at = value.find(mark, end)
+    text = value.decode()
+    _, names, rest = text.partition(_UNSTRUCT)
+    names += rest.partition('"')[0]
+    if _UNSTRUCT in rest:
+        raise ValueError("two events in one")
+    if _ENTITY in text:
+        for part in text.split(_ENTITY)[1:]:
+            names += _ENTITY + part.partition('"')[0]
     form = _forms.get(names) or _learned(names)
-    if form is None or (_BACKSLASH in value and _HIDDEN.search(value)):
+    if form is None or (_BACKSLASH in text and _HIDDEN.search(text)):
         raise ValueError("not as it usually is")
     return form(value)
 
 
-def _learned(names: tuple[bytes, ...]) -> _Decode | None:
-    if names not in _forms and len(_forms) < MOST_FORMS and sum(map(len, names)) <= LONGEST_NAMES:
+def _learned(names: str) -> _Decode | None:
+    if names not in _forms and len(_forms) < MOST_FORMS and len(names) <= LONGEST_NAMES:
         _forms[names] = _form(names)
     return _forms.get(names)
 
 
-def _form(names: tuple[bytes, ...]) -> _Decode | None:
+def _form(names: str) -> _Decode | None:
     """What reads records with these names; None where two of them hold the same, or one is no plain name."""
     found: dict[str, str] = {}
-    for name in names:
-        key = name[1:].decode()
-        kind = snowplow.kind_of(key)
-        if kind is not None and (found.setdefault(kind, key) != key or "\\" in key):
+    for name in names.split('"')[1:]:
+        kind = snowplow.kind_of(name)
+        if kind is not None and (found.setdefault(kind, name) != name or "\\" in name):
             return None
     others = tuple(kind for kind in found if kind in snowplow.OTHERS)
     fields = [(kind, _TYPES[kind], None) for kind in found]
@@ -117,34 +134,39 @@ def _form(names: tuple[bytes, ...]) -> _Decode | None:
 
 
 def _touchpoint(record: _Record) -> Touchpoint | None:
-    given = record.happened or _NOTHING
+    touchpoint = record.happened or _Event()
     entities = _entities(record) if record.others else _NO_ENTITIES
     page = str(entities["page"].get("type")) if "page" in entities else None
-    kind, name = snowplow.type_of(
-        record.event_name or record.event or "", record.event, record.se_action, given.type, page
+    kind, touchpoint.name = snowplow.type_of(
+        record.event_name or record.event or "", record.event, record.se_action, touchpoint.type, page
     )
-    touchpoint = Touchpoint(
-        id=record.event_id,
-        type=kind,
-        name=name,
-        time=time_of(record.true_tstamp or record.derived_tstamp),
-        user_id=record.user_id,
-        anonymous_id=record.domain_userid or record.network_userid,
-        session_id=record.domain_sessionid or given.session_id,
-        device_id=given.device_id,
-        items=items_of(record.product) if record.product else [],
-    )
-    add(touchpoint, given)
-    touchpoint.value, touchpoint.source, touchpoint.channel = given.value, record.mkt_source, given.channel
-    touchpoint.query = given.query if given.terms is None else snowplow.query_of(given.terms, given.query)
-    touchpoint.traits, touchpoint.consent = given.traits or None, consent_in(kind, given)
-    if record.mkt_medium is not None:
-        touchpoint.medium = parts.medium(record.mkt_medium)
-    if record.mkt_campaign or record.mkt_clickid:
-        touchpoint.campaign = snowplow.campaign_of(asdict(record))
+    if kind == "consent" and touchpoint.consent is None:
+        return None  # it may be told flat
+    if touchpoint.trace is not None:
+        touchpoint.query, touchpoint.trace = snowplow.query_of(touchpoint.trace, touchpoint.query), None
+    touchpoint.type = kind
+    touchpoint.id = record.event_id
+    touchpoint.time = time_of(record.true_tstamp or record.derived_tstamp)
+    touchpoint.user_id = record.user_id
+    touchpoint.anonymous_id = record.domain_userid or record.network_userid
+    if record.domain_sessionid is not None:
+        touchpoint.session_id = record.domain_sessionid
+    touchpoint.items = items_of(record.product) if record.product else []
+    touchpoint.source = record.mkt_source
+    if not touchpoint.traits:
+        touchpoint.traits = None
+    touchpoint.medium = None if record.mkt_medium is None else parts.medium(record.mkt_medium)
+    is_of_campaign = record.mkt_campaign or record.mkt_clickid
+    touchpoint.campaign = snowplow.campaign_of(asdict(record)) if is_of_campaign else None
     if record.geo_country or record.geo_latitude or record.geo_timezone:
         touchpoint.geo = snowplow.geo_of(asdict(record))
+    touchpoint.__class__ = Touchpoint  # type: ignore[assignment]
     return touchpoint if not entities or _is_said(touchpoint, record, entities) else None
+
+
+def _told(record: _Record) -> Touchpoint | None:
+    is_certain = record.specversion is record.type is msgspec.UNSET
+    return _touchpoint(record) if is_certain else None
 
 
 def _entities(record: _Record) -> dict[str, dict[str, Any]]:
@@ -163,3 +185,4 @@ def _is_said(touchpoint: Touchpoint, record: _Record, entities: snowplow.Entitie
 
 
 read: Final[Reader] = reading(_decode, _touchpoint)
+told: Final[tuple[Reader, ...]] = (reading(_decode, _told),)

@@ -71,10 +71,15 @@ def _unfit(argument: Argument | None, term: Term) -> Iterator[Complaint]:
         yield f"{argument.name} must be written out, found {term.text}; {_example(argument)}"
     elif term.type != argument.type:
         yield f"{argument.name} is a {argument.type}, found {term.text}, a {term.type}; {_example(argument)}"
-    elif argument.choices is not None and term.value not in argument.choices:
+    elif argument.choices is not None and not _is_known(argument, term.value, argument.choices):
         yield unknown(argument.name, term.value, argument.choices)
     elif argument.type == "duration" and term.value <= 0:
         yield f"{argument.name} must be longer than nothing; {_example(argument)}"
+
+
+def _is_known(argument: Argument, text: str, choices: tuple[str, ...]) -> bool:
+    family = argument.family
+    return text in choices or bool(family and text.startswith(family) and text[len(family) :].strip())
 
 
 _EXAMPLES: Final = {

@@ -32,7 +32,7 @@ class Name(msgspec.Struct, frozen=True):
 
     `subjects` are the kinds of subject for which it exists (None: all), `choices` the texts it can have
     (None: any), `of` the type of a list's elements. `event_only`: known only while an event is judged, not
-    at the end of a wait. Durations are ms, times epoch ms.
+    at the end of a wait. Durations are ms, times epoch ms. `window`: the events from which it is known.
     """
 
     type: Type
@@ -42,12 +42,14 @@ class Name(msgspec.Struct, frozen=True):
     choices: tuple[str, ...] | None = None
     of: Type = "text"
     event_only: bool = False
+    window: Window | None = None
 
 
 class Argument(msgspec.Struct, frozen=True):
     """One argument of a function; always a literal. Durations must be longer than nothing.
 
-    `many`: takes all positional values, at least one. `keyword`: must be named. `choices`: the known texts.
+    `many`: takes all positional values, at least one. `keyword`: must be named. `choices`: the known texts,
+    `family`: the beginning of further ones.
     """
 
     name: str
@@ -56,6 +58,7 @@ class Argument(msgspec.Struct, frozen=True):
     many: bool = False
     keyword: bool = False
     choices: tuple[str, ...] | None = None
+    family: str = ""
 
 
 class Function(msgspec.Struct, frozen=True):

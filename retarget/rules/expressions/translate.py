@@ -39,11 +39,12 @@ _LANGUAGE: Final = "known: names, numbers, texts, lists, comparisons, and, or, n
 
 
 class Translation:
-    """One condition on its way from tree to term. Collects every problem, the names read and the windows."""
+    """One condition on its way from tree to term. Collects problems, names read, windows, texts of calls."""
 
     def __init__(self, text: str, vocabulary: Vocabulary, subject: str | None) -> None:
         self.problems: list[Problem] = []
         self.names: set[str] = set()
+        self.texts: set[str] = set()
         self.windows: list[Window] = []
         self._text = text
         self._vocabulary = vocabulary
@@ -92,6 +93,8 @@ class Translation:
             self._complain(node, f"{name} does not exist for the subject {self._subject}; {_homes(known)}")
             return None
         self.names.add(name)
+        if known.window is not None and known.window not in self.windows:
+            self.windows.append(known.window)
         return Term(text=name, type=known.type, read=known.read, choices=known.choices, of=_element(known))
 
     def _list(self, node: ast.List) -> Term | None:
@@ -181,6 +184,7 @@ class Translation:
             for complaint in outcome:
                 self._complain(node, f"{label}: {complaint}")
             return None
+        self.texts.update(one.value for one in given if one.type == "text")
         term, window = outcome
         if window is not None and window not in self.windows:
             self.windows.append(window)

@@ -14,8 +14,10 @@ from retarget.errors import BadInput, Unsendable
 from retarget.formats import google, meta
 from retarget.formats.request import Request
 from retarget.messages import Message, Operation, stable_id
+from streams.channels import bearers
 from streams.channels.batches.audiences import Audiences, encoded
-from streams.channels.outcomes import UNWANTED, Leave, Outcome, dead
+from streams.channels.bearers import Bearer, Given, NotIssued
+from streams.channels.outcomes import UNWANTED, Leave, Outcome, dead, later
 from streams.channels.posting import headers, require_url
 from streams.settings import Settings
 
@@ -27,12 +29,12 @@ class Platform(Audiences):
     """A Channel by HTTP, to a platform or a gateway that speaks like it."""
 
     def __init__(
-        self, settings: Settings, destination: str, url: str, token: str, lists: Mapping[str, str]
+        self, settings: Settings, destination: str, url: str, bearer: Bearer, lists: Mapping[str, str]
     ) -> None:
         """`lists`: the platform's own id of each audience. Raises BadInput."""
         super().__init__(settings.ads.batch)
         self.destination = destination
-        self._url, self._token, self._lists = url.rstrip("/"), token, lists
+        self._url, self._bearer, self._lists = url.rstrip("/"), bearer, lists
         require_url(f"ads.{destination}_url", url)
         if not lists:
             said = f"ads.{destination}_lists: is not set; write AUDIENCE=ID for each audience"
@@ -67,14 +69,18 @@ class Platform(Audiences):
         self, audience: str, operation: Operation, known: str, members: Mapping[str, Any], leave: Leave
     ) -> Outcome:
         key = stable_id(self.destination, audience, operation, *members)
+        try:
+            shown = headers(await self._bearer(), key)
+        except NotIssued as missing:
+            return later(str(missing))
         # One at most: ads.batch is no more than a platform takes.
         outcome = UNWANTED
         for request in self._requests(members.values(), operation, known):
             outcome = await self._post(
-                self._url + request.path, encoded(request.body), headers(self._token, key),
+                self._url + request.path, encoded(request.body), shown,
                 method=request.method, leave=leave, count=len(members),
             )  # fmt: skip
-        return outcome
+        return self._bearer.heard(outcome)
 
     @abstractmethod
     def _form(self, message: Message, to: Mapping[str, Any]) -> object:
@@ -91,7 +97,7 @@ class MetaChannel(Platform):
     def __init__(self, settings: Settings) -> None:
         """Raises BadInput."""
         ads = settings.ads
-        super().__init__(settings, "meta", ads.meta_url, ads.meta_token, ads.meta_lists)
+        super().__init__(settings, "meta", ads.meta_url, Given(ads.meta_token), ads.meta_lists)
 
     def _form(self, message: Message, to: Mapping[str, Any]) -> object:
         return meta.row_of(message, to)
@@ -106,7 +112,8 @@ class GoogleChannel(Platform):
     def __init__(self, settings: Settings) -> None:
         """Raises BadInput."""
         ads = settings.ads
-        super().__init__(settings, "google", ads.google_url, ads.google_token, ads.google_lists)
+        bearer = bearers.google("ads.google", ads.google_token, ads.google_key_file, bearers.AUDIENCES)
+        super().__init__(settings, "google", ads.google_url, bearer, ads.google_lists)
         if not ads.google_account:
             raise BadInput(["ads.google_account: is not set; write the id of the account at Google Ads"])
         self._account = {"accountType": "GOOGLE_ADS", "accountId": ads.google_account}

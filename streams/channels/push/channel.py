@@ -16,8 +16,10 @@ from retarget.formats.devices import Device, devices_of
 from retarget.formats.push import Notice
 from retarget.formats.request import Request
 from retarget.messages import Message, stable_id
+from streams.channels import bearers
 from streams.channels.addresses import Addresses
-from streams.channels.outcomes import HANDED, Leave, Outcome, dead, freely
+from streams.channels.bearers import Bearer, NotIssued
+from streams.channels.outcomes import HANDED, Leave, Outcome, dead, freely, later
 from streams.channels.posting import Post
 from streams.channels.templates import NotWritten, Templates
 from streams.channels.values import values_of
@@ -53,9 +55,16 @@ class PushChannel:
         self._vapid = self._key(settings)
         self._fcm_url, self._apns_url = settings.push.fcm_url, settings.push.apns_url
         self._project = settings.push.fcm_project
-        self._fcm_token, self._apns_token = settings.push.fcm_token, settings.push.apns_token
+        self._google, self._apple = self._bearers(settings)
         self._topic, self._hosts = settings.push.apns_topic, settings.push.hosts
         self._contact = settings.push.contact
+
+    def _bearers(self, settings: Settings) -> tuple[Bearer, Bearer]:
+        push = settings.push
+        return (
+            bearers.google("push.fcm", push.fcm_token, push.fcm_key_file, bearers.MESSAGING),
+            bearers.apple("push.apns", push.apns_token, push.apns_key_file, push.apns_key_id, push.apns_team),
+        )
 
     def _key(self, settings: Settings) -> Vapid02 | None:
         if not settings.push.vapid_key:
@@ -105,12 +114,10 @@ class PushChannel:
             match device.platform:
                 case "fcm" if self._fcm_url:
                     request = fcm.request_of(message, device, notice, now=now_ms(), project=self._project)
-                    known = {"Authorization": f"Bearer {self._fcm_token}", **_JSON, **once}
-                    return await self._sent(self._fcm_url, request, known, leave)
+                    return await self._sent(self._fcm_url, request, {**_JSON, **once}, self._google, leave)
                 case "apns" if self._apns_url:
                     request = apns.request_of(message, device, notice, now=now_ms(), topic=self._topic)
-                    known = {"Authorization": f"bearer {self._apns_token}", **once}
-                    return await self._sent(self._apns_url, request, known, leave)
+                    return await self._sent(self._apns_url, request, once, self._apple, leave)
                 case "webpush" if self._vapid is not None:
                     request = web_push.request_of(message, device, notice, now=now_ms())
                     return await self._by_web(device, request, self._vapid, leave)
@@ -118,10 +125,15 @@ class PushChannel:
             return dead(unsendable.reason, unsendable.detail)
         return dead("no_address", f"the device is one of {device.platform}, for which nothing is set")
 
-    async def _sent(self, base: str, request: Request, known: Mapping[str, str], leave: Leave) -> Outcome:
-        headers = {**request.headers, **known}
-        url = base.rstrip("/") + request.path
-        return await self._post(url, request.encoded(), headers, gone=_GONE, leave=leave)
+    async def _sent(
+        self, base: str, request: Request, known: Mapping[str, str], bearer: Bearer, leave: Leave
+    ) -> Outcome:
+        try:
+            shown = {"Authorization": f"Bearer {await bearer()}"}
+        except NotIssued as missing:
+            return later(str(missing))
+        headers, url = {**request.headers, **shown, **known}, base.rstrip("/") + request.path
+        return bearer.heard(await self._post(url, request.encoded(), headers, gone=_GONE, leave=leave))
 
     async def _by_web(self, device: Device, request: Request, vapid: Vapid02, leave: Leave) -> Outcome:
         parts = urlsplit(device.token)

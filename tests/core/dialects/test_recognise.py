@@ -1,8 +1,18 @@
 import json
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import product
+from typing import Any
 
+import msgspec
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from retarget.dialects import DIALECTS, decoder_for, dialect_named
+from bench.fuzz import seeds
+from retarget.decode import decode_canonical, decode_tolerant
+from retarget.dialects import DIALECTS, RecordDecoder, decoder_for, dialect_named
+from retarget.dialects.recognise import RECOGNISED
 from retarget.errors import BadInput, Rejected
 from retarget.touchpoints import IMPERSONAL, Item, Touchpoint
 
@@ -81,3 +91,60 @@ def test_tab_separated_only_where_it_is_set() -> None:
         _decode(b"web\tapp")
     with pytest.raises(Rejected, match="131"):
         decoder_for("snowplow")(b"web\tapp")
+
+
+_TIMES = (
+    "2026-03-01T10:00:00Z", "2026-03-01t10:00:00.5z", "2026-03-01 10:00", "1969-12-31T23:59:59Z",
+    "2026-02-30", "9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59-01:00", "1772359200000", "", "ß",
+)  # fmt: skip
+_USUAL = {name: [json.loads(value) for value in seeds.golden(name)] for name in RECOGNISED} | {
+    "canonical": [json.loads(value) for value in seeds.canonical()[:20]]
+}
+_BOTH = tuple(product(_USUAL, _USUAL))
+
+
+def _said(decode: RecordDecoder, value: bytes) -> object:
+    try:
+        return decode(value)
+    except Rejected as rejected:
+        return rejected.reason, str(rejected)
+
+
+def _one(of: Sequence[dict[str, Any]], at: int) -> dict[str, Any]:
+    return of[at % len(of)]
+
+
+@given(
+    st.sampled_from(_BOTH),
+    st.integers(0, 50),
+    st.integers(0, 50),
+    st.sets(st.sampled_from(["texted", "swapped"])),
+)
+@settings(max_examples=500)
+def test_what_came_before_does_not_count(
+    names: tuple[str, str], first: int, second: int, how: set[str]
+) -> None:
+    """Records with the signs of two dialects are in the same one, whatever was read before them."""
+    one, other = _one(_USUAL[names[0]], first), _one(_USUAL[names[1]], second)
+    if "texted" in how and "time" in one:
+        one = one | {"time": "2026-03-01T10:00:00Z"}
+    both = other | one if "swapped" in how else one | other
+    value = msgspec.json.encode({name: both[name] for name in [*one, *both]})
+    wanted = _said(decoder_for("auto"), value)
+    knowing = decoder_for("auto")
+    for before in (one, one, other, other, one):
+        # All of them begin with the field that the record begins with, so that it is taken for one of these.
+        head = {name: before.get(name, both[name]) for name in [next(iter(one)), *before]}
+        with suppress(Rejected):
+            knowing(msgspec.json.encode(head))
+        assert _said(knowing, value) == wanted
+
+
+@given(
+    st.sampled_from(_USUAL["canonical"]), st.sampled_from(_TIMES), st.sampled_from(["id", "traits", "name"])
+)
+def test_times_as_text_are_read_alike(record: dict[str, Any], time: str, name: str) -> None:
+    """What reads canonical records with such times at once reads them as the tolerant reader does."""
+    for one in (record | {"time": time}, record | {"time": time, name: {"time": time}}):
+        value = msgspec.json.encode(one)
+        assert _said(decode_canonical, value) == _said(decode_tolerant, value)

@@ -6,10 +6,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from retarget.engine.gates import ASLEEP_AT_MOST
 from retarget.engine.policy import Cap, QuietHours
 from retarget.rules.model import Pause
 from retarget.times import DAY, HOUR, MINUTE
-from streams.lanes.rollout import Rollout, part
+from streams.lanes.rollout import NOTHING, Rollout, part
 from tests.core.engine.test_on_change import FIRST, PATIENT, SHIPPED, SHORT, another, versions
 from tests.core.shop import Shop, a_policy, shipped
 from tests.factories import NOON, a_purchase, a_view, an_add
@@ -91,13 +92,68 @@ def test_in_shadow_caps_see_what_other_rules_have_sent_and_not_the_twin() -> Non
     assert told(both, shadow=True) == [(1, "cap", SLOW.version)]
 
 
-def test_what_would_be_deferred_is_told_and_not_looked_at_again() -> None:
-    """In shadow nothing waits for the morning."""
-    shop = a_shop(quiet_hours=QuietHours(spread=1)).read(an_add(at=NOON + 9 * HOUR, person=OUTSIDE))
-    shop.until(NOON + 23 * HOUR)
-    deferred = [d["shadow"] for d in shop.decisions if d["outcome"] == "deferred"]
-    assert deferred == [False, True]
-    assert told(shop, shadow=True) == [(1, "quiet_hours", SLOW.version)]
+def in_the_evening() -> Shop:
+    """A cart shortly before the night: the reminders of both versions wait for the morning."""
+    shop = a_shop(quiet_hours=QuietHours(spread=1))
+    return shop.read(an_add(at=NOON + 9 * HOUR, person=OUTSIDE))
+
+
+def test_what_would_be_deferred_is_looked_at_again() -> None:
+    """In shadow a message waits for the morning as others do, and its decision has a second, final record."""
+    shop = in_the_evening().until(NOON + 23 * HOUR)
+    assert [d["shadow"] for d in shop.decisions if d["outcome"] == "deferred"] == [False, True]
+    assert told(shop, shadow=True) == [(1, "quiet_hours", SLOW.version), (1, "sent", SLOW.version)]
+    shadows = [d for d in shop.decisions if d["shadow"] and d["operation"] == "send"]
+    assert len({d["decision_id"] for d in shadows}) == 1
+    assert all(d["message_id"] is None and d["rule"] == SLOW.name for d in shadows)
+    assert {m["rule_version"] for m in shop.messages} == {SHIPPED.version}
+    assert shop.lane.journeys[OUTSIDE].deferred == []
+
+
+def test_what_ends_in_the_night_ends_for_the_shadow_too() -> None:
+    """In the morning it is closed, as the message of the version in force is."""
+    shop = in_the_evening().read(a_purchase(at=NOON + 12 * HOUR, person=OUTSIDE)).until(NOON + 23 * HOUR)
+    assert told(shop, shadow=True)[1:] == [(1, "closed", SLOW.version)]
+    assert told(shop, shadow=False)[1:] == [(1, "closed", SHIPPED.version)]
+
+
+def test_what_waits_in_shadow_goes_with_the_canary() -> None:
+    """Promoted in the night: nothing of the shadow is told in the morning."""
+    shop = in_the_evening().until(NOON + 12 * HOUR).under([SHIPPED]).until(NOON + 23 * HOUR)
+    assert told(shop, shadow=True) == []
+    assert told(shop, shadow=False) == [(1, "sent", SHIPPED.version)]
+
+
+def test_what_waits_in_shadow_bids_for_itself_alone() -> None:
+    """It is outbid by a live message of another rule that is worth more, and outbids nobody."""
+    better = replace(SHIPPED, name="better_cart", version="better", priority=99)
+    worse = replace(SHIPPED, name="worse_cart", version="worse", priority=1)
+    for rival, shadow in ((better, "outbid"), (worse, "sent")):
+        live = [SHIPPED, rival]
+        rollout = Rollout(canary=(another(SHIPPED, 31 * MINUTE, priority=95), rival), share=0.1)
+        drawn = part((SHIPPED, rival), rollout.canary, 0.1)
+        person = next(one for one in PEOPLE if not drawn.has(one, SALT))
+        with_it, without = (
+            Shop(live, a_policy(arbitration=HOUR), rollout=one)
+            .read(an_add(at=NOON, person=person))
+            .until(NOON + 4 * HOUR)
+            for one in (rollout, NOTHING)
+        )
+        assert told(with_it, shadow=False) == told(without, shadow=False)
+        assert [reason for _, reason, _ in told(with_it, shadow=True)] == ["outbid", shadow]
+
+
+def test_what_waits_in_shadow_takes_no_place_of_a_live_message() -> None:
+    """However many wait in shadow: of those that a person may have waiting they are none."""
+    shop = in_the_evening()
+    journey = shop.until(NOON + 11 * HOUR).lane.journeys[OUTSIDE]
+    (shadow,) = [one for one in journey.deferred if one.shadow]
+    journey.deferred += [
+        replace(shadow, subject=f"c{n}", release=NOON + 90 * DAY) for n in range(ASLEEP_AT_MOST)
+    ]
+    shop.read(an_add(at=NOON + 11 * HOUR + MINUTE, person=OUTSIDE, cart_id="another")).until(NOON + 14 * HOUR)
+    waiting = [d["subject"]["id"] for d in shop.decisions if d["outcome"] == "deferred" and not d["shadow"]]
+    assert waiting == ["", "another"]
 
 
 def test_in_shadow_nobody_is_spared_anything() -> None:

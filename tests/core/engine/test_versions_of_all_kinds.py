@@ -82,15 +82,16 @@ def test_half_a_decision_in_shadow_is_taken_back(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_shadow_does_not_bid() -> None:
-    """Worth a hundred times as much, it takes nothing from the version in force, and is looked at once."""
+    """Worth a hundred times as much, it takes nothing from the version in force, and waits beside it."""
     live, new = at_a_view(value=1), at_a_view(value=100)
     rollout = Rollout(canary=(new,), share=0.1)
     person = someone([live], rollout, canary=False)
     shop = Shop([live], a_policy(arbitration=HOUR), rollout=rollout).read(a_view(person=person))
-    assert len(shop.lane.journeys[person].deferred) == 1
+    assert [one.shadow for one in shop.lane.journeys[person].deferred] == [False, True]
     shop.until(NOON + DAY)
     assert told(shop) == [
-        ("every_view", "outbid", False), ("every_view", "outbid", True), ("every_view", "sent", False)
+        ("every_view", "outbid", False), ("every_view", "outbid", True),
+        ("every_view", "sent", False), ("every_view", "sent", True),
     ]  # fmt: skip
 
 

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any, Final
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from retarget.engine.merging import merge
 from retarget.engine.policy import Policy
+from retarget.journeys.codes import USED_KEPT, redeem
+from retarget.journeys.model import Given, Journey
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, MINUTE
 from tests.core.lanes import Lanes
@@ -110,3 +115,77 @@ def test_one_lane_by_itself_keeps_them_too() -> None:
     shop.until(NOON + 50 * MINUTE).read(an_identify()).until(NOON + 10 * DAY)
     first, again = offers(shop)
     assert first == again is not None
+
+
+@pytest.mark.parametrize("when", [MET - MINUTE, MET + MINUTE // 2], ids=["before", "on its way"])
+def test_a_code_that_was_used_before_the_merge_is_not_open(when: int) -> None:
+    """The known person's order has used what the anonymous one was given: nobody is reminded of it."""
+    lanes = Lanes([a_series(), at_every_view()], ONE).read(reachable("a1"), reachable("u1"))
+    lanes.read(an_add("p1", at=NOON, person="a1")).until(NOON + 50 * MINUTE)
+    (code,) = offers(lanes)
+    order = a_purchase("p9", at=when, person="u1", coupon=code["code"].lower().replace("-", ""))
+    lanes.read(*((order, an_identify()) if when < MET else (an_identify(), order))).cross().stored()
+    lanes.read(a_view("p2", at=MET + MINUTE)).until(NOON + 10 * DAY)
+    assert offers(lanes, "left")[1:] == [None], "the reminder says it no more"
+    assert [offer is not None for offer in offers(lanes, "every_view")] == [True], "there is room for another"
+
+
+def test_a_code_that_the_anonymous_person_used_is_not_open() -> None:
+    """The other way round: an order without a login uses what the known person was given."""
+    lanes = Lanes([a_series(), at_every_view()], ONE).read(reachable("a1"), reachable("u1"))
+    lanes.read(an_add("p1", at=NOON, person="u1")).until(NOON + 50 * MINUTE)
+    (code,) = offers(lanes)
+    lanes.read(a_purchase("p9", at=MET - MINUTE, person="a1", coupon=code["code"]))
+    lanes.read(an_identify()).cross().stored().until(NOON + 10 * DAY)
+    assert offers(lanes, "left")[1:] in ([], [None])
+
+
+_MOMENTS: Final = st.integers(1, 400)
+_CODES: Final = st.sampled_from(["AB-12", "CD-34", "EF-56"])
+_USES: Final = st.lists(st.tuples(_CODES, _MOMENTS), max_size=4)
+_GIVEN: Final = st.dictionaries(_CODES, _MOMENTS, max_size=3)
+
+
+def _somebody(person: str, offered: dict[str, int], uses: list[tuple[str, int]]) -> Journey:
+    offered_them = [Given(code, "r", code, "e", 1, at, at + 200) for code, at in offered.items()]
+    somebody = Journey(person=person, offers=offered_them)
+    for code, at in uses:
+        redeem(somebody, code, at)
+    return somebody
+
+
+@given(_GIVEN, _USES, _GIVEN, _USES, _USES)
+def test_whichever_comes_first_the_same_codes_are_good(
+    mine: dict[str, int],
+    my_uses: list[tuple[str, int]],
+    theirs: dict[str, int],
+    their_uses: list[tuple[str, int]],
+    later: list[tuple[str, int]],
+) -> None:
+    """Orders before the merge or behind it, on this side or that: the end of every code is the same."""
+
+    def ends(one: Journey) -> list[tuple[str, int, int]]:
+        return sorted({(given.code, given.at, given.expires) for given in one.offers})
+
+    found = []
+    for first, second, after in (
+        (_somebody("u", mine, [*my_uses, *later]), _somebody("a", theirs, their_uses), []),
+        (_somebody("u", mine, my_uses), _somebody("a", theirs, [*later, *their_uses]), []),
+        (_somebody("u", mine, my_uses), _somebody("a", theirs, their_uses), later),
+        (_somebody("a", theirs, their_uses), _somebody("u", mine, my_uses), later),
+    ):
+        merge(first, second, DAY)
+        for code, at in after:
+            redeem(first, code, at)
+        found.append((ends(first), first.used_codes))
+    assert found == found[:1] * 4
+
+
+def test_many_used_codes_are_forgotten() -> None:
+    """The latest are known, alike for one person and for two; what is too long for a code is none."""
+    one, two = (_somebody(name, {}, [(f"C{n}", n) for n in numbers]) for name, numbers in
+                (("u", range(1, 200, 2)), ("a", range(0, 200, 2))))  # fmt: skip
+    merge(one, two, DAY)
+    redeem(one, "x" * 65, 999)
+    redeem(one, "--", 999)
+    assert sorted(one.used_codes.values()) == list(range(200 - USED_KEPT, 200))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from random import Random
 from typing import Any, Final, get_args
@@ -116,15 +116,26 @@ def test_nobody_is_woken_at_night(
 ) -> None:
     """Whatever caps and nights put off, all leaves from eight to nine by the person's own clock."""
     events, lateness = given_
+    events, zones = with_zones(events, random)
+    caps = {"eager": (Cap(1, 5 * HOUR),), "push": (Cap(1, 3 * HOUR),), "onsite": (Cap(1, DAY),)}
+    policy = a_policy(caps=caps, caps_total=(Cap(2, 7 * HOUR),), quiet_hours=QuietHours(spread=spread))
+    shop = Shop(going(over_cap), policy, lateness=lateness).read(*events).end()
+    assert_awake(shop, zones)
+
+
+def with_zones(events: list[Event], random: Random) -> tuple[list[Event], dict[str, str]]:
+    """The events where each person lives in a zone of their own, and these zones."""
     zones = {f"u{n}": random.choice(ZONES) for n in range(20)} | {f"a{n}": "UTC" for n in range(20)}
-    events = [
+    placed = [
         event | {"geo": {"timezone": zones[event.get("user_id") or event.get("anonymous_id") or "u1"]}}
         for event in events
         if event["type"] != "profile"
     ]
-    caps = {"eager": (Cap(1, 5 * HOUR),), "push": (Cap(1, 3 * HOUR),), "onsite": (Cap(1, DAY),)}
-    policy = a_policy(caps=caps, caps_total=(Cap(2, 7 * HOUR),), quiet_hours=QuietHours(spread=spread))
-    shop = Shop(going(over_cap), policy, lateness=lateness).read(*events).end()
+    return placed, zones
+
+
+def assert_awake(shop: Shop, zones: Mapping[str, str]) -> None:
+    """Everything that makes a sound left by day, on the clocks where its person lives."""
     for message in shop.sent():
         if message["channel"] not in SILENT_CHANNELS:
             at = datetime.fromtimestamp(leaves(message) / 1000, tz=UTC)
@@ -141,7 +152,11 @@ def test_nobody_is_written_to_without_consent(
     """Of the words that had been applied by a send, the latest that covers its channel is `granted`."""
     events = sorted(given_[0], key=lambda event: int(event["time"]))
     policy = a_policy(consent_assumed=assumed, quiet_hours=QuietHours(), caps_total=(Cap(1, 7 * HOUR),))
-    shop = Shop(going(over_cap), policy).read(*events).end()
+    assert_agreed(Shop(going(over_cap), policy).read(*events).end(), events, assumed=assumed)
+
+
+def assert_agreed(shop: Shop, events: list[Event], *, assumed: bool) -> None:
+    """By the last word before it everybody had agreed to what was sent; the events are in order of time."""
     for message in (m for m in shop.sent() if m["purpose"] == "marketing"):
         state = "granted" if assumed else "denied"
         for event in events:

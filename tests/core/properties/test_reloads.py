@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
+from random import Random
 from typing import Final
 
 from hypothesis import given, settings
@@ -12,7 +14,14 @@ from msgspec.structs import replace
 from retarget.engine.policy import Cap, QuietHours
 from retarget.rules.model import Quiet, Rule
 from retarget.times import DAY, HOUR
-from tests.core.properties.test_promises import EAGER, assert_capped, inputs
+from tests.core.properties.test_promises import (
+    EAGER,
+    assert_agreed,
+    assert_awake,
+    assert_capped,
+    inputs,
+    with_zones,
+)
 from tests.core.shop import Shop, a_policy, shipped
 from tests.factories import Event
 
@@ -38,6 +47,7 @@ SETS: Final[tuple[tuple[Rule, ...], ...]] = (
     tuple(map(brief, shipped())),
     tuple(rule for rule in shipped() if rule.name not in ("abandoned_cart", "wishlist_reminder")),
 )
+CUTS: Final = st.lists(st.integers(0, 120), max_size=6)
 CHANGES: Final = st.lists(st.tuples(st.integers(0, 120), st.sampled_from(SETS)), max_size=5)
 
 
@@ -45,17 +55,23 @@ def taken_up(shop: Shop, rules: tuple[Rule, ...], lateness: int) -> Shop:
     """The same lane under other rules; what left before is kept."""
     other = shop.under(rules, lateness)
     other.messages, other.decisions, other.dead = shop.messages, shop.decisions, shop.dead
+    other.between = other.through_the_store
     return other
 
 
 def played(
-    events: list[Event], lateness: int, changes: list[tuple[int, tuple[Rule, ...]]], **policy: object
+    events: list[Event],
+    lateness: int,
+    changes: list[tuple[int, tuple[Rule, ...]]],
+    cuts: Sequence[int] = (),
+    **policy: object,
 ) -> Shop:
-    """The events, with other rules from some places on."""
+    """The events, with other rules from some places on, in batches up to `cuts`, each through the store."""
     shop = Shop(SETS[0], a_policy(**policy), lateness=lateness)
     places = [(0, SETS[0]), *sorted(changes, key=lambda change: change[0]), (len(events), SETS[0])]
     for (start, rules), (end, _) in pairwise(places):
-        shop = taken_up(shop, rules, lateness).read(*events[start:end])
+        within = [cut - start for cut in cuts if start < cut < end]
+        shop = taken_up(shop, rules, lateness).read(*events[start:end], cuts=within)
     return shop.until(max((event["time"] for event in events), default=0) + 30 * DAY)
 
 
@@ -92,3 +108,67 @@ def test_nothing_fails_or_comes_twice_across_changes(
     assert len(set(ids)) == len(ids)
     sent = {m["message_id"] for m in shop.messages if m["operation"] in ("send", "add")}
     assert all(m["recall_of"] in sent for m in shop.messages if m["operation"] in ("recall", "remove"))
+
+
+@given(inputs(), CHANGES, CUTS, st.randoms(use_true_random=False))
+@settings(max_examples=50)
+def test_nobody_is_woken_across_changes(
+    given_: tuple[list[Event], int],
+    changes: list[tuple[int, tuple[Rule, ...]]],
+    cuts: list[int],
+    random: Random,
+) -> None:
+    """What waits for the morning under one set of rules leaves by day under another, in whatever batches."""
+    events, zones = with_zones(given_[0], random)
+    caps = {"eager": (Cap(1, 5 * HOUR),), "push": (Cap(1, 3 * HOUR),)}
+    assert_awake(played(events, given_[1], changes, cuts, caps=caps, quiet_hours=QuietHours()), zones)
+
+
+def with_words(events: list[Event], random: Random) -> list[Event]:
+    """The events with words of consent between them, which grant and withdraw by turns."""
+    spoken: list[Event] = []
+    for event in events:
+        spoken.append(event)
+        person = {key: event[key] for key in ("user_id", "anonymous_id") if key in event}
+        if person and random.random() < 1 / 3:
+            channel, state = random.choice(["email", "push"]), random.choice(["granted", "revoked"])
+            word = {"purpose": "marketing", "channel": channel, "state": state}
+            time = event["time"] + random.randrange(1, 12 * HOUR)
+            spoken.append(
+                {"id": f"{event['id']}-said", "type": "consent", "time": time, "consent": word} | person
+            )
+    return sorted(spoken, key=lambda event: int(event["time"]))
+
+
+@given(inputs(), CHANGES, CUTS, st.booleans(), st.randoms(use_true_random=False))
+@settings(max_examples=50)
+def test_nobody_is_written_to_without_consent_across_changes(
+    given_: tuple[list[Event], int],
+    changes: list[tuple[int, tuple[Rule, ...]]],
+    cuts: list[int],
+    assumed: bool,  # noqa: FBT001
+    random: Random,
+) -> None:
+    """A word that was heard under one set of rules holds under the next, for what waits already, too."""
+    events = with_words(given_[0], random)
+    shop = played(events, 0, changes, cuts, consent_assumed=assumed, quiet_hours=QuietHours())
+    assert_agreed(shop, events, assumed=assumed)
+
+
+@given(inputs(), CHANGES, CUTS, CUTS, st.booleans())
+@settings(max_examples=40)
+def test_batches_and_repetition_change_nothing_across_changes(
+    given_: tuple[list[Event], int],
+    changes: list[tuple[int, tuple[Rule, ...]]],
+    cuts: list[int],
+    others: list[int],
+    sleeps: bool,  # noqa: FBT001
+) -> None:
+    """Played once more, in other batches, everything that leaves is the same and comes in the same order."""
+    events, lateness = given_
+    first, second = (
+        played(events, lateness, changes, places, quiet_hours=QuietHours(enabled=sleeps))
+        for places in (cuts, others)
+    )
+    assert second.messages == first.messages
+    assert second.final() == first.final()

@@ -101,7 +101,7 @@ TABLE = {
         ((0, "direct_mail"),),
         3,
         opened_by="view",
-        numbers=(">= 500", "days(14)", ">= 2", "<= 2"),
+        numbers=(">= 500", "days(14)", ">= 2", "> 2"),
     ),
     "first_purchase": Row("order", None, NEVER, ((0, "email"),), opened_by="purchase", numbers=("== 1",)),
     "loyal_customer": Row(

@@ -189,7 +189,7 @@ def test_a_rule_about_something_else_asks_about_the_person() -> None:
         ),
         ("person", 'count("view", category="", within=days(1)) > 0', "category is empty"),
         ("person", 'count("view", about="cart", within=days(1)) > 0', "unknown about 'cart'; known: person"),
-        ("person", 'distinct("brand", "view", within=days(1)) > 0', "known: category, product"),
+        ("person", 'distinct("colour", "view", within=days(1)) > 0', "unknown value 'colour'; known: "),
         ("person", 'distinct("product", within=days(1)) > 0', "types is missing"),
         ("person", 'distinct("product", "view") > 0', "within is missing"),
         ("person", 'distinct("product", "view", within=days(1)) == "two"', "is a number"),

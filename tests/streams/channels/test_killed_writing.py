@@ -16,6 +16,7 @@ import pytest
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from tests.streams.channels.conftest import Engine, message
 from tests.streams.channels.test_killed import counted, page, running
+from tests.support.kafka.real_kafka import RealKafka
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
 
@@ -31,8 +32,11 @@ CHANNELS: dict[str, dict[str, Any]] = {
     },
 }
 # Between handing over and the end of the second write a mail may have gone without anybody's knowing.
-DOUBTFUL = ("second before", "second within", "second sent")
-STAGES = ("first before", "first within", "first sent", "first after", *DOUBTFUL, "second after")
+DOUBTFUL = ("second before", "second within", "second sent", "second committing")
+STAGES = ("first before", "first within", "first sent", "first after", *DOUBTFUL[:3], "second after")
+TRANSACTIONAL = (*STAGES[:3], "first committing", "first after", *DOUBTFUL, "second after")
+# Of each stage with transactions: two portions at least.
+FEW = {"email": 16, "push": 40, "ads": 16, "direct_mail": 16}
 
 
 @pytest.fixture
@@ -43,6 +47,45 @@ def one_desk(own_broker: EmbeddedBroker, store: EmbeddedStore) -> Engine:
     return engine
 
 
+class Outside:
+    """Where everything goes: what came there, message by message."""
+
+    def __init__(self, engine: Engine, mailbox: Mailbox, receiver: Receiver, folder: Path) -> None:
+        self.mailbox, self.receiver, self.folder = mailbox, receiver, folder
+        self.settings: dict[str, object] = {
+            "kafka.bootstrap": engine.address.bootstrap, "store.url": engine.store,
+            "email.host": "127.0.0.1", "email.port": mailbox.port, "push.fcm_url": receiver.url,
+            "push.fcm_project": "shop", "ads.folder": folder, "ads.batch": 5,
+            "direct_mail.folder": folder, "direct_mail.batch": 5,
+        }  # fmt: skip
+
+    def came(self, name: str) -> list[str]:
+        """The ids of a channel's messages."""
+        found: Callable[[], list[str]] = {
+            "email": lambda: self.mailbox.ids,
+            "push": lambda: [
+                json.loads(one.body)["message"]["data"]["message_id"] for one in self.receiver.posted
+            ],
+            "ads": lambda: added(self.folder),
+            "direct_mail": lambda: printed(self.folder),
+        }[name]
+        return found()
+
+    async def killed_at(self, name: str, stage: str, wanted: set[str], **more: object) -> int:
+        """Let a service die at a stage and another finish; how many messages it says it has repeated."""
+        settings = self.settings | more
+        with running(name, settings, dies=(stage, 2)) as service:
+            assert await asyncio.to_thread(service.ended) == -signal.SIGKILL
+        with running(name, settings) as service:
+            address = await asyncio.to_thread(service.listening)
+            async with asyncio.timeout(60):
+                while not wanted <= {*self.came(name)} or not await at_rest(address):  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+            repeats = counted(await asyncio.to_thread(page, address), "retarget_channel_repeats_total")
+            assert service.stop() == 0
+        return repeats
+
+
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("name", CHANNELS)
@@ -51,34 +94,13 @@ async def test_everything_goes_out_once(
 ) -> None:
     """Whatever the ledger has of a portion: pushes, audiences, letters, and mails that had not yet gone."""
     with Receiver() as receiver:
-        settings: dict[str, object] = {
-            "kafka.bootstrap": one_desk.address.bootstrap, "kafka.emit": "idempotent",
-            "store.url": one_desk.store,
-            "email.host": "127.0.0.1", "email.port": mailbox.port, "push.fcm_url": receiver.url,
-            "push.fcm_project": "shop", "ads.folder": tmp_path, "ads.batch": 5,
-            "direct_mail.folder": tmp_path, "direct_mail.batch": 5,
-        }  # fmt: skip
+        outside = Outside(one_desk, mailbox, receiver, tmp_path)
         given = [message(number, channel=name, **CHANNELS[name]) for number in range(MESSAGES)]
         await one_desk.put(*given, channel=name)
-        with running(name, settings, dies=(stage, 2)) as service:
-            assert await asyncio.to_thread(service.ended) == -signal.SIGKILL
-        went: Callable[[], list[str]] = {
-            "email": lambda: mailbox.ids,
-            "push": lambda: [
-                json.loads(one.body)["message"]["data"]["message_id"] for one in receiver.posted
-            ],
-            "ads": lambda: added(tmp_path),
-            "direct_mail": lambda: printed(tmp_path),
-        }[name]
-        with running(name, settings) as service:
-            address = await asyncio.to_thread(service.listening)
-            async with asyncio.timeout(60):
-                while len({*went()}) < MESSAGES or not await at_rest(address):  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-            repeats = counted(await asyncio.to_thread(page, address), "retarget_channel_repeats_total")
-            assert service.stop() == 0
-    came = Counter(went())
-    assert came.keys() == {f"m{number}" for number in range(MESSAGES)}
+        wanted = {f"m{number}" for number in range(MESSAGES)}
+        repeats = await outside.killed_at(name, stage, wanted, **{"kafka.emit": "idempotent"})
+    came = Counter(outside.came(name))
+    assert came.keys() == wanted
     assert await one_desk.dead(name) == {}
     again = sum(came.values()) - MESSAGES
     if name == "email":
@@ -91,6 +113,39 @@ async def test_everything_goes_out_once(
         assert len({one.headers["idempotency-key"] for one in receiver.posted}) == MESSAGES
     else:
         assert again == 0
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "name", [name if name == "email" else pytest.param(name, marks=pytest.mark.slow) for name in CHANNELS]
+)
+async def test_with_transactions_everything_goes_out_once(
+    own_kafka: RealKafka, store: EmbeddedStore, mailbox: Mailbox, tmp_path: Path, name: str
+) -> None:
+    """One service after the other dies, at each moment of a transaction; on one broker."""
+    engine = Engine(own_kafka.bootstrap, 1, store.url)
+    await engine.make()
+    with Receiver() as receiver:
+        outside = Outside(engine, mailbox, receiver, tmp_path)
+        for nth, stage in enumerate(TRANSACTIONAL):
+            before = Counter(outside.came(name))
+            numbers = range(nth * FEW[name], (nth + 1) * FEW[name])
+            wanted = {f"m{number}" for number in numbers}
+            await engine.put(
+                *(message(number, channel=name, **CHANNELS[name]) for number in numbers), channel=name
+            )
+            repeats = await outside.killed_at(name, stage, wanted, **{"kafka.emit": "transactional"})
+            came = Counter(outside.came(name)) - before
+            assert came.keys() == wanted, stage
+            again = sum(came.values()) - FEW[name]
+            is_known_by_name = name in ("ads", "direct_mail")
+            assert again <= (repeats if stage in DOUBTFUL and not is_known_by_name else 0), stage
+            assert max(came.values()) <= 2, stage
+    assert await engine.dead(name) == {}
+    if name == "email":
+        # Feedback is in the transaction of what it is about: each once, without looking at ids.
+        told = [one["id"] for one in await engine.there("touchpoints")]
+        assert len(told) == len({*told}) == FEW[name] * len(TRANSACTIONAL)
 
 
 async def at_rest(address: str) -> bool:

@@ -15,6 +15,7 @@ from retarget.journeys.model import Journey
 from retarget.personal.links import encode, link_of
 from retarget.times import DAY
 from streams.channels.pages import Pages
+from streams.cli import main
 from streams.clocks import now_ms
 from streams.collect.delivery import Delivery
 from streams.embedded import EmbeddedStore
@@ -59,11 +60,16 @@ async def test_a_click_comes_back_as_an_event(topics: Engine, store: EmbeddedSto
         ]
         assert (await asked(address + path(), {"Purpose": "prefetch"}))[0] == 302
         assert await asked(address + "/p/forged") == (404, "")
+        revoke = ["revoke", ID, "--set", f"store.url={store.url}"]
+        assert await asyncio.to_thread(main, revoke) == 0
+        assert await asked(address + path()) == (404, "")
+        assert await asyncio.to_thread(main, [*revoke, "--undo"]) == 0
+        assert (await asked(address + path(), {"Purpose": "prefetch"}))[0] == 302
         await keep(store.url, "retarget", Journey(person="u1", erased=True, erased_at=now_ms()))
         assert await asked(address + path()) == (404, "")
         assert len(await topics.there("touchpoints")) == 1
         shown = await asyncio.to_thread(page, address)
-        assert counted(shown, "retarget_channel_links_total") == 4
+        assert counted(shown, "retarget_channel_links_total") == 6
         assert service.stop() == 0
 
 

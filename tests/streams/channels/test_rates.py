@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from streams.channels.rates import Pace, Rate, pace_of
+from streams.channels.rates import Lease, Pace, Rate, Turn, pace_of
 from streams.embedded import EmbeddedStore
 from streams.settings_kinds import Limit
 from streams.stores.leases import Leased, Leases
@@ -83,11 +83,17 @@ async def test_who_waits_gets_as_much_as_others_who_wait(store: EmbeddedStore) -
             while time.monotonic() < ends:
                 used[number] += (await services[number].take(wanted)).tokens
 
-        for wanted in ((100, 3, 3), (100, 1, 10)):
+        async def share(wanted: tuple[int, int, int]) -> bool:
             used[:] = 0, 0, 0
             await asyncio.gather(*(ask(number, one, 3) for number, one in enumerate(wanted)))
-            assert sum(used) > 3 * rate.most * 0.75
-            assert max(used) < 1.25 * min(used)
+            return sum(used) > 3 * rate.most * 0.75 and max(used) < 1.25 * min(used)
+
+        for wanted in ((100, 3, 3), (100, 1, 10)):
+            # Whatever else runs here may hold one of them up for a moment; what is unfair is so every time.
+            tries = 1
+            while not await share(wanted):
+                assert tries < 3, used
+                tries += 1
 
         async def seldom() -> None:
             for _ in range(20):
@@ -118,6 +124,55 @@ async def test_a_token_that_nobody_used_in_time_is_thrown_away() -> None:
     lease = await Rate("email", Limit(10, 1_000), tokens, now=lambda: next(clock)).take(5)
     assert (tokens.asked, lease.tokens) == (2, 1)
     assert lease.until == pytest.approx(200.1)
+
+
+class Portions:
+    """Gives at most so many at a time, and moves the clock on by a while each time."""
+
+    def __init__(self, most: int, while_s: float) -> None:
+        self._most, self._while_s = most, while_s
+        self.now, self.given = 0.0, 0
+
+    async def lease(self, name: str, count: int, **_: object) -> Leased:  # noqa: ARG002 - see Tokens
+        """Of those that were asked for."""
+        self.now += self._while_s
+        self.given += min(count, self._most)
+        return Leased(min(count, self._most), 0)
+
+
+async def test_what_leaves_whole_has_a_token_for_each_of_its_messages() -> None:
+    """However few there are at a time; the whole is good no longer than the first of them."""
+    tokens = Portions(2, 0.3)
+    lease = await Rate("ads", Limit(100, 10_000), tokens, now=lambda: tokens.now).take_all(5)
+    assert (lease.tokens, tokens.given) == (5, 5)
+    assert lease.until == pytest.approx(1.0)
+
+
+async def test_tokens_that_lapse_before_all_are_there_do_not_count() -> None:
+    """Or a whole that waited for its last token would leave together with those of the next window."""
+    tokens = Portions(2, 0.6)
+    rate = Rate("ads", Limit(100, 10_000), tokens, now=lambda: tokens.now)
+    asked = asyncio.ensure_future(rate.take_all(5))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not asked.done()  # of three times two, two have lapsed
+    asked.cancel()
+
+
+async def test_more_than_is_ever_saved_up_is_paid_for_all_the_same() -> None:
+    """A batch that was begun before there was a rate leaves once so many tokens have been given."""
+    tokens = Portions(5, 0.6)
+    lease = await Rate("ads", Limit(100, 10_000), tokens, now=lambda: tokens.now).take_all(200)
+    assert (lease.tokens, tokens.given) == (200, 200)
+    assert lease.until > tokens.now
+
+
+async def test_whose_lease_has_lapsed_leaves_with_a_token_for_each() -> None:
+    """Whoever waits beside others gets fewer than were asked for: not enough for what leaves in one piece."""
+    tokens = Portions(2, 0.1)
+    turn = Turn(Rate("ads", Limit(100, 10_000), tokens, now=lambda: tokens.now), Lease(5, -1.0))
+    assert await turn(5)
+    assert tokens.given == 5
 
 
 def test_what_a_pace_is() -> None:

@@ -41,7 +41,9 @@ class People:
         person = one["person"]
         kept = self._kept.setdefault(person, self._wrapping.new(person))
         key = self._wrapping.opened(person, kept)
-        said: dict[str, Any] = json.loads(records.seal(json.dumps(one).encode(), "message", key, batch))
+        said: dict[str, Any] = json.loads(
+            records.seal(json.dumps(one).encode(), "message", person, key, batch)
+        )
         return said
 
     async def store(self, *persons: str, batch: int = 1, erased: bool = False) -> None:
@@ -85,6 +87,25 @@ async def test_who_was_erased_gets_nothing(topics: Engine, mailbox: Mailbox, peo
         await until(lambda: service.count("handed") == 1 and service.count("erased") == 2)
     assert mailbox.ids == ["m3"]
     assert await topics.dead() == {}
+
+
+async def test_a_dead_letter_does_not_say_where_it_was_to_go(
+    topics: Engine, mailbox: Mailbox, people: People
+) -> None:
+    """What the relay answers has the address: of a sealed message it is left out, of another it stays."""
+    mailbox.answers = lambda address: f"550 no <{address.upper()}> here, call +49 30 1234567"
+    await topics.put(people.sealed(message(1)), message(2))
+    await people.store("person 1")
+    async with working(topics, channel(topics, mailbox), settings=people.settings) as service:
+        await until(lambda: service.count("dead") == 2)
+    by_person = {
+        json.loads(base64.b64decode(one["raw"]))["person"]: one
+        for one in await topics.there("retarget.dead.email")
+    }
+    said = by_person["person 1"]["detail"]
+    assert "550" in said
+    assert not [word for word in ("MAIL.EXAMPLE", "mail.example", "1234567") if word in said]
+    assert "P2@MAIL.EXAMPLE" in by_person["person 2"]["detail"]
 
 
 async def test_the_store_is_waited_for(topics: Engine, mailbox: Mailbox, people: People) -> None:

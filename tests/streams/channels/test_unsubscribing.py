@@ -41,7 +41,7 @@ def token(**more: object) -> str:
 
 
 async def test_a_post_unsubscribes_without_anything_else(topics: Engine) -> None:
-    """No cookie, no login, no redirect; twice is once for the engine; nobody is named in the link."""
+    """No cookie, no login, no redirect; twice changes no more than once; nobody is named in the link."""
     link = token()
     assert "person" not in link
     async with pages(topics) as place, aiohttp.ClientSession() as web:
@@ -55,7 +55,7 @@ async def test_a_post_unsubscribes_without_anything_else(topics: Engine) -> None
     assert {(one["type"], one["user_id"], one["channel"]) for one in told} == {
         ("unsubscribe", "person 1", "email")
     }
-    assert len({one["id"] for one in told}) == 1
+    assert not any("id" in one for one in told)  # with one, leaving again after coming back would be a repeat
 
 
 async def test_a_get_changes_nothing(topics: Engine) -> None:

@@ -144,12 +144,21 @@ def test_keys(collector: Start) -> None:
     assert guarded.send("/v1/track", call).status == 401
     wrong = guarded.send("/v1/track", call, basic("another"))
     assert (wrong.status, wrong.json["error"]["field"]) == (401, "writeKey")
+    assert "collect.write_keys" in wrong.json["error"]["remedy"]
     assert guarded.send("/v1/batch", {"batch": [call], "writeKey": "another"}).status == 401
     assert guarded.records() == []
     assert guarded.send("/v1/track", call, basic(KEY)).status == 200
     assert guarded.send("/v1/track", call | {"writeKey": KEY}).status == 200
     assert guarded.send("/v1/batch", {"batch": [call], "writeKey": KEY}).status == 200
     assert len(guarded.records()) == 3
+
+
+def test_what_rudderstacks_library_asks_for(open_one: Collector) -> None:
+    """The form that it looks for in its control plane's answer: it may send, and has no destination."""
+    for path in ("/sourceConfig", "/sourceConfig/"):
+        source = open_one.send(f"{path}?writeKey=k").json["source"]
+        assert (source["id"], source["enabled"]) == ("k", True)
+        assert (source["config"], source["destinations"]) == ({}, [])
 
 
 def test_pages_may_send(open_one: Collector) -> None:

@@ -1,6 +1,5 @@
 """The command, called in this process, without the settings of whoever runs the tests."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,15 +21,6 @@ class Answer(NamedTuple):
 
 
 Retarget = Callable[..., Answer]
-
-
-@pytest.fixture(autouse=True)
-def _logs_as_before() -> Iterator[None]:
-    """Take back what a command sets up for its own logs."""
-    root = logging.getLogger()
-    handlers, level = [*root.handlers], root.level
-    yield
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

@@ -45,7 +45,7 @@ def broken(retarget: Retarget, monkeypatch: pytest.MonkeyPatch, *words: str) -> 
     answer = retarget("check", *words)
     assert (answer.code, answer.out) == (1, "")
     *lines, last = answer.err.splitlines()
-    assert re.fullmatch(r"2 rules, 5 cases in \d+\.\d s: 122 problems", last)
+    assert re.fullmatch(r"2 rules, 5 cases in \d+\.\d s: 130 problems", last)
     return lines
 
 
@@ -128,7 +128,7 @@ def test_codes_from_a_pool_that_is_not_there_are_warned_about(retarget: Retarget
     """A worker would refuse the rule; whoever only lints it may have no codes."""
     (tmp_path / "thanks.yaml").write_text(
         "rule: thanks\ndescription: x\nsubject: person\nevent: purchase\n"
-        "steps: [{channels: [email], template: t, offer: {percent: 5, expires: 48h, codes: spring}}]\n"
+        "steps: [{channels: [email], template: win-back, offer: {percent: 5, expires: 48h, codes: spring}}]\n"
     )
     answer = retarget("check", tmp_path, "--set", "offers.codes=sprin=/codes.txt")
     assert answer.code == 0
@@ -143,3 +143,24 @@ def test_a_folder_that_is_not_there_is_a_problem(retarget: Retarget, tmp_path: P
     answer = retarget("check", tmp_path / "nowhere")
     assert answer.code == 1
     assert f"{tmp_path}/nowhere" in answer.err
+
+
+def test_names_that_nobody_knows_are_told_where_none_are_declared(retarget: Retarget, tmp_path: Path) -> None:
+    """A typing error costs nothing yet: others may have that template. With a declaration it is a mistake."""
+    rule = tmp_path / "left.yaml"
+    rule.write_text(
+        "rule: left\nsubject: cart\nquiet: {after: 30m, opens: add}\n"
+        "steps: [{channels: [email], template: cart-remindr-1}]\n"
+    )
+    answer = retarget("check", rule)
+    assert answer.code == 0
+    where = f"{rule}:4: $.steps[0].template: unknown template of email 'cart-remindr-1'; "
+    assert answer.err.startswith(f"warning: {where}")
+    assert "nearest: cart-reminder-1" in answer.err
+
+    (tmp_path / "shop.names.yaml").write_text("audiences: []\n")
+    for what in (rule, tmp_path, tmp_path / "shop.names.yaml"):
+        answer = retarget("check", what)
+        assert (answer.code, answer.out) == (1, "")
+        assert answer.err.startswith(where)
+    assert retarget("rules", "publish", tmp_path).err.startswith(where)

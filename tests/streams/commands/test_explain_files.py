@@ -280,3 +280,12 @@ def test_what_the_catalogue_says_is_told(retarget: Retarget, tmp_path: Path) -> 
     assert now in said.splitlines()
     assert "price_drop step 1, product tent" in said
     assert "      evidence prices.jsonl:1" in said.splitlines()
+
+
+def test_whoever_has_unusable_records_is_told_how_to_see_them(retarget: Retarget, tmp_path: Path) -> None:
+    """A replay counts them, and says where they and their reasons are; whoever asked for them knows."""
+    source = tmp_path / "in.jsonl"
+    source.write_bytes(b"nothing\n")
+    assert "and why: --dead FILE" in retarget("replay", source).err
+    shown = retarget("replay", source, "--dead", "-")
+    assert (json.loads(shown.out)["reason"], "--dead FILE" in shown.err) == ("not_json", False)

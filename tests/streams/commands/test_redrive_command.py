@@ -18,6 +18,8 @@ from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress, create_or_check
 from streams.kafka.sending import Outgoing, producing, send
+from streams.sealing import records
+from streams.sealing.keys import Wrapping
 from tests.streams.commands.conftest import Answer, Retarget
 from tests.support.people import granted, store_people
 
@@ -116,6 +118,44 @@ def test_chosen_by_reason_time_and_topic(
     assert ours.redrive(*words).code == 0
     ids = [str(decode_canonical(line.encode()).id) for line in ours.there("touchpoints")]
     assert sorted(ids) == [f"touchpoints-1-{offset}" for offset in offsets]
+
+
+def test_a_letter_that_is_sealed(retarget: Retarget, engine: str, store: EmbeddedStore) -> None:
+    """Is opened by the key of its person; when they were erased nobody opens it, and it is told."""
+    secret = "a secret that is long enough"  # noqa: S105 - of a test
+    wrapping = Wrapping([secret])
+    event = {"id": "e1", "type": "purchase", "user_id": "u1", "time": NOON}
+    letters = [json.dumps(letter(at, event, "rule_failed")).encode() for at in (1, 2)]
+    kept = wrapping.new("u1")
+    keys = [wrapping.opened("u1", kept), wrapping.opened("u2", wrapping.new("u2"))]
+    sealed = [
+        records.seal(one, "dead", person, key, 0)
+        for one, person, key in zip(letters, ("u1", "u2"), keys, strict=True)
+    ]
+    asyncio.run(store_people(store.url, 2, Journey(person="u1", key=kept)))
+    put(engine, topics.DEAD, sealed)
+    ours = Engine(retarget, engine, store.url)
+    told = ours.redrive("--as-new", "--set", f"privacy.keys={secret}")
+    assert told.out == "1 sent again, 0 had been before, 1 left\n"
+    assert "its key is gone: the person was forgotten" in told.err
+    [sent] = [decode_canonical(line.encode()) for line in ours.there("touchpoints")]
+    assert (sent.id, sent.type) == ("e1~again", "purchase")
+    assert "privacy.keys is not set" in ours.redrive("--as-new").err
+
+
+def test_what_is_mended_goes_where_it_is_read(retarget: Retarget, engine: str) -> None:
+    """A shop that sends another form: the event, which is in ours now, goes to the topic that takes ours."""
+    asyncio.run(create_or_check(KafkaAddress(bootstrap=engine), topics.topic_specs(["own"], 2)[:1]))
+    put(engine, topics.DEAD, [letter(7, SEGMENT, "bad_time")])
+    ours = Engine(retarget, engine)
+    shop = ("--set", "input.dialect_by_topic=touchpoints=segment", "--set", "kafka.input_topics=touchpoints")
+    refused = ours.redrive(*shop)
+    assert refused.code == 1
+    assert "events from touchpoints can go to no topic of kafka.input_topics" in refused.err
+    assert ours.redrive(*shop[:2], "--set", "kafka.input_topics=touchpoints,own").code == 0
+    assert ours.there("touchpoints") == []
+    [sent] = [decode_canonical(line.encode()) for line in ours.there("own")]
+    assert (sent.id, sent.type) == ("touchpoints-1-7", "purchase")
 
 
 def test_a_rule_that_failed(retarget: Retarget, engine: str) -> None:

@@ -217,6 +217,14 @@ class Journeys:
 
     def __init__(self, *journeys: Journey) -> None:
         self.kept = {journey.person: wire.encode(journey) for journey in journeys}
+        self.revoked: set[str] = set()
+        self.is_down = False
+
+    async def link_is_revoked(self, message_id: str) -> bool:
+        """As the real one."""
+        if self.is_down:
+            raise UnknownOutcome
+        return message_id in self.revoked
 
     async def journey(self, lane: int, person: str) -> bytes | None:
         """As the real one."""
@@ -231,6 +239,18 @@ class Journeys:
 def link(person: str) -> Link:
     """A link made at NOW."""
     return link_of(ID, person, known=True, channel="email", products=[], at=NOW, lasts=DAY)
+
+
+async def test_a_link_that_was_taken_back_by_hand_leads_nowhere() -> None:
+    """Whoever its person is; others of theirs lead on; while the store does not answer nobody can tell."""
+    store = Journeys(Journey(person="here", first=NOW - DAY))
+    asked = ByStore(store, 8)
+    assert not await asked(link("here"))
+    store.revoked.add(ID)
+    assert await asked(link("here"))
+    store.is_down = True
+    with pytest.raises(Untold):
+        await asked(link("here"))
 
 
 async def test_erasing_a_person_takes_their_links_back() -> None:

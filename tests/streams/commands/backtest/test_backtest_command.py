@@ -93,6 +93,26 @@ def test_the_table_says_what_changes(retarget: Retarget, history: Path, rules: t
     assert re.fullmatch(r"read in .* s, worked off in .* by 1 processes: .*\n", answer.err)
 
 
+def test_what_is_kept_back_alike_is_told_in_a_line(
+    retarget: Retarget, history: Path, rules: tuple[Path, Path]
+) -> None:
+    """Of what was not sent, lines that are the same under both are counted; alone they are all there."""
+    other = "---" + (RULE % "30m").replace("forgotten", "other")
+    for rule in rules:
+        rule.write_text(rule.read_text() + other)
+    tried = ["backtest", history, "--rules", rules[0], "--jobs", 1]
+    compared = retarget(*tried, "--against", rules[1]).out.splitlines()
+    at = compared.index("not sent, or later  why         against  rules")
+    assert compared[at + 1 : at + 4] == [
+        "forgotten_cart      no_consent        2      1",
+        "1 more: the same under both; --html and --json say all of it",
+        "",
+    ]
+    same = retarget(*tried, "--against", rules[0]).out
+    assert "what was not sent, or later: the same under both; --html and --json say all of it\n" in same
+    assert "other_cart          no_consent      2\n" in retarget(*tried).out
+
+
 def test_without_other_rules_there_is_no_difference(
     retarget: Retarget, history: Path, rules: tuple[Path, Path]
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,6 +17,7 @@ from retarget.times import MINUTE, SECOND
 from streams import topics
 from streams.backtest.parts import run_part
 from streams.backtest.reading import Told
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import NEVER, Splitting, Together
 from streams.backtest.timeline import Clock, Timeline
 from streams.ports import Output
@@ -34,17 +36,21 @@ def of_lane(prefix: str, lane: int) -> str:
 DEVICE: Final = of_lane("a", 0)
 KNOWN: Final = of_lane("u", 1)
 STRANGERS: Final = (of_lane("s", 0), of_lane("s", 1))
+however_they_are_cut = pytest.mark.parametrize("sharing", Sharing)
 
 
 def told(
-    folder: Path, events: Sequence[Event], *, misplaced: frozenset[str] = frozenset(), lag: int = 0
-) -> list[Any]:
+    folder: Path, events: Sequence[Event], sharing: Sharing, *, misplaced: frozenset[str] = frozenset(),
+    lag: int = 0,
+) -> list[Any]:  # fmt: skip
     """The decisions of a backtest of the events, each in its lane, or (by id) in the other one.
 
     In both lanes somebody else does something every ten seconds, of which lane 0 hears so much later.
     """
     bundle = a_bundle("clock.lateness=10s")
-    splitting = Splitting(folder, lanes=LANES, parts=3, by_time=False, is_nobody=bundle.policy.is_nobody)
+    splitting = Splitting(
+        folder, lanes=LANES, parts=3, by_time=False, is_nobody=bundle.policy.is_nobody, sharing=sharing
+    )
     last = max(event["time"] for event in events)
     for lane, stranger in enumerate(STRANGERS):
         others = [a_view(person=stranger, at=at) for at in range(NOON, last + MINUTE, 10 * SECOND)]
@@ -85,24 +91,27 @@ def views(decisions: Sequence[Any]) -> list[tuple[str, str]]:
     ]
 
 
-def test_a_word_crosses_when_the_clock_comes_to_it(tmp_path: Path) -> None:
+@however_they_are_cut
+def test_a_word_crosses_when_the_clock_comes_to_it(sharing: Sharing, tmp_path: Path) -> None:
     """Other people move the clocks of both lanes: the history is there long before the next event."""
     others = [a_view("p2", person=KNOWN, at=NOON + n * SECOND, id=f"{n}") for n in (75, 240)]
-    assert views(told(tmp_path, [*story(), *others], lag=90 * SECOND)) == [(KNOWN, "v3")]
+    assert views(told(tmp_path, [*story(), *others], sharing, lag=90 * SECOND)) == [(KNOWN, "v3")]
 
 
-def test_what_comes_to_another_lane_is_sent_on(tmp_path: Path) -> None:
+@however_they_are_cut
+def test_what_comes_to_another_lane_is_sent_on(sharing: Sharing, tmp_path: Path) -> None:
     """As a worker does with a record under a wrong key, whoever it is of; and what the device does later."""
     more = a_view("p1", person=DEVICE, at=NOON + 2 * MINUTE, id="later")
-    found = views(told(tmp_path, [*story()[:4], more], misplaced=frozenset({"v1", "later"})))
+    found = views(told(tmp_path, [*story()[:4], more], sharing, misplaced=frozenset({"v1", "later"})))
     assert found == [(KNOWN, "later")]
 
 
-def test_an_erasure_parts_them(tmp_path: Path) -> None:
+@however_they_are_cut
+def test_an_erasure_parts_them(sharing: Sharing, tmp_path: Path) -> None:
     """What the device does after it is somebody else's."""
     erase = an_event("erase", person=KNOWN, at=NOON + 2 * MINUTE, id="erase")
     after = [a_view("p1", person=DEVICE, at=NOON + n * MINUTE, id=f"w{n}") for n in (3, 4)]
-    assert views(told(tmp_path, [*story()[:4], erase, *after])) == []
+    assert views(told(tmp_path, [*story()[:4], erase, *after], sharing)) == []
 
 
 moments = st.lists(st.tuples(st.integers(0, 50), st.integers(0, 60)), max_size=12)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any, Final
@@ -17,10 +18,12 @@ from retarget.decode import decode_canonical
 from retarget.errors import BadInput
 from retarget.times import HOUR, MINUTE, SECOND
 from streams import topics
+from streams.backtest import charts
 from streams.backtest.pool import Plan, backtest
 from streams.backtest.reading import of_files
 from streams.backtest.report import Report
 from streams.backtest.sends import Sends
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import NEVER, Part, Splitting, Together
 from streams.backtest.trial import Bar, Files, run_trial
 from streams.commands.screen import bar
@@ -112,7 +115,7 @@ def test_parts_decide_what_a_replay_decides(
 ) -> None:
     """Any history in any number of parts, sorted or not, held or not: byte for byte what `replay` writes.
 
-    Where it is sorted there is a catalogue beside it.
+    So it is in one piece, with the journeys on disk. Where it is sorted there is a catalogue beside it.
     """
     events, lateness = given_
     listed = in_a_catalogue([] if as_is else data.draw(catalogues(events)))
@@ -121,7 +124,10 @@ def test_parts_decide_what_a_replay_decides(
     file = in_a_file(events)
     whole: list[Output] = []
     asyncio.run(replay(file if as_is else with_catalogue(file, listed), bundle, whole.append))
-    cut = in_parts(list(of_files([*listed, *file])), bundle, parts, by_time=not as_is, ahead=lateness)
+    sharing = data.draw(st.sampled_from(Sharing))
+    cut = in_parts(
+        list(of_files([*listed, *file])), bundle, parts, by_time=not as_is, ahead=lateness, sharing=sharing
+    )
     assert by_person(cut) == by_person(whole)
 
 
@@ -161,7 +167,10 @@ def test_parts_of_a_topic_decide_what_its_lane_decides(
     ticked = list(with_ticks(records, idle_after))
     end = max([at_least, *(one.tells for one in told), *(t for t in ticked if isinstance(t, int))])
     whole = in_one([heartbeat(t) if isinstance(t, int) else t for t in ticked], bundle, end)
-    cut = in_parts(told, bundle, parts, by_time=False, ahead=0, at_least=at_least, idle_after=idle_after)
+    cut = in_parts(
+        told, bundle, parts, by_time=False, ahead=0, at_least=at_least, idle_after=idle_after,
+        sharing=data.draw(st.sampled_from(Sharing)),
+    )  # fmt: skip
     assert by_person(cut) == by_person(whole)
 
 
@@ -194,11 +203,11 @@ class Changing(Files):
         self._rules, self._text = rules, text
 
     def split(
-        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar
+        self, folder: Path, parts: int, is_nobody: Callable[[str], bool], bar: Bar, sharing: Sharing
     ) -> tuple[list[Part | Together], Splitting]:
         """See Source."""
         self._rules.write_text(self._text)
-        return super().split(folder, parts, is_nobody, bar)
+        return super().split(folder, parts, is_nobody, bar, sharing)
 
 
 @pytest.mark.parametrize("text", ["rule: [broken\n", RULE % "5m"])
@@ -276,3 +285,38 @@ def test_nobody_brings_no_people_together(tmp_path: Path) -> None:
     sizes = [part.entries for part in splitting.close(ahead=0)]
     assert sum(sizes) == 400
     assert max(sizes) < 60
+
+
+def test_the_bar_ends_where_it_was_said_to() -> None:
+    """What all parts are told, such as prices, is read by each of them and counted for none."""
+    events = with_devices(random_history(11, 300), Random(1))
+    start = events[0]["time"]
+    prices = [
+        {
+            "type": "price_change",
+            "id": f"r{n}",
+            "time": start + n * HOUR,
+            "items": [{"product_id": "p1", "price": n}],
+        }
+        for n in range(1, 60)
+    ]
+    given_ = load_settings(None, {}, ["consent.assume=granted", "clock.lateness=0s"])
+    told: dict[str, list[int]] = {}
+
+    @contextmanager
+    def noted(title: str, total: int | None) -> Iterator[Callable[[int], None]]:
+        told[title] = [-(total or 0)]
+        yield told[title].append
+
+    on_trial = Plan(given_, default_rules_dir(), default_rules_dir()).bundles()
+    source = Files("made-up", iter(in_a_file([*events, *prices])), 0, as_is=False)
+    run_trial(on_trial, source, jobs=1, bar=noted)
+    assert sum(told["records worked off"]) == 0 > told["records worked off"][0]
+
+
+def test_the_last_date_of_a_chart_is_not_cut_off() -> None:
+    """It ends under the last point."""
+    days = [f"2024-03-0{day}" for day in range(1, 4)]
+    chart = charts.lines(days, [charts.Series("after", "sends", [1, 2, 3])], "by day")
+    assert 'text-anchor="end">2024-03-03</text>' in chart
+    assert 'text-anchor="middle">2024-03-01</text>' in chart

@@ -14,6 +14,7 @@ from retarget.decode import decode_canonical
 from streams.backtest.history import told_of
 from streams.backtest.parts import run_part
 from streams.backtest.reading import Told
+from streams.backtest.sharing import Sharing
 from streams.backtest.splitting import NEVER, Splitting
 from streams.lanes.bundle import Bundle, bundle_of
 from streams.ports import Output, Record
@@ -58,7 +59,7 @@ def in_one(records: Sequence[Record], bundle: Bundle, caught_up_at: int) -> list
     return found
 
 
-def in_parts(
+def in_parts(  # noqa: PLR0913 - how a backtest may be cut
     told: Sequence[Told],
     bundle: Bundle,
     parts: int,
@@ -67,13 +68,14 @@ def in_parts(
     ahead: int,
     at_least: int = -1,
     idle_after: int = NEVER,
+    sharing: Sharing = Sharing.PERSON,
 ) -> list[Output]:
     """What the parts make of them, one after the other."""
     found: list[Output] = []
     with TemporaryDirectory() as folder:
         splitting = Splitting(
             Path(folder), lanes=1, parts=parts, by_time=by_time, idle_after=idle_after,
-            is_nobody=bundle.policy.is_nobody,
+            is_nobody=bundle.policy.is_nobody, sharing=sharing,
         )  # fmt: skip
         for one in told:
             splitting.add(one)

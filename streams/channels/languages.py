@@ -1,0 +1,63 @@
+"""The words of the templates that ship, in each language, and how numbers are written there.
+
+The words are gettext's: what stands in a template is English, and a catalogue for each other language says
+the same. Which language a message has is said by its greeting, so that both are in the same.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+from typing import Final
+
+from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
+from jinja2.sandbox import SandboxedEnvironment
+
+from streams.resources import config_dir
+
+#: Whoever is greeted in none of these, or in no language at all.
+ENGLISH: Final = "en"
+LANGUAGES: Final = (ENGLISH, "de", "fr", "es", "nl", "it")
+
+
+def language_of(locale: object) -> str:
+    """The language of a locale such as de-AT, if there are words for it; else English."""
+    tag = locale.replace("_", "-").partition("-")[0].lower() if isinstance(locale, str) else ""
+    return tag if tag in LANGUAGES else ENGLISH
+
+
+@cache
+def words(language: str) -> dict[str, str]:
+    """What each English text is in a language; nothing for English."""
+    if language == ENGLISH:
+        return {}
+    path = config_dir() / "templates" / "words" / f"{language}.po"
+    with path.open("rb") as file:
+        return {str(one.id): str(one.string) for one in read_po(file, locale=language) if one.id}
+
+
+def speak(environment: SandboxedEnvironment, language: str) -> None:
+    """Have templates of this environment say `_("...")` in a language, and write amounts as it does."""
+    known = words(language)
+
+    def said(text: str) -> str:
+        return known.get(text, text)
+
+    environment.add_extension("jinja2.ext.i18n")
+    environment.install_gettext_callables(said, lambda one, _many, _count: said(one), newstyle=True)  # type: ignore[attr-defined]
+    # Not marked as safe, as `_` does: what comes from a message is escaped.
+    environment.filters["said"] = said
+    environment.filters["price"] = partial(_price, language)
+    environment.filters["number"] = partial(_number, language)
+
+
+def _price(language: str, amount: float | None, currency: str | None = None) -> str:
+    """An amount with two digits, and its currency when that is known."""
+    if amount is None:
+        return ""
+    text = format_decimal(amount, "#,##0.00", language)
+    return text + (f" {currency}" if currency else "")
+
+
+def _number(language: str, amount: float) -> str:
+    return format_decimal(amount, "0.####", language)
