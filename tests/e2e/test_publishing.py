@@ -10,12 +10,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 import redis
 
 from retarget.engine.split import Part
+from retarget.times import DAY, HOUR
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
@@ -35,7 +36,8 @@ LANES: Final = 2
 _EVENTS: Final = 3_000
 _FIRST: Final = 1_500
 _SECOND: Final = 2_200
-_SOME: Final = 50
+_LATER: Final = _SECOND + 200
+_CARTS: Final = 40
 _CART: Final = "abandoned_cart.yaml"
 _FOREVER: Final = 1 << 62
 SALT: Final = "retarget"
@@ -81,13 +83,8 @@ async def disturbed(stage: Stage, events: Sequence[FileEvent], rules: Path, *wor
     """Rules are published in mid-stream, and the worker is killed when it has taken them up; their id."""
     worker = stage.worker("one", alone=True)
     await stage.shared_out()
-    await stage.produce(events[:_FIRST], end=False)
-    async with stage.outlet() as outlet:
-
-        async def some() -> bool:
-            return await outlet.poll() >= _SOME
-
-        await until(some, f"{_SOME} outputs", stage.logs)
+    await stage.produce(events[:_FIRST])
+    await stage.done()
     publishing = asyncio.to_thread(publish, stage, rules, *words)
     bundle, _ = await asyncio.gather(publishing, stage.produce(events[_FIRST:_SECOND], end=False))
     await said(worker, f"decides by bundle {bundle}")
@@ -224,6 +221,22 @@ def versions(records: Sequence[Emitted]) -> dict[tuple[str, ...], list[str]]:
     return found
 
 
+def with_open_carts(history: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Wherever from `_FIRST` to `_SECOND` rules change, many have had the first message and not the second.
+
+    Time nearly stands still there; what comes after is as far from one another as before.
+    """
+    before, within, after = history[: _FIRST - _CARTS], history[_FIRST - _CARTS : _LATER], history[_LATER:]
+    noon = (before[-1]["time"] // DAY + 1) * DAY + 12 * HOUR
+    shift = max(0, noon + 20 * HOUR - after[0]["time"])
+    carts = [
+        {"id": f"w{n}", "type": "add", "time": noon, "user_id": f"w{n}", "items": [{"product_id": "p1"}]}
+        for n in range(_CARTS)
+    ]  # fmt: skip
+    still = [one | {"time": noon + 2 * HOUR + n} for n, one in enumerate(within)]
+    return [*before, *carts, *still, *({**one, "time": one["time"] + shift} for one in after)]
+
+
 FINISH: Final = ("again: 24h", "again: 24h\non_change: finish")
 SLOWER: Final = (("after: 30m", "after: 60m"), ("after: 24h", "after: 20h"))
 
@@ -237,7 +250,7 @@ async def test_the_journal_comes_to_the_same_although_the_rules_have_changed(
     stage: Stage, tmp_path: Path, keys: tuple[tuple[str, str], ...], words: tuple[str, ...]
 ) -> None:
     """Another wait, published in mid-stream; the store is lost, and the journal makes all of it again."""
-    events = file_events(random_history(8, _EVENTS))
+    events = file_events(with_open_carts(random_history(8, _EVENTS)))
     people = sorted({one.found.person for one in events if isinstance(one.found, Touchpoint)})
     other = changed(tmp_path / "b", *SLOWER, *keys)
     async with on_stage(stage):

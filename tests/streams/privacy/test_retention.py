@@ -209,15 +209,10 @@ async def test_topics_are_made_with_their_retention_and_another_is_told(
 
 
 def test_the_command_refuses_another_retention_only_when_asked_to_check(
-    real_kafka: RealKafka, unique_name: Callable[[str], str], capsys: pytest.CaptureFixture[str]
+    own_kafka: RealKafka, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A shop whose topics are there already is not stopped; whoever asks is told, with exit code 1."""
-    where = [
-        "--set",
-        f"kafka.bootstrap={real_kafka.bootstrap}",
-        "--set",
-        f"kafka.input_topics={unique_name('in')}",
-    ]
+    where = ["--set", f"kafka.bootstrap={own_kafka.bootstrap}"]
     assert main(["topics", *where]) == 0
     other = [*where, "--set", "topics.decisions_kept=9d"]
     assert main(["topics", *other]) == 0
