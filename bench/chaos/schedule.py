@@ -26,6 +26,7 @@ PAIR: Final = (
     "store_old_image",
     "store_flush",
     "store_full",
+    "store_disk_full",
     "store_freeze",
     "store_cut",
     "store_delay",
@@ -36,6 +37,7 @@ CLUSTER: Final = (
     "shard_old_image",
     "shard_freeze",
     "shard_full",
+    "shard_disk_full",
 )
 KINDS_OF: Final = {"pair": WORKERS_AND_BROKER + PAIR, "cluster": WORKERS_AND_BROKER + CLUSTER}
 _SHORTEST_S, _LONGEST_S = 1.0, 4.0

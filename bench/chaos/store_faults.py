@@ -66,6 +66,12 @@ async def store_full(arena: Arena, fault: Fault) -> AsyncIterator[str]:
 
 
 @kind
+async def store_disk_full(arena: Arena, fault: Fault) -> AsyncIterator[str]:
+    """The disk of the store, which appends its writes to a file, is full: it refuses to write."""
+    yield await _disk_full(_pair(arena).primary, fault)
+
+
+@kind
 async def store_freeze(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     """The store does not answer, for longer than clients wait."""
     await _frozen(_pair(arena).primary, fault)
@@ -140,6 +146,13 @@ async def shard_full(arena: Arena, fault: Fault) -> AsyncIterator[str]:
     yield node.name
 
 
+@kind
+async def shard_disk_full(arena: Arena, fault: Fault) -> AsyncIterator[str]:
+    """The disk of one node, which appends its writes to a file, is full."""
+    node = _shard(arena, fault)
+    yield f"{node.name}: {await _disk_full(node, fault)}"
+
+
 def _cluster(arena: Arena) -> Cluster:
     assert isinstance(arena.stores, Cluster)
     return arena.stores
@@ -164,6 +177,15 @@ async def _full(server: StoreServer, fault: Fault) -> None:
     server.tell("CONFIG", "SET", "maxmemory", 1)
     await asyncio.sleep(2 * fault.lasts_s)
     server.tell("CONFIG", "SET", "maxmemory", 0)
+
+
+async def _disk_full(server: StoreServer, fault: Fault) -> str:
+    refused = server.refusals
+    server.fill_disk()
+    await asyncio.sleep(2 * fault.lasts_s)
+    refused = server.refusals - refused
+    server.clear_disk()
+    return f"{refused} writes refused"
 
 
 async def _frozen(server: StoreServer, fault: Fault) -> None:

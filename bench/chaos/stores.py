@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,6 +21,8 @@ from tests.support.ports import kept_port
 _WITHIN_S: Final = 20.0
 _DUMP: Final = "dump.rdb"
 SLOTS: Final = 16384
+# Where a file may not grow, a signal is raised as well; a full disk raises none.
+_OUTLIVES_ITS_DISK: Final = ("env", "--ignore-signal=XFSZ")
 
 
 class StoreServer(ChildProcess):
@@ -29,7 +32,8 @@ class StoreServer(ChildProcess):
         port = kept_port()
         self.folder = folder / name
         self.folder.mkdir()
-        argv = [store_binary(), "--bind", LOOPBACK, "--port", str(port), "--dir", str(self.folder)]
+        argv = [*_OUTLIVES_ITS_DISK, store_binary(), "--bind", LOOPBACK, "--port", str(port)]
+        argv += ["--dir", str(self.folder)]
         argv += ["--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"]
         argv += ["--repl-diskless-sync-delay", "0"]
         self.bus = kept_port() if cluster else 0
@@ -55,6 +59,35 @@ class StoreServer(ChildProcess):
     def save(self) -> None:
         """Write an image of what it holds now."""
         self.tell("SAVE")
+
+    def fill_disk(self) -> None:
+        """From now on the kernel lets no file of it grow, not even that to which it appends its writes."""
+        self.tell("CONFIG", "SET", "appendonly", "yes")
+        until(self._appends, f"{self.name} appends its writes to a file")
+        self._may_write(0)
+
+    def clear_disk(self) -> None:
+        """Let files grow again, and keep none once all is written."""
+        self._may_write(resource.RLIM_INFINITY)
+        until(self._has_appended, f"{self.name} has written what it could not")
+        self.tell("CONFIG", "SET", "appendonly", "no")
+
+    @property
+    def refusals(self) -> int:
+        """How many commands it has refused because it cannot write to its disk."""
+        return int(self.client.info("errorstats").get("errorstat_MISCONF", {}).get("count", 0))
+
+    def _may_write(self, size: int) -> None:
+        assert self.pid is not None
+        resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    def _appends(self) -> bool:
+        said = self.client.info("persistence")
+        busy = said["aof_rewrite_in_progress"] or said["aof_rewrite_scheduled"]
+        return bool(said["aof_enabled"]) and not busy
+
+    def _has_appended(self) -> bool:
+        return bool(self.client.info("persistence")["aof_last_write_status"] == "ok")
 
     def begin(self, *, empty: bool) -> None:
         """Start it, from its last image or from nothing."""

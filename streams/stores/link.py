@@ -49,6 +49,8 @@ _MEANING: Final[tuple[tuple[type[theirs.RedisError], str], ...]] = (
     (theirs.TryAgainError, "the lane is on its way to another node of the cluster"),
     (theirs.TimeoutError, "no answer in time"),
 )
+# redis-py has no class for it: an append-only file, or an image, that could not be written.
+_NOT_ON_DISK: Final = "MISCONF"
 
 Argument = bytes | str | int
 
@@ -163,4 +165,6 @@ def _said(error: Exception) -> str:
     code = getattr(error, "status_code", None)
     said = f"{code} {error}" if code else str(error) or type(error).__name__
     meaning = next((text for kind, text in _MEANING if isinstance(error, kind)), None)
+    if said.startswith(_NOT_ON_DISK):
+        meaning = "it cannot write to its disk, make room there"
     return f"{meaning} ({said})" if meaning else said

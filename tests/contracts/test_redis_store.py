@@ -18,8 +18,10 @@ import pytest
 import redis
 import uvloop
 import zstandard
+from msgspec.structs import replace
 from redis.crc import key_slot
 
+from bench.chaos.stores import StoreServer
 from retarget.errors import BadInput, Damaged, Unreachable
 from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK, ChildProcess, free_port
@@ -168,6 +170,25 @@ async def test_a_full_server_refuses_the_whole_checkpoint(own: EmbeddedStore, ad
         assert await store.load(1, ["ann"]) == (0, [None])
         admin.config_set("maxmemory", 0)
         assert await store.checkpoint(1, FIRST) == 1
+
+
+async def test_a_server_whose_disk_is_full_refuses_until_there_is_room(tmp_path: Path) -> None:
+    """The kernel lets its append-only file grow no more: the error says so, and sent again it is written."""
+    with StoreServer("full", tmp_path) as server:
+        async with connected(f"redis://{LOOPBACK}:{server.port}") as store:
+            written = 0
+
+            async def until_refused() -> None:
+                """It takes one more before it finds out, and perhaps what comes within that second."""
+                nonlocal written
+                while True:
+                    written = await store.checkpoint(1, replace(FIRST, expected=written))
+
+            server.fill_disk()
+            with pytest.raises(UnknownOutcome, match=r"make room there .*MISCONF"):
+                await until_refused()
+            server.clear_disk()
+            assert await store.checkpoint(1, replace(FIRST, expected=written)) == written + 1
 
 
 async def test_a_primary_that_became_a_replica_refuses(own: EmbeddedStore, admin: redis.Redis) -> None:

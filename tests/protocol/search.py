@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import chain
 from random import Random
 from time import monotonic
@@ -40,7 +40,7 @@ def every_placement(
             if verdict.problem:
                 return Found(runs, complete=False, failure=placed)
             if left:
-                further.append(_one_more(placed, verdict.choices, of))
+                further.append(one_more(placed, verdict.choices, of))
         level = chain.from_iterable(further)
     return Found(runs, complete=True)
 
@@ -50,7 +50,7 @@ def pairs_at_random(setup: Setup, seed: int) -> Faults:
     random = Random(seed)
     placed: Faults = {}
     for _ in range(2):
-        further = list(_one_more(placed, judge(setup, placed).choices, tuple(Fault)))
+        further = list(one_more(placed, judge(setup, placed).choices))
         placed = random.choice(further) if further else placed
     return placed
 
@@ -80,7 +80,10 @@ def told(setup: Setup, faults: Faults) -> str:
     return "\n".join([f"{verdict.problem}: {setup.mode}, {setup.shape.topics}, {{{placed}}}", *verdict.trace])
 
 
-def _one_more(placed: Faults, choices: list[tuple[Fault, ...]], of: Collection[Fault]) -> Iterator[Faults]:
+def one_more(
+    placed: Faults, choices: Sequence[tuple[Fault, ...]], of: Collection[Fault] = tuple(Fault)
+) -> Iterator[Faults]:
+    """The placements with one fault more, after the last one, where the run said that it can happen."""
     for step in range(max(placed, default=-1) + 1, len(choices)):
         for fault in choices[step]:
             if fault in of:

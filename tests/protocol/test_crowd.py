@@ -10,16 +10,16 @@ from tests.protocol.workload import EVENTS, records
 
 
 def test_some_stories_come_to_the_same_whatever_happens() -> None:
-    """Sixty seeds; each has two lanes, two hundred events, three faults and a handover."""
+    """Sixty seeds; in each, two lanes, two hundred events, three faults that happened and a handover."""
     for seed in range(60):
         setup, placed = story(seed)
         assert setup.shape.lanes == LANES
         assert sum(len(records(setup.shape, lane)) for lane in range(LANES)) >= EVENTS * LANES
         assert len(placed) >= 3
-        assert set(placed.values()) & set(HANDOVERS)
-    found = tried(range(60))
-    assert not found.failed, found.failed
-    assert found.happened.total() > 300
+        found = tried([seed])
+        assert not found.failed, found.failed
+        assert found.happened.total() >= 3
+        assert found.happened.keys() & {fault.name for fault in HANDOVERS}
 
 
 def test_the_former_owner_ends_a_batch_while_the_next_one_begins() -> None:

@@ -55,7 +55,6 @@ _AHEAD: Final = [
     for pace in ((12, 1), (1, 12))
 ]
 _ENDINGS: Final = (Fault.CRASH, Fault.TAKEOVER, Fault.AWAY_9, Fault.PAUSE, Fault.LEAVE)
-# One of each kind; all pairs of all of them take hours.
 _OF_EACH_KIND: Final = (
     Fault.SWITCH, Fault.AWAY_3, Fault.TAKEOVER, Fault.LOSE_REPLY, Fault.DELAY_9, Fault.TWICE_9,
     Fault.FAIL_OVER_1, Fault.RESTORE_HALF, Fault.TIME_OUT, Fault.MOVED_TWICE, Fault.PAUSE, Fault.JOIN,
@@ -350,19 +349,9 @@ def test_rules_published_among_many_faults(setup: Setup) -> None:
 
 @pytest.mark.parametrize("setup", _SETUPS)
 def test_some_pairs_of_faults(setup: Setup) -> None:
-    """Two faults, a sample of all placements."""
+    """Two faults, a sample of all placements; tests/protocol/pairs.py tries all of them in one world."""
     for seed in range(100):
         _must_hold(setup, pairs_at_random(setup, seed))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(3600)
-@pytest.mark.parametrize("setup", _SETUPS)
-def test_every_pair_of_faults(setup: Setup) -> None:
-    """Two faults, one of each kind, everywhere."""
-    found = every_placement(setup, 2, of=_OF_EACH_KIND)
-    if found.failure is not None:
-        pytest.fail(told(setup, shrunk(setup, found.failure)), pytrace=False)
 
 
 @pytest.mark.parametrize("setup", _SETUPS)

@@ -1,0 +1,85 @@
+"""Every placement of up to two faults of every kind in the plain world: `python -m tests.protocol.pairs`.
+
+One topic, one lane, two workers: no fault, each single one at each step where it can happen, and after each
+of these each second one wherever that can happen then. More than a million runs, which take hours.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import Final, NamedTuple
+
+from tests.protocol.faults import Fault, Faults
+from tests.protocol.judge import judge
+from tests.protocol.search import one_more, shrunk, told
+from tests.protocol.workload import ONE_TOPIC
+from tests.protocol.world import MODES, Setup
+
+_EVERY_S: Final = 60.0
+
+
+class Tried(NamedTuple):
+    """What came of the placements that begin with one fault: the second ones by kind, and a failure."""
+
+    seconds: Counter[str]
+    failed: str = ""
+
+
+def tried(setup: Setup, first: Faults) -> Tried:
+    """Run with this fault alone, and with each second one after it, until one run fails."""
+    verdict = judge(setup, first)
+    if verdict.problem:
+        return Tried(Counter(), told(setup, first))
+    seconds: Counter[str] = Counter()
+    for placed in one_more(first, verdict.choices):
+        if judge(setup, placed, surveyed=False).problem:
+            return Tried(seconds, told(setup, shrunk(setup, placed)))
+        seconds[placed[max(placed)].name] += 1
+    return Tried(seconds)
+
+
+def main(given: Sequence[str] | None = None) -> int:
+    """Try all placements on all cores; 1 when one failed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.protocol.pairs", description=__doc__)
+    parser.add_argument("--mode", choices=MODES, default="transactional")
+    parser.add_argument("--processes", type=int, default=os.cpu_count())
+    asked = parser.parse_args(given)
+    setup = Setup(asked.mode, ONE_TOPIC)
+    firsts = list(one_more({}, judge(setup, {}).choices))
+    seconds: Counter[str] = Counter()
+    with ProcessPoolExecutor(asked.processes) as pool:
+        for one in _shown(pool.map(tried, [setup] * len(firsts), firsts), len(firsts)):
+            seconds += one.seconds
+            if one.failed:
+                pool.shutdown(cancel_futures=True)
+                _print([one.failed])
+                return 1
+    _print([
+        f"{asked.mode}: {len(firsts):,} placements of one fault, {seconds.total():,} of two, by the second:",
+        *(f"  {seconds[fault.name]:>8,}  {fault.name}" for fault in Fault),
+        "every one came to what it comes to undisturbed, or stood where it had to",
+    ])  # fmt: skip
+    return 0
+
+
+def _print(lines: Sequence[str]) -> None:
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _shown(found: Iterator[Tried], firsts: int) -> Iterator[Tried]:
+    said = time.monotonic()
+    for done, one in enumerate(found, start=1):
+        yield one
+        if time.monotonic() - said > _EVERY_S:
+            said = time.monotonic()
+            sys.stderr.write(f"{done:,} of {firsts:,} first faults\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
