@@ -103,7 +103,7 @@ class DecisionMetrics:
     def __init__(self, make: Maker) -> None:
         self.misfits = make.counter(
             "retarget_conditions_misfit",
-            "Values of another type than a rule asks for; its comparison is false then.",
+            "Conditions with a value of another type than they ask for; they are false then.",
             "rule",
         )
         self.failed = make.counter(

@@ -132,8 +132,10 @@ text is parsed, checked for names and types, and turned into comparisons when th
 - Compare with `== != < <= > >=` and `in`, `not in` a list such as `["a", "b"]`; join with `and`, `or`, `not`.
 - Calculate with `+ - * /`; durations are written {durations}.
 - `exists(name)` asks whether a value is known, and `exists(trait("vip"))` whether a trait is. A comparison
-  with an unknown value does not hold, not even `!=`; a calculation with one is unknown. So is a trait of
-  another type than is asked for, which `retarget_conditions_misfit_total` counts by rule.
+  with an unknown value does not hold, not even `!=`; a calculation with one is unknown.
+- Where a trait or score was told as another type than is asked for, such as `old` for `trait_number("age")`,
+  the whole condition does not hold, whatever `not` or `or` stands beside it. The metric
+  `retarget_conditions_misfit_total` counts this by rule.
 - A `value` is written likewise, and gives a number: `0.05 * cart.value`. Where it is unknown it counts as 0.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
 """

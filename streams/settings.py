@@ -4,14 +4,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, NamedTuple, get_type_hints
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
 from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
+from retarget.rules import model
+from retarget.rules.currencies import CURRENCIES
+from retarget.rules.names import unknown
 from retarget.times import DAY, HOUR, MINUTE
 from streams.settings_declared import (
     App,
@@ -172,6 +175,7 @@ DECIDING: Final = frozenset(
         "retention",
     }
 )
+_CHANNELS: Final[tuple[str, ...]] = get_args(model.Channel)
 _TOKEN: Final = 16
 _LONGEST_LINK: Final = 400 * DAY
 _LONGEST_KEPT: Final = 4_000 * DAY
@@ -195,10 +199,12 @@ def load_settings(
     overrides: Sequence[str] = (),
     *,
     presets: Mapping[str, str] | None = None,
+    past: bool = False,
 ) -> Settings:
     """Defaults, then `presets` (a command's own), the file, the environment, `--set`; the last one wins.
 
-    Without `config` the file is the one that RETARGET_CONFIG names. Raises BadInput with every problem.
+    Without `config` the file is the one that RETARGET_CONFIG names. `past`: the presets are a bundle's, in
+    which a former version let names pass that nobody knows. Raises BadInput with every problem.
     """
     environ = environ or {}
     path = config or (Path(environ[CONFIG]) if environ.get(CONFIG) else None)
@@ -212,7 +218,7 @@ def load_settings(
         ),
     )
     settings = _built(gathered.values, gathered.sources)
-    if problems := _contradictions(settings):
+    if problems := [*_contradictions(settings), *(() if past else _unknown(settings))]:
         raise BadInput(problems)
     return settings
 
@@ -295,6 +301,17 @@ def _contradictions(settings: Settings) -> list[str]:
         ),
     }
     return [f"{_place(settings, key)}: {sentence}" for key, (wrong, sentence) in said.items() if wrong]
+
+
+def _unknown(settings: Settings) -> Iterator[str]:
+    """Names of channels and currencies that nothing answers to: whatever they shall do would never happen."""
+    external, currency = settings.channels.external, settings.catalogue.currency
+    said = [(f"rates.{name}", "channel", name, _CHANNELS) for name in settings.rates.by_channel]
+    said += [("channels.external", "channel", name, _CHANNELS) for name in external]
+    said += [("catalogue.currency", "currency of ISO 4217", currency, CURRENCIES)] if currency else []
+    for key, what, name, known in said:
+        if name not in known:
+            yield f"{_place(settings, key)}: {unknown(what, name, known)}"
 
 
 def _is_address(text: str, end: str = "") -> bool:

@@ -6,7 +6,7 @@ import msgspec
 
 from retarget.engine.experiments import Arm
 from retarget.journeys.model import Bid
-from retarget.messages import OfferRecord, Subject, stable_id
+from retarget.messages import OfferRecord, Operation, Subject, stable_id
 from retarget.rules.model import Audience, Rule, Step
 
 
@@ -54,9 +54,16 @@ class Candidate(msgspec.Struct, kw_only=True):
         return (self.only,) if self.only else self.step.channels
 
     @property
-    def operation(self) -> str:
+    def removes(self) -> bool:
+        """Whether it takes the person out of an audience."""
+        return self.audience is not None and self.audience.remove is not None
+
+    @property
+    def operation(self) -> Operation:
         """What a pass leads to."""
-        return "add" if self.audience is not None else "send"
+        if self.audience is None:
+            return "send"
+        return "remove" if self.removes else "add"
 
     def decision_id(self, person: str) -> str:
         """The id of this candidate's decision: the same when deferred and when final."""

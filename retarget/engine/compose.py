@@ -31,6 +31,8 @@ _PLACE: Final = ("city", "region", "country", "postal_code", "lat", "lon", "lati
 
 def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Moment) -> str:
     """Emit the message or audience change and remember it in the journey; its id."""
+    if candidate.removes:
+        return audiences.take_out(journey, candidate, moment)
     channel, policy = verdict.channel or "", moment.policy
     leaves = (
         None if candidate.audience is not None else pacing.take(moment.paced, policy, channel, candidate.now)
@@ -59,7 +61,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
     return Message(
         message_id=message_id,
         decision_id=candidate.decision_id(journey.person),
-        operation="add" if candidate.audience is not None else "send",
+        operation=candidate.operation,
         channel=channel,
         rule=rule.name,
         rule_version=rule.version,

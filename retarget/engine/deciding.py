@@ -145,10 +145,10 @@ def _candidates(
     )  # fmt: skip
     found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
-        name = step.audience.by_state.get(occasion.state) if step.audience.by_state else step.audience.add
+        name = step.audience.name_in(occasion.state)
         if name:
             change = replace(base, audience=step.audience, audience_name=name, arm=None, value=None)
-            found += audiences.parted(journey, change, step.audience, scene)
+            found += audiences.changes(journey, change, step.audience, scene)
     return found
 
 
@@ -264,7 +264,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         outcome=verdict.outcome,
         reason=verdict.reason,
         channel=verdict.channel,
-        operation="add" if candidate.audience is not None else "send",
+        operation=candidate.operation,
         message_id=message_id,
         release=at_or_none(verdict.release),
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),

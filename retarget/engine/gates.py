@@ -61,7 +61,7 @@ class Judgement:
 
     def verdict(self) -> Verdict:
         """Ask gate after gate until one stops."""
-        for name, gate in _GATES:
+        for name, gate in _OF_REMOVALS if self.candidate.removes else _GATES:
             if gate(self):
                 outcome = "deferred" if self.release is not None else _OUTCOMES.get(name, "suppressed")
                 return Verdict(outcome, self.reason or name, self._channel(), self.gates, self.release)
@@ -278,3 +278,5 @@ _GATES: Final = (
 )
 # The order in which gates stop a candidate; docs and metrics use these names.
 NAMES: Final = tuple(name for name, _ in _GATES)
+# Whether a removal is due at all; no gate keeps anybody in an audience.
+_OF_REMOVALS: Final = _GATES[:2]

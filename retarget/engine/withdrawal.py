@@ -6,15 +6,12 @@ is released.
 
 from __future__ import annotations
 
-from typing import Final
-
 from retarget.engine import reach, recalls
+from retarget.engine.audiences import ADS
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys.model import Journey
 from retarget.rules.matcher import Matcher
-
-ADS: Final = "ads"
 
 
 def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment: Moment) -> None:

@@ -28,7 +28,7 @@ def pay(journey: Journey, event: Touchpoint, most: int) -> None:
         return
     paid = _paid(journey, event.order_id or event.id or "", most)
     if not paid.gross:
-        paid.gross, paid.currency = amount, _currency(event)
+        paid.gross, paid.currency = amount, code(event.currency)
 
 
 def give_back(journey: Journey, event: Touchpoint, most: int) -> None:
@@ -39,7 +39,7 @@ def give_back(journey: Journey, event: Touchpoint, most: int) -> None:
         paid.whole = paid.whole or amount is None
         paid.back = min(paid.back + (amount or 0), _MOST * _PARTS)
     elif amount is not None:
-        _add(journey, _currency(event), -amount)
+        _add(journey, code(event.currency), -amount)
 
 
 def lifetime(journey: Journey) -> dict[str, float]:
@@ -102,6 +102,7 @@ def _pieces(quantity: float | None) -> float:
     return 1 if quantity is None else max(quantity, 0)
 
 
-def _currency(event: Touchpoint) -> str:
-    code = (event.currency or "").strip().upper()
-    return code if len(code) == _CODE and code.isascii() and code.isalpha() else UNKNOWN
+def code(currency: str | None) -> str:
+    """The code of a currency as a producer writes it; that of none where it cannot be one."""
+    found = (currency or "").strip().upper()
+    return found if len(found) == _CODE and found.isascii() and found.isalpha() else UNKNOWN

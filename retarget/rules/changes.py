@@ -196,7 +196,7 @@ _STEP: Final[Mapping[str, Says]] = {
     "after": _instead("comes {} after step 1", wording.span),
     "channels": _channels,
     "template": _instead("template {}", wording.quoted),
-    "audience": _instead("into {}", wording.audience),
+    "audience": _instead("{}", wording.audience),
     "condition": _condition("only if"),
     "every": _instead(
         "goes to {}", lambda every: "each of its channels" if every else "the first that will do"

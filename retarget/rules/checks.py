@@ -92,6 +92,9 @@ def ending(values: Values, at: Place) -> None:
 
 def audience(values: Values, at: Place) -> None:
     """States replace each other; they do not expire, and are the person's, whatever the product."""
+    for key in ("expires", "sets"):
+        if key in values and "remove" in values:
+            at.child(key).problem(f"found {key} with remove, which takes the person out for good; known: add")
     if "by_state" in values and "expires" in values:
         at.child("expires").problem(
             "found expires with by_state, where the next state ends the last; known: add"

@@ -2,25 +2,38 @@
 
 The language has the names of a vocabulary, literals, comparisons, `in`, `and`, `or`, `not`, `exists(name)`,
 arithmetic, `seconds(n) minutes(n) hours(n) days(n)` and calls with literal arguments. A value may be unknown:
-comparing it is False, calculating with it is unknown. Nothing an author writes is ever run: the tree is
-translated into closures.
+comparing it is False, calculating with it is unknown. What looks at a value told as another type is
+False as a whole, whatever else holds. Nothing an author writes is ever run: it is translated into closures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import isfinite
+from typing import TypeVar
 
 import msgspec
 
 from retarget.rules.expressions.syntax import Problem, place_of, tree_of
-from retarget.rules.expressions.terms import Argument, Function, Name, Scene, Term, Vocabulary, Window
+from retarget.rules.expressions.terms import (
+    Argument,
+    Function,
+    Name,
+    Read,
+    Scene,
+    Term,
+    Vocabulary,
+    Window,
+    misfit,
+)
 from retarget.rules.expressions.translate import Translation
 
 __all__ = [
     "Argument", "Condition", "Formula", "Function", "Name", "Problem", "Scene", "Vocabulary", "Window",
     "parse_condition", "parse_formula",
 ]  # fmt: skip
+
+_Found = TypeVar("_Found")
 
 
 class Condition(msgspec.Struct, frozen=True, eq=False):
@@ -80,7 +93,8 @@ def parse_condition(
     term = translation.yes_or_no(tree)
     if term is None:
         return tuple(sorted(translation.problems))
-    return Condition(text, _judge(term), *_looked_at(translation))
+    judge = _fitting(_judge(term), translation.misfits, otherwise=False)
+    return Condition(text, judge, *_looked_at(translation))
 
 
 def parse_formula(
@@ -98,11 +112,27 @@ def parse_formula(
         problems.append(Problem(*place_of(text, tree), f"{term.text} is a {term.type}, not a number"))
     if term is None or problems:
         return tuple(sorted(problems))
-    return Formula(text, _known(term), *_looked_at(translation))
+    work_out = _fitting(_known(term), translation.misfits, otherwise=None)
+    return Formula(text, work_out, *_looked_at(translation))
 
 
 def _looked_at(translation: Translation) -> tuple[tuple[Window, ...], frozenset[str], frozenset[str]]:
     return tuple(translation.windows), frozenset(translation.names), frozenset(translation.texts)
+
+
+def _fitting(read: Callable[[Scene], _Found], misfits: Sequence[Read], *, otherwise: _Found
+             ) -> Callable[[Scene], _Found]:  # fmt: skip
+    """`read`, unless something that it looks at was told as another type: that is noted once."""
+    if not misfits:
+        return read
+
+    def fitting(scene: Scene) -> _Found:
+        if any(was_misfit(scene) for was_misfit in misfits):
+            misfit(scene)
+            return otherwise
+        return read(scene)
+
+    return fitting
 
 
 def _known(term: Term) -> Callable[[Scene], float | None]:

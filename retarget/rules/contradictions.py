@@ -227,8 +227,8 @@ def _telling(values: Values, at: Place) -> Iterator[tuple[Place, str]]:
     for place, _, found in drafts(values, "steps", at):
         yield from _word(found, "products", "category", place)
         chosen = within(found, "audience")
-        if isinstance(chosen.get("add"), str):
-            yield place.child("audience").child("add"), chosen["add"]
+        for key in ("add", "remove"):
+            yield from _word(found, "audience", key, place)
         by_state = chosen.get("by_state")
         for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
             if isinstance(name, str):

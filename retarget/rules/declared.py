@@ -114,6 +114,8 @@ def _audiences(audience: Values, at: Place) -> Iterator[tuple[Place, tuple[str, 
     add, by_state = audience.get("add"), audience.get("by_state")
     if isinstance(add, str):
         yield at.child("add"), (add, *_by_sets(add, audience.get("sets")))
+    if isinstance(audience.get("remove"), str):
+        yield at.child("remove"), (audience["remove"],)
     for state, name in by_state.items() if isinstance(by_state, Mapping) else ():
         if isinstance(name, str):
             yield at.child("by_state").child(state), (name,)

@@ -146,7 +146,7 @@ STEP: Final = Record(
         Key(
             name="audience",
             shape=AUDIENCE,
-            says="The ad audience that the person joins.",
+            says="The ad audience that the person joins or leaves.",
             example={"add": "cart-left", "expires": "7d"},
         ),
         Key(

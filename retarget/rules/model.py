@@ -119,19 +119,26 @@ class Audience(msgspec.Struct, frozen=True, kw_only=True):
 
     Or keep them in exactly one of `by_state`: state of a `becomes` rule -> audience.
     With `sets` in that of each product set that one of the products belongs to: set -> what belongs to it.
+    Or take them out of `remove`, whichever rule has put them in.
     """
 
     add: str | None = None
+    remove: str | None = None
     by_state: Mapping[str, str] = {}
     expires: int | None = None
     sets: Mapping[str, Condition] = {}
 
     @property
     def names(self) -> frozenset[str]:
-        """Every audience that people may join by it."""
+        """Every audience that people may join or leave by it."""
         if self.sets:
             return frozenset(map(self.of_set, self.sets))
-        return frozenset(self.by_state.values()) | ({self.add} if self.add else set())
+        own = {name for name in (self.add, self.remove) if name}
+        return frozenset(self.by_state.values()) | own
+
+    def name_in(self, state: str) -> str | None:
+        """The audience that is joined or left by a decision, of a `becomes` rule by that for `state`."""
+        return self.by_state.get(state) if self.by_state else self.add or self.remove
 
     def of_set(self, name: str) -> str:
         """The audience of a product set; no set has a `-` in its name, so no two have one audience."""

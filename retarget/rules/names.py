@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from operator import eq
 from typing import Final
 
 import msgspec
@@ -32,9 +33,19 @@ def shown(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; nearest: NAME` when one of `known` is close to `name`, else nothing."""
-    found = get_close_matches(name[:_LONGEST], list(known), n=1)
-    return f"; nearest: {found[0]}" if found else ""
+    """`; nearest: NAME` when one of `known` is close to `name`, in whatever letters, else nothing.
+
+    Of several as close, the one with the most letters in their places: of short codes many are.
+    """
+    said, by_letters = name[:_LONGEST].casefold(), {one.casefold(): one for one in known}
+    close = get_close_matches(said, by_letters, n=len(by_letters) or 1)
+    alike = [one for one in close if _likeness(said, one) == _likeness(said, close[0])]
+    found = max(alike, key=lambda one: sum(map(eq, said, one)), default="")
+    return f"; nearest: {by_letters[found]}" if found else ""
+
+
+def _likeness(one: str, other: str) -> float:
+    return SequenceMatcher(None, other, one).ratio()
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from retarget.journeys import sentiments
+from retarget.journeys import sentiments, spending
 from retarget.rules import subjects
 from retarget.rules.conditions import Name
+from retarget.rules.currencies import CURRENCIES
 from retarget.rules.scene import Scene
 from retarget.touchpoints import TYPES
 
@@ -31,7 +32,11 @@ NAMES: Final[Mapping[str, Name]] = {
         type="number", doc="value of the order, cart or event", read=_of_event("value"), event_only=True
     ),
     "event.currency": Name(
-        type="text", doc="currency of the value", read=_of_event("currency"), event_only=True
+        type="text",
+        doc="currency of the value, as its code of ISO 4217 in capitals",
+        read=lambda scene: spending.code(scene.event.currency) if scene.event.currency else None,
+        event_only=True,
+        choices=(*CURRENCIES, spending.UNKNOWN),
     ),
     "event.coupon": Name(type="text", doc="coupon used", read=_of_event("coupon"), event_only=True),
     "event.dwell": Name(

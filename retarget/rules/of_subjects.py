@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
+from retarget.journeys import spending
 from retarget.rules import tallies
 from retarget.rules.conditions import Name, Window
+from retarget.rules.currencies import CURRENCIES
 from retarget.rules.scene import Scene
 from retarget.times import DAY
 
@@ -80,6 +82,7 @@ NAMES: Final[Mapping[str, Name]] = {
         doc="currency of that; `XXX` where none was told",
         read=_order_currency,
         subjects=_ORDER,
+        choices=(*CURRENCIES, spending.UNKNOWN),
     ),
     "order.number": Name(
         type="number", doc="1 for the person's first order", read=_order_number, subjects=_ORDER

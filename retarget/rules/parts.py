@@ -42,9 +42,15 @@ AUDIENCE: Final = Record(
     what="an ad audience",
     build=lambda v: Audience(**v),
     check=checks.audience,
-    exactly_one=("add", "by_state"),
+    exactly_one=("add", "remove", "by_state"),
     keys=(
         Key(name="add", shape=LABEL, says="The audience the person joins.", example="cart-left"),
+        Key(
+            name="remove",
+            shape=LABEL,
+            says="The audience the person leaves, whichever rule has put them in; of others nothing is told.",
+            example="cart-left",
+        ),
         Key(
             name="by_state",
             shape=Named(LABEL, NAME, "state: audience"),

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from retarget.rules import customs, telling
-from retarget.touchpoints import Item, Touchpoint
+from retarget.touchpoints import LONGEST_ID, Item, Touchpoint
 
 
 def person(event: Touchpoint) -> list[str]:
@@ -65,8 +65,8 @@ def session(event: Touchpoint) -> list[str]:
 
 
 def query(event: Touchpoint) -> list[str]:
-    """What was searched for, without the space around it; a text of nothing else is no query."""
-    text = event.query.strip() if event.query else ""
+    """What was searched for, without the space around it, cut as long as an id; of space alone none."""
+    text = event.query.strip()[:LONGEST_ID].rstrip() if event.query else ""
     return [text] if text else []
 
 

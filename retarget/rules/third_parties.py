@@ -14,6 +14,16 @@ def _score(source: str, key: str) -> Callable[[Scene], float | None]:
     return lambda scene: scores.number(scene.journey, source, key, scene.at)
 
 
+def _no_score(source: str, key: str) -> Callable[[Scene], bool]:
+    """Whether a segment holds under that name."""
+
+    def misfit(scene: Scene) -> bool:
+        found = scores.text(scene.journey, source, key, scene.at)
+        return found is not None and scores.number(scene.journey, source, key, scene.at) is None
+
+    return misfit
+
+
 def _segment(source: str, key: str) -> Callable[[Scene], str | None]:
     return lambda scene: scores.text(scene.journey, source, key, scene.at)
 
@@ -26,6 +36,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         returns="number",
         doc="a third party's score that has not expired; unknown without one, or without consent",
         build=_score,
+        misfit=_no_score,
     ),
     "segment": Function(
         args=_ARGS,

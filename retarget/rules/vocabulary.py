@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 from retarget.journeys import prices, stages, traits
 from retarget.journeys.model import Journey, Product
@@ -16,7 +16,6 @@ from retarget.touchpoints import IMPERSONAL, TYPES
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _LISTING: Final = frozenset({"listing"})
-_Told = TypeVar("_Told")
 
 
 def _cart_size(scene: Scene) -> int:
@@ -100,24 +99,27 @@ def _trait(key: str) -> Callable[[Scene], str | None]:
     return lambda scene: traits.text(scene.journey, key)
 
 
-def _word(key: str) -> Callable[[Scene], str | None]:
-    return _fitting(key, traits.word)
-
-
 def _trait_number(key: str) -> Callable[[Scene], float | None]:
-    return _fitting(key, traits.number)
+    return lambda scene: traits.number(scene.journey, key)
 
 
-def _fitting(key: str, form: Callable[[Journey, str], _Told | None]) -> Callable[[Scene], _Told | None]:
-    """The trait in that form; one that is told and has another is noted, and unknown."""
+def _other_than(key: str, form: Callable[[Journey, str], object]) -> Callable[[Scene], bool]:
+    """Whether the trait is told, and has another form."""
 
-    def read(scene: Scene) -> _Told | None:
-        found = form(scene.journey, key)
-        if found is None and key in scene.journey.traits and traits.told(scene.journey, key):
-            scene.misfit()
-        return found
+    def misfit(scene: Scene) -> bool:
+        journey = scene.journey
+        return key in journey.traits and form(journey, key) is None and traits.told(journey, key)
 
-    return read
+    return misfit
+
+
+def _profile(key: str, doc: str) -> Name:
+    return Name(
+        type="text",
+        doc=doc,
+        read=lambda scene: traits.word(scene.journey, key),
+        misfit=_other_than(key, traits.word),
+    )
 
 
 NAMES: Final[Mapping[str, Name]] = {
@@ -200,10 +202,10 @@ NAMES: Final[Mapping[str, Name]] = {
         type="duration", doc="length of the current visit",
         read=lambda scene: scene.journey.session.last - scene.journey.session.started
     ),
-    "profile.locale": Name(type="text", doc="language and country", read=_word("locale")),
-    "profile.country": Name(type="text", doc="country", read=_word("country")),
-    "profile.gender": Name(type="text", doc="gender, where the person told it", read=_word("gender")),
-    "profile.persona": Name(type="text", doc="persona", read=_word("persona")),
+    "profile.locale": _profile("locale", "language and country"),
+    "profile.country": _profile("country", "country"),
+    "profile.gender": _profile("gender", "gender, where the person told it"),
+    "profile.persona": _profile("persona", "persona"),
 }  # fmt: skip
 
 
@@ -336,6 +338,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         returns="number",
         doc="the same as a number; unknown when it is none",
         build=_trait_number,
+        misfit=lambda key: _other_than(key, traits.number),
     ),
     **third_parties.FUNCTIONS,
 }

@@ -189,13 +189,15 @@ def channels(of: Step | Variant) -> str:
 
 
 def audience(of: Audience | None) -> str:
-    """Which ad audience a step puts people into."""
+    """Which ad audience a step puts people into, or takes them out of."""
     if of is None:
         return "no audience"
+    if of.remove is not None:
+        return f"out of the audience {of.remove}"
     names = listed(sorted(set(of.by_state.values()))) if of.by_state else str(of.add)
     until = f" for {span(of.expires)}" if of.expires else ""
     parted = f", by product set: {listed(_product_sets(of))}" if of.sets else ""
-    return f"the audience {names}{until}{parted}"
+    return f"into the audience {names}{until}{parted}"
 
 
 def _product_sets(of: Audience) -> list[str]:
@@ -221,7 +223,7 @@ def offer(of: Offer | str | None) -> str:
 def step(of: Step) -> str:
     """A whole step: when and where it goes, and on what condition."""
     when = f"{span(of.after)} after step 1, " if of.after else ""
-    into = f", into {audience(of.audience)}" if of.audience else ""
+    into = f", {audience(of.audience)}" if of.audience else ""
     only = f", only if {of.condition.text}" if of.condition else ""
     promised = f", offering {offer(of.offer)}" if of.offer is not None else ""
     showing = f", showing {shown(of.products)}" if of.products else ""

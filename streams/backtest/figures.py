@@ -14,7 +14,7 @@ Row = tuple[str, str]  # rule and channel
 class Figures(msgspec.Struct, kw_only=True):
     """One set of rules over the input, or over a part of it."""
 
-    sends: dict[tuple[str, str, str], int] = {}  # rule, channel, day (UTC): messages and audience additions
+    sends: dict[tuple[str, str, str], int] = {}  # rule, channel, day (UTC): messages and audience changes
     outcomes: dict[
         tuple[str, str, str], int
     ] = {}  # rule, outcome, gate that stopped it or empty: final records

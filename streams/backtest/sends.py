@@ -17,6 +17,7 @@ from streams.ports import Output
 # So many sends are in memory before they are written.
 _KEPT: Final = 100_000
 _CAP: Final = "cap"
+_ENDED: Final = "ended"
 
 
 class _Limit(msgspec.Struct):
@@ -70,6 +71,11 @@ _write: Final = msgspec.msgpack.Encoder().encode
 read_sent: Final = msgspec.msgpack.Decoder(Sent).decode
 
 
+def _is_of_a_step(removal: bytes) -> bool:
+    """Whether a rule says that the audience is left; else an ending has undone what it said."""
+    return all(gate.gate != _ENDED for gate in _gates(removal).gates)
+
+
 class Sends:
     """A sink for the outputs of one lane. Decisions alone are read: each message has one."""
 
@@ -92,20 +98,19 @@ class Sends:
         said = _said(output.value)
         if said.outcome == "deferred":
             self._deferred[said.rule] += 1
-        elif said.operation in ("recall", "remove"):
-            self._undone(said)
-        else:
+        elif said.operation == "recall":
+            self._recalled(said)
+        elif said.operation != "remove" or _is_of_a_step(output.value):
             self._outcomes[said.rule, said.outcome, said.reason or ""] += 1
             if said.outcome == "sent":
                 self._sent(said)
             elif said.reason == _CAP:
                 self._caps[said.rule, _cap_of(output.value)] += 1
 
-    def _undone(self, said: _Said) -> None:
-        if said.operation == "recall":
-            row = said.rule, said.channel or ""
-            self._recalls[row] += 1
-            self._regretted[row] += bool(said.regretted)
+    def _recalled(self, said: _Said) -> None:
+        row = said.rule, said.channel or ""
+        self._recalls[row] += 1
+        self._regretted[row] += bool(said.regretted)
 
     def _sent(self, said: _Said) -> None:
         at, channel = parse_time(said.decided_at), said.channel or ""

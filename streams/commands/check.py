@@ -62,12 +62,6 @@ def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     if settings.rules.dir and not settings.offers.secret and makes_offers(rules):
         yield "offers.secret: not set, so whoever knows a person's events can work out their codes"
     yield from _pools_wanted(settings, rules)
-    for name in settings.rates.by_channel:
-        if name not in CHANNELS:
-            yield f"rates.{name}: no channel has this name{nearest(name, CHANNELS)}"
-    for name in settings.channels.external:
-        if name not in CHANNELS:
-            yield f"channels.external: no channel has the name {name}{nearest(name, CHANNELS)}"
 
 
 def _pools_wanted(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:

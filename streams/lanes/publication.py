@@ -170,7 +170,7 @@ def _settings(
     """The settings that decide, and the input topics; the others are of no account here."""
     presets = {**publication.settings, "kafka.input_topics": ",".join(topics), **secrets}
     try:
-        return load_settings(presets=presets)
+        return load_settings(presets=presets, past=True)
     except BadInput as error:
         raise BadInput([f"bundle {bundle}: {problem}" for problem in error.problems]) from error
 

@@ -41,6 +41,7 @@ KINDS: Final[dict[str, tuple[Make, int, int, str]]] = {
         lambda n: event(n, "view", items=[{"product_id": "p", "category": f"c{n}"}]), 10_000, USUAL, "tally",
     ),
     "queries": (lambda n: event(n, "search", query=f"query {n}"), 10_000, USUAL, "id"),
+    "texts of search": (lambda n: event(n, "search", query=f"{n} ".ljust(20 * KB, "x")), 2_000, HUGE, "id"),
     "orders": (lambda n: event(n, "purchase", f"p{n}", order_id=f"o{n}"), 4_000, USUAL, "ending"),
     "wishes": (lambda n: event(n, "wishlist", f"p{n}"), 10_000, USUAL, "episode"),
     "traits": (lambda n: event(n, "profile", traits={f"t{n}": "x" * 30}), 10_000, USUAL, "trait"),

@@ -355,8 +355,8 @@ def categories_of(event: Event) -> list[str]:
 
 
 def queries_of(event: Event) -> list[str]:
-    """What an event searched for, trimmed; nothing but space is no query."""
-    text = str(event.get("query") or "").strip()
+    """What an event searched for, trimmed, its first 512 characters; nothing but space is no query."""
+    text = str(event.get("query") or "").strip()[:512].rstrip()
     return [text] if text else []
 
 

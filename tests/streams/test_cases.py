@@ -120,6 +120,38 @@ def test_a_case_that_comes_as_expected_says_nothing(tmp_path: Path) -> None:
     assert tried(tmp_path, f"rule: left_cart\ncases:\n{case}") == []
 
 
+def test_a_rule_that_takes_people_out_of_an_audience_has_cases(tmp_path: Path) -> None:
+    """Who joined leaves by that rule, and who never joined does not."""
+    rule = """\
+rule: looked
+subject: person
+event: view
+steps: [{audience: {add: looked}}]
+---
+rule: shop_visited
+subject: person
+event: store_visit
+steps: [{audience: {remove: looked}}]
+"""
+    cases = """\
+rule: shop_visited
+cases:
+  - case: Who has joined leaves.
+    with: [looked]
+    events: [{at: 10:00, type: view, products: t}, {at: 11:00, type: store_visit}]
+    expect: [{at: 10:00, joined: looked, rule: looked}, {at: 11:00, left: looked}]
+  - case: Who has not is told of to nobody.
+    events: [{at: 11:00, type: store_visit}]
+    expect: []
+"""
+    assert tried(tmp_path, cases, rule) == []
+    said = tried(tmp_path, cases.replace("expect: []", "expect: [{at: 11:00, left: looked}]"), rule)
+    assert "left looked" in said[0]
+    said = tried(tmp_path, cases.replace("left: looked", "left: loked"), rule)
+    path = "r.cases.yaml:6: $.cases[0].expect[1].left"
+    assert said == [f"{path}: unknown audience of shop_visited 'loked'; known: looked; nearest: looked"]
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

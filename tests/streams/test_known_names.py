@@ -67,6 +67,17 @@ def test_a_template_must_be_known_to_each_channel_that_sends_it(folder: Path) ->
     assert found.endswith("; nearest: aa; else declare it in a file *.names.yaml beside the rule")
 
 
+def test_an_audience_to_be_left_must_be_known(folder: Path) -> None:
+    """Who stays in because of a misspelt name is shown advertisements for nothing."""
+    (folder / "left.yaml").write_text(RULE.replace("{add: carts}", "{remove: carst}"))
+    (folder / "shop.names.yaml").write_text("templates: {email: a, direct_mail: a}\naudiences: [carts]\n")
+
+    (found,) = problems(folder)
+
+    assert found.startswith("left.yaml:7: $.steps[0].audience.remove: unknown audience 'carst'; known: ")
+    assert "; nearest: carts; " in found
+
+
 def test_a_template_that_all_variants_replace_is_sent_by_none(folder: Path) -> None:
     """A variant's template must be known to the variant's channels, the step's to those that are left."""
     (folder / "left.yaml").write_text(

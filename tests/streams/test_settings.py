@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from pathlib import Path
 from typing import get_args
@@ -154,6 +155,29 @@ def test_a_value_that_cannot_be_is_refused_with_what_is_allowed(flag: str, expec
 
     assert line.startswith(f"--set {flag.partition('=')[0]}: ")
     assert expected in line
+
+
+@pytest.mark.parametrize(
+    ("flag", "said"),
+    [
+        ("rates.emial=5/1h", "rates.emial: unknown channel 'emial'; known: ads, chat, direct_mail, email, "),
+        ("channels.external=push,emails", "channels.external: unknown channel 'emails'; known: ads, "),
+        ("catalogue.currency=EUX", "catalogue.currency: unknown currency of ISO 4217 'EUX'; known: AED, "),
+    ],
+)
+def test_names_that_nobody_knows_are_refused(flag: str, said: str, tmp_path: Path) -> None:
+    """Wherever they are said, with the nearest; only a bundle of a former version may have them."""
+    key, _, value = flag.partition("=")
+    section, _, name = key.partition(".")
+    file = tmp_path / "retarget.toml"
+    file.write_text(f"[{section}]\n{name} = {value.split(',') if ',' in value else repr(value)}\n")
+    (line,) = problems(overrides=[flag])
+    (of_file,) = problems(config=file)
+
+    assert line.startswith(f"--set: {said}")
+    assert re.search("; nearest: (email|EUR)$", line)
+    assert of_file.startswith(f"{file}: {said}")
+    assert load_settings(presets={key: value}, past=True)
 
 
 @pytest.mark.parametrize(

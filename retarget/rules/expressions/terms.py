@@ -33,6 +33,7 @@ class Name(msgspec.Struct, frozen=True):
     `subjects` are the kinds of subject for which it exists (None: all), `choices` the texts it can have
     (None: any), `of` the type of a list's elements. `event_only`: known only while an event is judged, not
     at the end of a wait. Durations are ms, times epoch ms. `window`: the events from which it is known.
+    `misfit`: whether it was told as something of another type.
     """
 
     type: Type
@@ -43,6 +44,7 @@ class Name(msgspec.Struct, frozen=True):
     of: Type = "text"
     event_only: bool = False
     window: Window | None = None
+    misfit: Read | None = None
 
 
 class Argument(msgspec.Struct, frozen=True):
@@ -66,7 +68,7 @@ class Function(msgspec.Struct, frozen=True):
 
     `build` and `window` get the literals as they were given: positional ones in order, named ones by name.
     `build` gives the reader of the call's value and may raise ValueError with a sentence about the literals;
-    `window` says which events the call looks back on, `beside` is that of its term.
+    `window` says which events the call looks back on, `beside` is that of its term, `misfit` is as in a Name.
     """
 
     args: tuple[Argument, ...]
@@ -76,6 +78,7 @@ class Function(msgspec.Struct, frozen=True):
     window: Callable[..., Window] | None = None
     subjects: frozenset[str] | None = None
     beside: Callable[..., Callable[[float], Read]] | None = None
+    misfit: Callable[..., Read] | None = None
 
 
 class Vocabulary(msgspec.Struct, frozen=True):

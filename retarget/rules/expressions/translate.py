@@ -15,6 +15,7 @@ from retarget.rules.expressions.terms import (
     Complaint,
     Function,
     Name,
+    Read,
     Term,
     Type,
     Vocabulary,
@@ -39,13 +40,17 @@ _LANGUAGE: Final = "known: names, numbers, texts, lists, comparisons, and, or, n
 
 
 class Translation:
-    """One condition on its way from tree to term. Collects problems, names read, windows, texts of calls."""
+    """One condition on its way from tree to term.
+
+    Collects problems, names read, windows, texts of calls, and what says that one was told as another type.
+    """
 
     def __init__(self, text: str, vocabulary: Vocabulary, subject: str | None) -> None:
         self.problems: list[Problem] = []
         self.names: set[str] = set()
         self.texts: set[str] = set()
         self.windows: list[Window] = []
+        self.misfits: list[Read] = []
         self._text = text
         self._vocabulary = vocabulary
         self._subject = subject
@@ -95,6 +100,8 @@ class Translation:
         self.names.add(name)
         if known.window is not None and known.window not in self.windows:
             self.windows.append(known.window)
+        if known.misfit is not None:
+            self.misfits.append(known.misfit)
         return Term(text=name, type=known.type, read=known.read, choices=known.choices, of=_element(known))
 
     def _list(self, node: ast.List) -> Term | None:
@@ -188,6 +195,8 @@ class Translation:
         term, window = outcome
         if window is not None and window not in self.windows:
             self.windows.append(window)
+        if function.misfit is not None:
+            self.misfits.append(function.misfit(*(one.value for one in given)))
         return term
 
     def _existence(self, node: ast.Call) -> Term | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from retarget.times import HOUR, MINUTE
+from retarget.touchpoints import LONGEST_ID
 from tests.core.shop import Shop, a_rule
 from tests.factories import NOON, a_view, an_event
+from tests.oracle.model import queries_of
 
 STEPS = [{"channels": ["onsite"], "template": "help"}]
 
@@ -36,3 +38,15 @@ def test_a_search_for_nothing_opens_nothing() -> None:
     )
     shop.until(NOON + 3 * HOUR)
     assert [(m["subject"]["id"], m["due"][11:16]) for m in shop.sent()] == [("tent", "13:01")]
+
+
+def test_a_long_search_is_its_beginning() -> None:
+    """As long as an id may be: texts that begin alike for so long are one subject, here and in the oracle."""
+    rule = a_rule(rule="asks", subject="query", quiet={"after": "1h", "opens": "search"}, steps=STEPS)
+    same = "x" * LONGEST_ID
+    texts = [f" {same} tent", f"{same} lamp", f"{same[1:]} tent", f"y{same}"]
+    events = [an_event("search", at=NOON + n, query=text) for n, text in enumerate(texts)]
+    shop = Shop([rule]).read(*events).until(NOON + 3 * HOUR)
+    expected = [same, same[1:], f"y{same[1:]}"]
+    assert [m["subject"]["id"] for m in shop.sent()] == expected
+    assert list(dict.fromkeys(text for event in events for text in queries_of(event))) == expected

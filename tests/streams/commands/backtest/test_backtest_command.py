@@ -162,6 +162,25 @@ def test_json_has_every_figure(
     assert written | {"speed": 0} == found | {"speed": 0}
 
 
+def test_an_audience_left_by_a_rule_counts_as_a_send(retarget: Retarget, tmp_path: Path) -> None:
+    """What an ending undoes is no word of a rule."""
+    joins, leaves = tmp_path / "joins.yaml", tmp_path / "leaves.yaml"
+    when = "rule: {}\nsubject: person\nquiet: {{after: 1m, opens: [{}]}}\n"
+    joins.write_text(when.format("joins", "view") + "unless: [purchase]\nsteps: [{audience: {add: a}}]\n")
+    leaves.write_text(when.format("leaves", "add") + "steps: [{audience: {remove: a}}]\n")
+    told = [a_view("p", at=NOON), an_add("p", at=NOON + 10 * MINUTE)]
+    told += [a_view("p", at=NOON, person="u2"), a_purchase("p", at=NOON + 20 * MINUTE, person="u2")]
+    file = tmp_path / "history.jsonl"
+    file.write_text("\n".join(map(json.dumps, told)))
+
+    words = ["backtest", file, "--assume-consent", "--rules", tmp_path, "--jobs", 1, "--json", "-"]
+    figures = json.loads(retarget(*words).out)["rules"]
+
+    sends = [(one["rule"], one["channel"], one["count"]) for one in figures["sends"]]
+    assert sorted(sends) == [("joins", "ads", 2), ("leaves", "ads", 1)]
+    assert (figures["recalls"], figures["reached"]) == ([], 0)
+
+
 class Page(HTMLParser):
     """What a page holds."""
 
