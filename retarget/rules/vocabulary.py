@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final, TypeVar
 
-from retarget.journeys import prices, stages, traits
+from retarget.journeys import figures, prices, stages, traits
 from retarget.journeys.model import Journey, Product
 from retarget.rules import customs, of_events, of_subjects, subjects, tallies, telling, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
@@ -17,6 +17,8 @@ _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _LISTING: Final = frozenset({"listing"})
 _Told = TypeVar("_Told")
+# With more carts figures are kept.
+_FEW: Final = 4
 
 
 def _cart_size(scene: Scene) -> int:
@@ -24,19 +26,18 @@ def _cart_size(scene: Scene) -> int:
 
 
 def _cart_value(scene: Scene) -> float | None:
-    lines = scene.journey.carts.get(scene.subject, {}).values()
-    prices = [line.price * line.quantity for line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    journey, cart = scene.journey, scene.subject
+    return figures.of(journey).worth(journey.carts, cart) if cart in journey.carts else None
 
 
 def _carts_size(scene: Scene) -> int:
-    return len({product for lines in scene.journey.carts.values() for product in lines})
+    carts = scene.journey.carts
+    return len(figures.of(scene.journey).held(carts)) if carts else 0
 
 
 def _carts_value(scene: Scene) -> float | None:
-    lines = [line for held in scene.journey.carts.values() for line in held.values()]
-    prices = [line.price * line.quantity for line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    carts = scene.journey.carts
+    return figures.of(scene.journey).worth(carts, None) if carts else None
 
 
 def _product(scene: Scene) -> Product | None:
@@ -44,7 +45,13 @@ def _product(scene: Scene) -> Product | None:
 
 
 def _in_cart(scene: Scene) -> bool:
-    return any(scene.subject in lines for lines in scene.journey.carts.values())
+    journey, product = scene.journey, scene.subject
+    if len(journey.carts) > _FEW:
+        return product in figures.of(journey).held(journey.carts)
+    for lines in journey.carts.values():  # noqa: SIM110 - any() costs twice as much
+        if product in lines:
+            return True
+    return False
 
 
 def _since(field: str) -> Callable[[Scene], int | None]:
