@@ -220,8 +220,11 @@ class _Over:
     `number` is what is kept beside each event; `named`: the call says it first.
     """
 
-    def __init__(self, look: tallies.Look, number: str | None = None, *, named: bool = False) -> None:
-        self._look, self._number, self._named = look, number, named
+    def __init__(
+        self, look: tallies.Look, beside: Callable[[float], tallies.Look] | None = None,
+        number: str | None = None, *, named: bool = False,
+    ) -> None:  # fmt: skip
+        self._look, self._beside, self._number, self._named = look, beside, number, named
 
     def build(self, *texts: str, within: int, category: str | None = None, about: str | None = None) -> Read:
         """What reads the value of a call."""
@@ -230,9 +233,10 @@ class _Over:
     def beside(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
     ) -> Callable[[float], Read]:
-        """By what a sum is compared with a constant."""
-        window = self.window(*texts, within=within, category=category, about=about)
-        return lambda limit: self._reader(tallies.beside(limit), window)
+        """By what it is compared with a constant."""
+        window, look = self.window(*texts, within=within, category=category, about=about), self._beside
+        assert look is not None, "only where there is something quicker"
+        return lambda limit: self._reader(look(limit), window)
 
     def _reader(self, look: tallies.Look, window: Window) -> Read:
         types, number, category = window.types, window.number, window.category
@@ -251,11 +255,11 @@ class _Over:
         return Window(tuple(sorted(types)), within, number, category, about)
 
 
-_COUNT: Final = _Over(tallies.COUNT)
-_DISTINCT: Final = _Over(tallies.DISTINCT, named=True)
+_COUNT: Final = _Over(tallies.COUNT, tallies.count_beside)
+_DISTINCT: Final = _Over(tallies.DISTINCT, tallies.distinct_beside, named=True)
 _DAYS_WITH: Final = _Over(tallies.DAYS_WITH)
-_SUM: Final = _Over(tallies.SUM, named=True)
-_DWELL: Final = _Over(tallies.SUM, "dwell")
+_SUM: Final = _Over(tallies.SUM, tallies.sum_beside, named=True)
+_DWELL: Final = _Over(tallies.SUM, tallies.sum_beside, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -295,6 +299,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="events of these types about the subject in the window that ends now",
         build=_COUNT.build,
         window=_COUNT.window,
+        beside=_COUNT.beside,
     ),
     "distinct": Function(
         args=(_VALUE, *_OVER),
@@ -302,6 +307,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="different products of such events, or orders, devices and so on, as told below",
         build=_DISTINCT.build,
         window=_DISTINCT.window,
+        beside=_DISTINCT.beside,
     ),
     "days_with": Function(
         args=_OVER,
