@@ -259,14 +259,19 @@ def count_beside(limit: float) -> Look:
 def distinct_beside(limit: float) -> Look:
     """A number that compares with the limit as that of the different values does."""
     most = floor(limit)
-    looked = 3 * _LOOKED * (max(most, 0) + 1)
+    looked = _LOOKED * (max(most, 0) + 1)
 
     def soon(tally: Tally, since: int) -> int | None:
-        if looked > len(tally) or tally[2 - looked] <= since:
+        if 3 * looked > len(tally) or tally[2 - 3 * looked] <= since:
             return None
-        return most + 1 if len(set(tally[-looked::3])) > most else None
+        return most + 1 if len(set(tally[-3 * looked :: 3])) > most else None
 
-    return DISTINCT._replace(soon=soon)
+    def between(tally: Values, start: int, end: int) -> int:
+        if end < len(tally.times) and tally.different(max(start, end - looked), end) > most:
+            return most + 1
+        return tally.different(start, end)
+
+    return DISTINCT._replace(between=between, soon=soon)
 
 
 def sum_beside(limit: float) -> Look:
