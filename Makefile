@@ -71,7 +71,7 @@ format: setup ## mend what ruff can mend
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-types: setup ## mypy, strict, tests included
+types: setup ## mypy, strict, tests and bench included
 	$(BIN)/mypy
 
 contracts: setup ## who may import whom

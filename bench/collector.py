@@ -106,6 +106,7 @@ def entrance(events: Sequence[Touchpoint], args: argparse.Namespace) -> dict[str
             for name, argv in _programs(broker.bootstrap).items():
                 with _started(name, argv) as (process, port):
                     asyncio.run(_post(port, bodies[:10], args))
+                    assert process.pid is not None, f"{name} has ended"
                     tree = Tree(process.pid)
                     before, started = tree.sample(), time.monotonic()
                     asyncio.run(_post(port, bodies, args))

@@ -118,7 +118,10 @@ class Traffic:
         for key, value in some:
             if batch.append(key=key, value=value, timestamp=None) is None:
                 raise Unusable("a batch is too small for what it is to carry")
-        return await self._producer.send_batch(batch, topics.TOUCHPOINTS, partition=lane)
+        sent: asyncio.Future[object] = await self._producer.send_batch(
+            batch, topics.TOUCHPOINTS, partition=lane
+        )
+        return sent
 
     def _event(self, now: float) -> tuple[bytes, bytes]:
         self._number += 1

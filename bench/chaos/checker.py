@@ -105,13 +105,17 @@ class Kept(NamedTuple):
     @property
     def entries(self) -> int:
         """How many there are."""
-        return sum(map(len, self))
+        return sum(map(len, self.kinds()))
+
+    def kinds(self) -> tuple[Mapping[Any, object], ...]:
+        """Each kind by its names."""
+        return self.journeys, self.waits, self.listings, self.followers
 
 
 def state_differs(wanted: Kept, found: Kept) -> list[str]:
     """What is in the store and not what the replay has of it, or missing, or too much; kind by kind."""
     lines = []
-    for kind, there, here in zip(Kept._fields, wanted, found, strict=True):
+    for kind, there, here in zip(Kept._fields, wanted.kinds(), found.kinds(), strict=True):
         wrong = sorted(name for name in there.keys() | here.keys() if there.get(name) != here.get(name))
         if wrong:
             lines.append(

@@ -16,7 +16,12 @@ def main() -> int:
     )
     command = [sys.executable, "-m", "bench.common_job.worker"]
     workers = [subprocess.Popen(command, env={**os.environ, **each}) for each in environments]
-    signal.signal(signal.SIGTERM, lambda *_: [worker.terminate() for worker in workers] and None)
+
+    def stop(_signal: int, _frame: object) -> None:
+        for worker in workers:
+            worker.terminate()
+
+    signal.signal(signal.SIGTERM, stop)
     return max(worker.wait() for worker in workers)
 
 

@@ -254,9 +254,7 @@ TARGETS: Final[dict[str, Target]] = {
     "stored: what lanes tell each other": Target(seeds.crossings, crossing.unpack, 3),
     "stored: headers": Target(lambda: [b"0", b"12345"], _headers, 1),
     "file: kept journeys": Target(_kept_lines, _kept, 2),
-    **{
-        f"file: {name}": Target(lambda name=name: [seeds.ROWS[name]], _rows(name), 1.5) for name in seeds.ROWS
-    },
+    **{f"file: {name}": Target(partial(list, [row]), _rows(name), 1.5) for name, row in seeds.ROWS.items()},
     "file: gzip": Target(lambda: [gzip.compress(seeds.ROWS["canonical"])], _gzip, 1),
     "file: mapping": Target(lambda: seeds.MAPPING, _mapping, 1),
     "file: catalogue": Target(seeds.listed, _listed_file, 1.5),

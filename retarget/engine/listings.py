@@ -13,6 +13,7 @@ from retarget.catalogue import Listing, News
 from retarget.engine import episodes
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
+from retarget.journeys import figures
 from retarget.journeys.facts import BY_CATALOGUE
 from retarget.journeys.model import Journey, Product
 from retarget.journeys.offers import offer_of
@@ -35,6 +36,7 @@ def follow(journey: Journey, event: Touchpoint, moment: Moment) -> None:
         listing = moment.listings.get(item.product_id or "")
         if listing is not None:
             _introduce(product, listing, event, item.product_id)
+            figures.touch(journey, event.items)
 
 
 def _introduce(product: Product, listing: Listing, event: Touchpoint, product_id: str | None) -> None:

@@ -46,6 +46,7 @@ def _session(earlier: Session, later: Session) -> Session:
 
 
 def _products(journey: Journey, other: Journey) -> None:
+    journey.products = dict(journey.products)  # without figures
     for name, theirs in other.products.items():
         mine = journey.products.get(name)
         journey.products[name] = theirs if mine is None else _product(mine, theirs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from retarget.journeys.figures import forget_carts
 from retarget.journeys.model import CartLine, Journey, Product
 from retarget.touchpoints import Item, Touchpoint
 
@@ -14,6 +15,7 @@ def put(journey: Journey, event: Touchpoint, time: int) -> bool:
         changed |= _put_line(journey, lines, item, time)
     if changed:
         journey.carts[event.cart_id or ""] = lines
+        forget_carts(journey)
     return changed
 
 
@@ -54,6 +56,7 @@ def take(journey: Journey, event: Touchpoint) -> bool:
             drop(journey, cart_id, item.product_id or "")
         else:
             line.quantity -= item.quantity
+            forget_carts(journey)
     return changed
 
 
@@ -80,6 +83,7 @@ def drop(journey: Journey, cart_id: str, product_id: str) -> None:
     del lines[product_id]
     if not lines:
         del journey.carts[cart_id]
+    forget_carts(journey)
     product = journey.products.get(product_id)
     if product is not None:
         others = (other[product_id].since for other in journey.carts.values() if product_id in other)

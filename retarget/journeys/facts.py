@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from retarget.journeys import carts, codes, preferences, repeats, scores, spending
+from retarget.journeys.figures import Products
 from retarget.journeys.model import Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
@@ -39,7 +40,7 @@ class Change:
         self.met = False
 
 
-def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901 - measured hot loop
+def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa: C901, PLR0912 - measured hot loop
     """Work one event into the journey; views, which most events are, need no further call."""
     time, kind = event.time, event.type
     if kind not in NOT_CAUSED_BY_PERSON:
@@ -65,6 +66,8 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
                 product.viewed = time
                 if time > product.regarded:  # noqa: PLR1730 - quicker than max, at every view
                     product.regarded = time
+    if isinstance(products, Products):
+        products.touch(event.items)
     special = _SPECIAL.get(kind)
     if special is not None:
         special(journey, event, time, change)

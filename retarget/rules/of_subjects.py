@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from retarget.journeys import spending
+from retarget.journeys import figures, spending
 from retarget.rules import tallies
 from retarget.rules.conditions import Name, Window
 from retarget.rules.currencies import CURRENCIES
@@ -29,9 +29,8 @@ def _itself(scene: Scene) -> str:
 
 
 def _category_in_cart(scene: Scene) -> bool:
-    products, carts = scene.journey.products, scene.journey.carts.values()
-    known = (products.get(product) for lines in carts for product in lines)
-    return any(product is not None and product.category == scene.subject for product in known)
+    carts = scene.journey.carts
+    return bool(carts) and scene.subject in figures.of(scene.journey).sorts(carts)
 
 
 def _checkout_value(scene: Scene) -> float | None:

@@ -1,20 +1,24 @@
 """Running figures: what is known of a long tally beside its events, so that a look need not go through them.
 
 They follow from the events alone, are made at the second look after a journey was loaded and moved on with
-each event; a journey is stored without them. They are for windows that end with the last event, or later.
+each event; a journey is stored without them.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from itertools import accumulate
+from math import hypot
 from typing import Any, Final
 
 from retarget.times import DAY
 
 # Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
 _ROUNDING: Final = 2.0**-32
+# Up to here whole numbers are added up without rounding.
+_EXACT: Final = 2.0**53
+_fraction: Final = (1.0).__rmod__
 
 
 class Long(list[Any]):
@@ -65,14 +69,13 @@ class Days(Long):
         if event[1] // DAY != self._days[-1]:
             self._days.append(event[1] // DAY)
 
-    def count(self, start: int) -> int:
-        """How many events there are from that place of `times` on."""
-        return len(self.times) - start
-
-    def different(self, start: int) -> int:
-        """On how many different days they are."""
+    def different(self, start: int, end: int) -> int:
+        """On how many different days they are from that place of `times` to before another."""
         times, days = self.times, self._days
-        return len(days) - bisect_left(days, times[start] // DAY) if start < len(times) else 0
+        if start >= end:
+            return 0
+        last = len(days) if end == len(times) else bisect_right(days, times[end - 1] // DAY)
+        return last - bisect_left(days, times[start] // DAY)
 
 
 class Values(Long):
@@ -95,22 +98,25 @@ class Values(Long):
         lasts.append(place)
         times.append(event[2])
 
-    def different(self, start: int) -> int:
-        """How many different values the events have from that place of `times` on."""
+    def different(self, start: int, end: int) -> int:
+        """How many different values the events have from that place of `times` to before another."""
+        if end < len(self.times):
+            return len(set(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3]))
         return len(self._lasts) - bisect_left(self._lasts, start)
 
 
 class Sums(Long):
-    """Events with numbers that are added up: the sum of all before each is known, and the largest."""
+    """Events with numbers that are added up: the sum of all before each is known, and what none exceeds."""
 
-    __slots__ = ("largest", "sums")
+    __slots__ = ("_whole", "largest", "sums")
 
     def begin(self) -> None:
         """Make the figures."""
         super().begin()
         numbers = self[::3]
-        low, high = min(numbers), max(numbers)
-        self.sums, self.largest = list(accumulate(numbers, initial=0.0)), max(-low, high)
+        self.sums: list[float] = list(accumulate(numbers, initial=0.0))
+        self.largest = 2 * hypot(*numbers)
+        self._whole: bool | None = None
 
     def take(self, event: list[Any]) -> None:
         """Move them on over the event that has come last."""
@@ -119,23 +125,29 @@ class Sums(Long):
         self.sums.append(self.sums[-1] + number)
         if not -self.largest <= number <= self.largest:
             self.largest = abs(number)
+        if self._whole and number % 1:
+            self._whole = False
 
-    def total(self, start: int) -> float:
-        """The sum from that place of `times` on, added up one by one."""
-        return sum(self[(start - self.passed) * 3 :: 3], 0.0)
+    def total(self, start: int, end: int) -> float:
+        """The sum from that place of `times` to before another, as if added up one by one."""
+        if self._whole is None:
+            self._whole = not any(map(_fraction, self[::3]))
+        if self._whole and self.largest * len(self.sums) < _EXACT:
+            return self.sums[end] - self.sums[start]
+        return sum(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3], 0.0)
 
 
-def total_beside(limit: float) -> Callable[[Sums, int], float]:
+def total_beside(limit: float) -> Callable[[Sums, int, int], float]:
     """What gives a number that compares with the limit as the total does.
 
     The difference of two sums from the beginning, unless it is so near that rounding may matter.
     """
 
-    def beside(tally: Sums, start: int) -> float:
+    def beside(tally: Sums, start: int, end: int) -> float:
         sums = tally.sums
-        about: float = sums[-1] - sums[start]
+        about = sums[end] - sums[start]
         if abs(about - limit) > _ROUNDING * tally.largest * len(sums):
             return about
-        return tally.total(start)
+        return tally.total(start, end)
 
     return beside

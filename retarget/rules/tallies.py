@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Mapping
+from math import floor
 from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
@@ -18,6 +19,8 @@ from retarget.touchpoints import Touchpoint
 # Kept beyond the window, so that an event which comes late still sees its own window whole.
 GRACE: Final = DAY
 _BEHIND_KIND: Final = re.compile("[:=@]")
+# Of how many of the last events for each value one knows at once that there are more than a limit.
+_LOOKED: Final = 3
 # A robot that views one product all day must not fill the store; rules may ask for at most 64.
 KEPT: Final = 256
 
@@ -158,21 +161,23 @@ def _days(times: list[int]) -> int:
 class Look(NamedTuple):
     """What is asked of the events of a tally in a window.
 
-    `plain` goes through them. From `few` parts of the list on it is a tally of that `kind`, of which `since`
-    asks the figures, from a place of its times on.
+    `plain` goes through them. From `few` parts of the list on it is a tally of that `kind`, of which
+    `between` asks the figures, from a place of its times to before another. Where there are none, `soon` may
+    tell from the last events alone what there is after a time; None where it takes more.
     """
 
     plain: Callable[[Tally, int, int], object]
-    since: Callable[[Any, int], object]
+    between: Callable[[Any, int, int], object]
     kind: type[Long]
     few: int
+    soon: Callable[[Tally, int], object] | None = None
 
 
 def reader(
     look: Look, within: int, names: Mapping[str, str], of_person: str = ""
 ) -> Callable[[Scene], object]:
     """What looks at a tally of these names, by the kind of a scene's subject, or at that of the person."""
-    plain, since, kind, few = look
+    plain, between, kind, few, soon = look
 
     def read(scene: Scene) -> object:
         journey, at = scene.journey, scene.at
@@ -183,17 +188,21 @@ def reader(
         tally = by_subject.get(subject)
         if not tally:
             return 0
-        if len(tally) <= few or at < tally[-1]:
+        if len(tally) <= few:
             return plain(tally, within, at)
-        if not isinstance(tally, kind):
-            by_subject[subject] = kind(tally)
-            return plain(tally, within, at)  # of whoever comes seldom there is but one look
-        if not tally.knows:
+        if not isinstance(tally, kind) or not tally.knows:
+            told = soon(tally, at - within) if soon is not None and at >= tally[-1] else None
+            if told is not None:
+                return told
+            if not isinstance(tally, kind):
+                by_subject[subject] = kind(tally)
+                return plain(tally, within, at)  # of whoever comes seldom there is but one look
             tally.begin()
         times, start = tally.times, tally.passed
+        end = len(times) if at >= tally[-1] else bisect_right(times, at, start)
         if times[start] <= at - within:
             start = bisect_right(times, at - within, start)
-        return since(tally, start)
+        return between(tally, start, end)
 
     return read
 
@@ -219,20 +228,55 @@ def _distinct(tally: Tally, within: int, at: int) -> int:
 
 
 def _total(tally: Tally, within: int, at: int) -> float:
+    if tally[-1] <= at:  # which is most often so
+        first = 3 * bisect_right(tally[2::3], at - within) if tally[2] <= at - within else 0
+        return sum(tally[first::3], 0.0)
     start, end = _span(tally, 3, within, at)
     return sum(tally[start * 3 : end * 3 : 3], 0.0)
 
 
 # How many events, on how many different days of UTC, with how many different values, and their sum.
-COUNT: Final[Look] = Look(_count, Days.count, Days, 2 * 32)
+COUNT: Final[Look] = Look(_count, lambda _, start, end: end - start, Days, 2 * 32)
 DAYS_WITH: Final[Look] = Look(_days_with, Days.different, Days, 2 * 6)
 DISTINCT: Final[Look] = Look(_distinct, Values.different, Values, 3 * 16)
 SUM: Final[Look] = Look(_total, Sums.total, Sums, 3 * 32)
 
 
-def beside(limit: float) -> Look:
+def count_beside(limit: float) -> Look:
+    """A number that compares with the limit as the count does, without counting further."""
+    most = floor(limit)
+
+    def soon(tally: Tally, since: int) -> int:
+        place = len(tally) - 2 * most - 1  # of the time of the event that is one more than the limit
+        if most < 0 or (place > 0 and tally[place] > since):
+            return most + 1
+        is_met = most < limit or not most or (place + 2 > 0 and tally[place + 2] > since)
+        return most if is_met else most - 1
+
+    return COUNT._replace(soon=soon)
+
+
+def distinct_beside(limit: float) -> Look:
+    """A number that compares with the limit as that of the different values does."""
+    most = floor(limit)
+    looked = _LOOKED * (max(most, 0) + 1)
+
+    def soon(tally: Tally, since: int) -> int | None:
+        if 3 * looked > len(tally) or tally[2 - 3 * looked] <= since:
+            return None
+        return most + 1 if len(set(tally[-3 * looked :: 3])) > most else None
+
+    def between(tally: Values, start: int, end: int) -> int:
+        if end < len(tally.times) and tally.different(max(start, end - looked), end) > most:
+            return most + 1
+        return tally.different(start, end)
+
+    return DISTINCT._replace(between=between, soon=soon)
+
+
+def sum_beside(limit: float) -> Look:
     """A number that compares with the limit as the sum does."""
-    return SUM._replace(since=total_beside(limit))
+    return SUM._replace(between=total_beside(limit))
 
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:
@@ -247,8 +291,10 @@ def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> l
 def last_number(journey: Journey, name: str, subject: str, within: int, at: int) -> float | None:
     """The number in the latest event in (at - within, at]; None without one."""
     tally = journey.tallies.get(name, {}).get(subject)
-    start, end = _span(tally, 3, within, at) if tally else (0, 0)
-    return tally[3 * end - 3] if tally and end > start else None
+    if not tally:
+        return None
+    end = len(tally) if tally[-1] <= at else 3 * bisect_right(tally[2::3], at)
+    return tally[end - 3] if end and tally[end - 1] > at - within else None
 
 
 def tidy(journey: Journey, keeps: dict[str, int], at: int) -> None:

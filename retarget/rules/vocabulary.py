@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from retarget.journeys import prices, stages, traits
+from retarget.journeys import figures, prices, stages, traits
 from retarget.journeys.model import Journey, Product
 from retarget.rules import customs, of_events, of_subjects, subjects, tallies, telling, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
@@ -16,6 +16,8 @@ from retarget.touchpoints import IMPERSONAL, TYPES
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
 _LISTING: Final = frozenset({"listing"})
+# With more carts figures are kept.
+_FEW: Final = 4
 
 
 def _cart_size(scene: Scene) -> int:
@@ -23,19 +25,18 @@ def _cart_size(scene: Scene) -> int:
 
 
 def _cart_value(scene: Scene) -> float | None:
-    lines = scene.journey.carts.get(scene.subject, {}).values()
-    prices = [line.price * line.quantity for line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    journey, cart = scene.journey, scene.subject
+    return figures.of(journey).worth(journey.carts, cart) if cart in journey.carts else None
 
 
 def _carts_size(scene: Scene) -> int:
-    return len({product for lines in scene.journey.carts.values() for product in lines})
+    carts = scene.journey.carts
+    return len(figures.of(scene.journey).held(carts)) if carts else 0
 
 
 def _carts_value(scene: Scene) -> float | None:
-    lines = [line for held in scene.journey.carts.values() for line in held.values()]
-    prices = [line.price * line.quantity for line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    carts = scene.journey.carts
+    return figures.of(scene.journey).worth(carts, None) if carts else None
 
 
 def _product(scene: Scene) -> Product | None:
@@ -43,7 +44,13 @@ def _product(scene: Scene) -> Product | None:
 
 
 def _in_cart(scene: Scene) -> bool:
-    return any(scene.subject in lines for lines in scene.journey.carts.values())
+    journey, product = scene.journey, scene.subject
+    if len(journey.carts) > _FEW:
+        return product in figures.of(journey).held(journey.carts)
+    for lines in journey.carts.values():  # noqa: SIM110 - any() costs twice as much
+        if product in lines:
+            return True
+    return False
 
 
 def _since(field: str) -> Callable[[Scene], int | None]:
@@ -215,8 +222,11 @@ class _Over:
     `number` is what is kept beside each event; `named`: the call says it first.
     """
 
-    def __init__(self, look: tallies.Look, number: str | None = None, *, named: bool = False) -> None:
-        self._look, self._number, self._named = look, number, named
+    def __init__(
+        self, look: tallies.Look, beside: Callable[[float], tallies.Look] | None = None,
+        number: str | None = None, *, named: bool = False,
+    ) -> None:  # fmt: skip
+        self._look, self._beside, self._number, self._named = look, beside, number, named
 
     def build(self, *texts: str, within: int, category: str | None = None, about: str | None = None) -> Read:
         """What reads the value of a call."""
@@ -225,9 +235,10 @@ class _Over:
     def beside(
         self, *texts: str, within: int, category: str | None = None, about: str | None = None
     ) -> Callable[[float], Read]:
-        """By what a sum is compared with a constant."""
-        window = self.window(*texts, within=within, category=category, about=about)
-        return lambda limit: self._reader(tallies.beside(limit), window)
+        """By what it is compared with a constant."""
+        window, look = self.window(*texts, within=within, category=category, about=about), self._beside
+        assert look is not None, "only where there is something quicker"
+        return lambda limit: self._reader(look(limit), window)
 
     def _reader(self, look: tallies.Look, window: Window) -> Read:
         types, number, category = window.types, window.number, window.category
@@ -246,11 +257,11 @@ class _Over:
         return Window(tuple(sorted(types)), within, number, category, about)
 
 
-_COUNT: Final = _Over(tallies.COUNT)
-_DISTINCT: Final = _Over(tallies.DISTINCT, named=True)
+_COUNT: Final = _Over(tallies.COUNT, tallies.count_beside)
+_DISTINCT: Final = _Over(tallies.DISTINCT, tallies.distinct_beside, named=True)
 _DAYS_WITH: Final = _Over(tallies.DAYS_WITH)
-_SUM: Final = _Over(tallies.SUM, named=True)
-_DWELL: Final = _Over(tallies.SUM, "dwell")
+_SUM: Final = _Over(tallies.SUM, tallies.sum_beside, named=True)
+_DWELL: Final = _Over(tallies.SUM, tallies.sum_beside, "dwell")
 
 
 def _since_opened(*types: str) -> Callable[[Scene], int | None]:
@@ -290,6 +301,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="events of these types about the subject in the window that ends now",
         build=_COUNT.build,
         window=_COUNT.window,
+        beside=_COUNT.beside,
     ),
     "distinct": Function(
         args=(_VALUE, *_OVER),
@@ -297,6 +309,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         doc="different products of such events, or orders, devices and so on, as told below",
         build=_DISTINCT.build,
         window=_DISTINCT.window,
+        beside=_DISTINCT.beside,
     ),
     "days_with": Function(
         args=_OVER,

@@ -49,7 +49,7 @@ def calculation(text: str, sign: str, left: Term, right: Term) -> Term | Complai
     if move is None:
         return f"cannot calculate {left.type} {sign} {right.type}; {_possible(sign)}"
     kind, operate = move
-    read = _reader(operate, left.read, right.read)
+    read = _by_constant(operate, left, right) if right.constant else _reader(operate, left.read, right.read)
     if not (left.constant and right.constant):
         return Term(text=text, type=kind, read=read)
     value = read(None)
@@ -69,6 +69,24 @@ def negative(text: str, term: Term) -> Term | Complaint:
 def _possible(sign: str) -> str:
     known = [f"{a} {sign} {b}" for done, a, b in _MOVES if done == sign]
     return f"known: {', '.join(known)}" if known else "known: + - * / %"
+
+
+def _by_constant(operate: _Operate, left: Term, right: Term) -> Read:
+    one, other = left.read, right.value
+
+    def run(scene: object) -> object:
+        value = one(scene)
+        if value is None:
+            return None
+        try:
+            return operate(value, other)
+        except TypeError:
+            misfit(scene)
+            return None
+        except (ZeroDivisionError, OverflowError, ValueError):
+            return None
+
+    return run
 
 
 def _reader(operate: _Operate, left: Read, right: Read) -> Read:

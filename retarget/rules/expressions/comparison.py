@@ -67,7 +67,8 @@ def _no_choice(known: Term, said: Term) -> Complaint | None:
 
 
 def _reader(test: _Test, left: Term, right: Term) -> Read:
-    one = left.beside(right.value) if left.beside and right.constant else left.read
+    number = right.constant and right.type != "list"
+    one = left.beside(right.value) if left.beside and number else left.read
     other = right.beside(left.value) if right.beside and left.constant else right.read
     if right.constant:
         constant = frozenset(right.value) if right.type == "list" else right.value

@@ -16,9 +16,22 @@ from retarget.engine import merging
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.rules import tallies
+from retarget.rules.conditions import Condition, parse_condition
 from retarget.rules.running import Long
 from retarget.rules.scene import Scene
-from retarget.rules.tallies import COUNT, DAYS_WITH, DISTINCT, KEPT, SUM, Look, beside, reader
+from retarget.rules.tallies import (
+    COUNT,
+    DAYS_WITH,
+    DISTINCT,
+    KEPT,
+    SUM,
+    Look,
+    count_beside,
+    distinct_beside,
+    reader,
+    sum_beside,
+)
+from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import DAY, HOUR, MINUTE
 from retarget.touchpoints import Touchpoint
 from tests.factories import NOON
@@ -26,7 +39,9 @@ from tests.factories import NOON
 PLAIN: Final = "view.person"
 VALUED: Final = "view.person:product"
 SUMMED: Final = "view.person:value"
-NAMES: Final = (PLAIN, VALUED, SUMMED)
+WHOLE: Final = "view.person:dwell"
+NAMES: Final = (PLAIN, VALUED, SUMMED, WHOLE)
+LIMITS: Final = (-2, -0.5, 0, 1, 2.5, 3, 31, 100)
 WINDOWS: Final = (HOUR, DAY, 5 * DAY)
 KEEP: Final = 5 * DAY
 TESTS: Final = (operator.lt, operator.le, operator.eq, operator.ne, operator.ge, operator.gt)
@@ -97,12 +112,33 @@ class Person:
             value = self.number * 7919 % (3 if self.number % 200 < 100 else 400) + item
             tallies.add(journey, VALUED, "u", event, f"p{value}", KEEP)
         tallies.add(journey, SUMMED, "u", event, (value - 50) / 100 or 0.3, KEEP)
+        tallies.add(
+            journey, WHOLE, "u", event, float(value - 50 or 7) + (0.1 if self.number % 97 == 0 else 0.0), KEEP
+        )
 
 
 def answers(journey: Journey, at: int) -> list[Any]:
     """What is asked of each tally, for every window."""
-    asked = ((COUNT, PLAIN), (DAYS_WITH, PLAIN), (DISTINCT, VALUED), (SUM, SUMMED))
-    return [look_at(look, within, journey, name, at) for look, name in asked for within in WINDOWS]
+    asked = ((COUNT, PLAIN), (DAYS_WITH, PLAIN), (DISTINCT, VALUED), (SUM, SUMMED), (SUM, WHOLE))
+    compared = [one for _, ones in sorted(comparisons(journey, at).items()) for one in ones]
+    return [look_at(look, within, journey, name, at) for look, name in asked for within in WINDOWS] + compared
+
+
+def comparisons(journey: Journey, at: int) -> dict[str, list[int]]:
+    """By tally how what stands for its number compares with the limits, for every window."""
+    beside = {PLAIN: count_beside, VALUED: distinct_beside, SUMMED: sum_beside}
+    return {
+        name: [
+            _compared(look_at(look(limit), within, journey, name, at), limit)
+            for within in WINDOWS
+            for limit in LIMITS
+        ]
+        for name, look in beside.items()
+    }
+
+
+def _compared(number: float, limit: float) -> int:
+    return (number > limit) - (number < limit)
 
 
 def look_at(look: Look, within: int, journey: Journey, name: str, at: int) -> Any:  # noqa: ANN401 - a number
@@ -120,17 +156,22 @@ def plain_answers(journey: Journey, at: int) -> list[Any]:
         (PLAIN, lambda events: len({time // DAY for _, time in events})),
         (VALUED, lambda events: len({value for value, _ in events})),
         (SUMMED, lambda events: sum(value for value, _ in events)),
+        (WHOLE, lambda events: sum(value for value, _ in events)),
     ]
     for name, count in counts:
         tally, wide = journey.tallies.get(name, {}).get("u", []), tallies.width(name)
         events = [(tally[place], tally[place + wide - 1]) for place in range(0, len(tally), wide)]
         found += [count([one for one in events if at - within < one[1] <= at]) for within in WINDOWS]
+    numbers = {PLAIN: found[:3], VALUED: found[6:9], SUMMED: found[9:12]}
+    for _, of_windows in sorted(numbers.items()):
+        found += [_compared(number, limit) for number in of_windows for limit in LIMITS]
     return found
 
 
 @settings(max_examples=150, deadline=None)
 @given(ACTS, st.integers(0, 1_000))
 @example([Act("add", 60, HOUR), Act("look"), Act("late", 1, 0, 30 * HOUR)], 0)
+@example([Act("add", 60, MINUTE), Act("look"), Act("add", 60, MINUTE)], 0)
 @example([Act("add", 150, MINUTE), Act("look"), Act("add", 60, MINUTE)], 100)
 @example([Act("add", 250, MINUTE), Act("look"), Act("add", 9, MINUTE), Act("late", 1, 0, HOUR)], 100)
 def test_whatever_was_asked_before_the_answers_are_the_same(acts: list[Act], seed: int) -> None:
@@ -157,13 +198,13 @@ def test_a_sum_compares_as_if_it_were_added_up(numbers: list[float], more: int, 
         event = Touchpoint(id=f"e{place}", type="view", user_id="u", time=NOON + place * HOUR)
         tallies.add(journey, SUMMED, "u", event, number, 100 * DAY)
         if place == more:
-            look_at(beside(0.0), DAY, journey, SUMMED, event.time)
+            look_at(sum_beside(0.0), DAY, journey, SUMMED, event.time)
     within = (more + 1) * HOUR
     added = sum(numbers[-KEPT:][-(more + 1) :])
     limit = added
     for _ in range(abs(near)):
         limit = nextafter(limit, near * float("inf"))
-    told = look_at(beside(limit), within, journey, SUMMED, event.time)
+    told = look_at(sum_beside(limit), within, journey, SUMMED, event.time)
     assert [test(told, limit) for test in TESTS] == [test(added, limit) for test in TESTS]
 
 
@@ -207,6 +248,21 @@ def test_numbers_that_cannot_be_added_up_compare_as_they_would(odd: float) -> No
         event = Touchpoint(id=f"e{place}", type="view", user_id="u", time=NOON + place * HOUR)
         tallies.add(journey, SUMMED, "u", event, number, 100 * DAY)
         for within in (10 * HOUR, 50 * HOUR):
-            told = look_at(beside(3.0), within, journey, SUMMED, event.time)
+            told = look_at(sum_beside(3.0), within, journey, SUMMED, event.time)
             added: Any = SUM.plain(list(journey.tallies[SUMMED]["u"]), within, event.time)
             assert [test(told, 3.0) for test in TESTS] == [test(added, 3.0) for test in TESTS]
+
+
+def test_a_sum_is_looked_for_in_a_list_of_numbers() -> None:
+    """What stands for a sum compares with one number, not with several."""
+    condition = parse_condition('sum("value", "view", within=days(7)) in [59.5, 60]', VOCABULARY, "person")
+    assert isinstance(condition, Condition)
+    journey = Journey(person="u")
+    scene = Scene(journey)
+    scene.subject, found = "u", []
+    for place in range(41):
+        event = Touchpoint(id=f"e{place}", type="view", user_id="u", time=NOON + place)
+        tallies.add(journey, SUMMED, "u", event, 1.5, KEEP)
+        scene.at = event.time
+        found.append(condition.evaluate(scene))
+    assert [place for place, is_in in enumerate(found) if is_in] == [39]
