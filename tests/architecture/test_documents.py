@@ -92,6 +92,22 @@ def test_every_module_is_on_the_file_map() -> None:
     assert off == []
 
 
+def test_each_answer_to_a_complaint_is_shown_somewhere() -> None:
+    """By tests or pages that exist; only `-` says that there is nothing to show."""
+    lines = read(DOCS / "complaints.md").splitlines()
+    rows = [
+        line.strip("|").split("|") for line in lines if line.startswith("| ") and "| shown by |" not in line
+    ]
+    shown = [(row[0].strip(), re.findall(r"`([^`]+)`", row[-1])) for row in rows]
+
+    assert len(rows) >= 69
+    assert [row[0] for row in rows if len(row) != 3] == []
+    assert [
+        what for (what, paths), row in zip(shown, rows, strict=True) if not paths and row[-1].strip() != "-"
+    ] == []
+    assert [path for _, paths in shown for path in paths if not (ROOT / path).is_file()] == []
+
+
 def test_the_words_of_the_glossary_are_used() -> None:
     """A word that neither code nor tests know is no name of ours."""
     text = "\n".join(map(read, [*MODULES, *(ROOT / "tests").rglob("*.py")])).lower()
