@@ -22,6 +22,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     at: int
     now: int
     evidence: list[str]
+    began: int  # since when it is open
     audience: Audience | None = None  # set: an audience change instead of a message
     audience_name: str = ""
     of_set: list[str] | None = None  # its products that belong to the product set of that audience

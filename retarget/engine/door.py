@@ -394,7 +394,8 @@ def _occasion(
     state: str = "",
 ) -> Occasion:
     return Occasion(
-        compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
-        trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
+        compiled=compiled, subject=subject, episode=event.id or "", due=event.time, began=event.time,
+        evidence=list(evidence), trace=event.trace, state=state,
+        products=subjects.carried(compiled.rule.subject, event),
         about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip

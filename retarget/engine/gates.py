@@ -117,12 +117,16 @@ class Judgement:
         return [f"{purpose} for the person until {format_time(until)}"] if self.candidate.at < until else []
 
     def no_consent(self) -> bool:
-        """No channel of the step may be used for this purpose."""
-        purpose = self.candidate.rule.purpose
-        allowed = [c for c in self.channels if reach.may_address(self.journey, purpose, c, self.policy)]
-        self._note("no_consent", allowed, purpose)
+        """No channel of the step may be used for this purpose, or each was withdrawn while this was open."""
+        now = [c for c in self.channels if self._may_use(c)]
+        allowed = [c for c in now if self._may_use(c, self.candidate.began)]
+        purpose, withdrawn = self.candidate.rule.purpose, [c for c in now if c not in allowed]
+        self._note("no_consent", allowed, {purpose: {"withdrawn": withdrawn}} if withdrawn else purpose)
         self.channels = tuple(allowed) or self.channels
         return not allowed
+
+    def _may_use(self, channel: str, began: int | None = None) -> bool:
+        return reach.may_address(self.journey, self.candidate.rule.purpose, channel, self.policy, began)
 
     def unreachable(self) -> bool:
         """No allowed channel has an address."""

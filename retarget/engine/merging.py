@@ -198,8 +198,8 @@ def _said(journey: Journey, other: Journey) -> None:
     words.sort(key=lambda pair: (pair[1].at, not pair[1].granted))
     journey.consents = {}
     for key, word in words:
-        journey.consents.pop(key, None)
-        journey.consents[key] = word
+        before = journey.consents.pop(key, word)
+        journey.consents[key] = replace(word, refused=max(word.last_refusal, before.last_refusal))
     journey.asked = other.asked | journey.asked
     told = scores.united(journey, other)
     journey.traits = other.traits | journey.traits | told

@@ -77,6 +77,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     year: int = 0  # whose turn it is, of a yearly date
     version: str = ""  # of the rule that opened it, where that is to finish it
     about: list[str] = []  # the products by which an event can end it, where its rule asks
+    began: int = 0  # what its later steps count as open since; 0: still at step 1
 
 
 class Bid(NamedTuple):
@@ -106,6 +107,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     version: str = ""  # as in the episode
     about: list[str] = []  # as in the episode, and what it shows
     person: str = ""  # whom it was decided for, where that is an anonymous person who has been joined since
+    began: int = 0  # since when it was open as it was decided; 0: since its due
 
     @property
     def shadow(self) -> bool:
@@ -178,6 +180,12 @@ class Consent(msgspec.Struct, array_like=True, gc=False):
     at: int
     basis: str | None = None
     text_version: str | None = None
+    refused: int = 0  # the latest no to the same before this word; 0: never
+
+    @property
+    def last_refusal(self) -> int:
+        """When it was refused last, by this word or one before it; 0: never."""
+        return max(self.refused, 0 if self.granted else self.at)
 
 
 class Paid(msgspec.Struct, array_like=True, gc=False):
