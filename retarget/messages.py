@@ -45,6 +45,7 @@ class Offer(msgspec.Struct, kw_only=True):
     code: str
     expires_at: str
     minimum_basket: float | None = None
+    not_before: str | None = None
 
 
 class OfferRecord(msgspec.Struct, kw_only=True):

@@ -395,7 +395,6 @@ def _occasion(
 ) -> Occasion:
     return Occasion(
         compiled=compiled, subject=subject, episode=event.id or "", due=event.time, began=event.time,
-        evidence=list(evidence), trace=event.trace, state=state,
-        products=subjects.carried(compiled.rule.subject, event),
-        about=about.touched(journey, compiled, subject, event),
+        evidence=list(evidence), about=about.touched(journey, compiled, subject, event),
+        trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
     )  # fmt: skip

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.engine import arbitration, caps, ceilings, experiments, guard, pacing, quiet_hours, reach
+from retarget.engine import (
+    arbitration,
+    caps,
+    ceilings,
+    experiments,
+    free_days,
+    guard,
+    pacing,
+    quiet_hours,
+    reach,
+)
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
 from retarget.journeys import offers
@@ -163,7 +173,7 @@ class Judgement:
         return gone or candidate.outdated
 
     def quiet_hours(self) -> bool:
-        """It is night for the person; the message leaves in the morning."""
+        """It is night for the person, or a day that is free; the message leaves in the morning."""
         channel = self.channels[0]
         if not self._sleeps(channel):
             return False
@@ -188,7 +198,8 @@ class Judgement:
     def _morning(self, channel: str, at: int) -> int | None:
         """When a message of `at` may leave, where that is in the night."""
         key = self.candidate.message_id(self.journey.person, channel)
-        return quiet_hours.release_after(self.journey, self.policy, at, key)
+        is_free = free_days.of(self.journey, channel, self.candidate.rule.purpose)
+        return quiet_hours.release_after(self.journey, self.policy, at, key, is_free)
 
     def cap(self) -> bool:
         """One more would be too many."""

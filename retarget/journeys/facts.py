@@ -21,6 +21,8 @@ TEXTS_KEPT: Final = 10
 TEXT_KEPT: Final = 200
 # The shop where the person was last, on the floor or at the till, as messages show it.
 STORE: Final = "store_id"
+# Where what was said in their last chat can be read: the chat's own number, else the event that told of it.
+TRANSCRIPT: Final = "chat_transcript"
 
 
 class Change:
@@ -215,6 +217,11 @@ def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> 
         journey.traits[STORE] = event.store_id
 
 
+def _chat(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
+    if told := event.session_id or event.id:
+        journey.traits[TRANSCRIPT] = told
+
+
 def _score(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     change.ignored, change.noted = scores.hear(journey, event, time), True
 
@@ -252,6 +259,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "profile": _profile,
     "score": _score,
     "store_visit": _store_visit,
+    "chat": _chat,
     "consent": _consent,
     "unsubscribe": _consent,
     "email_spam": _consent,

@@ -6,7 +6,7 @@ from typing import Any
 
 from retarget.times import DAY, HOUR, format_time
 from tests.core.shop import Shop, a_policy, a_rule
-from tests.factories import NOON, Event, a_consent, a_purchase, a_view, a_wish, an_add, an_event
+from tests.factories import NOON, Event, a_consent, a_profile, a_purchase, a_view, a_wish, an_add, an_event
 
 
 def sent(*events: Event, channel: str = "chat", **keys: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -71,3 +71,14 @@ def test_a_recall_says_whom_it_reaches() -> None:
 def test_a_locale_that_is_no_text_is_none() -> None:
     """A message's locale is text, or it is not known."""
     assert sent(an_event("profile", traits={"locale": ["de"]}))["locale"] is None
+
+
+def test_whoever_takes_a_chat_over_finds_what_was_said() -> None:
+    """The latest conversation, by its own number where it has one; mails do not tell of it."""
+    steps = [{"channels": {"all": ["chat", "email"]}, "template": "x"}]
+    rule = a_rule(rule="looked", subject="person", event="view", description="x", steps=steps)
+    said = an_event("chat", at=NOON, session_id="chat-7")
+    shop = Shop([rule]).read(a_profile(email="u@example.org", at=NOON - 1), said, a_view(at=NOON + 1))
+    shop.read(an_event("chat", at=NOON + 2 * DAY, id="e-9"), a_view(at=NOON + 3 * DAY))
+    told = [(m["channel"], m["context"].get("transcript")) for m in shop.sent()]
+    assert told == [("chat", "chat-7"), ("email", None), ("chat", "e-9"), ("email", None)]

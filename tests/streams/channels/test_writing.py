@@ -211,3 +211,17 @@ def test_the_layout_shows_the_name_on_the_bottle(kind: str) -> None:
     bottle = {"product_id": "b", "name": "Bottle", "personalisation": {"engraving": "Zoë"}}
     assert "“Zoë”" in part(written(products=[bottle]), kind)
     assert "“" not in part(written(products=[{"product_id": "b", "personalisation": {}}]), kind)
+
+
+def test_a_template_says_what_a_list_of_mails_shows_beside_the_subject(tmp_path: Path) -> None:
+    """The pre-header: before all other text of the HTML part, escaped and not shown, and only there."""
+    (tmp_path / "email").mkdir()
+    own = OWN + '{% block preview %}Still there, {{ "1 < 2" }}{% endblock %}'
+    (tmp_path / "email" / "own.j2").write_text(own)
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), SEAL)
+    made = msgspec.convert(message(1, template="own"), Message)
+    mail = message_from_bytes(writer.write(made, "ann@mail.example", NOW), policy=default)
+    html = part(mail, "html")
+    assert re.search(r'<body[^>]*>\s*<div style="display:none[^>]*>Still there, 1 &lt; 2</div>', html)
+    assert "Still there" not in part(mail, "plain")
+    assert "display:none" not in part(written(), "html")
