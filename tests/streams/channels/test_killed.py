@@ -25,6 +25,8 @@ from tests.support.mailbox import Mailbox, Stage
 from tests.support.receiver import Posted, Receiver
 
 MESSAGES = 40
+# Without these no mail service starts.
+A_WAY_OUT = {"channel.public_url": "https://news.shop.example", "channel.secret": "a secret of these tests"}
 
 
 class Service:
@@ -92,7 +94,7 @@ def of_mails(engine: Engine, mailbox: Mailbox, emit: str = "idempotent") -> dict
     """The settings of a mail service."""
     return {
         "kafka.bootstrap": engine.address.bootstrap, "kafka.emit": emit, "store.url": engine.store,
-        "email.host": "127.0.0.1", "email.port": mailbox.port,
+        "email.host": "127.0.0.1", "email.port": mailbox.port, **A_WAY_OUT,
     }  # fmt: skip
 
 

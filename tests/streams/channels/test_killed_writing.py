@@ -15,7 +15,7 @@ import pytest
 
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from tests.streams.channels.conftest import Engine, message
-from tests.streams.channels.test_killed import counted, page, running
+from tests.streams.channels.test_killed import A_WAY_OUT, counted, page, running
 from tests.support.kafka.real_kafka import RealKafka
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
@@ -54,7 +54,7 @@ class Outside:
         self.mailbox, self.receiver, self.folder = mailbox, receiver, folder
         self.settings: dict[str, object] = {
             "kafka.bootstrap": engine.address.bootstrap, "store.url": engine.store,
-            "email.host": "127.0.0.1", "email.port": mailbox.port, "push.fcm_url": receiver.url,
+            "email.host": "127.0.0.1", "email.port": mailbox.port, "push.fcm_url": receiver.url, **A_WAY_OUT,
             "push.fcm_project": "shop", "ads.folder": folder, "ads.batch": 5,
             "direct_mail.folder": folder, "direct_mail.batch": 5,
         }  # fmt: skip
