@@ -87,6 +87,7 @@ class Decision(msgspec.Struct, kw_only=True):
     experiment: dict[str, Any] | None = None
     value: float | None = None
     offer: OfferRecord | None = None
+    lacks: list[str] = []
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION

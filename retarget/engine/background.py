@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from retarget.engine.candidate import Candidate
 from retarget.journeys import stages
-from retarget.journeys.facts import TRANSCRIPT
 from retarget.journeys.model import Consent, Journey
 from retarget.messages import at_or_none
 
@@ -24,8 +23,8 @@ def of(journey: Journey, candidate: Candidate, channel: str, said: Consent | Non
         found["consent"] = {key: value for key, value in told.items() if value is not None}
     if channel in _TALKING:
         found["journey"] = so_far(journey, candidate.at)
-        if TRANSCRIPT in journey.traits:
-            found["transcript"] = journey.traits[TRANSCRIPT]
+        if journey.chat is not None:
+            found["transcript"] = journey.chat.transcript
     return found
 
 

@@ -38,6 +38,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     bid: Bid | None = None  # once it competes with others
     only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels
     offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
+    lacks: list[str] = []  # what the message had to do without then
     shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
     person: str = ""  # whom it was first decided for, where that was another one then

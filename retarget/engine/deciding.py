@@ -273,6 +273,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
         value=candidate.value,
         offer=candidate.offer,
+        lacks=candidate.lacks,
         gates=verdict.gates,
         evidence=candidate.evidence,
         shadow=candidate.shadow,

@@ -208,6 +208,8 @@ def _said(journey: Journey, other: Journey) -> None:
     journey.bounced += [channel for channel in other.bounced if channel not in journey.bounced]
     journey.erased = journey.erased or other.erased
     journey.sender = journey.sender or other.sender
+    chats = [chat for chat in (journey.chat, other.chat) if chat is not None]
+    journey.chat = max(chats, default=None)
     journey.anonymous_id = journey.anonymous_id or other.anonymous_id or other.person
     for anonymous, at in other.joined.items():
         journey.joined[anonymous] = max(at, journey.joined.get(anonymous, at))

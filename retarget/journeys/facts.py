@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import Final
 
 from retarget.journeys import carts, codes, preferences, repeats, scores, spending
-from retarget.journeys.model import Journey, Product, Session
+from retarget.journeys.model import Chat, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 
@@ -21,8 +21,6 @@ TEXTS_KEPT: Final = 10
 TEXT_KEPT: Final = 200
 # The shop where the person was last, on the floor or at the till, as messages show it.
 STORE: Final = "store_id"
-# Where what was said in their last chat can be read: the chat's own number, else the event that told of it.
-TRANSCRIPT: Final = "chat_transcript"
 
 
 class Change:
@@ -217,9 +215,9 @@ def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> 
         journey.traits[STORE] = event.store_id
 
 
-def _chat(journey: Journey, event: Touchpoint, _time: int, _: Change) -> None:
-    if told := event.session_id or event.id:
-        journey.traits[TRANSCRIPT] = told
+def _chat(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    told = Chat(time, event.session_id or event.id or "")
+    journey.chat = told if journey.chat is None else max(journey.chat, told)
 
 
 def _score(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:

@@ -210,6 +210,13 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     events: int = 0
 
 
+class Chat(msgspec.Struct, array_like=True, gc=False, order=True):
+    """A chat, and where it can be read: by its own id, else that of the event which told of it."""
+
+    at: int
+    transcript: str
+
+
 class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     """Everything a lane keeps of one person."""
 
@@ -257,6 +264,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
     key: bytes = b""  # what is told of them outside is sealed by it; wrapped, and of this id alone
     used_codes: dict[str, int] = {}  # by orders, in plain letters -> since when
+    chat: Chat | None = None  # the latest
 
     def was_erased(self, told: int) -> bool:
         """Whether the person has been forgotten since the time of which something is told, epoch ms."""
