@@ -45,6 +45,7 @@ class Offer(msgspec.Struct, kw_only=True):
     code: str
     expires_at: str
     minimum_basket: float | None = None
+    not_before: str | None = None
 
 
 class OfferRecord(msgspec.Struct, kw_only=True):
@@ -86,6 +87,7 @@ class Decision(msgspec.Struct, kw_only=True):
     experiment: dict[str, Any] | None = None
     value: float | None = None
     offer: OfferRecord | None = None
+    lacks: list[str] = []
     gates: list[GateRecord] = []
     evidence: list[str] = []
     schema: int = SCHEMA_VERSION

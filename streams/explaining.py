@@ -10,6 +10,7 @@ import msgspec
 from retarget.journeys import stages
 from retarget.journeys.model import SHADOW_MARK, Given, Journey, Offer
 from retarget.journeys.repeats import remembered
+from retarget.personal.salutation import UNKNOWN_LOCALE
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import kind_of, width
 from retarget.times import format_duration, format_time, parse_time
@@ -223,6 +224,8 @@ def _details(said: Said) -> Iterator[str]:
         yield gate_line(gate["gate"], gate.get("value"), gate.get("limit")) + mark
     if said.get("offer"):
         yield _offer(said["offer"])
+    if UNKNOWN_LOCALE in said.get("lacks", ()):
+        yield "language     the shop's: the person's locale is unknown"
     if said.get("evidence"):
         yield f"evidence {', '.join(said['evidence'])}"
     if said.get("message_id"):

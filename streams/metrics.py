@@ -121,6 +121,13 @@ class DecisionMetrics:
         self.messages = make.counter(
             "retarget_messages", "Messages by rule, channel and operation.", "rule", "channel", "operation"
         )
+        self.lacking = make.counter(
+            "retarget_messages_lacking",
+            "Messages that left with less than they could say: without their code, by what the decision's "
+            "offer says (no_code: its pool is empty), or not in their person's language (unknown_locale).",
+            "rule",
+            "reason",
+        )
         self.shadow = make.counter(
             "retarget_shadow_decisions",
             "What new versions of rules decided in shadow, without effect, by outcome and gate.",

@@ -109,8 +109,8 @@ class Channel:
     port: Port = setting(9466, "Port to listen on, one per service; 0: any free one.")
     public_url: str = setting(
         "",
-        "Where people reach that port, such as https://news.shop.example; empty: mails carry no unsubscribe.",
-        because="Gmail and Yahoo ask for one-click unsubscribe from 5,000 mails a day on",
+        "Where people reach that port, such as https://news.shop.example; without it no mails are sent.",
+        because="mails must say how to unsubscribe, and mail programs post to https addresses only",
     )
     secret: str = setting(
         "",

@@ -445,8 +445,9 @@ def _work(board: dashboard.Dashboard) -> dashboard.Dashboard:
         .with_panel(
             _chart(
                 "What rules could not use",
-                "Values of another type than a rule asks for; failures are bugs: other rules have decided.",
+                "Values of another type than asked for; messages without their code or language; bugs.",
                 "ops",
+                lacking=_rate("retarget_messages_lacking_total", "rule", "reason"),
                 misfit=_rate("retarget_conditions_misfit_total", "rule"),
                 failed=_rate("retarget_rules_failed_total", "rule"),
             )

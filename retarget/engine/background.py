@@ -23,6 +23,8 @@ def of(journey: Journey, candidate: Candidate, channel: str, said: Consent | Non
         found["consent"] = {key: value for key, value in told.items() if value is not None}
     if channel in _TALKING:
         found["journey"] = so_far(journey, candidate.at)
+        if journey.chat is not None:
+            found["transcript"] = journey.chat.transcript
     return found
 
 

@@ -22,6 +22,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     at: int
     now: int
     evidence: list[str]
+    began: int  # since when it is open
     audience: Audience | None = None  # set: an audience change instead of a message
     audience_name: str = ""
     of_set: list[str] | None = None  # its products that belong to the product set of that audience
@@ -37,6 +38,7 @@ class Candidate(msgspec.Struct, kw_only=True):
     bid: Bid | None = None  # once it competes with others
     only: str = ""  # the one channel of this candidate, of a step that goes to all of its channels
     offer: OfferRecord | None = None  # what became of the step's offer, once the message has left
+    lacks: list[str] = []  # what the message had to do without then
     shadow: bool = False  # decided without effect
     known_id: str = ""  # of its decision, once it has been worked out
     person: str = ""  # whom it was first decided for, where that was another one then

@@ -18,7 +18,7 @@ from retarget.journeys.model import Consent, Journey, Membership, Product, Send
 from retarget.journeys.traits import word
 from retarget.messages import Message, at_or_none
 from retarget.personal import links
-from retarget.personal.salutation import salutation
+from retarget.personal.salutation import UNKNOWN_LOCALE, is_spoken, salutation
 from retarget.personal.senders import sender_of
 from retarget.rules.model import Rule
 from retarget.times import DAY, format_time
@@ -41,10 +41,12 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
     message.not_before = at_or_none(leaves)
     if candidate.audience is None and candidate.step.offer is not None:
         message.offer = offers.of(journey, candidate, max(candidate.at, leaves or 0), moment)
-        if candidate.offer is not None and candidate.offer.withheld is not None:
-            moment.counts["withheld", candidate.rule.name, candidate.offer.withheld] += 1
     if candidate.audience is None and policy.seal is not None:
         message.purl = _purl(journey, message, policy, policy.seal, max(candidate.at, leaves or 0))
+    if candidate.audience is None:
+        candidate.lacks = _lacks(journey, candidate)
+        for reason in candidate.lacks:
+            moment.counts["lacking", candidate.rule.name, reason] += 1
     moment.emit_message(message)
     if candidate.audience is not None:
         _join(journey, candidate, message.message_id)
@@ -52,6 +54,13 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
         ceilings.count(moment.risen, candidate.rule, candidate.at)
         journey.sends.append(_send(candidate, channel, message, leaves or 0))
     return message.message_id
+
+
+def _lacks(journey: Journey, candidate: Candidate) -> list[str]:
+    """Why the message says less than it could: it is better than none, and somebody may mend it."""
+    offer = candidate.offer
+    found = [offer.withheld] if offer is not None and offer.withheld is not None else []
+    return found if is_spoken(journey.traits.get("locale")) else [*found, UNKNOWN_LOCALE]
 
 
 def _message(journey: Journey, candidate: Candidate, channel: str, moment: Moment) -> Message:

@@ -26,6 +26,7 @@ class Occasion(msgspec.Struct, kw_only=True, gc=False):
     subject: str
     episode: str
     due: int
+    began: int  # since when it is open
     number: int = 1
     evidence: list[str]
     trace: str | None = None
@@ -140,8 +141,8 @@ def _candidates(
     base = Candidate(
         rule=rule, number=occasion.number, step=step, subject_id=occasion.subject, episode=occasion.episode,
         due=occasion.due, at=max(occasion.due, moment.clock), now=moment.now, evidence=occasion.evidence,
-        closed=closed, again_since=barred, trace=occasion.trace, arm=arm, products=products,
-        value=value, shadow=occasion.compiled.shadow, about=occasion.about,
+        began=occasion.began, closed=closed, again_since=barred, trace=occasion.trace, arm=arm,
+        products=products, value=value, shadow=occasion.compiled.shadow, about=occasion.about,
     )  # fmt: skip
     found = _of_channels(journey, base, moment) if step.channels else []
     if step.audience is not None:
@@ -172,7 +173,7 @@ def _of_channels(journey: Journey, base: Candidate, moment: Moment) -> list[Cand
     found = [
         replace(base, only=channel)
         for channel in base.step.channels
-        if reach.may_address(journey, purpose, channel, policy)
+        if reach.may_address(journey, purpose, channel, policy, base.began)
         and reach.address(journey, channel, policy) is not None
     ]
     return found or [base]
@@ -188,7 +189,8 @@ def release(journey: Journey, deferred: Deferred, compiled: Compiled, scene: Sce
     candidate = Candidate(
         rule=rule, number=deferred.step, step=step, subject_id=deferred.subject, arm=arm,
         episode=deferred.episode, due=deferred.due, at=at, now=moment.now,
-        evidence=deferred.evidence, closed=deferred.closed or known, released=True, trace=deferred.trace,
+        evidence=deferred.evidence, began=deferred.began or deferred.due,
+        closed=deferred.closed or known, released=True, trace=deferred.trace,
         products=deferred.products, outdated=not _still_true(journey, compiled, deferred.subject, scene, at),
         value=deferred.value, bid=deferred.bid, only=deferred.channel, about=deferred.about,
         person=deferred.person, shadow=compiled.shadow,
@@ -245,6 +247,7 @@ def _defer(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Mom
             version=candidate.rule.version if candidate.rule.on_change == "finish" else "",
             about=candidate.about,
             person=candidate.person,
+            began=candidate.began,
         )
     )
     moment.arm(journey, release_at)
@@ -270,6 +273,7 @@ def _record(journey: Journey, candidate: Candidate, verdict: Verdict, message_id
         experiment=experiments.told(journey, candidate.rule, candidate.arm, moment.policy),
         value=candidate.value,
         offer=candidate.offer,
+        lacks=candidate.lacks,
         gates=verdict.gates,
         evidence=candidate.evidence,
         shadow=candidate.shadow,

@@ -394,7 +394,7 @@ def _occasion(
     state: str = "",
 ) -> Occasion:
     return Occasion(
-        compiled=compiled, subject=subject, episode=event.id or "", due=event.time, evidence=list(evidence),
+        compiled=compiled, subject=subject, episode=event.id or "", due=event.time, began=event.time,
+        evidence=list(evidence), about=about.touched(journey, compiled, subject, event),
         trace=event.trace, state=state, products=subjects.carried(compiled.rule.subject, event),
-        about=about.touched(journey, compiled, subject, event),
     )  # fmt: skip

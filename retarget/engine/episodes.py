@@ -90,7 +90,7 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
         occasion = Occasion(
             compiled=compiled, subject=subject, episode=episode.opened_by, due=due, number=number,
             evidence=list(episode.evidence), trace=episode.trace, products=episode.products,
-            about=episode.about,
+            about=episode.about, began=_began(compiled, episode),
         )  # fmt: skip
         decided = decide(journey, occasion, scene, moment)
         goes_on, shift, episode.about = decided.goes_on, decided.shift, occasion.about
@@ -105,11 +105,19 @@ def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episod
         if compiled.in_force.yearly:
             yearly.go_on(journey, compiled, episode, episode.due, moment)
         return
+    episode.began = _began(compiled, episode)
     # `decided` carries the delays of stale steps, so that the later ones keep their distance.
     episode.decided = (episode.decided or episode.due) + shift
     episode.step += 1
     episode.due = episode.decided + steps[episode.step - 1].after
     moment.arm(journey, episode.due)
+
+
+def _began(compiled: Compiled, episode: Episode) -> int:
+    """Since when it is open: a touch begins its first step anew, and a date is nothing before its day."""
+    if episode.step > 1:
+        return episode.began or episode.touched
+    return episode.touched if compiled.date is None else episode.due
 
 
 def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchpoint, scene: Scene,

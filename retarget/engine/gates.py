@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from retarget.engine import arbitration, caps, ceilings, experiments, guard, pacing, quiet_hours, reach
+from retarget.engine import (
+    arbitration,
+    caps,
+    ceilings,
+    experiments,
+    free_days,
+    guard,
+    pacing,
+    quiet_hours,
+    reach,
+)
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
 from retarget.journeys import offers
@@ -117,12 +127,16 @@ class Judgement:
         return [f"{purpose} for the person until {format_time(until)}"] if self.candidate.at < until else []
 
     def no_consent(self) -> bool:
-        """No channel of the step may be used for this purpose."""
-        purpose = self.candidate.rule.purpose
-        allowed = [c for c in self.channels if reach.may_address(self.journey, purpose, c, self.policy)]
-        self._note("no_consent", allowed, purpose)
+        """No channel of the step may be used for this purpose, or each was withdrawn while this was open."""
+        now = [c for c in self.channels if self._may_use(c)]
+        allowed = [c for c in now if self._may_use(c, self.candidate.began)]
+        purpose, withdrawn = self.candidate.rule.purpose, [c for c in now if c not in allowed]
+        self._note("no_consent", allowed, {purpose: {"withdrawn": withdrawn}} if withdrawn else purpose)
         self.channels = tuple(allowed) or self.channels
         return not allowed
+
+    def _may_use(self, channel: str, began: int | None = None) -> bool:
+        return reach.may_address(self.journey, self.candidate.rule.purpose, channel, self.policy, began)
 
     def unreachable(self) -> bool:
         """No allowed channel has an address."""
@@ -159,7 +173,7 @@ class Judgement:
         return gone or candidate.outdated
 
     def quiet_hours(self) -> bool:
-        """It is night for the person; the message leaves in the morning."""
+        """It is night for the person, or a day that is free; the message leaves in the morning."""
         channel = self.channels[0]
         if not self._sleeps(channel):
             return False
@@ -184,7 +198,8 @@ class Judgement:
     def _morning(self, channel: str, at: int) -> int | None:
         """When a message of `at` may leave, where that is in the night."""
         key = self.candidate.message_id(self.journey.person, channel)
-        return quiet_hours.release_after(self.journey, self.policy, at, key)
+        is_free = free_days.of(self.journey, channel, self.candidate.rule.purpose)
+        return quiet_hours.release_after(self.journey, self.policy, at, key, is_free)
 
     def cap(self) -> bool:
         """One more would be too many."""

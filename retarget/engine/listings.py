@@ -122,7 +122,7 @@ def _decide(journey: Journey, compiled: Compiled, news: News, scene: Scene, mome
             # A shop may give all records of a product one id; each tells of something else.
             occasion = Occasion(
                 compiled=compiled, subject=news.product, episode=f"{news.id}@{news.time}", due=news.time,
-                evidence=[news.id], trace=news.trace,
+                began=news.time, evidence=[news.id], trace=news.trace,
             )  # fmt: skip
             episodes.decide_now(journey, compiled, occasion, scene.event, scene, moment)
     except Exception as error:  # noqa: BLE001 - the other rules go on

@@ -199,8 +199,8 @@ def _said(journey: Journey, other: Journey) -> None:
     words.sort(key=lambda pair: (pair[1].at, not pair[1].granted))
     journey.consents = {}
     for key, word in words:
-        journey.consents.pop(key, None)
-        journey.consents[key] = word
+        before = journey.consents.pop(key, word)
+        journey.consents[key] = replace(word, refused=max(word.last_refusal, before.last_refusal))
     journey.asked = other.asked | journey.asked
     told = scores.united(journey, other)
     journey.traits = other.traits | journey.traits | told
@@ -209,6 +209,8 @@ def _said(journey: Journey, other: Journey) -> None:
     journey.bounced += [channel for channel in other.bounced if channel not in journey.bounced]
     journey.erased = journey.erased or other.erased
     journey.sender = journey.sender or other.sender
+    chats = [chat for chat in (journey.chat, other.chat) if chat is not None]
+    journey.chat = max(chats, default=None)
     journey.anonymous_id = journey.anonymous_id or other.anonymous_id or other.person
     for anonymous, at in other.joined.items():
         journey.joined[anonymous] = max(at, journey.joined.get(anonymous, at))

@@ -163,6 +163,7 @@ def _told(given: Given) -> Offer:
         code=given.code,
         expires_at=at_or_none(given.expires) or "",
         minimum_basket=given.minimum_basket,
+        not_before=at_or_none(given.at),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta, tzinfo
 
+from retarget.engine.free_days import IsFree, never
 from retarget.engine.policy import Policy, QuietHours
 from retarget.journeys.model import Journey
 
@@ -22,18 +23,22 @@ def zone_of(journey: Journey, policy: Policy) -> tzinfo:
     return policy.zone_of(zone_name(journey, quiet)) or policy.zone_of(quiet.zone) or UTC
 
 
-def release_after(journey: Journey, policy: Policy, at: int, spread_key: str) -> int | None:
+def release_after(
+    journey: Journey, policy: Policy, at: int, spread_key: str, is_free: IsFree = never
+) -> int | None:
     """When a message of `at` may leave: None at once, else a moment after the quiet hours' end, ms.
 
-    The release is spread by the key, so that a whole night's messages do not leave in one second; never so
-    far that the next quiet hours have begun.
+    A day that is free is as quiet as a night. The release is spread by the key, so that a whole night's
+    messages do not leave in one second; never so far that the next quiet hours have begun.
     """
     quiet = policy.quiet_hours
     zone = zone_of(journey, policy)
     local = _local(at, zone)
-    if not _is_quiet(quiet, local):
+    if not _is_quiet(quiet, local) and not is_free(local.date()):
         return None
     morning = _morning(quiet, local, zone)
+    while is_free(_local(morning, zone).date()):
+        morning = _morning(quiet, _local(morning, zone), zone)
     spread = morning + int(spread_key[:8], 16) % max(quiet.spread, 1)
     return morning if _is_quiet(quiet, _local(spread, zone)) else spread
 

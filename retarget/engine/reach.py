@@ -41,21 +41,33 @@ def consent(journey: Journey, purpose: str, channel: str) -> Consent | None:
     if not journey.consents:
         return None
     latest: Consent | None = None
-    keys = {f"{p}|{c}" for p in (purpose, EVERY) for c in (channel, EVERY)}
-    for key, word in journey.consents.items():
-        if key in keys and (latest is None or word.at >= latest.at):
+    for word in _covering(journey, purpose, channel):
+        if latest is None or word.at >= latest.at:
             latest = word
     return latest
 
 
-def may_address(journey: Journey, purpose: str, channel: str, policy: Policy) -> bool:
+def _covering(journey: Journey, purpose: str, channel: str) -> list[Consent]:
+    keys = {f"{p}|{c}" for p in (purpose, EVERY) for c in (channel, EVERY)}
+    return [word for key, word in journey.consents.items() if key in keys]
+
+
+def may_address(
+    journey: Journey, purpose: str, channel: str, policy: Policy, began: int | None = None
+) -> bool:
     """Whether marketing may use the channel; service and transactional messages need no consent.
 
-    Consent that is only assumed does not hold for a person who has been erased.
+    Consent that is only assumed does not hold for a person who has been erased. `began`: since when that
+    is open which is to be sent (epoch ms); a withdrawal since has ended it, whatever was granted after.
     """
     if purpose != "marketing":
         return True
     word = consent(journey, purpose, channel)
     if word is None:
         return policy.consent_assumed and not journey.erased
-    return word.granted
+    return word.granted and (began is None or not _withdrawn(journey, purpose, channel, began, word.at))
+
+
+def _withdrawn(journey: Journey, purpose: str, channel: str, began: int, granted: int) -> bool:
+    """Whether there was a no in between; one that was taken back in the same moment is none."""
+    return any(began < word.last_refusal < granted for word in _covering(journey, purpose, channel))

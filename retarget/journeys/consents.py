@@ -41,18 +41,24 @@ def heard(said: Mapping[str, object], at: int) -> Heard:
     known = isinstance(state, str) and state in STATES
     grounds = (said.get("basis"), said.get("text_version"))
     ignored = (not known) + (purpose is None) + (channel is None) + sum(map(_is_odd, grounds))
-    word = Consent(granted, at, *map(_text, grounds))
+    basis, text_version = map(_text, grounds)
+    word = Consent(granted, at, basis, text_version)
     unclear = opens and (purpose is None or channel is None)
     said_state = state if isinstance(state, str) else ""
     return Heard(None if unclear else word, purpose or EVERY, channel or EVERY, ignored, said_state)
 
 
 def keep(journey: Journey, purpose: str, channel: str, word: Consent) -> None:
-    """Keep the latest word of each kind, in the order in which they came: later words override wider ones."""
+    """Keep the latest word of each kind, in the order in which they came: later words override wider ones.
+
+    When it was refused last is known whatever comes after, and however late the no comes.
+    """
     key = f"{purpose}|{channel}"
     known = journey.consents.get(key)
-    if known is not None and known.at > word.at:
-        return
+    if known is not None:
+        word.refused = known.refused = max(word.last_refusal, known.last_refusal)
+        if known.at > word.at:
+            return
     journey.consents.pop(key, None)
     journey.consents[key] = word
 

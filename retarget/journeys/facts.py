@@ -8,7 +8,7 @@ from typing import Final
 
 from retarget.journeys import carts, codes, preferences, repeats, scores, spending
 from retarget.journeys.figures import Products
-from retarget.journeys.model import Journey, Product, Session
+from retarget.journeys.model import Chat, Journey, Product, Session
 from retarget.times import MINUTE
 from retarget.touchpoints import NOT_CAUSED_BY_PERSON, Item, Touchpoint
 
@@ -218,6 +218,11 @@ def _store_visit(journey: Journey, event: Touchpoint, _time: int, _: Change) -> 
         journey.traits[STORE] = event.store_id
 
 
+def _chat(journey: Journey, event: Touchpoint, time: int, _: Change) -> None:
+    told = Chat(time, event.session_id or event.id or "")
+    journey.chat = told if journey.chat is None else max(journey.chat, told)
+
+
 def _score(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     change.ignored, change.noted = scores.hear(journey, event, time), True
 
@@ -255,6 +260,7 @@ _SPECIAL: Final[Mapping[str, Callable[[Journey, Touchpoint, int, Change], None]]
     "profile": _profile,
     "score": _score,
     "store_visit": _store_visit,
+    "chat": _chat,
     "consent": _consent,
     "unsubscribe": _consent,
     "email_spam": _consent,

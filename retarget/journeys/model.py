@@ -77,6 +77,7 @@ class Episode(msgspec.Struct, array_like=True, gc=False):
     year: int = 0  # whose turn it is, of a yearly date
     version: str = ""  # of the rule that opened it, where that is to finish it
     about: list[str] = []  # the products by which an event can end it, where its rule asks
+    began: int = 0  # what its later steps count as open since; 0: still at step 1
 
 
 class Bid(NamedTuple):
@@ -106,6 +107,7 @@ class Deferred(msgspec.Struct, array_like=True, gc=False):
     version: str = ""  # as in the episode
     about: list[str] = []  # as in the episode, and what it shows
     person: str = ""  # whom it was decided for, where that is an anonymous person who has been joined since
+    began: int = 0  # since when it was open as it was decided; 0: since its due
 
     @property
     def shadow(self) -> bool:
@@ -178,6 +180,12 @@ class Consent(msgspec.Struct, array_like=True, gc=False):
     at: int
     basis: str | None = None
     text_version: str | None = None
+    refused: int = 0  # the latest no to the same before this word; 0: never
+
+    @property
+    def last_refusal(self) -> int:
+        """When it was refused last, by this word or one before it; 0: never."""
+        return max(self.refused, 0 if self.granted else self.at)
 
 
 class Paid(msgspec.Struct, array_like=True, gc=False):
@@ -200,6 +208,13 @@ class Session(msgspec.Struct, array_like=True, gc=False):
     started: int = 0
     last: int = 0
     events: int = 0
+
+
+class Chat(msgspec.Struct, array_like=True, gc=False, order=True):
+    """A chat, and where it can be read: by its own id, else that of the event which told of it."""
+
+    at: int
+    transcript: str
 
 
 class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
@@ -249,6 +264,7 @@ class Journey(msgspec.Struct, array_like=True, gc=False, kw_only=True):
     asked: dict[str, Consent] = {}  # grants that wait to be confirmed
     key: bytes = b""  # what is told of them outside is sealed by it; wrapped, and of this id alone
     used_codes: dict[str, int] = {}  # by orders, in plain letters -> since when
+    chat: Chat | None = None  # the latest
 
     def was_erased(self, told: int) -> bool:
         """Whether the person has been forgotten since the time of which something is told, epoch ms."""

@@ -37,6 +37,8 @@ _DOTTED: Final = {"sig.ra": "sigra", "sig.na": "signorina", "dott.ssa": "dottssa
 
 # Titles of some language that are a first name in none, as Sig or Don may be; elsewhere they say nothing.
 _NO_NAMES: Final = frozenset({"mr", "hr", "fr", "sr", "sir", "madam", "dña"})
+# Why a message is not in the language of its person.
+UNKNOWN_LOCALE: Final = "unknown_locale"
 _TOLD: Final = frozenset({"locale", "title", "gender", "first_name", "last_name", WISH})
 
 
@@ -97,6 +99,11 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
 def _of_nobody(language: str, formal: bool) -> Salutation:  # noqa: FBT001 - a value, no switch
     """The greeting of people of whom nothing is told, as most are at first."""
     return salutation({"locale": None}, language, formal=formal)
+
+
+def is_spoken(told: object) -> bool:
+    """Whether somebody who told this locale can be greeted in its language, or has told none."""
+    return told is None or told == "" or bool(_language(told, "")[0])
 
 
 def _language(told: object, language: str) -> tuple[str, str]:

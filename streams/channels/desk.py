@@ -229,8 +229,8 @@ class Desk:
             settlement.drop(parcel, "expired")
         elif parcel.message.operation == "recall" and not self._channel.recalls:
             settlement.drop(parcel, "too_late")
-        elif repeats is not None and tries.doubts > repeats:
-            said = f"it was handed over {tries.doubts} times without an answer; whether it came is not known"
+        elif repeats is not None and tries.doubts > repeats and parcel.message.operation != "recall":
+            said = f"no answer to {tries.doubts} of its handings over: whether it came is not known"
             settlement.settle(parcel, dead("unknown_outcome", said))
         elif tries.doubts and self._held(settlement.queue, [parcel], now):
             pass

@@ -62,7 +62,7 @@ class Channel(Protocol):
     `batches`: they are handed over as one, known again as a whole, and nobody's messages overtake each other.
     `recalls`: what has gone can be taken back.
     `repeats`: how often a message in doubt may go once more; None: as often as needed, since whoever takes it
-    knows it again.
+    knows it again. A recall shows nothing, so it always may.
     `destination`: which of several that get each message, each for itself; empty: the only or the shop's own.
     """
 

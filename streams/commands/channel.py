@@ -6,7 +6,9 @@ import argparse
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
 from streams.settings import Settings
@@ -54,15 +56,8 @@ def channels_of(name: str, settings: Settings) -> tuple[Sequence[Channel], Seal 
 
     Raises BadInput, ImportError.
     """
-    from streams.channels.email.links import Seal
-
-    seal = None
-    if settings.channel.public_url:
-        if not settings.channel.secret:
-            said = "channel.secret: is not set, and unsubscribe links are sealed with it"
-            raise BadInput([f"{said}; set it, or set no channel.public_url"])
-        seal = Seal(settings.channel.secret, settings.channel.public_url)
-    if name == "email":
+    seal = seal_of(settings) if name == "email" or settings.channel.public_url else None
+    if seal is not None and name == "email":
         from streams.channels.email import EmailChannel
 
         return [EmailChannel(settings, seal)], seal
@@ -79,6 +74,39 @@ def channels_of(name: str, settings: Settings) -> tuple[Sequence[Channel], Seal 
     from streams.channels.gateways import GATEWAYS
 
     return [GATEWAYS[name](settings)], seal
+
+
+def seal_of(settings: Settings) -> Seal:
+    """What seals the unsubscribe links, which must lead to a page that people reach. Raises BadInput."""
+    from streams.channels.email.links import Seal
+
+    channel = settings.channel
+    if not _is_reached(channel.public_url):
+        found = f"found {channel.public_url!r}" if channel.public_url else "is not set"
+        why = "without a way to unsubscribe no mail leaves"
+        said = f"channel.public_url: {found}, and {why}"
+        raise BadInput([f"{said}; set it to the https address that passes /unsubscribe/ on to channel.port"])
+    if not channel.secret:
+        said = "channel.secret: is not set, and unsubscribe links are sealed with it"
+        raise BadInput([f"{said}; set it to a long random text, the same in all services"])
+    return Seal(channel.secret, channel.public_url)
+
+
+def _is_reached(url: str) -> bool:
+    """Whether mail programs would post to it (RFC 8058: https); on this machine plain http does to try."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        return False
+    return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host)))
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def destinations_of_ads(settings: Settings) -> Sequence[Channel]:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import BadInput
+from retarget.personal.salutation import UNKNOWN_LOCALE
 from streams.commands.past import add_catalogue, add_only, add_past, overrides, remedy, require_sorted, wanted
 from streams.commands.screen import add_progress, bar
 from streams.commands.writing import opened, separate
@@ -128,9 +129,10 @@ def _summary(counts: Counter[tuple[str, ...]]) -> None:
         )
     for (rule, channel, operation), n in sorted(messages.items()):
         print(f"  {n:>8,}  {rule} {operation} {channel}", file=sys.stderr)
-    withheld = {key[1:]: n for key, n in counts.items() if key[0] == "withheld"}
-    for (rule, reason), n in sorted(withheld.items()):
-        print(f"  {n:>8,}  {rule} sent without its code: {reason}", file=sys.stderr)
+    lacking = {key[1:]: n for key, n in counts.items() if key[0] == "lacking"}
+    for (rule, reason), n in sorted(lacking.items()):
+        what = "in another language" if reason == UNKNOWN_LOCALE else "without its code"
+        print(f"  {n:>8,}  {rule} sent {what}: {reason}", file=sys.stderr)
     for (rule, outcome, reason), n in sorted(decisions.items()):
         if outcome != "sent":
             print(f"  {n:>8,}  {rule} {outcome}: {reason}", file=sys.stderr)

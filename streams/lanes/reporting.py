@@ -18,7 +18,7 @@ log: Final = logging.getLogger("retarget.lane")
 
 _OUTPUTS: Final = {
     "message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed", "shadow", "taken_over",
-    "joined", "unjoined", "sent_on", "merge_double",
+    "lacking", "joined", "unjoined", "sent_on", "merge_double",
 }  # fmt: skip
 
 
@@ -143,6 +143,8 @@ class LaneReport(Observer):
                 metrics.decision.decisions.labels(rule, outcome, reason).inc(count)
             case ("shadow", rule, outcome, reason):
                 metrics.decision.shadow.labels(rule, outcome, reason).inc(count)
+            case ("lacking", rule, reason):
+                metrics.decision.lacking.labels(rule, reason).inc(count)
             case ("recall", rule, _, "regretted"):
                 metrics.decision.regretted.labels(rule).inc(count)
             case ("dead", reason):

@@ -11,6 +11,7 @@ from retarget.journeys import stages
 from retarget.journeys.model import (
     Bid,
     CartLine,
+    Chat,
     Consent,
     Deferred,
     Episode,
@@ -33,15 +34,16 @@ TIMES: Final[Mapping[type, frozenset[str]]] = {
     CartLine: frozenset({"since"}),
     Offer: frozenset({"expires", "said"}),
     Product: frozenset({"seen", "viewed", "wished", "carted", "bought", "regarded", "priced"}),
-    Episode: frozenset({"opened", "touched", "due", "decided"}),
+    Episode: frozenset({"opened", "touched", "due", "decided", "began"}),
     Bid: frozenset({"due"}),
-    Deferred: frozenset({"release", "due"}),
+    Deferred: frozenset({"release", "due", "began"}),
     Send: frozenset({"at", "until", "leaves"}),
     Membership: frozenset({"since", "expires"}),
     Given: frozenset({"at", "expires"}),
-    Consent: frozenset({"at"}),
+    Consent: frozenset({"at", "refused"}),
     Session: frozenset({"started", "last"}),
     Paid: frozenset(),
+    Chat: frozenset({"at"}),
     Journey: frozenset({"first", "last", "stage_until", "alarm", "tidied", "erased_at"}),
 }
 # Those whose whole numbers are none.

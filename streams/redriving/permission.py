@@ -64,7 +64,7 @@ class Permission:
         until = journey.pauses.get(purpose, 0)
         if now < until:
             return Refusal("paused", f"{purpose} for the person until {format_time(until)}")
-        if not reach.may_address(journey, purpose, channel, self._policy):
+        if not reach.may_address(journey, purpose, channel, self._policy, due):
             return Refusal("no_consent", f"there is no consent of its person to {purpose} by {channel}")
         return None
 

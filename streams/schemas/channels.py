@@ -41,6 +41,7 @@ def context(time: Schema) -> Schema:
         ),
         sender=_object("id name", id=_TEXT, name=_TEXT),
         persona=_TEXT,
+        transcript=_TEXT,
         purchases=_COUNT,
         purchase_ordinal=_COUNT,
         lifetime_value={"type": "object", "additionalProperties": _NUMBER},

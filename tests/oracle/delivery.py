@@ -77,7 +77,8 @@ class Delivery:
         usable = [
             channel
             for channel in rule.channels
-            if gates.has_consent(person, channel, assume=self.assume) and gates.is_reachable(person, channel)
+            if gates.has_consent(person, channel, assume=self.assume, began=step.since())
+            and gates.is_reachable(person, channel)
         ]
         single = [replace(step, rule=replace(rule, channels=(channel,), every=False)) for channel in usable]
         return single or [step]
@@ -96,7 +97,7 @@ class Delivery:
         """Judge all gates from the pause on, and record the message or let it wait."""
         paused = step.rule.guarded and self.is_silent(now)
         channels, reason = gates.open_channels(
-            step.rule, person, now, channels_of(step), assume=self.assume, paused=paused
+            step.rule, person, now, channels_of(step), assume=self.assume, began=step.since(), paused=paused
         )
         channel = channels[0]
         untrue = gates.is_expired(step, now) or self.is_untrue(step, person, now)
@@ -189,7 +190,9 @@ class Delivery:
     def offer_audience(self, step: Step, person: Person, now: int, audience: str) -> None:
         """Judge an addition to an audience: no quiet hours, no caps."""
         paused = step.rule.guarded and self.is_silent(now)
-        _, reason = gates.open_channels(step.rule, person, now, ("ads",), assume=self.assume, paused=paused)
+        _, reason = gates.open_channels(
+            step.rule, person, now, ("ads",), assume=self.assume, began=step.since(), paused=paused
+        )
         if not reason and (gates.is_stale(step.due, now) or gates.is_expired(step, now)):
             reason = "stale"
         if not reason:

@@ -21,17 +21,26 @@ def again_stops(rule: Rule, person: Person, subject: str, now: int) -> bool:
     return rule.again == NEVER or now - last < rule.again
 
 
-def has_consent(person: Person, channel: str, *, assume: bool) -> bool:
-    """Whether marketing is allowed on the channel: the last consent that speaks of both."""
+def has_consent(person: Person, channel: str, *, assume: bool, began: int | None = None) -> bool:
+    """Whether marketing is allowed on the channel: the last consent that speaks of both.
+
+    What has been open since `began` was ended by a no since, also when a yes has come after it.
+    """
     state = "granted" if assume else "denied"
     latest: int | None = None
+    last_no: dict[tuple[Any, Any], int] = {}
     for event in person.events:
         consent: dict[str, Any] = event.get("consent") or {}
         if event["type"] != "consent" or not speaks_of(consent, channel):
             continue
+        if consent.get("state") != "granted":
+            extent = (consent.get("purpose"), consent.get("channel"))
+            last_no[extent] = max(event["time"], last_no.get(extent, 0))
         if latest is None or event["time"] >= latest:
             latest = event["time"]
             state = consent.get("state", "denied")
+    if latest is not None and began is not None and any(began < no < latest for no in last_no.values()):
+        return False
     return state == "granted"
 
 
@@ -72,6 +81,7 @@ def open_channels(
     channels: tuple[str, ...] = (),
     *,
     assume: bool,
+    began: int,
     paused: bool = False,
 ) -> tuple[list[str], str]:
     """The allowed and reachable channels in their order and '', or the first channel and the reason."""
@@ -79,7 +89,9 @@ def open_channels(
     marketing = rule.purpose == "marketing"
     if paused or (marketing and now < person.no_marketing_until):
         return [channels[0]], "paused"
-    allowed = [name for name in channels if not marketing or has_consent(person, name, assume=assume)]
+    allowed = [
+        name for name in channels if not marketing or has_consent(person, name, assume=assume, began=began)
+    ]
     if not allowed:
         return [channels[0]], "no_consent"
     reachable = [channel for channel in allowed if is_reachable(person, channel)]

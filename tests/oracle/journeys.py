@@ -246,7 +246,7 @@ class Journeys:
             self.forget(episode)
             return
         if episode.number == 1:
-            episode.first_due = due
+            episode.first_due, episode.began = due, episode.since()
         if gates.is_stale(due, now):
             episode.delay += now - due
         episode.number += 1

@@ -86,6 +86,12 @@ class Step:
     number: int
     due: int
     episode: str = ""
+    began: int | None = None
+    """Since when it is open; None: since it is due."""
+
+    def since(self) -> int:
+        """Since when it is open."""
+        return self.due if self.began is None else self.began
 
 
 RULES = {

@@ -21,6 +21,7 @@ class Episode:
     date: int | None = None
     year: int = 0
     opened_by: str = ""
+    began: int = 0
 
     def due(self) -> int:
         """When the next step is decided."""
@@ -32,7 +33,15 @@ class Episode:
 
     def step(self) -> Step:
         """The next step."""
-        return Step(self.rule, self.person, self.subject, self.number, self.due(), self.opened_by)
+        return Step(
+            self.rule, self.person, self.subject, self.number, self.due(), self.opened_by, self.since()
+        )
+
+    def since(self) -> int:
+        """Since when that step is open: the last touch, or its own day; later ones since the first was."""
+        if self.number > 1:
+            return self.began
+        return self.touched if self.date is None else self.date
 
 
 @dataclass

@@ -79,3 +79,18 @@ def test_the_page_has_no_creation_times() -> None:
     Metrics(registry).input.applied.labels("0").inc()
 
     assert not [line for line in page(registry) if "_created" in line]
+
+
+def test_messages_that_say_less_than_they_could_are_counted_by_reason() -> None:
+    """An empty pool of codes, and a language that nobody here speaks."""
+    registry = CollectorRegistry()
+    counts: dict[tuple[str, ...], int] = {
+        ("lacking", "left", "no_code"): 2,
+        ("lacking", "left", "unknown_locale"): 1,
+    }
+    LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0).batch(1, counts, [])
+    shown = [line for line in page(registry) if line.startswith("retarget_messages_lacking_total{")]
+    assert sorted(shown) == [
+        'retarget_messages_lacking_total{reason="no_code",rule="left"} 2.0',
+        'retarget_messages_lacking_total{reason="unknown_locale",rule="left"} 1.0',
+    ]

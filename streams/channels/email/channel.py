@@ -29,7 +29,7 @@ class EmailChannel:
     repeats: int | None = _ONCE_MORE
     destination = ""
 
-    def __init__(self, settings: Settings, seal: Seal | None, now: Callable[[], int] = now_ms) -> None:
+    def __init__(self, settings: Settings, seal: Seal, now: Callable[[], int] = now_ms) -> None:
         """`now` dates the mails. Raises BadInput."""
         email = settings.email
         self._now, self.at_once = now, email.connections

@@ -31,8 +31,8 @@ _ADDRESS: Final = re.compile(
 class Writer:
     """Writes mails from one sender."""
 
-    def __init__(self, sender: str, reply_to: str, templates: Templates, seal: Seal | None) -> None:
-        """Raises ValueError for a sender that is no address. Without a `seal` there is no unsubscribe."""
+    def __init__(self, sender: str, reply_to: str, templates: Templates, seal: Seal) -> None:
+        """Raises ValueError for a sender that is no address."""
         self._name, self.sender = parseaddr(sender)
         if not _ADDRESS.fullmatch(self.sender):
             raise ValueError(sender)
@@ -43,7 +43,7 @@ class Writer:
         if not _ADDRESS.fullmatch(address) or ".." in address or address.startswith("."):
             raise NotWritten("bad_address", "the address is none that mail can be sent to")
         label, locale = message.template or "", message.locale
-        link = self._seal.link(message) if self._seal else None
+        link = self._seal.link(message)
         values = values_of(message, link)
         mail = EmailMessage(policy=SMTP)
         try:
@@ -54,7 +54,7 @@ class Writer:
             mail["Message-ID"] = f"<{message.message_id}@{self.sender.rpartition('@')[2]}>"
             if reply_to := self._answers_to(message):
                 mail["Reply-To"] = reply_to
-            if link is not None and message.purpose != "transactional":
+            if message.purpose != "transactional":
                 mail["List-Unsubscribe"] = f"<{link}>"
                 mail["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
             mail.set_content(self._templates.text(label, values, locale=locale), cte="quoted-printable")

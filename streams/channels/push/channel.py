@@ -38,13 +38,13 @@ _ORDER: Final = ("handed", "doubt", "later", "dead")
 
 
 class PushChannel:
-    """A Channel by HTTP. A push in doubt goes again: with its tag it takes the place of itself."""
+    """A Channel by HTTP. A push in doubt does not go again: it could ring twice."""
 
     name = "push"
     at_once = _AT_ONCE
     batches = False
     recalls = True
-    repeats: int | None = None
+    repeats: int | None = 0
     destination = ""
 
     def __init__(self, settings: Settings) -> None:

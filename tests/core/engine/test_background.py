@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from retarget.times import DAY, HOUR, format_time
 from tests.core.shop import Shop, a_policy, a_rule
-from tests.factories import NOON, Event, a_consent, a_purchase, a_view, a_wish, an_add, an_event
+from tests.factories import NOON, Event, a_consent, a_profile, a_purchase, a_view, a_wish, an_add, an_event
 
 
 def sent(*events: Event, channel: str = "chat", **keys: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -71,3 +73,36 @@ def test_a_recall_says_whom_it_reaches() -> None:
 def test_a_locale_that_is_no_text_is_none() -> None:
     """A message's locale is text, or it is not known."""
     assert sent(an_event("profile", traits={"locale": ["de"]}))["locale"] is None
+
+
+def test_whoever_takes_a_chat_over_finds_what_was_said() -> None:
+    """The latest conversation, by its own number where it has one; mails do not tell of it."""
+    steps = [{"channels": {"all": ["chat", "email"]}, "template": "x"}]
+    rule = a_rule(rule="looked", subject="person", event="view", description="x", steps=steps)
+    said = an_event("chat", at=NOON, session_id="chat-7")
+    shop = Shop([rule]).read(a_profile(email="u@example.org", at=NOON - 1), said, a_view(at=NOON + 1))
+    shop.read(an_event("chat", at=NOON + 2 * DAY, id="e-9"), a_view(at=NOON + 3 * DAY))
+    told = [(m["channel"], m["context"].get("transcript")) for m in shop.sent()]
+    assert told == [("chat", "chat-7"), ("email", None), ("chat", "e-9"), ("email", None)]
+
+
+@pytest.mark.parametrize(
+    ("locale", "lacks"),
+    [
+        ("de-AT", []), (None, []), ("", []), ("en", []),
+        ("tlh", ["unknown_locale"]), ("sv-SE", ["unknown_locale"]), ("deutsch", ["unknown_locale"]),
+        (7, ["unknown_locale"]),
+    ],
+)  # fmt: skip
+def test_whose_locale_is_unknown_is_written_to_and_that_is_told(locale: object, lacks: list[str]) -> None:
+    """Neutrally and in the shop's language, which is better than no message; the decision says why."""
+    steps = [{"channels": ["email"], "template": "x"}]
+    rule = a_rule(rule="looked", subject="person", event="view", description="x", steps=steps)
+    ann = a_profile(email="a@example.org", locale=locale, first_name="Ann", at=NOON - 1)
+    shop = Shop([rule], a_policy(language="de")).read(ann, a_view(at=NOON))
+    [message], [decided] = shop.sent(), shop.final()
+    assert decided["lacks"] == lacks
+    assert shop.counts["lacking", "looked", "unknown_locale"] == len(lacks)
+    if lacks:
+        greeted = message["context"]["salutation"]
+        assert (greeted["neutral"], greeted["language"]) == (True, "de")

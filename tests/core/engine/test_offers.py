@@ -72,6 +72,7 @@ def test_a_message_says_what_it_offers() -> None:
     assert said == {
         "kind": "amount", "percent": None, "amount": 5.0, "currency": "EUR", "code": said["code"],
         "expires_at": format_time(NOON + 48 * HOUR), "minimum_basket": 50.0,
+        "not_before": format_time(NOON),
     }  # fmt: skip
     (decision,) = shop.final()
     assert decision["offer"] == {

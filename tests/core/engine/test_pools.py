@@ -82,6 +82,8 @@ def test_an_empty_pool_costs_the_code_and_not_the_message() -> None:
     assert codes(shop.sent()) == ["SPRING-0", None]
     assert [d["offer"]["withheld"] for d in shop.final()] == [None, "no_code"]
     assert [d["offer"]["given"] for d in shop.final()] == [True, False]
+    assert [d["lacks"] for d in shop.final()] == [[], ["no_code"]]
+    assert shop.counts["lacking", "left", "no_code"] == 1
     assert codes(Shop([a_series()]).read(an_add(at=NOON)).until(NOON + HOUR).sent()) == [None]
 
 

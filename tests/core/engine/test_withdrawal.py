@@ -85,3 +85,88 @@ def test_a_word_of_the_other_side_counts_at_a_merge() -> None:
     assert undone(shop) == []
     shop.read(an_event("identify", at=NOON + 3 * HOUR, anonymous_id="a1"))
     assert ("remove", "cart-left") in undone(shop)
+
+
+def told(shop: Shop, rule: str = "abandoned_cart") -> list[tuple[Any, ...]]:
+    """What came of each step's message in the end."""
+    final = [d for d in shop.final(rule) if d["operation"] == "send"]
+    return [(d["step"], d["outcome"], d["reason"] or d["channel"]) for d in final]
+
+
+def a_cart_of_one_who_is_reached() -> Shop:
+    """By mail and by push, an hour before the reminder's second step at least."""
+    reached = a_profile(email="u@example.org", push_token="t", at=NOON - 1)  # noqa: S106 - no secret
+    return Shop(shipped(CART)).read(reached, an_add(at=NOON))
+
+
+def test_whoever_agrees_again_does_not_get_what_was_open() -> None:
+    """The cart of before the withdrawal is not told of; what is put in after it is."""
+    shop = a_cart_of_one_who_is_reached()
+    shop.read(said(NOON + 10 * MINUTE, "revoked"), said(NOON + 15 * MINUTE, "granted"))
+    shop.until(NOON + 4 * DAY)
+    assert told(shop) == [(step, "suppressed", "no_consent") for step in (1, 2, 3)]
+    assert not shop.sent()
+    shop.read(an_add("p2", at=NOON + 5 * DAY)).until(NOON + 6 * DAY)
+    assert [m["step"] for m in shop.sent(operation="send")] == [1]
+
+
+def test_a_touch_after_the_withdrawal_opens_anew() -> None:
+    """Who goes on putting things into the cart, and agrees, is reminded of it."""
+    shop = a_cart_of_one_who_is_reached()
+    shop.read(said(NOON + 10 * MINUTE, "revoked"), an_add("p2", at=NOON + 12 * MINUTE))
+    shop.read(said(NOON + 15 * MINUTE, "granted")).until(NOON + HOUR)
+    assert told(shop) == [(1, "sent", "push")]
+
+
+def test_later_steps_go_on_over_another_channel() -> None:
+    """Pushes were withdrawn, and allowed again: what was open leaves by mail; a touch opens nothing."""
+    shop = a_cart_of_one_who_is_reached().until(NOON + HOUR)
+    shop.read(said(NOON + 2 * HOUR, "revoked", "push"), said(NOON + 3 * HOUR, "granted", "push"))
+    shop.read(an_add("p2", at=NOON + 4 * HOUR)).until(NOON + 4 * DAY)
+    assert told(shop) == [(1, "sent", "push"), (2, "sent", "email"), (3, "sent", "email")]
+    gates = {gate["gate"]: gate for gate in shop.final("abandoned_cart")[-1]["gates"]}
+    seen = gates["no_consent"]
+    assert (seen["value"], seen["limit"]) == (["email"], {"marketing": {"withdrawn": ["push"]}})
+
+
+def test_what_waits_for_the_morning_does_not_come_back() -> None:
+    """Withdrawn in the night, and granted again before the morning."""
+    late = NOON + 10 * HOUR
+    shop = Shop([EVERY_VIEW], a_policy(quiet_hours=QuietHours(), consent_assumed=False))
+    shop.read(a_consent("granted", at=late), a_profile(email="u@example.org", at=late), a_view(at=late + 1))
+    shop.read(said(late + HOUR, "revoked"), said(late + 2 * HOUR, "granted", "email")).until(NOON + 2 * DAY)
+    assert told(shop, "every_view") == [(1, "suppressed", "no_consent")]
+
+
+def test_a_no_that_comes_late_has_ended_it_all_the_same() -> None:
+    """The yes after it was heard first."""
+    shop = a_cart_of_one_who_is_reached()
+    shop.read(said(NOON + 15 * MINUTE, "granted", "push"), said(NOON + 15 * MINUTE, "granted", "email"))
+    shop.read(said(NOON + 10 * MINUTE, "denied", "push")).until(NOON + HOUR)
+    assert told(shop) == [(1, "sent", "email")]
+
+
+def test_what_is_taken_back_in_the_same_moment_is_no_withdrawal() -> None:
+    """A form that tells every channel: a no to all, and a yes to one."""
+    shop = a_cart_of_one_who_is_reached()
+    shop.read(said(NOON + MINUTE, "denied"), said(NOON + MINUTE, "granted", "email")).until(NOON + HOUR)
+    assert told(shop) == [(1, "sent", "email")]
+
+
+def test_a_stored_day_is_not_open_before_it_comes() -> None:
+    """Whoever has agreed again by then is greeted."""
+    greeting = a_rule(
+        rule="greeting", subject="person", date={"trait": "birthday", "every": "year"}, description="x",
+        steps=[{"channels": ["email"], "template": "x"}],
+    )  # fmt: skip
+    shop = Shop([greeting]).read(a_profile(email="u@example.org", birthday="1990-03-05", at=NOON))
+    shop.read(said(NOON + HOUR, "revoked"), said(NOON + 2 * HOUR, "granted")).until(NOON + 5 * DAY)
+    assert told(shop, "greeting") == [(1, "sent", "email")]
+
+
+def test_a_withdrawal_is_known_after_a_merge() -> None:
+    """The no was said on one side, the yes on the other."""
+    shop = a_cart_of_one_who_is_reached()
+    shop.read(said(NOON + 5 * MINUTE, "denied", person="a1"), said(NOON + 10 * MINUTE, "granted"))
+    shop.read(an_event("identify", at=NOON + 15 * MINUTE, anonymous_id="a1")).until(NOON + HOUR)
+    assert told(shop) == [(1, "suppressed", "no_consent")]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from prometheus_client import CollectorRegistry
 
+from streams.channels.email.links import Seal
 from streams.channels.outcomes import Channel
 from streams.channels.rates import Rate
 from streams.channels.service import Service
@@ -25,6 +26,8 @@ from streams.metrics_services import ChannelMetrics
 from streams.settings import Settings, load_settings
 from streams.topics import partition_of, topic_specs
 from tests.support.mailbox import Mailbox
+
+SEAL = Seal("a secret of these tests", "https://news.shop.example/")
 
 
 def message(number: int | str, **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a message

@@ -9,7 +9,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
+import pypdfium2
 import pytest
+import zxingcpp
 
 from retarget.errors import BadInput
 from retarget.messages import Message
@@ -17,7 +20,7 @@ from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR
 from streams.channels.batches.ads import AdsChannel
 from streams.channels.batches.files import write_once
-from streams.channels.batches.letters import LetterChannel
+from streams.channels.batches.letters import LetterChannel, proof
 from streams.channels.outcomes import Leave, Outcome, freely
 from streams.channels.queue import Queue
 from streams.channels.state import State
@@ -201,6 +204,18 @@ async def test_letters_are_a_list_and_a_proof_each(topics: Engine, tmp_path: Pat
         "bad_address",
         "the address has no postal_code and no city",
     )
+
+
+@pytest.mark.parametrize("length", [20, 400])
+def test_the_qr_code_of_a_proof_leads_where_the_message_does(length: int) -> None:
+    """Read from the picture of the page, as a telephone reads it from paper."""
+    purl = "https://shop.example/p/" + "aB3-_dEf9xYz"[: length % 13] + "Qr7_" * (length // 4)
+    letter = msgspec.convert(message(1, channel="direct_mail", purl=purl), Message)
+    row = {"name": "Ann", "street": "Lane 1", "postal_code": "12345", "city": "Town", "template": "x"}
+    page = pypdfium2.PdfDocument(proof(letter, row | {"purl": purl}))[0]
+    # 200 dots an inch, which is less than a print shop has.
+    picture = page.render(scale=200 / 72).to_pil()
+    assert [code.text for code in zxingcpp.read_barcodes(picture)] == [purl]
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:

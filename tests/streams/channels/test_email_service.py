@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from streams.channels.email import EmailChannel
-from tests.streams.channels.conftest import Engine, message, until, working
+from tests.streams.channels.conftest import SEAL, Engine, message, until, working
 from tests.support.mailbox import Mailbox
 
 
@@ -19,7 +19,7 @@ def in_seconds(seconds: float) -> str:
 def channel(engine: Engine, mailbox: Mailbox, *overrides: str) -> EmailChannel:
     """The channel with this mailbox as its relay."""
     relay = ("email.host=127.0.0.1", f"email.port={mailbox.port}")
-    return EmailChannel(engine.settings(*relay, *overrides), None)
+    return EmailChannel(engine.settings(*relay, *overrides), SEAL)
 
 
 async def test_each_message_becomes_a_mail_once(topics: Engine, mailbox: Mailbox) -> None:

@@ -63,7 +63,7 @@ async def test_a_service_tells_all_of_it_there(
     await keep(store.url, "retarget", Journey(person="u1", first=now_ms() - DAY))
     settings = of_mails(topics, mailbox) | {
         "kafka.input_topics": "touchpoints,feedback", "input.dialect": "segment",
-        "input.dialect_by_topic": "feedback=canonical", "channel.public_url": "http://shop.example",
+        "input.dialect_by_topic": "feedback=canonical", "channel.public_url": "https://shop.example",
         "channel.secret": SECRET, "purl.keys": KEY, "collect.purl_target": "https://shop.example/x",
         "kafka.partitions": LANES,
     }  # fmt: skip

@@ -142,13 +142,26 @@ async def test_nobody_chooses_whom_we_ask(receiver: Receiver) -> None:
     assert receiver.posted == []
 
 
-async def test_a_service_without_an_answer_is_asked_again_with_the_same(
+async def test_a_push_without_an_answer_does_not_go_again(topics: Engine, receiver: Receiver) -> None:
+    """It may have come: whoever wants it to go once more says so with redrive."""
+    receiver.answers = lambda _: 0
+    await topics.put(message(1, channel="push", to={"push_tokens": ["phone"]}), channel="push")
+    async with working(topics, channel(receiver)) as service:
+        await until(lambda: service.count("dead", "push") == 1)
+        assert service.repeats("push") == 0
+    assert len(receiver.posted) == 1
+    said = "no answer to 1 of its handings over: whether it came is not known"
+    assert (await topics.dead("push"))["m1"] == ("unknown_outcome", said)
+
+
+async def test_a_recall_without_an_answer_is_posted_again_as_it_was(
     topics: Engine, receiver: Receiver
 ) -> None:
-    """The repeat is counted, and whoever takes it knows it by key and tag."""
+    """It shows nothing. The repeat is counted, and whoever takes it knows it by key and tag."""
     answers = iter([0])
     receiver.answers = lambda _: next(answers, 200)
-    await topics.put(message(1, channel="push", to={"push_tokens": ["phone"]}), channel="push")
+    recall = message(2, channel="push", to={"push_tokens": ["phone"]}, operation="recall", recall_of="m1")
+    await topics.put(recall, channel="push")
     async with working(topics, channel(receiver)) as service:
         await until(lambda: service.count("handed", "push") == 1)
         assert service.repeats("push") == 1

@@ -20,7 +20,7 @@ from streams.channels.rates import Lease, Rate, Turn, pace_of
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.settings_kinds import Limit
 from streams.stores.leases import Leased, Leases
-from tests.streams.channels.conftest import Engine, Working, message, until, working
+from tests.streams.channels.conftest import SEAL, Engine, Working, message, until, working
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
 
@@ -58,7 +58,7 @@ def worst(moments: Sequence[float]) -> int:
 async def test_a_relay_that_stalls(many_desks: Engine, mailbox: Mailbox) -> None:
     """Whatever each connection waits for, MAIL, RCPT or DATA, when it stalls; no mail is lost or repeated."""
     settings = many_desks.settings("email.host=127.0.0.1", f"email.port={mailbox.port}")
-    async with services(many_desks, lambda: EmailChannel(settings, None)) as found:
+    async with services(many_desks, lambda: EmailChannel(settings, SEAL)) as found:
         await many_desks.put(*(message(number) for number in range(MESSAGES)))
         for least in (10, 40):
             await until(lambda least=least: len(mailbox.arrived) >= least)  # type: ignore[misc]
@@ -169,7 +169,7 @@ async def test_what_may_not_leave_is_not_seen_by_anybody(topics: Engine, mailbox
         )  # fmt: skip
         channel: Channel
         if name == "email":
-            channel = EmailChannel(settings, None)
+            channel = EmailChannel(settings, SEAL)
         else:
             channel = PushChannel(settings) if name == "push" else GATEWAYS[name](settings)
         to = {"email": "a@mail.example", "push_tokens": ["t1", "t2"], "phone": "+4915112345678"}

@@ -10,7 +10,7 @@ from streams.channels.rates import Rate
 from streams.embedded import EmbeddedStore
 from streams.settings_kinds import Limit
 from streams.stores.leases import Leases
-from tests.streams.channels.conftest import Engine, message, until, working
+from tests.streams.channels.conftest import SEAL, Engine, message, until, working
 from tests.streams.channels.test_batches import change
 from tests.support.mailbox import Mailbox
 from tests.support.receiver import Receiver
@@ -34,7 +34,7 @@ async def test_a_rate_that_is_reached_is_seen(topics: Engine, store: EmbeddedSto
     leases = Leases.at(store.url, "watched")
     try:
         rate = Rate("email", Limit(4, 1_000), leases)
-        async with working(topics, EmailChannel(settings, None), rate, settings) as service:
+        async with working(topics, EmailChannel(settings, SEAL), rate, settings) as service:
             assert service.shown("retarget_channel_rate_waited_seconds_total", "email") == 0
             await topics.put(*map(message, range(8)))
             await until(lambda: len(mailbox.ids) == 8)

@@ -14,14 +14,12 @@ import pytest
 import yaml
 
 from retarget.messages import Message
-from streams.channels.email.links import Seal
 from streams.channels.email.writing import Writer
 from streams.channels.templates import NotWritten, Templates
 from streams.channels.values import values_of
 from streams.resources import config_dir, default_rules_dir
-from tests.streams.channels.conftest import message
+from tests.streams.channels.conftest import SEAL, message
 
-SEAL = Seal("a secret of this test", "https://news.shop.example/")
 NOW = 1_772_362_800_000
 OWN = "{% extends layout %}{% block subject %}SUBJECT{% endblock %}{% block body %}BODY{% endblock %}"
 OFFER = {"kind": "percent", "percent": 10.0, "code": "SAVE-1", "expires_at": "2026-03-03T11:00:00.000Z"}
@@ -41,9 +39,9 @@ def labels() -> set[str]:
     return found
 
 
-def written(seal: Seal | None = SEAL, **more: Any) -> EmailMessage:  # noqa: ANN401 - fields of a message
+def written(**more: Any) -> EmailMessage:  # noqa: ANN401 - fields of a message
     """A message as the mail that arrives."""
-    writer = Writer("Our Shop <news@shop.example>", "help@shop.example", Templates("email"), seal)
+    writer = Writer("Our Shop <news@shop.example>", "help@shop.example", Templates("email"), SEAL)
     made = msgspec.convert(message(1, **more), Message)
     raw = writer.write(made, "ann@mail.example", NOW)
     assert max(map(len, raw.splitlines())) <= 998
@@ -129,11 +127,11 @@ def test_a_sender_of_the_shop_lends_name_and_signature() -> None:
     assert "Yours, M." in part(mail, "html")
 
 
-def test_no_unsubscribe_where_there_is_none_to_be_had() -> None:
-    """Transactional mails, and services without a public address."""
-    for mail in (written(purpose="transactional"), written(seal=None)):
-        assert mail["List-Unsubscribe"] is None
-        assert "No more mails" not in part(mail, "html")
+def test_no_unsubscribe_where_there_is_nothing_to_leave() -> None:
+    """Transactional mails."""
+    mail = written(purpose="transactional")
+    assert mail["List-Unsubscribe"] is None
+    assert "No more mails" not in part(mail, "html")
 
 
 def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
@@ -160,7 +158,7 @@ def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
 )  # fmt: skip
 def test_addresses_that_are_none(address: str) -> None:
     """They are refused before anybody is asked."""
-    writer = Writer("news@shop.example", "", Templates("email"), None)
+    writer = Writer("news@shop.example", "", Templates("email"), SEAL)
     with pytest.raises(NotWritten) as refused:
         writer.write(msgspec.convert(message(1), Message), address, NOW)
     assert refused.value.reason == "bad_address"
@@ -175,7 +173,7 @@ def test_a_template_runs_nothing(text: str, tmp_path: Path) -> None:
     """The sandbox lets nothing of Python's inside be seen, nor files beside the templates."""
     (tmp_path / "email").mkdir()
     (tmp_path / "email" / "own.j2").write_text(OWN.replace("BODY", text))
-    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), None)
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), SEAL)
     with pytest.raises(NotWritten):
         writer.write(msgspec.convert(message(1, template="own"), Message), "a@b.example", NOW)
 
@@ -185,7 +183,7 @@ def test_the_language_of_the_person_goes_first(tmp_path: Path) -> None:
     (tmp_path / "email").mkdir()
     for name, word in (("own.j2", "hello"), ("own.de.j2", "hallo")):
         (tmp_path / "email" / name).write_text(OWN.replace("SUBJECT", word))
-    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), None)
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), SEAL)
     for locale, word in (("de-AT", "hallo"), ("fr", "hello"), (None, "hello"), ("../x", "hello")):
         made = msgspec.convert(message(1, template="own", locale=locale), Message)
         mail = message_from_bytes(writer.write(made, "a@b.example", NOW), policy=default)
@@ -211,3 +209,17 @@ def test_the_layout_shows_the_name_on_the_bottle(kind: str) -> None:
     bottle = {"product_id": "b", "name": "Bottle", "personalisation": {"engraving": "Zoë"}}
     assert "“Zoë”" in part(written(products=[bottle]), kind)
     assert "“" not in part(written(products=[{"product_id": "b", "personalisation": {}}]), kind)
+
+
+def test_a_template_says_what_a_list_of_mails_shows_beside_the_subject(tmp_path: Path) -> None:
+    """The pre-header: before all other text of the HTML part, escaped and not shown, and only there."""
+    (tmp_path / "email").mkdir()
+    own = OWN + '{% block preview %}Still there, {{ "1 < 2" }}{% endblock %}'
+    (tmp_path / "email" / "own.j2").write_text(own)
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), SEAL)
+    made = msgspec.convert(message(1, template="own"), Message)
+    mail = message_from_bytes(writer.write(made, "ann@mail.example", NOW), policy=default)
+    html = part(mail, "html")
+    assert re.search(r'<body[^>]*>\s*<div style="display:none[^>]*>Still there, 1 &lt; 2</div>', html)
+    assert "Still there" not in part(mail, "plain")
+    assert "display:none" not in part(written(), "html")

@@ -11,6 +11,14 @@ from streams.reading import canonical_topic
 from streams.settings import load_settings
 from tests.streams.commands.conftest import Retarget
 
+# On this machine plain http will do.
+A_WAY_OUT = (
+    "--set",
+    "channel.public_url=http://127.0.0.1:9466",
+    "--set",
+    "channel.secret=a long random text",
+)
+
 
 def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
     """A channel that there is, by its name."""
@@ -22,7 +30,11 @@ def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
     ("name", "setting", "said"),
     [
         ("email", "email.sender=nobody", "email.sender: found 'nobody'"),
-        ("email", "channel.public_url=https://x.example", "channel.secret: is not set"),
+        ("email", "channel.secret=", "channel.secret: is not set"),
+        ("email", "channel.public_url=", "channel.public_url: is not set, and without a way to unsubscribe"),
+        ("email", "channel.public_url=http://x.example", "channel.public_url: found 'http://x.example'"),
+        ("email", "channel.public_url=https://", "channel.public_url: found 'https://'"),
+        ("email", "channel.public_url=news.shop.example", "channel.public_url: found 'news.shop.example'"),
         ("ads", "ads.url=nowhere", "ads.url: found 'nowhere', expected a URL"),
         ("ads", "ads.batch=20000", "ads.batch"),
         ("direct_mail", "direct_mail.folder=", "direct_mail.folder: is not set"),
@@ -34,7 +46,7 @@ def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
 )
 def test_settings_that_cannot_be(retarget: Retarget, name: str, setting: str, said: str) -> None:
     """The setting and the remedy."""
-    answer = retarget("channel", name, "--set", setting)
+    answer = retarget("channel", name, *A_WAY_OUT, "--set", setting)
     assert answer.code == 1
     assert said in answer.err
     assert answer.out == ""
@@ -57,7 +69,7 @@ def test_where_nothing_is_read_so_nothing_starts(retarget: Retarget, dialect: st
 def test_a_broker_that_is_not_there(retarget: Retarget, store: EmbeddedStore) -> None:
     """Exit code 3, with the address and its setting."""
     broker = f"kafka.bootstrap=127.0.0.1:{free_port()}"
-    answer = retarget("channel", "email", "--set", broker, "--set", f"store.url={store.url}")
+    answer = retarget("channel", "email", *A_WAY_OUT, "--set", broker, "--set", f"store.url={store.url}")
     assert answer.code == 3
     assert "kafka.bootstrap" in answer.err
 
@@ -67,13 +79,13 @@ def test_a_relay_that_is_not_there(retarget: Retarget, engine: EmbeddedBroker, s
     bootstrap = f"kafka.bootstrap={engine.bootstrap}"
     relay = f"email.port={free_port()}"
     settings = [bootstrap, relay, "channel.port=0", f"store.url={store.url}"]
-    answer = retarget("channel", "email", *(word for one in settings for word in ("--set", one)))
+    answer = retarget("channel", "email", *A_WAY_OUT, *(word for one in settings for word in ("--set", one)))
     assert answer.code == 3
     assert "email.host" in answer.err
 
 
 def test_a_store_that_is_not_there(retarget: Retarget) -> None:
     """Nobody could say what is paused."""
-    answer = retarget("channel", "email", "--set", f"store.url=redis://127.0.0.1:{free_port()}")
+    answer = retarget("channel", "email", *A_WAY_OUT, "--set", f"store.url=redis://127.0.0.1:{free_port()}")
     assert answer.code == 3
     assert "store.url" in answer.err
