@@ -272,3 +272,10 @@ def test_what_is_empty_says_the_same_to_both_readers(event: str, properties: dic
     call = {"type": "track", "event": event, "userId": "u", "messageId": "m", "properties": properties}
     value = json.dumps(call | {"timestamp": "2026-03-01T10:00:00Z"}).encode()
     assert strict.read(value) in (None, segment.from_record(json.loads(value)))
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("home_banner_top", None), ("3", 3.0), (3, 3.0)])
+def test_the_place_of_a_promotion_is_no_rank(given: object, wanted: float | None) -> None:
+    """As in Segment's own example; a number that is text is one."""
+    event = _track("Promotion Viewed", promotion_id="p", position=given)
+    assert (event.type, event.position) == ("promo", wanted)
