@@ -44,6 +44,8 @@ _START: Final = 1_772_359_200_000
 _AT_ONCE: Final = 32
 LEAST_PER_SECOND: Final = 5_000  # events, by the collector on one core
 MOST_TIMES: Final = 3.0  # what the canonical form takes, its times as numbers
+# No dialect, but the recognition of one anew for each record: a bound of dialects does not hold for it.
+IN_TURNS: Final = "auto, all of these in turns"
 
 
 def main() -> int:
@@ -79,7 +81,7 @@ def verdicts(found: Mapping[str, Any]) -> list[tuple[str, bool]]:
     line = f"collector: {rate:,} events a second, wanted at least {LEAST_PER_SECOND:,}"
     told = [(line, rate >= LEAST_PER_SECOND)]
     for name, one in found["decode"].items():
-        if not name.startswith("canonical"):
+        if not name.startswith("canonical") and name != IN_TURNS:
             times = one["times_numbers"]
             line = f"{name}: {times:.2f} times the canonical form, wanted at most {MOST_TIMES:g}"
             told.append((line, times <= MOST_TIMES))
@@ -136,11 +138,14 @@ def decoding(events: Sequence[Touchpoint], rounds: int = 100) -> dict[str, dict[
         "canonical, times as numbers": (decoder_for("canonical"), [encode_touchpoint(one) for one in events]),
         "canonical": (decoder_for("canonical"), written),
     }
-    for name, encode in ENCODERS.items():
-        forms[name] = decoder_for(name), [msgspec.json.encode(encode(one)) for one in events]
+    dialects = {
+        name: [msgspec.json.encode(encode(one)) for one in events] for name, encode in ENCODERS.items()
+    }
+    forms |= {name: (decoder_for(name), raws) for name, raws in dialects.items()}
     ways = [raws for _, raws in forms.values()]
     mixed = [ways[at % len(ways)][at] for at in range(len(events))]
-    forms["auto, all of these in turns"] = decoder_for("auto"), mixed
+    forms |= {f"auto, {name} alone": (decoder_for("auto"), raws) for name, raws in dialects.items()}
+    forms[IN_TURNS] = decoder_for("auto"), mixed
     best = dict.fromkeys(forms, float("inf"))
     for _ in range(rounds):  # in turns: the machine's speed changes
         for name, (decode, raws) in forms.items():

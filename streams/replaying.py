@@ -143,14 +143,19 @@ class _Told:
         """What is `behind`; `at_once`: no event will come to move the clock there."""
         told, self.behind = self.behind, []
         for offset, event in told:
-            time = -1 if isinstance(event.found, Rejected) else event.found.time
-            place = f"{event.file}:{event.line}"
-            fanned = pack(Fanned(0, 0, None, event.raw, place, time))
-            yield listed_of_file(fanned, offset, at_once=at_once)
+            yield listed_of_file(pack(_fanned(event)), offset, at_once=at_once)
 
     def end(self, lateness: int) -> int:
         """At its end the clock is set to the last event's time."""
         return self.latest + lateness if self.latest >= 0 else -1
+
+
+def _fanned(event: FileEvent) -> Fanned:
+    found, place = event.found, f"{event.file}:{event.line}"
+    if not isinstance(found, Rejected):
+        return Fanned(0, 0, None, event.raw, place, found.time)
+    why = found.reason, f"{event.file}, line {event.line}: {found.detail}"
+    return Fanned(0, 0, None, event.raw, place, refused=why)
 
 
 def listed_of_file(fanned: bytes, offset: int, *, at_once: bool) -> Record:

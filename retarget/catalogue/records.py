@@ -13,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from retarget.decode import parse_object, read_id, read_number, read_text, read_time, require_size
-from retarget.errors import Rejected
+from retarget.errors import Rejected, RejectReason
 from retarget.touchpoints import Item, Touchpoint
 
 TYPE: Final = "catalogue"
@@ -26,7 +26,7 @@ class Fanned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A record on its way to every lane: where it stands in the catalogue, its key and its value.
 
     `id` and `time` take the place of the record's own where they are given. `at_once`: nothing more will come
-    that it could wait for.
+    that it could wait for. `refused`: why whoever read it from a file could make no record of it.
     """
 
     partition: int
@@ -36,6 +36,7 @@ class Fanned(msgspec.Struct, frozen=True, array_like=True, gc=False):
     id: str = ""
     time: int = -1
     at_once: bool = False
+    refused: tuple[RejectReason, str] | None = None
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
@@ -80,6 +81,13 @@ def read_record(value: bytes, key: bytes | None, max_bytes: int) -> Touchpoint:
     time = -1 if given.get("time") is None else read_time(given["time"])
     id_ = None if given.get("id") is None else read_id(given["id"], "id")
     return Touchpoint(id=id_, type=TYPE, time=time, items=[item], traits=more or None)
+
+
+def read_fanned(fanned: Fanned, max_bytes: int) -> Touchpoint:
+    """The record that is on its way, as `read_record` has it. Raises Rejected."""
+    if fanned.refused is not None:
+        raise Rejected(*fanned.refused)
+    return read_record(fanned.value, fanned.key, max_bytes)
 
 
 def _product(given: dict[str, Any], key: bytes | None) -> str:

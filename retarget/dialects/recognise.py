@@ -55,26 +55,39 @@ class Recognition:
 
     Which dialect one is in never depends on the others; only what is tried first does: what read the last
     record that began with the same field. Each of these readers takes only what is certainly in its dialect.
+    Of one that begins as the record before it, no more is looked at.
     """
 
     def __init__(self) -> None:
         self._likely: dict[bytes, Reader] = {}
+        self._last: tuple[bytes, Reader] = b"", _as_canonical
 
     def __call__(self, value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
         """The touchpoint of a record. Raises Rejected."""
         if len(value) > max_bytes:
             require_size(value, max_bytes)
-        end = value.find(b'"', _FIRST_NAME, _LONGEST_HEAD)
-        head = value[:end] if end > 0 else b""
-        return self._likely.get(head, _as_canonical)(value) or self._learned(head, value)
+        start, read = self._last
+        if not start or not value.startswith(start):
+            head = _head_of(value)
+            read = self._likely.get(head, _as_canonical)
+            self._last = head, read
+        return read(value) or self._learned(value)
 
-    def _learned(self, head: bytes, value: bytes) -> Touchpoint:
+    def _learned(self, value: bytes) -> Touchpoint:
         touchpoint, usual_form = _looked_through(value)
+        head = _head_of(value)
         if usual_form is not None and (len(self._likely) < _MOST_HEADS or head in self._likely):
             certain = next((read for read in usual_form.told if read(value) is not None), None)
             if certain is not None:
                 self._likely[head] = certain
+                self._last = head, certain
         return touchpoint
+
+
+def _head_of(value: bytes) -> bytes:
+    """The record up to the end of its first field's name; empty for one that is unusual."""
+    end = value.find(b'"', _FIRST_NAME, _LONGEST_HEAD)
+    return value[: end + 1] if end > 0 else b""
 
 
 def _as_canonical(value: bytes) -> Touchpoint | None:

@@ -57,6 +57,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "items": _items(properties, context),
         "value": number(first(properties, "value", "total", "revenue")),
         "coupon": first(properties, "coupon", "coupon_name", "coupon_id"),
+        "position": _rank(properties.get("position")),
         "source": campaign.get("source"),
         "medium": medium(campaign.get("medium")),
         "campaign": campaign_of(campaign, inner(context, "referrer"), properties),
@@ -160,6 +161,12 @@ def _corrected(received: object, sent: object, original: object) -> int:
         with suppress(ValueError, OverflowError):
             return corrected_time(received, sent, original)
     return read_time(received) - (read_time(sent) - read_time(original))
+
+
+def _rank(position: object) -> object:
+    """The place in a list; that of a promotion is a name such as `home_banner_top`, which is none."""
+    rank = number(position)
+    return None if isinstance(rank, str) else rank
 
 
 def _items(properties: Mapping[str, Any], context: Mapping[str, Any]) -> list[Any]:

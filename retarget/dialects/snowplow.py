@@ -40,9 +40,9 @@ _ENTITIES: Final = {
     f"{_SHOP}transaction_": "transaction", f"{_SHOP}refund_": "refund", f"{_SHOP}user_": "user",
     f"{_SHOP}page_": "page", f"{_SHOP}checkout_step_": "step", f"{ENTITY}client_session_": "session",
 }  # fmt: skip
-# What the self-describing event is called here; and the kinds of entities but the products.
+# What the self-describing event is called here; and all kinds of what fields named after schemas hold.
 HAPPENED: Final = "happened"
-OTHERS: Final = frozenset(_ENTITIES.values()) - {"product"}
+KINDS: Final = frozenset(_ENTITIES.values()) | {HAPPENED}
 Entities = Mapping[str, Mapping[str, Any]]
 _ACTION: Final = "snowplow_ecommerce_action"
 
@@ -82,7 +82,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
         "query": query_of(data.get("terms"), data.get("query")),
         "source": record.get("mkt_source"),
         "medium": parts.medium(record.get("mkt_medium")),
-        "campaign": campaign_of(record),
+        "campaign": campaign_of(record.get("mkt_campaign"), record.get("mkt_clickid")),
         "traits": data.get("traits") or None,
         "consent": parts.consent(kind, data),
         "trace": None,
@@ -188,11 +188,9 @@ def query_of(terms: object, query: Any) -> Any:  # noqa: ANN401 - JSON
     return " ".join(map(str, terms)) if isinstance(terms, list) else query
 
 
-def campaign_of(record: Mapping[str, Any]) -> dict[str, Any] | None:
+def campaign_of(name: object, click_id: object) -> dict[str, Any] | None:
     """The campaign that brought the person."""
-    if not (record.get("mkt_campaign") or record.get("mkt_clickid")):
-        return None
-    return parts.present(name=record.get("mkt_campaign"), click_id=record.get("mkt_clickid"))
+    return parts.present(name=name, click_id=click_id) if name or click_id else None
 
 
 def geo_of(record: Mapping[str, Any]) -> dict[str, Any]:

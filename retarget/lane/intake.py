@@ -155,7 +155,7 @@ class Intake:
             return Arrival(listed.topic, offset, None, TIMELESS, "", foreign, problem.reason)
         source = fanned.partition, fanned.offset
         try:
-            event = catalogue.read_record(fanned.value, fanned.key, listed.max_bytes)
+            event = catalogue.read_fanned(fanned, listed.max_bytes)
             event.id = event.id or fanned.id or f"{listed.origin}-{fanned.partition}-{fanned.offset}"
             event.time = fanned.time if fanned.time >= 0 else event.time
             self._place(event, listed.topic, offset, timestamp)

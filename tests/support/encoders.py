@@ -315,22 +315,22 @@ def snowplow(event: Touchpoint) -> dict[str, Any]:
         if action
         else {"search": "site_search"}.get(event.type, event.name or event.type)
     )
-    return _filled(
+    return _filled(  # in the order of the columns, as the SDKs go through them
         {
-            "event_id": event.id,
             "collector_tstamp": format_time(event.time + 300),
             "event": "unstruct",
-            "derived_tstamp": format_time(event.time).replace("T", " ").removesuffix("Z"),
+            "event_id": event.id,
             "user_id": event.user_id,
             "domain_userid": event.anonymous_id,
-            "domain_sessionid": event.session_id,
-            "event_name": name,
-            "mkt_source": event.source,
             "mkt_medium": event.medium,
-            f"unstruct_event_com_shop_{name}_1": data | ({"type": action} if action else {}),
+            "mkt_source": event.source,
             f"{_SHOP}_product_1": _items(event, names),
             f"{_SHOP}_cart_1": [{"cart_id": event.cart_id}] if event.cart_id else None,
             f"{_SHOP}_transaction_1": [_filled(order)] if order else None,
+            f"unstruct_event_com_shop_{name}_1": data | ({"type": action} if action else {}),
+            "domain_sessionid": event.session_id,
+            "derived_tstamp": format_time(event.time).replace("T", " ").removesuffix("Z"),
+            "event_name": name,
         }
     )
 

@@ -80,7 +80,7 @@ class _Call(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     properties: _Properties = _Properties()
 
 
-def _touchpoint(call: _Call) -> Touchpoint | None:
+def _touchpoint(call: _Call) -> Touchpoint | None:  # noqa: C901 - a call of it would be a tenth
     context, given = call.context, call.properties
     touchpoint = Touchpoint(
         id=call.message_id,
@@ -88,17 +88,28 @@ def _touchpoint(call: _Call) -> Touchpoint | None:
         anonymous_id=call.anonymous_id,
         session_id=given.session_id or context.sessionId,
         device_id=context.device.id,
-        items=_items(given, context) if given.products or given.product_id or given.sku else [],
+        items=_items(given, context) if given.products is not None or given.product_id or given.sku else [],
     )
     add(touchpoint, given)
-    _say(touchpoint, call)
+    if call.type == "track" and context.consent is None:
+        touchpoint.name = name = call.event
+        touchpoint.type, is_named_as_ours = named(name or "")
+        if is_named_as_ours:
+            touchpoint.consent, touchpoint.traits = consent_in(touchpoint.type, given) or None, given.traits
+    else:
+        _say(touchpoint, call)
     time = _corrected(call) if call.timestamp is None else time_of(call.timestamp)
     if time is not None:
         touchpoint.time = time
     value = given.value
     if value is None:
         value = given.revenue if given.total is None else given.total
-    touchpoint.value, touchpoint.channel, touchpoint.query = value, given.channel, given.query
+    if value is not None:
+        touchpoint.value = value
+    if given.channel is not None:
+        touchpoint.channel = given.channel
+    if given.query is not None:
+        touchpoint.query = given.query
     if given.coupon is None:
         touchpoint.coupon = given.coupon_id if given.coupon_name is None else given.coupon_name
     if context.location:
@@ -150,7 +161,7 @@ def _is_campaign_set(touchpoint: Touchpoint, context: _Context, given: _Properti
 
 
 def _items(given: _Properties, context: _Context) -> list[Item]:
-    if given.products:
+    if given.products is not None:
         category = given.category
         return [
             Item(

@@ -69,7 +69,7 @@ def reading(decode: Callable[[bytes], T], build: Callable[[T], Touchpoint | None
 
 
 # No text is that short and that long: whatever stands in such a field, the record is not read.
-_Never = Annotated[str, msgspec.Meta(min_length=1, max_length=0)]
+Never = Annotated[str, msgspec.Meta(min_length=1, max_length=0)]
 
 
 def telling(
@@ -94,7 +94,7 @@ def without(absent: Iterable[str]) -> type[msgspec.Struct]:
 
 def _never(names: Iterable[str], theirs: Iterable[str]) -> list[tuple[str, Any, Any]]:
     return [
-        (name if name in theirs else f"no_{name}", _Never, msgspec.field(name=name, default=None))
+        (name if name in theirs else f"no_{name}", Never, msgspec.field(name=name, default=None))
         for name in names
     ]
 

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from retarget.dialects import decoder_for
+from retarget.dialects import decoder_for, segment
+from retarget.dialects.strict import segment as strict
 from retarget.errors import Rejected
 from retarget.times import DAY
 from retarget.touchpoints import MOST_ENTRIES, Item, Touchpoint
@@ -256,3 +257,25 @@ def test_a_wrong_clock_is_put_right(received: object, sent: str, original: str, 
     """By when it was received, in whatever form the three times are; a clock may even be before 1970."""
     found = _call(timestamp=None, receivedAt=received, sentAt=sent, originalTimestamp=original)
     assert found.time == wanted
+
+
+@pytest.mark.parametrize(
+    ("event", "properties"),
+    [
+        ("session", {"consent": {}, "traits": {}}),
+        ("consent", {"consent": {}, "state": "denied"}),
+        ("Product Viewed", {"products": [], "sku": "s1"}),
+    ],
+)
+def test_what_is_empty_says_the_same_to_both_readers(event: str, properties: dict[str, Any]) -> None:
+    """An empty object is no consent, and of no products none is meant by the event's own fields."""
+    call = {"type": "track", "event": event, "userId": "u", "messageId": "m", "properties": properties}
+    value = json.dumps(call | {"timestamp": "2026-03-01T10:00:00Z"}).encode()
+    assert strict.read(value) in (None, segment.from_record(json.loads(value)))
+
+
+@pytest.mark.parametrize(("given", "wanted"), [("home_banner_top", None), ("3", 3.0), (3, 3.0)])
+def test_the_place_of_a_promotion_is_no_rank(given: object, wanted: float | None) -> None:
+    """As in Segment's own example; a number that is text is one."""
+    event = _track("Promotion Viewed", promotion_id="p", position=given)
+    assert (event.type, event.position) == ("promo", wanted)

@@ -72,6 +72,40 @@ def test_a_name_within_something_else_is_no_field_of_the_event() -> None:
     assert (strictly.cart_id, strictly.traits) == (None, inner)
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {_ACTED: {"type": "add_to_cart", " source": "x"}},
+        {_ACTED: {"type": "add_to_cart", " campaign": {"name": "x"}}},
+        {_ACTED: {"type": "add_to_cart", " items": [{"product_id": "x"}]}},
+        {" happened": {"cart_id": "x"}, " cart": [{"cart_id": "x"}], "product": [{"id": "x"}]},
+    ],
+)
+def test_what_a_field_is_called_within_is_no_name_of_one(more: dict[str, Any]) -> None:
+    """Whoever sends the names that only the struct has says nothing by it."""
+    strictly, tolerantly = both(written(**more))
+    assert strictly in (None, tolerantly)
+    assert (tolerantly.source, tolerantly.campaign, tolerantly.cart_id) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {f"{_SHOP}_transaction_1": [{}], f"{_SHOP}_refund_1": [{"transaction_id": "o2"}]},
+        {f"{_SHOP}_transaction_1": [{"transaction_id": "o1"}], f"{_SHOP}_refund_1": []},
+        {f"{_SHOP}_refund_1": [{"transaction_id": "o1", "refund_amount": 3}]},
+        {f"{_SHOP}_transaction_error_1": [{"transaction_id": "o1", "currency": ""}],
+         f"{_SHOP}_cart_1": [{"currency": "EUR", "total_value": 0}]},
+        {f"{_SHOP}_checkout_step_1": [{"coupon_code": "TEN"}], f"{_SHOP}_page_1": [{"type": None}]},
+        {f"{_SHOP}_cart_1": [{"cart_id": ""}, {"cart_id": "c2"}]},
+    ],
+)  # fmt: skip
+def test_entities_say_the_same_to_both(more: dict[str, Any]) -> None:
+    """Which of several orders counts, and what is empty, is for the tolerant reader to weigh."""
+    strictly, tolerantly = both(written(**more))
+    assert strictly in (None, tolerantly)
+
+
 def test_names_beyond_the_most_that_are_learned_are_read_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -3,32 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final
 
 import msgspec
-from hypothesis import event, given, settings
+import pytest
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
+from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_time
+from tests.core.identity.exceptions import (
+    OF_KNOWLEDGE,
+    OF_RULES,
+    TOLD_ELSEWHERE,
+    OfKnowledge,
+    OfRule,
+    OneDeed,
+    Tale,
+)
 from tests.core.lanes import Lanes
 from tests.core.shop import ALL, Shop, a_policy, shipped
 from tests.factories import NOON, Event, a_purchase, an_add, an_event, an_item
 
-# Not `browse_abandonment`, which asks for two views since its episode opened: where the other side knew an
-# ending between two touches, the opening stays the earlier one (docs/readings.md). Nor `store_follow_up`,
-# which waits from the first visit: of two, one on each side, the later due counts, as the contract says.
-# What the catalogue tells, and audiences, are in `test_following.py`.
-RULES: Final = shipped(
-    frozenset(
-        {
-            "abandoned_cart", "abandoned_checkout", "repeated_view", "wishlist_reminder", "win_back",
-            "search_abandonment", "choice_overload", "review_request", "chat_follow_up", "social_thanks",
-            "service_care", "first_purchase", "loyal_customer", "price_hesitation", "brochure", "refill",
-        }
-    )
-)  # fmt: skip
+RULES: Final = tuple(rule for rule in shipped() if rule.name not in TOLD_ELSEWHERE)
 FEELINGS: Final = {"happy": "positive", "cross": "negative"}
 LATENESS: Final = 10 * MINUTE
 LATEST: Final = NOON + 100 * DAY
@@ -38,36 +38,16 @@ OF_DECISIONS: Final = frozenset(
     {"episodes", "marks", "sends", "deferred", "offers", "arms", "alarm", "audiences", "pauses"}
 )
 OF_IDS: Final = frozenset({"anonymous_id", "joined", "recent", "recent_marks"})
-# Orders of the others are numbered behind the known person's own; a visit that only both sides together make
-# one is two; of pieces in a cart nobody knows which were there before the other side bought the product.
-# And each side has been tidied at a time of its own, of what no window reaches.
-UNCLEAR: Final = frozenset({"orders", "session", "carts", "tidied"})
 
 
-class Told(NamedTuple):
-    """What happens, to whom, how long after what was before it, and how much crosses behind it."""
-
-    kind: str
-    product: str
-    person: str
-    after: int
-    crosses: int
-
-
-class Story(NamedTuple):
-    """What happens, and before which of it each anonymous person says who they are."""
-
-    told: list[Told]
-    says: list[int]
-
-
-def things(*after: int) -> st.SearchStrategy[Told]:
+def things(*after: int) -> st.SearchStrategy[OneDeed]:
     """Whatever happens."""
     kinds = (
-        "view", "view", "view", "add", "add", "wishlist", "search", "purchase", "checkout", "chat", *FEELINGS,
+        "view", "view", "view", "add", "add", "wishlist", "search", "purchase", "checkout", "chat",
+        "store_visit", *FEELINGS,
     )  # fmt: skip
     return st.builds(
-        Told,
+        OneDeed,
         kind=st.sampled_from(kinds),
         product=st.sampled_from(("p1", "p2")),
         person=st.sampled_from(("u1", "a1", "a2", "a3")),
@@ -76,17 +56,17 @@ def things(*after: int) -> st.SearchStrategy[Told]:
     )
 
 
-def stories(*longest: int) -> st.SearchStrategy[Story]:
+def stories(*longest: int) -> st.SearchStrategy[Tale]:
     """Quick ones, and slow ones with such times of silence."""
     quickly, slowly = things(SECOND, 20 * SECOND, MINUTE), things(SECOND, MINUTE, 20 * MINUTE, *longest)
     return st.builds(
-        Story,
+        Tale,
         told=st.lists(quickly, min_size=2, max_size=14) | st.lists(slowly, min_size=4, max_size=14),
         says=st.lists(st.integers(0, 13), min_size=1, max_size=3),
     )
 
 
-def events_of(story: Story) -> tuple[list[Event], list[int]]:
+def events_of(story: Tale) -> tuple[list[Event], list[int]]:
     """The events, and how much crosses after each."""
     people = ["u1", *(f"a{number}" for number in range(1, len(story.says) + 1))]
     found = [
@@ -118,12 +98,10 @@ def as_known(one: Event) -> Event:
 class Both:
     """The run over two lanes beside that in one, at the same time by both clocks."""
 
-    def __init__(self, story: Story) -> None:
+    def __init__(self, story: Tale, rules: tuple[Rule, ...] = RULES) -> None:
         policy = a_policy()
-        self.lanes, self.alone = (
-            Lanes(RULES, policy, lateness=LATENESS),
-            Shop(RULES, policy, lateness=LATENESS),
-        )
+        self.lanes = Lanes(rules, policy, lateness=LATENESS)
+        self.alone = Shop(rules, policy, lateness=LATENESS)
         self.events, self.crosses = events_of(story)
         self.anonymous = len(story.says)
 
@@ -216,42 +194,67 @@ def as_given(
         alone.lane.waits.arm(journey.alarm, journey.person)
 
 
-def known_of(journey: Journey) -> dict[str, Any]:
-    """What a journey knows, apart from decisions and ids."""
-    names = [name for name in journey.__struct_fields__ if name not in OF_DECISIONS | OF_IDS | UNCLEAR]
-    found = {name: getattr(journey, name) for name in names}
-    found["carts"] = {cart: set(lines) for cart, lines in journey.carts.items() if lines}
-    found["orders"] = set(journey.orders)
-    return {
-        name: one if isinstance(one, set | dict) else msgspec.to_builtins(one) for name, one in found.items()
-    }
+def known_of(journey: Journey, but_for: Iterable[OfKnowledge]) -> dict[str, Any]:
+    """What a journey knows, apart from decisions and ids, and of exceptions what is left."""
+    names = [name for name in journey.__struct_fields__ if name not in OF_DECISIONS | OF_IDS]
+    found = {name: msgspec.to_builtins(getattr(journey, name)) for name in names}
+    found["carts"] = {cart: lines for cart, lines in found["carts"].items() if lines}
+    for exception in but_for:
+        found[exception.field] = exception.left(found[exception.field])
+    return found
 
 
-@settings(max_examples=120, deadline=None)
-@given(stories(3 * HOUR, 25 * HOUR))
-def test_after_the_merges_the_sends_are_those_of_one_lane(story: Story) -> None:
-    """With the sends from before as they were given, the identity known: the same is sent, when it is due."""
-    both = Both(story)
+def sent_after(story: Tale, rules: tuple[Rule, ...]) -> tuple[list[Any], list[Any]]:
+    """What both runs send from the merge on, with the sends from before as they were given."""
+    both = Both(story, rules)
     left = both.until_merged()
     assert both.lanes.lanes[1].clock == both.alone.lane.clock
     merged = wire.decode(wire.encode(both.lanes.lanes[1].journeys["u1"]))
     before, known_before = sent_about(both.lanes.sent()), sent_about(both.alone.sent())
     differs = {one for one in before.keys() | known_before.keys() if before[one] != known_before[one]}
-    event(f"the runs differ before: {bool(differs)}")
     assert {m["message_id"] for m in both.lanes.sent()} <= {one.message_id for one in merged.sends}
     as_given(both.alone, merged, both.lanes.decisions, differs)
-    after, known_after = both.go_on(left)
-    assert after == known_after
+    return both.go_on(left)
+
+
+def known_after(story: Tale, but_for: Iterable[OfKnowledge]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the merged journey knows, and that of one lane."""
+    both = Both(story)
+    both.until_merged()
+    merged, alone = both.lanes.lanes[1].journeys["u1"], both.alone.lane.journeys["u1"]
+    return known_of(merged, but_for), known_of(alone, but_for)
+
+
+@settings(max_examples=120, deadline=None)
+@given(stories(3 * HOUR, 25 * HOUR))
+def test_after_the_merges_the_sends_are_those_of_one_lane(story: Tale) -> None:
+    """With the sends from before as they were given, the identity known: the same is sent, when it is due."""
+    left_out = {one.rule for one in OF_RULES if one.holds(story)}
+    merged, alone = sent_after(story, tuple(rule for rule in RULES if rule.name not in left_out))
+    assert merged == alone
 
 
 @settings(max_examples=100, deadline=None)
 @given(stories(HOUR))
-def test_after_the_merges_all_is_known_that_one_lane_knows(story: Story) -> None:
+def test_after_the_merges_all_is_known_that_one_lane_knows(story: Tale) -> None:
     """Looks, prices, counts, endings, wishes, words of consent, who hears of which product."""
-    both = Both(story)
-    both.until_merged()
-    merged, alone = both.lanes.lanes[1].journeys["u1"], both.alone.lane.journeys["u1"]
-    assert known_of(merged) == known_of(alone)
+    merged, alone = known_after(story, OF_KNOWLEDGE)
+    assert merged == alone
+
+
+@pytest.mark.parametrize("exception", OF_RULES, ids=lambda one: one.rule)
+def test_each_rule_that_is_left_out_differs(exception: OfRule) -> None:
+    """In its story, of which it holds: else it is to be struck out."""
+    assert exception.holds(exception.story)
+    merged, alone = sent_after(exception.story, tuple(r for r in RULES if r.name == exception.rule))
+    assert merged != alone, f"{exception.rule!r} is no exception any more: {exception.because}"
+
+
+@pytest.mark.parametrize("exception", OF_KNOWLEDGE, ids=lambda one: one.field)
+def test_each_field_that_is_left_out_differs(exception: OfKnowledge) -> None:
+    """In its story, with all others left out: else it is to be struck out."""
+    merged, alone = known_after(exception.story, [one for one in OF_KNOWLEDGE if one is not exception])
+    assert merged != alone, f"{exception.field!r} is no exception any more: {exception.because}"
 
 
 def a_history(*, bought: int) -> list[Event]:
