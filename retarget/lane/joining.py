@@ -62,6 +62,8 @@ class _Lane(Protocol):
 class Joining:
     """Who is whom, in one batch."""
 
+    __deletable__ = ("_hands",)  # mypyc wants to know
+
     def __init__(  # noqa: PLR0913 - what it does goes through the run
         self,
         lane: _Lane,

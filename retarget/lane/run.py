@@ -23,6 +23,8 @@ LISTINGS_HELD: Final = 10_000
 class Run:
     """What a lane does with some arrivals, up to a limit."""
 
+    __deletable__ = ("_telling", "_joining")  # mypyc wants to know
+
     def __init__(self, lane: LaneState, moment: Moment, limit: int) -> None:
         self._lane, self._moment, self._limit = lane, moment, limit
         self._engine, self._hold, self._waits = lane.engine, lane.hold, lane.waits
