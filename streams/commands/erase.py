@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Iterator, Sized
+from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from retarget.errors import LaneRefused
 from retarget.times import parse_duration
 from streams.settings import Settings
+from streams.topics import MERGE
 
 if TYPE_CHECKING:
     from streams.images import Folder
@@ -74,9 +75,32 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     erasure = asyncio.run(_erase(settings, args.persons, within, settle=args.snapshots))
     print(*_told(erasure), sep="\n")
     if erasure.whole:
-        _with_snapshots(settings, erasure, renew=args.snapshots)
-        print(f"look for yourself: retarget erase --scan {' '.join(erasure.before.ids)}")
+        former = _with_snapshots(settings, erasure, renew=args.snapshots)
+        print(*left_behind(settings, erasure.before.ids, former), sep="\n")
     return 0
+
+
+def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> Iterator[str]:
+    """What still holds these ids, how it goes, and what shows that it has gone.
+
+    `former`: how many snapshots are from before; None: nobody knows of any.
+    """
+    named = " ".join(ids)
+    if former is None:
+        yield "snapshot.folder is not set: whoever restores a copy of the store must erase them again"
+    elif former:
+        yield (
+            f"{former} snapshots are from before and hold them; who comes back from one is erased. They go "
+            f"as new ones are made (snapshot.keep={settings.snapshot.keep}), at once with: "
+            f"retarget erase --snapshots {named}"
+        )
+    if not settings.snapshot.merge_kept:
+        yield (
+            f"{MERGE} keeps for ever what lanes told each other of them: set snapshot.folder and "
+            f"snapshot.merge_kept, such as 1d, then: retarget erase --snapshots {named}"
+        )
+    yield "topics keep what was told of them until their retention ends"
+    yield f"what is left, and until when, exit code 0 where all of it may be: retarget erase --scan {named}"
 
 
 def _duration(text: str) -> int:
@@ -132,24 +156,20 @@ def _gone(person: Person) -> Iterator[str]:
         yield f"  {one.name} in lane {one.lane}: {said}{wait}"
 
 
-def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> None:
-    """Note who was erased beside the snapshots, and say which of them are from before."""
+def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> int | None:
+    """Note who was erased beside the snapshots; how many are from before, None without a folder."""
     from streams.images import copies_of
     from streams.images.erased import Entry
 
     folder = copies_of(settings)
     if folder is None:
-        print("snapshot.folder is not set: whoever restores a copy of the store must erase them again")
-        return
+        return None
     oldest = erasure.known - settings.snapshot.erased_kept
     folder.erased().add(erasure.before.ids, Entry(erasure.asked, erasure.known), oldest)
     if renew:
         _renew(settings, folder, erasure.before.ids)
-    if not renew and (former := folder.all()):
-        print(
-            f"{len(former)} snapshots are from before and hold them; who comes back from one is erased. "
-            f"They go as new ones are made (snapshot.keep={settings.snapshot.keep}), at once with --snapshots"
-        )
+        return 0
+    return len(folder.all())
 
 
 def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:

@@ -158,6 +158,7 @@ async def test_the_store_before_and_after_differs_only_by_the_person(
         told = command(stage, "erase", "a11")
         assert "u1: erased under 3 ids" in told
         assert "1 consents" in told
+        assert "retarget.internal.merge keeps for ever" in told
         after = await everything(stage)
         assert of_others(after, gone) == of_others(before, gone)
         assert of_others(before, gone) != before

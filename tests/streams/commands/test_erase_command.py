@@ -1,0 +1,42 @@
+"""`retarget erase` says what still holds somebody, how that goes, and what shows that it has gone."""
+
+from __future__ import annotations
+
+import pytest
+
+from streams.commands.erase import left_behind
+from streams.settings import load_settings
+
+CUT = "snapshot.merge_kept=1d"
+RENEW = "retarget erase --snapshots ann a1"
+
+
+def said(*overrides: str, former: int | None) -> list[str]:
+    """The lines about one person with two ids."""
+    return [*left_behind(load_settings(overrides=overrides), ["ann", "a1"], former)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "former", "wanted"),
+    [
+        ([], None, ["snapshot.folder is not set", "retarget.internal.merge keeps for ever"]),
+        ([], 2, ["2 snapshots are from before and hold them", "retarget.internal.merge keeps for ever"]),
+        ([CUT], 1, ["1 snapshots are from before and hold them"]),
+        ([CUT], 0, []),
+    ],
+)
+def test_what_is_left_is_told_with_what_removes_it(
+    overrides: list[str], former: int | None, wanted: list[str]
+) -> None:
+    """Each with its command; at the end the one that proves it, for all ids."""
+    *lines, retention, proof = said(*overrides, former=former)
+    assert [line.startswith(start) for line, start in zip(lines, wanted, strict=True)] == [True] * len(wanted)
+    assert all(RENEW in line for line in lines if not line.startswith("snapshot.folder"))
+    assert "until their retention ends" in retention
+    assert proof.endswith("retarget erase --scan ann a1")
+
+
+def test_what_keeps_for_ever_names_its_setting() -> None:
+    """Without it no scan is ever clean."""
+    (line,) = [line for line in said(former=0) if "keeps for ever" in line]
+    assert "set snapshot.folder and snapshot.merge_kept, such as 1d" in line
