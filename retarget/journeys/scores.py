@@ -70,6 +70,11 @@ def text(journey: Journey, source: str, name: str, at: int) -> str | None:
     return None if value is None else str(value)
 
 
+def is_segment(journey: Journey, source: str, name: str, at: int) -> bool:
+    """Whether what holds at this time is no number."""
+    return isinstance(_holding(journey, source, name, at), bool | str)
+
+
 def _note(names: dict[str, list[Any]], said: dict[str, Any], expires: int, time: int) -> int:
     ignored = 0
     for name, value in said.items():

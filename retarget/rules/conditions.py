@@ -127,9 +127,10 @@ def _fitting(read: Callable[[Scene], _Found], misfits: Sequence[Read], *, otherw
         return read
 
     def fitting(scene: Scene) -> _Found:
-        if any(was_misfit(scene) for was_misfit in misfits):
-            misfit(scene)
-            return otherwise
+        for was_misfit in misfits:
+            if was_misfit(scene):
+                misfit(scene)
+                return otherwise
         return read(scene)
 
     return fitting

@@ -16,12 +16,7 @@ def _score(source: str, key: str) -> Callable[[Scene], float | None]:
 
 def _no_score(source: str, key: str) -> Callable[[Scene], bool]:
     """Whether a segment holds under that name."""
-
-    def misfit(scene: Scene) -> bool:
-        found = scores.text(scene.journey, source, key, scene.at)
-        return found is not None and scores.number(scene.journey, source, key, scene.at) is None
-
-    return misfit
+    return lambda scene: scores.is_segment(scene.journey, source, key, scene.at)
 
 
 def _segment(source: str, key: str) -> Callable[[Scene], str | None]:

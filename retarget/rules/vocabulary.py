@@ -110,12 +110,17 @@ def _trait_number(key: str) -> Callable[[Scene], float | None]:
     return lambda scene: traits.number(scene.journey, key)
 
 
-def _other_than(key: str, form: Callable[[Journey, str], object]) -> Callable[[Scene], bool]:
-    """Whether the trait is told, and has another form."""
+def _other_than(
+    key: str, form: Callable[[Journey, str], object], fine: frozenset[type]
+) -> Callable[[Scene], bool]:
+    """Whether the trait is told, and has another form; never of the types that are `fine`."""
 
     def misfit(scene: Scene) -> bool:
         journey = scene.journey
-        return key in journey.traits and form(journey, key) is None and traits.told(journey, key)
+        told = journey.traits.get(key)
+        if told is None or type(told) in fine:
+            return False
+        return form(journey, key) is None and traits.told(journey, key)
 
     return misfit
 
@@ -125,7 +130,7 @@ def _profile(key: str, doc: str) -> Name:
         type="text",
         doc=doc,
         read=lambda scene: traits.word(scene.journey, key),
-        misfit=_other_than(key, traits.word),
+        misfit=_other_than(key, traits.word, frozenset({str, int, float})),
     )
 
 
@@ -351,7 +356,7 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
         returns="number",
         doc="the same as a number; unknown when it is none",
         build=_trait_number,
-        misfit=lambda key: _other_than(key, traits.number),
+        misfit=lambda key: _other_than(key, traits.number, frozenset({int})),
     ),
     **third_parties.FUNCTIONS,
 }
