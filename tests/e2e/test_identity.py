@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
 import pytest
 import redis
@@ -17,11 +19,12 @@ from retarget.journeys.model import Journey
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams import topics
 from streams.embedded import EmbeddedBroker, EmbeddedStore
-from streams.kafka import KafkaAddress, Reader
+from streams.kafka import KafkaAddress, Reader, journal
+from streams.kafka.sending import producing
 from streams.lanes import positions
 from streams.ports import Output
 from streams.stores import open_store
-from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, replayed, until
+from tests.e2e.harness import OLD_FILES, Stage, WorkerProcess, file_events, on_stage, replayed, until
 from tests.factories import MIDNIGHT, Event, an_item
 from tests.support.kafka.real_kafka import RealKafka
 
@@ -126,6 +129,79 @@ async def play(stage: Stage, chance: Random) -> None:
     assert any(b'"person":"u1"' in one.value for one in wanted)
 
 
+class Halves(NamedTuple):
+    """How much of what crosses is in its topic, and how much of it lanes have taken, by journal and by store.
+
+    `journaled` and `stored`: whether the batch at which the worker died is there.
+    """
+
+    written: int
+    taken: int
+    kept: int
+    journaled: bool
+    stored: bool
+
+
+async def halves(stage: Stage, died: WorkerProcess) -> Halves:
+    """Where the merge stands while nobody works."""
+    lane, sequence = map(int, re.findall(r"dies of \w+ in lane (\d+) at (\d+)", died.said)[-1])
+    address = KafkaAddress(bootstrap=stage.bootstrap)
+    if stage.emit == "transactional":
+        for each in range(LANES):  # what other lanes had begun to write would stay undecided for long
+            async with producing(address, f"{stage.app_id}-lane-{each}"):
+                pass
+    reader = Reader(address)
+    await reader.start()
+    store = await open_store(stage.store.url, stage.app_id, stage.partitions)
+    written = taken = kept = 0
+    try:
+        for each in range(LANES):
+            end = await reader.end(topics.MERGE, each)
+            written += len(await reader.read(topics.MERGE, each, 0, end))
+            kept += positions.decode((await store.image(each)).meta).frontier.get(topics.MERGE, 0)
+            journaled = await reader.read(topics.JOURNAL, each, 0, await reader.end(topics.JOURNAL, each))
+            records = [journal.decode(one) for one in journaled]
+            taken += max((one.frontier.get(topics.MERGE, 0) for one in records), default=0)
+    finally:
+        await reader.close()
+        await store.close()
+    stands = (await stage.ends())[lane]
+    return Halves(written, taken, kept, stands.journaled >= sequence, stands.stored >= sequence)
+
+
+# What is found when the worker has killed itself at the first batch of which it holds.
+HIT: Final[dict[str, Callable[[Halves], bool]]] = {
+    "unwritten": lambda found: found == Halves(0, 0, 0, journaled=False, stored=False),
+    "unsent": lambda found: found == Halves(0, 0, 0, journaled=True, stored=False),
+    "written": lambda found: found.written > 0 and found[1:] == (0, 0, True, False),
+    "taken": lambda found: found.taken > found.kept and found.journaled and not found.stored,
+}
+
+
+async def die_at(stage: Stage, point: str) -> None:
+    """The only worker kills itself at that point of a merge; another goes on, and all is as in a replay."""
+    chance = Random(point)
+    parts = [file_events(part) for part in (before(chance), words(), after(chance), last())]
+    wanted: list[Output] = await replayed([event for part in parts for event in part], SETTINGS)
+    async with on_stage(stage):
+        whole, stage.program, stage.environ = stage.program, ("tests.e2e.dying_worker",), {"DIES_AT": point}
+        first = stage.worker("one")
+        await stage.shared_out()
+        await stage.produce(parts[0])
+        await stage.produce(parts[1])
+        assert await first.ended() == -signal.SIGKILL, stage.logs()
+        found = await halves(stage, first)
+        assert HIT[point](found), f"{point} was not hit: {found}"
+        stage.program, stage.environ = whole, {}
+        stage.worker("two", alone=True)
+        await stage.done()
+        await joined(stage)
+        await stage.produce(parts[2], end=False)
+        await joined(stage)
+        await stage.produce(parts[3])
+        await stage.finish(wanted)
+
+
 def stage_on(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, emit: str) -> Stage:
     """An engine of four lanes."""
     return Stage(
@@ -147,6 +223,24 @@ async def test_a_kill_between_the_halves_without_transactions(store: EmbeddedSto
     """On the embedded broker, where what crosses may be written twice."""
     with EmbeddedBroker(folder=tmp_path) as broker:
         await play(stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent"), Random(3))
+
+
+@pytest.mark.parametrize("point", HIT)
+async def test_a_kill_at_each_point_of_a_merge_without_transactions(
+    store: EmbeddedStore, tmp_path: Path, point: str
+) -> None:
+    """Hit each time, as topics and store show before anybody goes on; merged exactly once."""
+    with EmbeddedBroker(folder=tmp_path) as broker:
+        await die_at(stage_on(broker.bootstrap, store, tmp_path, "engine", "idempotent"), point)
+
+
+@pytest.mark.parametrize("point", [point for point in HIT if point != "unsent"])
+async def test_a_kill_at_each_point_of_a_merge_with_transactions(
+    real_kafka: RealKafka, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str], point: str
+) -> None:
+    """On Kafka, where journal and what crosses come together."""
+    stage = stage_on(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional")
+    await die_at(stage, point)
 
 
 async def test_a_wrong_word_is_taken_back(store: EmbeddedStore, tmp_path: Path) -> None:
