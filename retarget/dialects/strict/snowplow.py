@@ -133,6 +133,7 @@ _HIDDEN: Final = re.compile(r"\\u00[2-7]")
 _NO_CART: Final = _Cart()
 _NO_ORDER: Final = _Order()
 _ALL_BUT_ONE: Final = 2
+_ONE: Final = 2  # parts of a text in which there is one of what it is split at
 _HINTS: Final = {kind: hint for kind, hint in get_type_hints(_Record).items() if kind in snowplow.KINDS}
 _forms: Final[dict[str, _Decode | None]] = {}
 
@@ -141,13 +142,14 @@ _forms: Final[dict[str, _Decode | None]] = {}
 def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:
     try:
         text = value.decode()
-        _, names, rest = text.partition(_UNSTRUCT)
-        names += rest.partition(_QUOTE)[0]
-        if has_entities := _ENTITY in text:
-            for part in text.split(_ENTITY)[1:]:
+        happened, entities = text.split(_UNSTRUCT), text.split(_ENTITY)
+        names = _UNSTRUCT + happened[1].partition(_QUOTE)[0] if len(happened) > 1 else ""
+        has_entities = len(entities) > 1
+        if has_entities:
+            for part in entities[1:]:
                 names += _ENTITY + part.partition(_QUOTE)[0]
         decode = _forms.get(names) or _learned(names)
-        if decode is None or _UNSTRUCT in rest or (_BACKSLASH in text and _HIDDEN.search(text)):
+        if decode is None or len(happened) > _ONE or (_BACKSLASH in text and _HIDDEN.search(text)):
             return None  # two events in one, or a name that is hidden
         record = decode(value)
         record.__class__ = _Record  # of one class, or each access to a field would be looked up anew
@@ -159,7 +161,7 @@ def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:
     except (ValueError, OverflowError, RecursionError, Rejected):
         return None
     # Without a word of consent it may be told flat.
-    is_clear = touchpoint.consent is not None or touchpoint.type != "consent"
+    is_clear = touchpoint.type != "consent" or touchpoint.consent is not None
     return touchpoint if is_clear and 0 <= touchpoint.time <= LATEST and is_settled(touchpoint) else None
 
 
