@@ -1,7 +1,8 @@
-"""Every placement of up to two faults of every kind in the plain world: `python -m tests.protocol.pairs`.
+"""Every placement of up to two faults of every kind in one short world: `python -m tests.protocol.pairs`.
 
-One topic, one lane, two workers: no fault, each single one at each step where it can happen, and after each
-of these each second one wherever that can happen then. More than a million runs, which take hours.
+One topic, one lane, two workers, a wait and its message: no fault, each single one at each step where it can
+happen, and after each of these each second one wherever that can happen then. `--long` takes the world of the
+other tests, in which that is more than a million runs, and takes hours.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Final, NamedTuple
 from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import judge
 from tests.protocol.search import one_more, shrunk, told
-from tests.protocol.workload import ONE_TOPIC
+from tests.protocol.workload import ONE_TOPIC, SHORT
 from tests.protocol.world import MODES, Setup
 
 _EVERY_S: Final = 60.0
@@ -48,9 +49,10 @@ def main(given: Sequence[str] | None = None) -> int:
     """Try all placements on all cores; 1 when one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.protocol.pairs", description=__doc__)
     parser.add_argument("--mode", choices=MODES, default="transactional")
+    parser.add_argument("--long", action="store_true", help="in the world of the other tests")
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     asked = parser.parse_args(given)
-    setup = Setup(asked.mode, ONE_TOPIC)
+    setup = Setup(asked.mode, ONE_TOPIC if asked.long else SHORT)
     firsts = list(one_more({}, judge(setup, {}).choices))
     seconds: Counter[str] = Counter()
     with ProcessPoolExecutor(asked.processes) as pool:

@@ -59,6 +59,7 @@ class Shape(NamedTuple):
     ticks: bool  # the wall clock moves the idle lane; else a heartbeat ends the input
     limits: Limits
     story: int = 0  # the seed of a made-up one; 0: the one above
+    short: bool = False  # of that one a wait, a message and what follows it, in two batches
     listed: bool = False  # the last topic has the catalogue
     joins: bool = False  # the last topic has what lanes tell each other of people
     shares: bool = False  # and people use each other's devices
@@ -68,6 +69,7 @@ class Shape(NamedTuple):
 
 
 ONE_TOPIC: Final = Shape(("touchpoints",), ticks=False, limits=Limits(records=2))
+SHORT: Final = ONE_TOPIC._replace(short=True)
 # Everything is scarce: one person to a batch, two waits to a page, one journey in the cache.
 TWO_TOPICS: Final = Shape(("app", "web"), ticks=True, limits=Limits(records=3, persons=1, waits=2, cached=1))
 
@@ -260,7 +262,7 @@ def _story(shape: Shape) -> tuple[Told, ...]:
         return _LOOKS + _TOLD[:6]
     if shape.joins:
         return _CROSSED if shape.between else _JOINED
-    return _TOLD
+    return (_TOLD[0], *_TOLD[-2:]) if shape.short else _TOLD
 
 
 def _comes_to(lane: int, event: Touchpoint, shape: Shape, *, astray: bool) -> bool:
