@@ -41,7 +41,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "settings": "every setting, its value and where it came from",
     "produce": "touchpoints of files into Kafka",
     "collect": "the HTTP entrance for producers: Segment's API, CloudEvents, a pixel",
-    "channel": "a service that hands messages over: email, push, ads, direct_mail",
+    "channel": "a service that hands messages over: email, push, ads, direct_mail, sms, ...",
     "simulate": "touchpoints of a simulated shop into Kafka",
     "tail": "print what is in a topic",
     "explain": "the timeline of a person: what was decided and why, what is waiting",

@@ -12,6 +12,7 @@ from streams.settings import Settings
 HIDDEN: Final = "***"
 # What is shorter would take whole words out of every line; nobody should have such a password.
 _SHORTEST: Final = 4
+_NAMED_SO: Final = ("password", "secret", "token", "key", "sign")
 
 
 def hiding(settings: Settings) -> Callable[[str], str]:
@@ -36,13 +37,26 @@ def _secrets(settings: Settings) -> Iterator[str]:
     yield from (settings.ads.token, settings.ads.meta_token, settings.ads.google_token)
     yield from (settings.sms.token, settings.whatsapp.token, settings.onsite.token, settings.chat.token)
     yield from (*settings.collect.write_keys, *settings.collect.server_keys)
-    _, _, rest = settings.store.url.partition("://")
+    for url in (settings.store.url, *_services(settings)):
+        yield from _in_url(url)
+
+
+def _services(settings: Settings) -> Iterator[str]:
+    push, ads = settings.push, settings.ads
+    yield from (settings.channel.addresses, push.fcm_url, push.apns_url)
+    yield from (ads.url, ads.meta_url, ads.google_url)
+    yield from (settings.sms.url, settings.whatsapp.url, settings.onsite.url, settings.chat.url)
+
+
+def _in_url(url: str) -> Iterator[str]:
+    """A password, and of the query what bears such a name; in settings all of the query is masked."""
+    _, _, rest = url.partition("://")
     account, at, place = rest.rpartition("@")
     if at:
         yield account.partition(":")[2]
     for part in (place if at else rest).partition("?")[2].split("&"):
         name, _, value = part.partition("=")
-        if name.endswith("password"):
+        if any(word in name.lower() for word in _NAMED_SO):
             yield value
 
 

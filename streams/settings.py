@@ -176,7 +176,7 @@ DECIDING: Final = frozenset(
     }
 )
 _CHANNELS: Final[tuple[str, ...]] = get_args(model.Channel)
-_TOKEN: Final = 16
+GUESSED: Final = 16  # a secret of fewer characters can be
 _LONGEST_LINK: Final = 400 * DAY
 _LONGEST_KEPT: Final = 4_000 * DAY
 SECRET: Final = "offers.secret"  # noqa: S105 - its name
@@ -261,16 +261,16 @@ def _contradictions(settings: Settings) -> list[str]:
             "found the same time as quiet_hours.start; to have none set quiet_hours.enabled to false",
         ),
         "web.token": (
-            0 < len(settings.web.token) < _TOKEN,
-            f"found {len(settings.web.token)} characters, which can be guessed; expected at least {_TOKEN}",
+            0 < len(settings.web.token) < GUESSED,
+            f"found {len(settings.web.token)} characters, which can be guessed; expected at least {GUESSED}",
         ),
         PURL_KEYS: (
-            (bool(purl.base) and not purl.keys) or any(len(key) < _TOKEN for key in purl.keys),
-            f"found none, or one that can be guessed; expected at least {_TOKEN} characters with purl.base",
+            (bool(purl.base) and not purl.keys) or any(len(key) < GUESSED for key in purl.keys),
+            f"found none, or one that can be guessed; expected at least {GUESSED} characters with purl.base",
         ),
         "privacy.keys": (
-            any(len(key) < _TOKEN for key in settings.privacy.keys),
-            f"found one that can be guessed; expected at least {_TOKEN} characters",
+            any(len(key) < GUESSED for key in settings.privacy.keys),
+            f"found one that can be guessed; expected at least {GUESSED} characters",
         ),
         **{
             f"retention.{name}": (not DAY <= kept <= _LONGEST_KEPT, "expected a day to 4000 days")

@@ -3,9 +3,8 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams.settings_kinds import (
@@ -22,6 +21,7 @@ from streams.settings_kinds import (
     TimeOfDay,
     Zone,
     masked,
+    masked_url,
     whole,
 )
 from streams.settings_source import open_settings, setting
@@ -29,12 +29,6 @@ from streams.settings_source import open_settings, setting
 Dialect = Literal[
     "auto", "canonical", "segment", "ga4", "snowplow", "meta", "braze", "cloudevents", "criteo"
 ]  # fmt: skip
-# Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
-_IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|(?<=password=)[^&]*", re.DOTALL)
-
-
-def _masked_url(url: str) -> str:
-    return _IN_URL.sub(lambda found: f"{found[1] or ''}***", url)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -95,7 +89,7 @@ class Store:
     url: Named = setting(
         "redis://localhost:6379/0",
         "Address of the store: `redis://`, `rediss://`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME`.",
-        mask=_masked_url,
+        mask=masked_url,
     )
     compress: bool = setting(
         default=False,

@@ -292,3 +292,12 @@ def kind_of(annotation: object) -> Kind:
 def masked(text: str) -> str:
     """A secret as it may be shown."""
     return "***" if text else ""
+
+
+# Up to the last @: a password that is not written in %-codes may hold any of / @ : ? &.
+_IN_URL: Final = re.compile(r"(?<=://)([^:@]*:).*(?=@)|([?&][^=&]*=)[^&]*", re.DOTALL)
+
+
+def masked_url(url: str) -> str:
+    """An address as it may be shown: a password or any value of the query may be a secret."""
+    return _IN_URL.sub(lambda found: f"{found[1] or found[2]}***", url)

@@ -17,6 +17,7 @@ from streams.settings_kinds import (
     SomeNames,
     TimeOfDay,
     masked,
+    masked_url,
     whole,
 )
 from streams.settings_source import setting
@@ -123,6 +124,7 @@ class Channel:
         "",
         "Where addresses are asked for that a message does not have: a URL with {user_id} that answers JSON.",
         because="a shop need not tell addresses to the engine",
+        mask=masked_url,
     )
     patience: Duration = setting(
         24 * HOUR, "A message that is refused for the moment is a dead letter after this."
@@ -157,7 +159,9 @@ class Email:
 class Push:
     """Where `retarget channel push` hands push messages to; what is empty is not used."""
 
-    fcm_url: str = setting("", "FCM, https://fcm.googleapis.com, or a gateway that speaks like it.")
+    fcm_url: str = setting(
+        "", "FCM, https://fcm.googleapis.com, or a gateway that speaks like it.", mask=masked_url
+    )
     fcm_project: str = setting("", "The project at FCM.")
     fcm_token: str = setting(
         "", "What FCM is shown as a bearer token; for a gateway with tokens of its own.", mask=masked
@@ -171,6 +175,7 @@ class Push:
         "",
         "A gateway that speaks like APNs.",
         because="Apple's own servers speak HTTP/2 only",
+        mask=masked_url,
     )
     apns_token: str = setting(
         "", "What APNs is shown as a bearer token; for a gateway with tokens of its own.", mask=masked
@@ -199,7 +204,9 @@ class Ads:
     """Where `retarget channel ads` hands changes of audiences to; several destinations are possible."""
 
     url: str = setting(
-        "", "A service of yours that batches are posted to, as JSON; empty: into ads.folder, if that is set."
+        "",
+        "A service of yours that batches are posted to, as JSON; empty: into ads.folder, if that is set.",
+        mask=masked_url,
     )
     token: str = setting("", "What is shown there as a bearer token.", mask=masked)
     folder: str = setting("", "Folder for batches as files, one each; used without ads.url.")
@@ -207,13 +214,16 @@ class Ads:
         "",
         "Meta, https://graph.facebook.com/ with a version, or a gateway like it; empty: not used.",
         because="each destination for itself gets everything, whatever the others do",
+        mask=masked_url,
     )
     meta_token: str = setting("", "What Meta is shown as a bearer token.", mask=masked)
     meta_lists: Pairs = setting(
         {}, "Meta's id of each audience, as AUDIENCE=ID; AUDIENCE=- where Meta shall not have it."
     )
     google_url: str = setting(
-        "", "Google, https://datamanager.googleapis.com, or a gateway that speaks like it; empty: not used."
+        "",
+        "Google, https://datamanager.googleapis.com, or a gateway that speaks like it; empty: not used.",
+        mask=masked_url,
     )
     google_token: str = setting("", "What Google is shown as a bearer token.", mask=masked)
     google_key_file: str = setting(
@@ -230,7 +240,7 @@ class Ads:
 class Sms:
     """Where `retarget channel sms` hands short messages to."""
 
-    url: str = setting("", "A gateway that takes them at /messages, as JSON.")
+    url: str = setting("", "A gateway that takes them at /messages, as JSON.", mask=masked_url)
     token: str = setting("", "What it is shown as a bearer token.", mask=masked)
     sender: Named = setting("SHOP", "From whom they are: up to 11 letters, a short code or a number.")
     stop: str = setting(
@@ -244,7 +254,9 @@ class Sms:
 class Whatsapp:
     """Where `retarget channel whatsapp` hands messages to."""
 
-    url: str = setting("", "WhatsApp, https://graph.facebook.com/ with a version, or a gateway like it.")
+    url: str = setting(
+        "", "WhatsApp, https://graph.facebook.com/ with a version, or a gateway like it.", mask=masked_url
+    )
     token: str = setting("", "What it is shown as a bearer token.", mask=masked)
     sender: str = setting("", "The id of the shop's number.")
     templates: str = setting(
@@ -256,7 +268,9 @@ class Whatsapp:
 class Onsite:
     """Where `retarget channel onsite` hands messages to."""
 
-    url: str = setting("", "A service of the site's that takes them at /placements, as JSON.")
+    url: str = setting(
+        "", "A service of the site's that takes them at /placements, as JSON.", mask=masked_url
+    )
     token: str = setting("", "What it is shown as a bearer token.", mask=masked)
     placement: Named = setting("default", "Where on a page they may be shown; the site knows what it means.")
 
@@ -265,7 +279,7 @@ class Onsite:
 class Chat:
     """Where `retarget channel chat` hands offers of advice to."""
 
-    url: str = setting("", "A service of the chat's that takes them at /handovers, as JSON.")
+    url: str = setting("", "A service of the chat's that takes them at /handovers, as JSON.", mask=masked_url)
     token: str = setting("", "What it is shown as a bearer token.", mask=masked)
 
 

@@ -26,7 +26,7 @@ from streams.kafka import journal
 from streams.lanes import positions, publication
 from streams.lanes.bundle import bundle_of
 from streams.lanes.positions import Positions
-from streams.ports import JournalRecord
+from streams.ports import JournalRecord, Output
 from streams.replaying import LANE, TOPIC, replay
 from streams.resources import default_rules_dir
 from streams.rulebook import documents_of, load_documents, rule_files
@@ -103,6 +103,7 @@ def canonical() -> list[bytes]:
     return [*(encode_touchpoint(event) for event in islice(shop, 300)), *_lines(*_FURTHER)]
 
 
+@cache
 def segment() -> list[bytes]:
     """Calls of Segment."""
     return _lines(*_CALLS)
@@ -237,6 +238,15 @@ async def stored() -> tuple[list[bytes], list[bytes]]:
         image.meta,
         positions.encode(Positions(clock=5, frontier={"t": 3}, held={"t": [(1, 2)]})),
     ]
+
+
+async def sent() -> list[bytes]:
+    """Messages and decisions about the simulated shop's people in two days."""
+    _, shipped = load_documents([default_rules_dir()], VOCABULARY)
+    found: list[Output] = []
+    shop = islice(simulate(open_shop(1), seed=1, people=30, start_ms=_START), 2500)
+    await replay(_events(shop), bundle_of(load_settings(overrides=SETTINGS), shipped, [TOPIC]), found.append)
+    return [one.value for one in found]
 
 
 def _events(shop: Any) -> Iterator[FileEvent]:  # noqa: ANN401 - touchpoints

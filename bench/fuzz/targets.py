@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import gzip
+import json
 import tempfile
 from collections.abc import Callable, Sequence
 from functools import cache, partial
@@ -26,22 +27,29 @@ from retarget.rules.parse import parse_rules, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.backtest.budget_file import read_budget
 from streams.cases.reading import Known, read_cases
+from streams.channels import state
+from streams.channels.queue import Parcel
+from streams.channels.state import Entry, State, Tries
 from streams.collect import calls, cloudevents
 from streams.collect.bodies import parsed, unpacked
 from streams.collect.refusals import Refusal
+from streams.commands.printing import as_json, as_line
 from streams.feeds import read_feeds
 from streams.files import read_files
 from streams.kafka import journal
 from streams.kafka.headers import decode_headers
+from streams.kafka.looking import Seen
 from streams.kafka.shelf import pointer_of
 from streams.kept import find_kept
 from streams.lanes import positions, publication
 from streams.links import answer as links
 from streams.links.tokens import Seal
 from streams.ports import Record
+from streams.privacy.scanning import inside
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules, read_documents
 from streams.settings import load_settings
+from streams.topics import DEAD, DECISIONS
 
 REFUSALS: Final = (Rejected, BadInput, LaneRefused, Refusal)
 _MOST: Final = 100_000
@@ -211,6 +219,23 @@ def _headers(value: bytes) -> None:
     decode_headers([(name, value) for name in names])
 
 
+def _waiting(value: bytes) -> None:
+    Parcel(0, b"u1", value, Tries())
+
+
+def _shown(value: bytes) -> None:
+    for topic in (DECISIONS, DEAD, "retarget.push"):
+        seen = Seen(topic, 0, 0, 0, b"u1", value, ())
+        json.loads(as_json(seen))
+        assert as_line(seen)
+    inside(value)
+
+
+@cache
+def _sent() -> list[bytes]:
+    return asyncio.run(seeds.sent())
+
+
 @cache
 def _stored() -> tuple[list[bytes], list[bytes]]:
     return asyncio.run(seeds.stored())
@@ -242,6 +267,13 @@ TARGETS: Final[dict[str, Target]] = {
     },
     "topic: catalogue": Target(seeds.listed, lambda value: catalogue.read_record(value, b"p", _MOST), 8),
     "topic: lane, all dialects": Target(seeds.of_a_lane, run_lane, 0.5),
+    "topic: message at its channel": Target(_sent, _waiting, 2),
+    "topic: whatever is shown": Target(_sent, _shown, 1),
+    "stored: ledger of a channel": Target(
+        lambda: [state.encode(Entry("a", State(read=7, waiting={5: Tries(1, 2, 3, "p")}, foreign=["x"])))],
+        lambda value: state.decode(value, "the ledger"),
+        1,
+    ),
     "stored: catalogue on its way": Target(seeds.fanned, catalogue.unpack, 4),
     "stored: journal": Target(
         seeds.journals, lambda value: journal.decode(Record("journal", 1, 1, None, value)), 4

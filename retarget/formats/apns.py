@@ -11,6 +11,8 @@ from retarget.formats.request import Request
 from retarget.messages import Message, stable_id
 
 MOST_BYTES: Final = 4096
+# Lets the app's extension fetch the picture before the notification is shown.
+WITH_PICTURE: Final = {"mutable-content": 1}
 # At once; with regard to the device's power, which is the only one that background notifications may have.
 _AT_ONCE, _SPARING = "10", "5"
 
@@ -43,7 +45,8 @@ def _payload(data: dict[str, str], *, alert: bool) -> dict[str, Any]:
         return {"aps": {"content-available": 1}, **data}
     shown = {key: data[key] for key in ("title", "body") if key in data}
     rest = {key: value for key, value in data.items() if key not in shown}
-    return {"aps": {"alert": shown, "thread-id": data["tag"]}, **rest}
+    picture = WITH_PICTURE if "image" in data else {}
+    return {"aps": {"alert": shown, "thread-id": data["tag"], **picture}, **rest}
 
 
 def _uuid(digits: str) -> str:

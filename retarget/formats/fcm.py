@@ -41,6 +41,10 @@ def request_of(message: Message, device: Device, notice: Notice | None, *, now: 
         told: dict[str, Any] = {"token": device.token, "data": rest, **blocks}
         if shown:
             told["notification"] = {name: data[name] for name in _SHOWN if name in data}
+        if shown and "image" in data:
+            told["notification"]["image"] = data["image"]
+            picture = {"fcm_options": {"image": data["image"]}, "payload": {"aps": apns.WITH_PICTURE}}
+            told["apns"] = apple | picture
         return Request(path=f"/v1/projects/{project}/messages:send", body={"message": told})
 
     return push.fitted(push.data_of(message, notice), MOST_BYTES, build, size)

@@ -11,6 +11,7 @@ from aiohttp.connector import Connection
 
 from retarget.errors import BadInput
 from streams.channels.outcomes import HANDED, NOT_YET, Leave, Outcome, dead, freely, later
+from streams.settings_kinds import masked_url
 
 _FINE: Final = range(200, 300)
 # The service is busy, or not there: another time.
@@ -107,4 +108,4 @@ def headers(token: str, key: str) -> Mapping[str, str]:
 def require_url(setting: str, url: str) -> None:
     """Raise BadInput for what cannot be posted to."""
     if not url.startswith(("https://", "http://")):
-        raise BadInput([f"{setting}: found {url!r}, expected a URL"])
+        raise BadInput([f"{setting}: found {masked_url(url)!r}, expected a URL"])

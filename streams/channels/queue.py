@@ -31,8 +31,11 @@ class Parcel:
         self.offset, self.key, self.raw, self.tries = offset, key, raw, tries
         try:
             self.message = _decode(raw)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (ValueError, RecursionError) as error:
             raise Rejected("bad_field", str(error)) from error
+        if not _is_id(self.message.message_id):
+            found = repr(self.message.message_id)
+            raise Rejected("bad_field", f"message_id: found {found}, expected visible ASCII")
         self.is_sealed = read(raw) is not None
         self.due = _time(self.message.not_before, 0)
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
@@ -223,6 +226,10 @@ class Queue:
         due, offset = entry
         parcel = self._parcels.get(offset)
         return parcel is not None and parcel.due == due
+
+
+def _is_id(text: str) -> bool:
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 def _time(given: str | None, otherwise: int) -> int:

@@ -51,7 +51,7 @@ def decode(raw: bytes | None, place: str) -> Entry:
     """The record. Raises Damaged for what no channel service wrote."""
     try:
         return _decoder.decode(raw or b"")
-    except (msgspec.MsgspecError, ValueError) as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(place, error) from error
 
 

@@ -22,6 +22,7 @@ from jinja2 import (
 from jinja2.sandbox import SandboxedEnvironment
 from markupsafe import Markup, escape
 
+from retarget.errors import BadInput
 from streams.channels.languages import ENGLISH, language_of, speak
 from streams.channels.outcomes import Reason
 from streams.resources import config_dir
@@ -40,9 +41,16 @@ class NotWritten(Exception):
 
 
 class Templates:
-    """The templates of one channel: those of `own`, a folder of the user's, before those that ship."""
+    """The templates of one channel: those of `own`, a folder of the user's, before those that ship.
+
+    Raises BadInput when `own` is no folder.
+    """
 
     def __init__(self, channel: str, own: str = "") -> None:
+        if own and not Path(own).is_dir():
+            raise BadInput(
+                [f"channel.templates: {own} is no folder; expected one with {channel}/ in it"]
+            )
         folders = [Path(own) / channel] if own else []
         self._shipped = config_dir() / "templates" / channel
         self._loader = FileSystemLoader([*folders, self._shipped])

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
-from streams.settings import Settings
+from streams.settings import GUESSED, Settings
 
 if TYPE_CHECKING:
     from streams.channels.email.links import Seal
@@ -86,9 +86,12 @@ def seal_of(settings: Settings) -> Seal:
         why = "without a way to unsubscribe no mail leaves"
         said = f"channel.public_url: {found}, and {why}"
         raise BadInput([f"{said}; set it to the https address that passes /unsubscribe/ on to channel.port"])
-    if not channel.secret:
-        said = "channel.secret: is not set, and unsubscribe links are sealed with it"
-        raise BadInput([f"{said}; set it to a long random text, the same in all services"])
+    if len(channel.secret) < GUESSED:
+        short = (
+            f"has {len(channel.secret)} characters, which can be guessed" if channel.secret else "is not set"
+        )
+        said = f"channel.secret: {short}, and unsubscribe links are sealed with it"
+        raise BadInput([f"{said}; set it to at least {GUESSED} random characters, the same in all services"])
     return Seal(channel.secret, channel.public_url)
 
 

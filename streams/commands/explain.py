@@ -164,7 +164,7 @@ def _decision(line: str | bytes, place: str) -> dict[str, Any]:
         said = json.loads(line)
         if {"person", "rule", "outcome", "due", "decided_at", "step", "subject"} <= said.keys():
             return dict(said)
-    except (ValueError, AttributeError):
+    except (ValueError, AttributeError, RecursionError):
         pass
     raise BadInput([f"{place}: is no decision; expected what `retarget replay --decisions` writes"])
 

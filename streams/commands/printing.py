@@ -18,7 +18,7 @@ def as_json(seen: Seen) -> str:
     """The value as one JSON line; what is no JSON as `{"raw": ...}`."""
     try:
         return json.dumps(json.loads(seen.value or b""), ensure_ascii=False)
-    except ValueError:
+    except (ValueError, RecursionError):
         return json.dumps({"raw": _text(seen.value)}, ensure_ascii=False)
 
 
@@ -31,7 +31,7 @@ def as_line(seen: Seen) -> str:
 def _said(seen: Seen) -> str:
     try:
         value = json.loads(seen.value or b"")
-    except ValueError:
+    except (ValueError, RecursionError):
         return f"not JSON: {_cut(_text(seen.value))}"
     if not isinstance(value, dict):
         return _cut(json.dumps(value, ensure_ascii=False))

@@ -23,6 +23,7 @@ PRESETS: Final[Mapping[str, str]] = {
     "clock.idle": "heartbeat",
     "clock.now": "event",
     "quiet_hours.enabled": "true",
+    "catalogue.currency": "EUR",
     "web.port": "0",
 }
 

@@ -62,6 +62,7 @@ def show_addresses(console: Console, settings: Settings, page: str, person: str,
 Broker, store and engine go on, without people, until you press Enter. In another terminal:
   export RETARGET_KAFKA_BOOTSTRAP={settings.kafka.bootstrap} RETARGET_STORE_URL={settings.store.url}
   export RETARGET_KAFKA_PARTITIONS={settings.kafka.partitions} RETARGET_APP_ID={settings.app.id}
+  export RETARGET_CLOCK_NOW={settings.clock.now} RETARGET_CLOCK_IDLE={settings.clock.idle}
   retarget explain {person or "PERSON"}
   retarget tail email
   curl {page}"""

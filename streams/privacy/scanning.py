@@ -123,7 +123,7 @@ def inside(value: bytes) -> bytes:
     """What a dead letter of a channel service has put aside; anything else as it is."""
     try:
         return b64decode(_letter(value).raw) or value
-    except (msgspec.MsgspecError, ValueError):
+    except (ValueError, RecursionError):
         return value
 
 

@@ -44,6 +44,13 @@ def test_bytes_of_any_kind(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", TARGETS)
+def test_what_is_deeper_than_any_reader_goes(name: str) -> None:
+    """Well-formed JSON, of some kilobytes, and no reader in Python has room for it."""
+    tried(TARGETS[name], b'{"a":' * 1_200 + b"1" + b"}" * 1_200)
+    tried(TARGETS[name], b"[" * 30_000 + b"]" * 30_000)
+
+
+@pytest.mark.parametrize("name", TARGETS)
 def test_what_is_right_is_used(name: str) -> None:
     """The changes begin at what is really used."""
     target = TARGETS[name]

@@ -30,7 +30,22 @@ SECRETS = {
     "RETARGET_WEB_TOKEN": "web-canary-token-4",
     "RETARGET_COLLECT_WRITE_KEYS": "page-canary-key-66, page-canary-key-77",
     "RETARGET_COLLECT_SERVER_KEYS": "server-canary-key-8",
-    "RETARGET_CHANNEL_SECRET": "seal-canary-9",
+    "RETARGET_CHANNEL_SECRET": "seal-canary-number-9",
+    "RETARGET_CHANNEL_ADDRESSES": "https://crm.example/{{user_id}}?api_key=addresses-canary-31",
+    **{
+        f"RETARGET_{of}_URL": f"https://me:{of.lower()}-canary-32@gate.example"
+        for of in (
+            "PUSH_FCM",
+            "PUSH_APNS",
+            "ADS",
+            "ADS_META",
+            "ADS_GOOGLE",
+            "SMS",
+            "WHATSAPP",
+            "ONSITE",
+            "CHAT",
+        )
+    },
     "RETARGET_EMAIL_PASSWORD": "relay-canary-10",
     "RETARGET_PUSH_FCM_TOKEN": "fcm-canary-11",
     "RETARGET_PUSH_APNS_TOKEN": "apns-canary-12",

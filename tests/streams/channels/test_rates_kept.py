@@ -1,4 +1,4 @@
-"""Rates of what leaves in batches: three services together are never over them."""
+"""Rates of channels: three services together are never over them."""
 
 from __future__ import annotations
 
@@ -20,9 +20,17 @@ RATE, WINDOW_S = 20, 1.0
 ADDRESS = {"street": "Lane 1", "postal_code": "12345", "city": "Town", "country": "DE"}
 
 
-def posted(platform: Receiver) -> list[float]:
-    """When each person's change came, s."""
-    return [one.at for one in platform.posted for _ in json.loads(one.body)["members"]]
+TO = {
+    "ads": {"email": "a@mail.example"},
+    "direct_mail": {"address": ADDRESS},
+    "push": {"push_tokens": ["phone"]},
+}
+
+
+def posted(platform: Receiver, name: str) -> list[float]:
+    """When each push, or each person's change of an audience, came, s."""
+    bodies = [(one.at, json.loads(one.body)) for one in platform.posted]
+    return [at for at, body in bodies for _ in (body["members"] if name == "ads" else [body])]
 
 
 def printed(folder: Path) -> list[float]:
@@ -32,8 +40,8 @@ def printed(folder: Path) -> list[float]:
 
 
 @pytest.mark.timeout(180)
-@pytest.mark.parametrize("name", ["ads", "direct_mail"])
-async def test_three_services_keep_the_rate_of_what_goes_in_batches(
+@pytest.mark.parametrize("name", TO)
+async def test_three_services_keep_the_rate_of_their_channel(
     own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path, name: str
 ) -> None:
     """Each member of a batch counts; in no window of the rate's length do more leave than it says."""
@@ -45,18 +53,18 @@ async def test_three_services_keep_the_rate_of_what_goes_in_batches(
             "store.url": engine.store,
             f"rates.{name}": f"{RATE}/{round(WINDOW_S)}s", "ads.url": platform.url, "ads.batch": 6,
             "direct_mail.folder": tmp_path, "direct_mail.batch": 6,
+            "push.fcm_url": platform.url, "push.fcm_project": "shop",
         }  # fmt: skip
         for _ in range(3):
             stack.enter_context(running(name, settings)).listening()
         ads = {"operation": "add", "audience": "cart-left", "template": None} if name == "ads" else {}
-        to = {"email": "a@mail.example"} if name == "ads" else {"address": ADDRESS}
-        given = [message(number, channel=name, to=to, **ads) for number in range(MESSAGES)]
+        given = [message(number, channel=name, to=TO[name], **ads) for number in range(MESSAGES)]
         await engine.put(*given, channel=name)
         left: list[float] = []
         async with asyncio.timeout(120):
             while len(left) < MESSAGES:
                 await asyncio.sleep(0.1)
-                left = sorted(posted(platform) if name == "ads" else printed(tmp_path))
+                left = sorted(printed(tmp_path) if name == "direct_mail" else posted(platform, name))
     assert len(left) == MESSAGES
     assert max(sum(1 for other in left if at - WINDOW_S < other <= at) for at in left) <= RATE
     # It was the rate that held them back, and three services that shared it.

@@ -31,6 +31,9 @@ def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
     [
         ("email", "email.sender=nobody", "email.sender: found 'nobody'"),
         ("email", "channel.secret=", "channel.secret: is not set"),
+        ("email", "channel.secret=guessed", "channel.secret: has 7 characters"),
+        ("email", "channel.templates=/nowhere", "channel.templates: /nowhere is no folder"),
+        ("push", "push.fcm_url=", "push: no provider"),
         ("email", "channel.public_url=", "channel.public_url: is not set, and without a way to unsubscribe"),
         ("email", "channel.public_url=http://x.example", "channel.public_url: found 'http://x.example'"),
         ("email", "channel.public_url=https://", "channel.public_url: found 'https://'"),
