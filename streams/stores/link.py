@@ -51,6 +51,9 @@ _MEANING: Final[tuple[tuple[type[theirs.RedisError], str], ...]] = (
 )
 # redis-py has no class for it: an append-only file, or an image, that could not be written.
 _NOT_ON_DISK: Final = "MISCONF"
+# Servers say no more: Valkey and Redis 7.2, Redis 7.0, and that again of a command in a script.
+_KEYS_REFUSED: Final = ("permissions to access a key", "one of the keys used as arguments")
+_COMMAND_REFUSED: Final = "user executing the script can't run this command"
 
 Argument = bytes | str | int
 
@@ -108,6 +111,8 @@ class Link:
         except _NOT_ADMITTED as error:
             raise self.unreachable(_said(error)) from error
         except (theirs.RedisError, OSError) as error:
+            if _COMMAND_REFUSED in str(error):
+                raise self.unreachable(_said(error)) from error
             raise UnknownOutcome(f"the store at {self.address}: {_said(error)}") from error
         except RuntimeError as error:
             if _CLOSED not in str(error):
@@ -167,4 +172,8 @@ def _said(error: Exception) -> str:
     meaning = next((text for kind, text in _MEANING if isinstance(error, kind)), None)
     if said.startswith(_NOT_ON_DISK):
         meaning = "it cannot write to its disk, make room there"
+    if any(words in said for words in _KEYS_REFUSED):
+        meaning = "the rights of store.url's user lack a key pattern, ~NAME:* of docs/security.md"
+    if _COMMAND_REFUSED in said:
+        meaning = "the rights of store.url's user lack a command, see docs/security.md"
     return f"{meaning} ({said})" if meaning else said
