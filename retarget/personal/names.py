@@ -24,14 +24,16 @@ SEVERAL: Final = frozenset({"und", "and", "et", "y", "e", "en"})
 _FAMILIES: Final = frozenset({"familie", "family", "famille", "familia", "famiglia", "eheleute", "fam"})
 _COMPANIES: Final = frozenset(
     {"gmbh", "ag", "kg", "ohg", "ltd", "inc", "llc", "plc", "bv", "nv", "sarl", "spa", "srl", "corp", "ug",
-     "firma", "company"}
+     "firma", "company", "autohaus", "stadtwerke", "verein", "gemeinde", "praxis", "kanzlei", "erben",
+     "erbengemeinschaft", "of"}
 )  # fmt: skip
 _NOBODY: Final = frozenset(
     {"test", "tester", "unknown", "unbekannt", "none", "null", "nil", "nan", "undefined", "guest", "gast",
      "customer", "kunde", "kundin", "client", "user", "anonymous", "anonym", "name", "firstname", "lastname",
      "vorname", "nachname", "surname", "prenom", "prénom", "nom", "nombre", "apellido", "nome", "cognome",
      "voornaam", "achternaam", "asdf", "qwertz", "qwerty", "xxx", "xx", "na", "admin", "dear", "true",
-     "false", "deleted", "removed", "redacted", "invité", "invitado", "ospite", "voorbeeld"}
+     "false", "deleted", "removed", "redacted", "invité", "invitado", "ospite", "voorbeeld",
+     "verstorben", "deceased"}
 )  # fmt: skip
 # Departments, in so far as nobody is called so: there are people named Sales, Service and Ventas.
 _DEPARTMENTS: Final = frozenset(

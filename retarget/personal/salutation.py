@@ -20,6 +20,7 @@ from retarget.personal.wording import (
     GENDERS,
     LETTERS,
     LOCAL_TITLES,
+    NOBLE,
     PROFESSOR,
     SILENT,
     TITLES,
@@ -79,6 +80,8 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
     gender = _gender(traits.get("gender"), title, found)
     if first.several or last.several or (first.text and first.text.casefold() == last.text.casefold()):
         gender, first, last = "", names.NONE, names.NONE
+    if gender and _noble(last.text) not in ("", gender):
+        gender = ""
     formal = _formal(traits.get(WISH), formal)
     line, neutral = _line(found, region, gender, title.degree, (first.text, last.text), formal=formal)
     wording = WORDINGS.get(found)
@@ -207,6 +210,12 @@ def _gender(told: object, title: _Title, language: str) -> str:
     if title.unclear or len(stated) != 1 or "unclear" in stated:
         return ""
     return stated.pop()
+
+
+def _noble(last: str) -> str:
+    """The gender that a word before a noble name says, as in `Gräfin von Berg`."""
+    opening, _, rest = last.casefold().partition(" ")
+    return NOBLE.get(opening, "") if rest else ""
 
 
 def _formal(told: object, otherwise: bool) -> bool:  # noqa: FBT001 - a value, no switch

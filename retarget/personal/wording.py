@@ -179,6 +179,14 @@ SILENT: Final = frozenset(
      "msc", "bsc", "mba"}
 )  # fmt: skip
 
+# Words before a noble name that say the gender of who bears it; alone they are names of anybody.
+NOBLE: Final[Mapping[str, str]] = dict.fromkeys(
+    ("gräfin", "freifrau", "freiin", "baronin", "baronesse", "fürstin", "prinzessin", "herzogin", "countess",
+     "duchess", "princess", "comtesse", "duchesse", "princesse", "marquise", "condesa", "contessa"), FEMALE,
+) | dict.fromkeys(
+    ("graf", "freiherr", "fürst", "prinz", "herzog", "duke", "comte", "duc", "marquis", "conte"), MALE,
+)  # fmt: skip
+
 FORMAL: Final[Mapping[str, bool]] = dict.fromkeys(
     ("formal", "formell", "förmlich", "sie", "vous", "usted", "u", "lei", "formel", "formale", "formeel"),
     True,
