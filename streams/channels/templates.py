@@ -48,9 +48,7 @@ class Templates:
 
     def __init__(self, channel: str, own: str = "") -> None:
         if own and not Path(own).is_dir():
-            raise BadInput(
-                [f"channel.templates: {own} is no folder; expected one with {channel}/ in it"]
-            )
+            raise BadInput([f"channel.templates: {own} is no folder; expected one with {channel}/ in it"])
         folders = [Path(own) / channel] if own else []
         self._shipped = config_dir() / "templates" / channel
         self._loader = FileSystemLoader([*folders, self._shipped])

@@ -97,7 +97,7 @@ class _Stage:
                         mailbox.url if mailbox else "",
                     )
                     asked.clear()
-                    await enter_or(asked)
+                    await self._stand(asked)
         return 0 if self._tally.flawless else 1
 
     @asynccontextmanager
@@ -143,6 +143,15 @@ class _Stage:
                     await cancelled(settled)
                 finally:
                     await cancelled(traffic, watching, status, engine)
+
+    async def _stand(self, asked: asyncio.Event) -> None:
+        """Go on until Enter; only the clock moves, or whatever is asked of the engine would wait for it."""
+        async with producing(self._address) as producer:
+            time_goes_by = asyncio.create_task(self._traffic.go_on(producer))
+            try:
+                await enter_or(asked)
+            finally:
+                await cancelled(time_goes_by)
 
     async def _status(self, view: View) -> None:
         seen: deque[tuple[float, int]] = deque(maxlen=_RATE_OVER)

@@ -9,6 +9,7 @@ from itertools import chain
 
 from aiokafka import AIOKafkaProducer
 
+from retarget.times import SECOND
 from retarget.touchpoints import Touchpoint
 from streams.demo.plan import MORNING, OPENING, WARM_UP, Plan
 from streams.demo.witness import Witness
@@ -38,6 +39,15 @@ class Traffic:
             sleep=asyncio.sleep,
         ):
             await self._send(producer, batch)
+
+    async def go_on(self, producer: AIOKafkaProducer) -> None:
+        """Let time go by, without people and without end. Raises what the producer raises."""
+        while True:
+            at = self.at + SECOND
+            await self._send(
+                producer, Batch(at=at, arrivals=(), heartbeat=Touchpoint(type="heartbeat", time=at))
+            )
+            await asyncio.sleep(1)
 
     async def _morning(self, producer: AIOKafkaProducer, day: Iterator[Arrival]) -> Iterator[Arrival]:
         """Send the morning as fast as it is made; what comes after it."""

@@ -124,12 +124,19 @@ def test_ctrl_c_on_a_terminal_ends_with_the_summary(tmp_path: Path) -> None:
 
 
 def test_kept_demo_goes_on_until_enter(tmp_path: Path) -> None:
-    """With --keep the addresses are shown, and Enter ends it."""
+    """With --keep the addresses are shown, in another terminal somebody is erased, and Enter ends it."""
     _require_servers()
-    process, terminal = _on_terminal(("--seconds", "2", "--keep"), _environment(tmp_path))
+    process, terminal = _on_terminal(("--seconds", "8", "--keep"), _environment(tmp_path))
     try:
         shown = _read_until(terminal, "/metrics\r\n", 60)
         assert "RETARGET_STORE_URL=redis://127.0.0.1:" in shown
+        there = dict(re.findall(r"(RETARGET_\w+)=(\S+)", shown))
+        (person,) = re.findall(r"retarget explain (\S+)", shown)
+        erased = subprocess.run(
+            [sys.executable, "-m", "streams", "erase", person], check=False, capture_output=True, text=True,
+            timeout=90, env=_environment(tmp_path) | there, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert erased.returncode == 0, erased.stdout + erased.stderr
         assert process.poll() is None
         os.write(terminal, b"\n")
         _read_until(terminal, "never shown", 30)

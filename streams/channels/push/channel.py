@@ -59,9 +59,7 @@ class PushChannel:
         self._topic, self._hosts = settings.push.apns_topic, settings.push.hosts
         self._contact = settings.push.contact
         if not (self._fcm_url or self._apns_url or self._vapid):
-            raise BadInput(
-                ["push: no provider; expected push.fcm_url, push.apns_url or push.vapid_key"]
-            )
+            raise BadInput(["push: no provider; expected push.fcm_url, push.apns_url or push.vapid_key"])
 
     def _bearers(self, settings: Settings) -> tuple[Bearer, Bearer]:
         push = settings.push
