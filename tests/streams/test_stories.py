@@ -224,7 +224,7 @@ def send(message: Told) -> None:
     now = parse_time(message["decided_at"])
     if read.channel == "email":
         if read.operation == "send":
-            Writer("Shop <news@shop.example>", "", Templates("email", "templates"), SEAL).write(
+            Writer("Shop <news@shop.example>", "", mail_templates(), SEAL).write(
                 read, str(read.to.get("email") or KNOWN["email"]), now
             )
         return
@@ -239,9 +239,12 @@ def send(message: Told) -> None:
 def mail_of(message: Told) -> str:
     """The plain text of a mail, by the page's templates or those that ship."""
     read = msgspec.convert(message, Message)
-    return Templates("email", "templates").text(
-        read.template or "", values_of(read, None), locale=read.locale
-    )
+    return mail_templates().text(read.template or "", values_of(read, None), locale=read.locale)
+
+
+def mail_templates() -> Templates:
+    """The page's own before those that ship."""
+    return Templates("email", "templates" if Path("templates").is_dir() else "")
 
 
 def test_there_are_stories() -> None:
