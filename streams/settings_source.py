@@ -22,8 +22,10 @@ _IN_FILE: Final = "_FILE"
 DEFAULT: Final = "default"
 NO_VALUE: Final = object()
 _OPEN_NAME: Final = re.compile(r"[a-z][a-z0-9_-]*")
-# The path of the file, and what only the tests, benchmarks and the build look for.
-_NOT_SETTINGS: Final = re.compile(r"RETARGET_(CONFIG|DATA|PEERS(_PYTHON)?|COMPILE|KAFKA_HOME|TEST_.*)")
+# The path of the file, and what only the tests, benchmarks, the build and embedded servers look for.
+_NOT_SETTINGS: Final = re.compile(
+    r"RETARGET_(CONFIG|DATA|PEERS(_PYTHON)?|COMPILE|KAFKA_HOME|STORE_SERVER|TEST_.*)"
+)
 # Kubernetes puts these into every container beside a service whose name begins with `retarget`.
 _SERVICE_LINK: Final = re.compile(r"RETARGET_(.*_)?(SERVICE_(HOST|PORT.*)|PORT_\d+_.*)|RETARGET_PORT")
 

@@ -10,8 +10,10 @@ import pytest
 import redis
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 
+from retarget.errors import BadInput
 from streams.embedded import EmbeddedBroker, EmbeddedStore, PartMissing, StartFailed
 from streams.embedded.processes import ChildProcess, answers, free_port
+from streams.embedded.store import store_binary
 from streams.resources import config_dir, default_rules_dir
 
 SILENT = "import signal; signal.pause()"
@@ -159,6 +161,16 @@ def test_a_missing_part_names_the_extra_that_brings_it() -> None:
 
     assert "pip install 'retarget[demo]'" in str(error)
     assert "kafka.bootstrap" in str(error)
+
+
+def test_another_program_may_be_the_store(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where it is none, the error says which variable names it."""
+    own = tmp_path / "redis-server"
+    monkeypatch.setenv("RETARGET_STORE_SERVER", str(own))
+    with pytest.raises(BadInput, match=rf"RETARGET_STORE_SERVER: {own} is no program"):
+        store_binary()
+    own.touch(0o700)
+    assert store_binary() == str(own)
 
 
 def test_the_shipped_rules_are_found() -> None:

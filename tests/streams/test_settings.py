@@ -216,6 +216,7 @@ def test_variables_of_others_are_left_alone() -> None:
         "RETARGET_PEERS_PYTHON": "/peers/venv/bin/python",
         "RETARGET_COMPILE": "1",
         "RETARGET_KAFKA_HOME": "/opt/kafka",
+        "RETARGET_STORE_SERVER": "redis-server",
         "RETARGET_TEST_KAFKA": "localhost:1",
         "RETARGET_KAFKA_EMIT": "",
         "RETARGET_PORT": "tcp://10.0.0.1:80",
