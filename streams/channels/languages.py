@@ -26,6 +26,15 @@ def language_of(locale: object) -> str:
     return tag if tag in LANGUAGES else ENGLISH
 
 
+def language_asked_for(accepted: str) -> str:
+    """The first language of an `Accept-Language` that there are words for; else English.
+
+    Browsers name the one most wanted first, so that weights need not be read.
+    """
+    tags = (tag.partition(";")[0].strip().partition("-")[0].lower() for tag in accepted.split(","))
+    return next((tag for tag in tags if tag in LANGUAGES), ENGLISH)
+
+
 @cache
 def words(language: str) -> dict[str, str]:
     """What each English text is in a language; nothing for English."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from html import escape
+from collections.abc import Callable
 from types import TracebackType
 from typing import Final, Self
 
@@ -12,6 +11,7 @@ from prometheus_client import CollectorRegistry
 
 from retarget.touchpoints import Touchpoint
 from streams.channels.email.links import PATH, Leaver, Seal
+from streams.channels.unsubscribing import shown
 from streams.clocks import now_ms
 from streams.collect.delivery import Delivery, NotTaken
 from streams.collect.links import LINK, LinkPage
@@ -22,23 +22,6 @@ from streams.metrics import CONTENT_TYPE, exposition
 from streams.metrics_services import ChannelMetrics
 from streams.settings import Settings
 
-_PAGE: Final = (
-    '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="robots" content="noindex">'
-    '<meta name="viewport" content="width=device-width"><title>{title}</title>'
-    '<body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em">'
-    "<h1>{title}</h1>{body}</body></html>"
-)
-_FORM: Final = (
-    "<p>You will get no more mails of this kind from us.</p>"
-    '<form method="post"><input type="hidden" name="List-Unsubscribe" value="One-Click">'
-    '<button style="font-size:1em;padding:.5em 1em">Unsubscribe</button></form>'
-)
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Frame-Options": "DENY",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
-}
 _MOST: Final = 4_096
 
 
@@ -88,14 +71,14 @@ class Pages:
     async def _ask(self, request: web.Request) -> web.Response:
         """A page with a button; programs that follow every link of a mail change nothing."""
         if self._leaver(request) is None:
-            return _shown("There is no such page", status=404)
-        return _shown("Unsubscribe", _FORM)
+            return shown(request, "nowhere")
+        return shown(request, "ask")
 
     async def _unsubscribe(self, request: web.Request) -> web.Response:
         """No login, no cookie, no redirect, whoever asks: as RFC 8058 has it."""
         leaver = self._leaver(request)
         if leaver is None:
-            return _shown("There is no such page", status=404)
+            return shown(request, "nowhere")
         event = Touchpoint(  # without an id: who came back and leaves by the same link again is no repeat
             type="unsubscribe",
             time=self._now(),
@@ -108,16 +91,16 @@ class Pages:
         try:
             await self._delivery.deliver([event])
         except NotTaken:
-            return _shown("Please try again in a minute", status=503)
+            return shown(request, "later")
         self._metrics.unsubscribed.inc()
-        return _shown("You are unsubscribed", "<p>You will get no more mails of this kind from us.</p>")
+        return shown(request, "done")
 
     async def _link(self, request: web.Request) -> web.Response:
         """As `retarget collect` answers it, where there is none."""
         try:
             return await self._followed.answer(request)
         except Refusal as refusal:
-            return _shown("Please try again in a minute", status=refusal.status, more=refusal.headers)
+            return shown(request, "later", refusal.headers)
 
     async def _health(self, _: web.Request) -> web.Response:
         return web.json_response({"ok": True})
@@ -126,10 +109,3 @@ class Pages:
         if not (bearer(request, self._token) if self._token else self._open):
             raise web.HTTPUnauthorized(headers={"WWW-Authenticate": "Bearer"})
         return web.Response(body=exposition(self._registry), headers={"Content-Type": CONTENT_TYPE})
-
-
-def _shown(
-    title: str, body: str = "", *, status: int = 200, more: Mapping[str, str] | None = None
-) -> web.Response:
-    text, headers = _PAGE.format(title=escape(title), body=body), {**_HEADERS, **(more or {})}
-    return web.Response(status=status, text=text, content_type="text/html", headers=headers)

@@ -8,10 +8,12 @@ from contextlib import asynccontextmanager
 
 import aiohttp
 import msgspec
+import pytest
 from prometheus_client import CollectorRegistry
 
 from retarget.messages import Message
 from streams.channels.email.links import Seal
+from streams.channels.languages import words
 from streams.channels.pages import Pages
 from streams.collect.delivery import Delivery
 from streams.kafka.sending import producing
@@ -19,6 +21,7 @@ from streams.metrics_services import ChannelMetrics
 from tests.streams.channels.conftest import Engine, message
 
 SEAL = Seal("a secret of this test", "http://nowhere.example")
+NOWHERE = "There is no such page"
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
@@ -68,6 +71,33 @@ async def test_a_get_changes_nothing(topics: Engine) -> None:
         async with web.head(f"{place}/unsubscribe/{token()}") as answer:
             assert answer.status == 200
     assert await topics.there("touchpoints") == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "language", "says"),
+    [
+        ("de-AT,de;q=0.9,en;q=0.8", "de", "Abmelden"),
+        ("sv-SE, nl;q=0.5", "nl", "Afmelden"),
+        ("FR", "fr", "Se désabonner"),
+        ("it;q=nonsense,,", "it", "Annullare"),
+        ("es-419", "es", "Darse de baja"),
+        ("sv,*", "en", "Unsubscribe"),
+        (None, "en", "Unsubscribe"),
+    ],
+)
+async def test_the_page_is_in_the_readers_language(
+    topics: Engine, asked: str | None, language: str, says: str
+) -> None:
+    """As the browser asks; what there are no words for is English."""
+    asking = {} if asked is None else {"Accept-Language": asked}
+    async with pages(topics) as place, aiohttp.ClientSession() as web:
+        async with web.get(f"{place}/unsubscribe/{token()}", headers=asking) as answer:
+            text = await answer.text()
+        assert answer.headers["Content-Language"] == language
+        assert f'<html lang="{language}">' in text
+        assert f"<h1>{says}" in text
+        async with web.get(f"{place}/unsubscribe/x", headers=asking) as answer:
+            assert f"<h1>{words(language).get(NOWHERE, NOWHERE)}</h1>" in await answer.text()
 
 
 async def test_a_link_that_is_not_ours_is_not_there(topics: Engine) -> None:
