@@ -20,7 +20,7 @@ from streams.backtest.trial import TOLD_EVERY, Bar
 from streams.clocks import now_ms
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
-from streams.kafka.inventory import existing_topics, partitions_of_topic
+from streams.kafka.inventory import partitions_of, partitions_of_topic
 from streams.kafka.looking import Span, spans
 from streams.lanes.bundle import bundle_of
 from streams.ports import Record
@@ -53,9 +53,8 @@ class History:
         for topic in self._topics:
             partitions = await partitions_of_topic(self._address, topic)
             self._held[topic] = await spans(self._address, topic, range(partitions))
-        existing = await existing_topics(self._address)
-        if FANNED in existing:
-            lanes = min(self.lanes, existing[FANNED])
+        fanned = (await partitions_of(self._address, [FANNED])).get(FANNED, 0)
+        if lanes := min(self.lanes, fanned):
             self._held[FANNED] = await spans(self._address, FANNED, range(lanes))
 
     async def told(self, intake: Callable[[int], Intake], only: int | None = None) -> AsyncIterator[Told]:

@@ -22,6 +22,7 @@ from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.creation import create_or_check
 from streams.kafka.inventory import partitions_of_topic
 from streams.kafka.reader import Reader
+from streams.kafka.refusals import refusal
 from streams.metrics_services import ChannelMetrics
 from streams.ports import Record, UnknownOutcome
 from streams.sealing.reading import opening_of
@@ -89,7 +90,7 @@ class Service:
             try:
                 await self._work()
             except (KafkaError, TimeoutError, OSError, Unreachable) as error:
-                log.warning("%s waits: %r", self._topic, error)
+                log.warning("%s waits: %s", self._topic, refusal(error, "Read"))
             await asyncio.sleep(_PAUSE_S)
 
     async def _work(self) -> None:

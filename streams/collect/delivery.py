@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from retarget.touchpoints import Touchpoint
+from streams.kafka.refusals import refusal
 from streams.kafka.sending import send
 from streams.producing import outgoing
 
@@ -92,9 +93,10 @@ class Delivery:
                 request.done.set_result(None)
 
     def _failed(self, requests: Sequence[_Request], error: BaseException) -> None:
+        told = refusal(error, "Write")
         if not self.trouble:
-            log.warning("Kafka does not take events: %r", error)
-        self.trouble = repr(error)
+            log.warning("Kafka does not take events: %s", told)
+        self.trouble = told
         for request in requests:
             if not request.done.done():
-                request.done.set_exception(NotTaken(repr(error)))
+                request.done.set_exception(NotTaken(told))

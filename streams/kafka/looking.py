@@ -11,9 +11,10 @@ from typing import Any, Final, Literal, NamedTuple
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from retarget.errors import Unreachable
+from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import REQUEST_TIMEOUT_MS, KafkaAddress
 from streams.kafka.reader import Reader
+from streams.kafka.refusals import is_refusal, refusal
 
 _POLL_MS: Final = 200
 _AT_ONCE: Final = 2_000
@@ -44,7 +45,10 @@ class Span(NamedTuple):
 
 @asynccontextmanager
 async def looking(address: KafkaAddress, isolation: Isolation) -> AsyncIterator[AIOKafkaConsumer]:
-    """A started consumer without a group and without partitions. Raises Unreachable."""
+    """A started consumer without a group and without partitions.
+
+    Raises Unreachable, BadInput when a right is missing.
+    """
     consumer = AIOKafkaConsumer(
         bootstrap_servers=address.bootstrap,
         request_timeout_ms=REQUEST_TIMEOUT_MS,
@@ -59,6 +63,8 @@ async def looking(address: KafkaAddress, isolation: Isolation) -> AsyncIterator[
         await asyncio.sleep(0)  # it cannot be stopped before its own tasks have begun
         yield consumer
     except (KafkaError, TimeoutError) as error:
+        if is_refusal(error):
+            raise BadInput([refusal(error, "Read")]) from error
         raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", str(error)) from error
     finally:
         await consumer.stop()

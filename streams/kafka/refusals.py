@@ -17,7 +17,10 @@ _REMEDY: Final = "grant it to the user of kafka.sasl_user, as docs/security.md l
 UNSEEN: Final = ", or the user of kafka.sasl_user has no right on it, see docs/security.md"
 
 
-def refusal(error: BaseException | None, right: Literal["Read", "Write", "Delete"], topics: str = "") -> str:
+Needed = Literal["Describe", "DescribeConfigs", "Read", "Write", "Delete"]
+
+
+def refusal(error: BaseException | None, right: Needed, topics: str = "") -> str:
     """A sentence with the missing right; of an error about something else what Python says of it."""
     match error:
         case TopicAuthorizationFailedError():

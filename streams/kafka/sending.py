@@ -13,6 +13,7 @@ from aiokafka.errors import (
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
 )
 from aiokafka.producer.message_accumulator import BatchBuilder
@@ -26,7 +27,12 @@ from streams.kafka.refusals import refusal
 from streams.ports import JournalRecord, Output
 
 # What no retry can help.
-_REFUSED: Final = (MessageSizeTooLargeError, RecordListTooLargeError, TopicAuthorizationFailedError)
+_REFUSED: Final = (
+    MessageSizeTooLargeError,
+    RecordListTooLargeError,
+    TopicAuthorizationFailedError,
+    TransactionalIdAuthorizationFailed,
+)
 _UNCONFIRMED: Final = (
     "{} did not confirm what was sent in {} s; the broker's log says why: is it there, has it enough "
     "in-sync replicas (min.insync.replicas), is a disk full?"
@@ -55,7 +61,7 @@ async def producing(
         yield producer
     except _REFUSED as error:
         said = refusal(error, "Write")
-        raise BadInput([f"Kafka at {address.bootstrap} refuses a record: {said}"]) from error
+        raise BadInput([f"Kafka at {address.bootstrap} refuses what is sent: {said}"]) from error
     except (KafkaError, TimeoutError) as error:
         raise Unreachable("Kafka", address.bootstrap, "kafka.bootstrap", str(error)) from error
     finally:

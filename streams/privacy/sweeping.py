@@ -14,14 +14,15 @@ from typing import Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
-from retarget.errors import Unreachable
+from retarget.errors import BadInput, Unreachable
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.creation import configured
-from streams.kafka.inventory import existing_topics
+from streams.kafka.inventory import partitions_of
 from streams.kafka.looking import Seen, Span, looking, seen_of
 from streams.kafka.reader import Reader
+from streams.kafka.refusals import is_refusal, refusal
 from streams.ports import UnknownOutcome
 from streams.privacy.scanning import inside
 from streams.topics import DEAD, partition_of
@@ -44,21 +45,20 @@ class Swept(NamedTuple):
 
 
 async def sweep(address: KafkaAddress, topics: Sequence[str], ids: Collection[str], until: float) -> Swept:
-    """Read all that is there now, until a moment of `time.monotonic`. Raises Unreachable.
+    """Read all that is there now, until a moment of `time.monotonic`. Raises Unreachable, BadInput.
 
     Of dead letters all: those of records that could not be read are under no id, and may name one.
     What is asked before the reading has the client's own bounds, as everywhere.
     """
     keys = {name.encode() for name in ids}
     found: dict[str, list[Seen]] = {}
-    existing = await existing_topics(address)
-    there = [topic for topic in topics if topic in existing]
+    there = await partitions_of(address, topics)
     left: dict[TopicPartition, Span | None] = {
         TopicPartition(topic, number): None
-        for topic in there
-        for number in _partitions(topic, existing[topic], keys)
+        for topic, partitions in there.items()
+        for number in _partitions(topic, partitions, keys)
     }
-    retention = await _retention(address, there)
+    retention = await _retention(address, [*there])
     await _measure(address, left)
     async with looking(address, "read_uncommitted") as consumer:
         await _read(consumer, left, _Wanted(keys), found, until)
@@ -91,14 +91,16 @@ class _Wanted:
 
 
 async def _measure(address: KafkaAddress, left: dict[TopicPartition, Span | None]) -> None:
-    """Find out from where to where each goes; those that are empty are read."""
+    """Find out from where to where each goes; those that are empty are read. Raises BadInput."""
     reader = Reader(address)
     await reader.start()
     try:
         places = [*left]
         starts = await asyncio.gather(*(reader.beginning(*place) for place in places))
         ends = await asyncio.gather(*(reader.end(*place) for place in places))
-    except UnknownOutcome:
+    except UnknownOutcome as error:
+        if is_refusal(error.__cause__):
+            raise BadInput([refusal(error.__cause__, "Read")]) from error
         return  # what is not known is not read, and told
     finally:
         await reader.close()
@@ -139,6 +141,10 @@ async def _read(
 async def _retention(address: KafkaAddress, topics: Sequence[str]) -> dict[str, int]:
     async with _asking(address) as admin:
         said = await configured(admin, topics)
+    # Of a topic that hides its settings nobody could say that what is there goes in time.
+    if hidden := [topic for topic, told in said.items() if not told]:
+        refused = (TopicAuthorizationFailedError(topic) for topic in hidden)
+        raise BadInput([refusal(error, "DescribeConfigs") for error in refused])
     return {topic: int(told[_RETENTION]) for topic, told in said.items() if told.get(_RETENTION)}
 
 

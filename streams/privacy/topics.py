@@ -8,7 +8,7 @@ from typing import Final
 
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.headers import RepeatFilter
-from streams.kafka.inventory import existing_topics
+from streams.kafka.inventory import partitions_of
 from streams.kafka.looking import Seen, looking, records, spans
 from streams.topics import CHANNELS, DECISIONS, channel_topic, partition_of
 
@@ -21,11 +21,10 @@ async def of_person(
 ) -> AsyncGenerator[Seen, None]:
     """The committed records under these ids, without repeats; of topics that are there.
 
-    Only the partitions in which they can be are read. Raises Unreachable, UnknownOutcome.
+    Only the partitions in which they can be are read. Raises BadInput when a right is missing, Unreachable,
+    UnknownOutcome.
     """
-    existing = await existing_topics(address)
-    there = {topic: existing[topic] for topic in topics if topic in existing}
-    async with aclosing(under(address, there, ids)) as found:
+    async with aclosing(under(address, await partitions_of(address, topics), ids)) as found:
         async for seen in found:
             yield seen
 

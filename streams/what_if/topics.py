@@ -11,7 +11,7 @@ from streams.backtest.history import Past, past_of
 from streams.backtest.reuniting import Kin
 from streams.kafka import KafkaAddress, Reader
 from streams.kafka.address import address_of
-from streams.kafka.inventory import existing_topics
+from streams.kafka.inventory import partitions_of
 from streams.kafka.looking import spans
 from streams.settings import Settings
 from streams.topics import MERGE, lane_of
@@ -56,7 +56,7 @@ async def _names(past: Past, person: str, address: KafkaAddress, policy: Policy)
 
 async def _words(address: KafkaAddress, lane: int, kin: Kin, policy: Policy) -> None:
     """To whom the anonymous people of a lane were said to belong."""
-    if lane >= (await existing_topics(address)).get(MERGE, 0):
+    if lane >= (await partitions_of(address, [MERGE])).get(MERGE, 0):
         return
     span = (await spans(address, MERGE, (lane,)))[lane]
     reader = Reader(address)

@@ -14,6 +14,8 @@ from tests.support.certificates import Certificates
 from tests.support.kafka.processes import KafkaOnJava
 
 USER: Final = "worker"
+#: Another user, with the same password and rights of its own.
+OTHER: Final = "other"
 PASSWORD: Final = "scram-canary-7"  # noqa: S105 - of a broker that lives as long as a test
 _KINDS: Final = {"topic": 2, "group": 3, "cluster": 4, "transactional id": 5}
 _OPERATIONS: Final = {"read": 3, "write": 4, "create": 5, "describe": 8, "describe configs": 10}
@@ -21,23 +23,24 @@ _LITERAL, _PREFIXED, _ALLOW = 3, 4, 3
 
 
 class Right(NamedTuple):
-    """What the worker's user may do with resources of this name, or whose names begin so."""
+    """What a user may do with resources of this name, or whose names begin so."""
 
     kind: str
     name: str
     operation: str
     prefix: bool = False
+    user: str = USER
 
     @property
     def words(self) -> tuple[int, str, int, str, str, int, int]:
         """The same as the protocol has it."""
         pattern = _PREFIXED if self.prefix else _LITERAL
-        who = f"User:{USER}"
+        who = f"User:{self.user}"
         return (_KINDS[self.kind], self.name, pattern, who, "*", _OPERATIONS[self.operation], _ALLOW)
 
 
 class GuardedKafka(KafkaOnJava):
-    """Its plain door is for whoever sets the stage, the other for USER, who may do nothing at first."""
+    """Its plain door is for whoever sets the stage; by the other come two who may do nothing at first."""
 
     def __init__(self, folder: Path, classpath: str, made: Certificates) -> None:
         self._made, self._guarded_port = made, free_port()
@@ -64,8 +67,9 @@ class GuardedKafka(KafkaOnJava):
         return {"SASL_SSL": self._guarded_port}
 
     def format_arguments(self) -> list[str]:
-        """The user is known from the beginning."""
-        return ["--add-scram", f"SCRAM-SHA-512=[name={USER},password={PASSWORD}]"]
+        """The users are known from the beginning."""
+        users = (f"SCRAM-SHA-512=[name={name},password={PASSWORD}]" for name in (USER, OTHER))
+        return [word for user in users for word in ("--add-scram", user)]
 
     async def allow(self, rights: Iterable[Right]) -> None:
         """Give rights."""
