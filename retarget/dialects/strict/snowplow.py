@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from functools import partial
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Annotated, Any, Final, NamedTuple, get_type_hints
 
 import msgspec
 from msgspec.structs import asdict
@@ -123,7 +123,13 @@ class _Record(msgspec.Struct, kw_only=True, gc=False):
     session: list[dict[str, Any]] | None = None
 
 
-_Decode = Callable[[bytes], _Record]
+class _Form(NamedTuple):
+    """What reads records with the same names; None: nothing does. `weighs`: entities may outdo the event."""
+
+    decode: Callable[[bytes], _Record] | None
+    weighs: bool
+
+
 _UNSTRUCT: Final = f'"{snowplow.UNSTRUCT}'
 _QUOTE: Final = '"'
 _BACKSLASH: Final = "\\"
@@ -135,28 +141,54 @@ _NO_ORDER: Final = _Order()
 _ALL_BUT_ONE: Final = 2
 _ONE: Final = 2  # parts of a text in which there is one of what it is split at
 _HINTS: Final = {kind: hint for kind, hint in get_type_hints(_Record).items() if kind in snowplow.KINDS}
-_forms: Final[dict[str, _Decode | None]] = {}
+_NO_FORM: Final = _Form(None, weighs=False)
+# Of these nothing is said that the event says too.
+_WEIGHLESS: Final = frozenset({snowplow.HAPPENED, "product"})
+_forms: Final[dict[str, _Form]] = {}
 
 
 # In one piece: each call within it takes a fortieth of the whole.
-def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:
+def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:  # noqa: C901 - measured hot loop
     try:
         text = value.decode()
         happened, entities = text.split(_UNSTRUCT), text.split(_ENTITY)
         names = _UNSTRUCT + happened[1].partition(_QUOTE)[0] if len(happened) > 1 else ""
-        has_entities = len(entities) > 1
-        if has_entities:
+        if len(entities) > 1:
             for part in entities[1:]:
                 names += _ENTITY + part.partition(_QUOTE)[0]
-        decode = _forms.get(names) or _learned(names)
+        decode, weighs = _forms.get(names) or _learned(names)
         if decode is None or len(happened) > _ONE or (_BACKSLASH in text and _HIDDEN.search(text)):
             return None  # two events in one, or a name that is hidden
         record = decode(value)
         record.__class__ = _Record  # of one class, or each access to a field would be looked up anew
         if is_told and (record.specversion is not msgspec.UNSET or record.type is not msgspec.UNSET):
             return None
-        touchpoint = _touchpoint(record)
-        if has_entities and not _is_said(touchpoint, record):
+        touchpoint = record.happened or _Event()
+        page = str(record.page[0].type or "") if record.page else None
+        event = record.event
+        touchpoint.type, touchpoint.name = snowplow.type_of(
+            record.event_name or event or "", event, record.se_action, touchpoint.type, page
+        )
+        if touchpoint.trace is not None:
+            touchpoint.query, touchpoint.trace = snowplow.query_of(touchpoint.trace, touchpoint.query), None
+        touchpoint.id = record.event_id
+        touchpoint.time = parse_time(record.true_tstamp or record.derived_tstamp)
+        touchpoint.user_id = record.user_id
+        touchpoint.anonymous_id = record.domain_userid or record.network_userid
+        if record.domain_sessionid is not None:
+            touchpoint.session_id = record.domain_sessionid
+        if record.product:
+            touchpoint.items = items_of(record.product)
+        if touchpoint.traits is not None and not touchpoint.traits:
+            touchpoint.traits = None
+        if record.mkt_source is not None or record.mkt_campaign or record.mkt_clickid or record.mkt_medium:
+            touchpoint.source = record.mkt_source
+            touchpoint.medium = parts.medium(record.mkt_medium)
+            touchpoint.campaign = snowplow.campaign_of(record.mkt_campaign, record.mkt_clickid)
+        if record.geo_country or record.geo_latitude or record.geo_timezone:
+            touchpoint.geo = snowplow.geo_of(asdict(record))
+        touchpoint.__class__ = Touchpoint  # type: ignore[assignment]
+        if weighs and not _is_said(touchpoint, record):
             return None
     except (ValueError, OverflowError, RecursionError, Rejected):
         return None
@@ -165,56 +197,27 @@ def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:
     return touchpoint if is_clear and 0 <= touchpoint.time <= LATEST and is_settled(touchpoint) else None
 
 
-def _learned(names: str) -> _Decode | None:
+def _learned(names: str) -> _Form:
     if names not in _forms and len(_forms) < MOST_FORMS and len(names) <= LONGEST_NAMES:
         _forms[names] = _form(names)
-    return _forms.get(names)
+    return _forms.get(names, _NO_FORM)
 
 
-def _form(names: str) -> _Decode | None:
-    """What reads records with these names; None where two of them hold the same, or one is no plain name."""
+def _form(names: str) -> _Form:
+    """The form of these names; none where two of them hold the same, or one is no plain name."""
     found: dict[str, str] = {}
     for name in names.split('"')[1:]:
         kind = snowplow.kind_of(name)
         if kind is not None and (found.setdefault(kind, name) != name or "\\" in name):
-            return None
+            return _NO_FORM
     fields: list[Any] = [
         (kind, hint, msgspec.field(name=found[kind], default=None))
         if kind in found
         else (kind, Never, msgspec.field(name=f" {kind}", default=None))
         for kind, hint in _HINTS.items()
     ]
-    record: Any = msgspec.defstruct("_Form", fields, bases=(_Record,), kw_only=True, gc=False)
-    decode: _Decode = msgspec.json.Decoder(record).decode
-    return decode
-
-
-def _touchpoint(record: _Record) -> Touchpoint:
-    touchpoint = record.happened or _Event()
-    page = str(record.page[0].type or "") if record.page else None
-    touchpoint.type, touchpoint.name = snowplow.type_of(
-        record.event_name or record.event or "", record.event, record.se_action, touchpoint.type, page
-    )
-    if touchpoint.trace is not None:
-        touchpoint.query, touchpoint.trace = snowplow.query_of(touchpoint.trace, touchpoint.query), None
-    touchpoint.id = record.event_id
-    touchpoint.time = parse_time(record.true_tstamp or record.derived_tstamp)
-    touchpoint.user_id = record.user_id
-    touchpoint.anonymous_id = record.domain_userid or record.network_userid
-    if record.domain_sessionid is not None:
-        touchpoint.session_id = record.domain_sessionid
-    if record.product:
-        touchpoint.items = items_of(record.product)
-    if touchpoint.traits is not None and not touchpoint.traits:
-        touchpoint.traits = None
-    if record.mkt_source is not None or record.mkt_campaign or record.mkt_clickid or record.mkt_medium:
-        touchpoint.source = record.mkt_source
-        touchpoint.medium = parts.medium(record.mkt_medium)
-        touchpoint.campaign = snowplow.campaign_of(record.mkt_campaign, record.mkt_clickid)
-    if record.geo_country or record.geo_latitude or record.geo_timezone:
-        touchpoint.geo = snowplow.geo_of(asdict(record))
-    touchpoint.__class__ = Touchpoint  # type: ignore[assignment]
-    return touchpoint
+    record: Any = msgspec.defstruct("_Named", fields, bases=(_Record,), kw_only=True, gc=False)
+    return _Form(msgspec.json.Decoder(record).decode, weighs=not found.keys() <= _WEIGHLESS)
 
 
 def _is_said(touchpoint: Touchpoint, record: _Record) -> bool:
