@@ -75,11 +75,14 @@ class Told(NamedTuple):
 def traffic(records: int, people: int) -> Iterator[FileEvent]:
     """What people do in the shop, from its opening on; the same each time.
 
-    Without prices and stock, which reach other lanes whenever these come to hear of them.
+    Without prices and stock, which reach other lanes whenever these come to hear of them, and nobody is told
+    to be the same as another: when two lanes have put a person together is not to be known either.
     """
     told = simulate(open_shop(seed=1), seed=1, people=people, start_ms=parse_time(BEGAN))
     theirs = (event for event in told if event.person)
     for line, event in enumerate(islice(theirs, records), start=1):
+        if event.user_id:
+            event.anonymous_id = None
         yield FileEvent("shop", line, event, encode_touchpoint(event))
 
 

@@ -239,6 +239,7 @@ def _read_texts(given: object, field: str) -> dict[str, str]:
 
 Reader = Callable[[object, str], Any]
 
+_LIKE_IDS: Final = frozenset({"category", "currency", "coupon", "trace"})
 _BY_HINT: Final[dict[object, Reader]] = {
     str | None: read_text,
     float | None: read_number,
@@ -253,7 +254,7 @@ _BY_HINT: Final[dict[object, Reader]] = {
 
 def _readers(kind: type[Touchpoint | Item]) -> dict[str, Reader]:
     readers = {name: _BY_HINT[hint] for name, hint in get_type_hints(kind).items()}
-    return readers | {name: read_id for name in readers if name.endswith("id") or name == "category"}
+    return readers | {name: read_id for name in readers if name.endswith("id") or name in _LIKE_IDS}
 
 
 READERS: Final = _readers(Touchpoint)

@@ -34,7 +34,7 @@ ABOUT_MESSAGES: Final[frozenset[str]] = frozenset(
     {"email_delivered", "email_open", "email_bounce", "push_received", "push_bounce"}
 )
 
-# Ids, and categories, have at most so many characters, each of up to four bytes in UTF-8.
+# Ids, categories, currencies and codes have at most so many characters, each of up to four bytes in UTF-8.
 LONGEST_ID: Final = 512
 # An id that is given has something in it; the strict decoder leaves anything else to the tolerant one.
 Id: TypeAlias = Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_ID)]
@@ -79,8 +79,8 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     device_id: Id | None = None
     items: Annotated[list[Item], _BOUNDED] = []
     value: float | None = None
-    currency: str | None = None
-    coupon: str | None = None
+    currency: Id | None = None
+    coupon: Id | None = None
     dwell_ms: float | None = None
     query: str | None = None
     position: float | None = None
@@ -93,7 +93,7 @@ class Touchpoint(msgspec.Struct, kw_only=True, gc=False, omit_defaults=True):
     geo: Free | None = None
     traits: Free | None = None
     consent: Free | None = None
-    trace: str | None = None
+    trace: Id | None = None
 
     @property
     def person(self) -> str:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from retarget.decode import from_mapping
 from retarget.dialects import parts
+from retarget.dialects.names import remembered
 from retarget.errors import Rejected
 from retarget.times import SECOND
 from retarget.touchpoints import Touchpoint
@@ -123,7 +123,7 @@ def type_of(name: str, action: str) -> str:
     return _ACTIONS.get(action.lower(), "cart") if kind == _CART else kind
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def _named(name: str) -> str:
     known = name.lower()
     return known if known == _CART else _TYPES.get(known) or parts.type_named(name)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from hashlib import blake2b
 from typing import Any, Final
 
 from retarget.decode import from_mapping, parse_object, read_id, read_time
 from retarget.dialects.binary import is_json
+from retarget.dialects.names import remembered
 from retarget.errors import Rejected
 from retarget.touchpoints import LONGEST_ID, TYPES, Touchpoint
 
@@ -52,7 +52,7 @@ def from_event(event: Mapping[str, Any], read: Read) -> Touchpoint:
     return found
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def type_of(given: str) -> tuple[str, str | None]:
     """Our type, and the producer's name where it is another: `com.shop.add.v1` is `add`."""
     parts = given.split(".")

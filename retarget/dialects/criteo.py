@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any, Final
 
 from retarget.dialects import parts
+from retarget.dialects.names import remembered
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 
@@ -100,7 +100,7 @@ def _touchpoint(
     return parts.touchpoint(found, record.get("timestamp") if time is None else time)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def type_of(name: str) -> str:
     """Our type for the name of an event."""
     return _TYPES.get(name.lower()) or parts.type_named(name)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from math import inf
 from typing import Any, Final
 
 from retarget.decode import read_time
 from retarget.dialects import parts
+from retarget.dialects.names import remembered
 from retarget.errors import Rejected
 from retarget.times import SECOND
 from retarget.touchpoints import Touchpoint
@@ -74,7 +74,7 @@ def from_record(record: Mapping[str, Any]) -> Touchpoint:
     return parts.touchpoint(found, None if time is None else time_of(time))
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def type_of(name: str) -> str:
     """Our type for the name of an event."""
     return _TYPES.get(name.lower()) or parts.type_named(name)

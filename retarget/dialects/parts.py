@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
 from math import isfinite
 from typing import Any, Final, TypeGuard
 
 from retarget.decode import from_mapping, parse_object, read_object
+from retarget.dialects.names import remembered
 from retarget.errors import Rejected
 from retarget.touchpoints import TYPES, Touchpoint
 
@@ -116,7 +116,7 @@ def only(record: Mapping[str, Any], key: str) -> dict[str, Any]:
     return given[0]
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def type_named(name: str) -> str:
     """The type of ours that an event is named after, as `Store Visit`; else `custom`."""
     word = name.strip().lower().replace(" ", "_")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import lru_cache
 from typing import Any, Final
 
 from retarget.decode import read_time
+from retarget.dialects.names import remembered
 from retarget.dialects.parts import consent as said
 from retarget.dialects.parts import first, inner, item, medium, number, touchpoint, type_named
 from retarget.dialects.segment_events import CONSENT_EVENT, type_of
@@ -97,7 +97,7 @@ def kind_of(name: str, consent: Given | None) -> tuple[str, bool]:
     return ("consent", False) if is_consent else (kind, is_named_as_ours)
 
 
-@lru_cache(maxsize=1024)
+@remembered
 def named(name: str) -> tuple[str, bool]:
     """The same without a word of consent."""
     kind = type_of(name)

@@ -10,7 +10,7 @@ from retarget.decode import parse_object, read_time
 from retarget.dialects import parts
 from retarget.dialects.snowplow_columns import record_of
 from retarget.errors import Rejected
-from retarget.touchpoints import Touchpoint
+from retarget.touchpoints import LONGEST_ID, Touchpoint
 
 _ACTIONS: Final = {
     **dict.fromkeys(("product_view", "list_click"), "view"),
@@ -113,7 +113,8 @@ def _type_in(record: Mapping[str, Any], data: Mapping[str, Any], entities: Entit
     name = str(record.get("event_name") or record.get("event") or "")
     action, page = data.get("type"), entities.get("page", {}).get("type")
     event, se_action = record.get("event"), record.get("se_action")
-    return type_of(name, str(event or ""), str(se_action or ""), str(action or ""), str(page or ""))
+    told = (name, str(event or ""), str(se_action or ""), str(action or ""), str(page or ""))
+    return type_of(*(one[:LONGEST_ID] for one in told))
 
 
 @lru_cache(maxsize=1024)
@@ -144,7 +145,7 @@ def found_in(record: Mapping[str, Any]) -> Found:
     products: object = None
     entities: dict[str, dict[str, Any]] = {}
     for key, given in record.items():
-        kind = kind_of(key)
+        kind = kind_of(key) if len(key) <= LONGEST_ID else None
         if kind is None or not given:
             continue
         if kind == HAPPENED:

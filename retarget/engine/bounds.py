@@ -11,14 +11,13 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import accumulate, chain
 from typing import Any, Final, TypeVar
 
-import msgspec
-
 from retarget.engine import caps, reach, recalls
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
 from retarget.journeys import carts, repeats
 from retarget.journeys.consents import EVERY
 from retarget.journeys.model import ANYTHING, Consent, Deferred, Journey, Product
+from retarget.journeys.texts import GEO_BYTES, TRAITS_BYTES, short, size
 from retarget.rules.matcher import Matcher
 from retarget.rules.model import NEVER
 from retarget.rules.tallies import KEPT, width
@@ -39,15 +38,10 @@ OFFERS_KEPT: Final = 200
 AUDIENCES_KEPT: Final = 200
 ENDED_KEPT: Final = 500
 CONSENTS_KEPT: Final = 100
-TRAITS_BYTES: Final = 16_384
-GEO_BYTES: Final = 2_048
-# A name or address of a page that is longer is none.
-TEXT_KEPT: Final = 1_000
 _WHOLLY: Final = f"{EVERY}|{EVERY}"
 _ADDRESSES: Final = frozenset(key for keys in reach.ADDRESSES.values() for key in keys)
 
 _T = TypeVar("_T")
-_size: Final = msgspec.msgpack.Encoder().encode
 
 
 def keep_within(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> None:
@@ -107,7 +101,7 @@ def _of_person(journey: Journey) -> Iterator[tuple[str, int]]:
         yield "consent", _consents(journey.consents)
     if journey.traits and (gone := _traits(journey.traits)):
         yield "trait", gone
-    if journey.geo is not None and len(_size(journey.geo)) > GEO_BYTES:
+    if journey.geo is not None and len(size(journey.geo)) > GEO_BYTES:
         journey.geo = None
         yield "geo", 1
 
@@ -186,8 +180,7 @@ def _products(journey: Journey, moment: Moment) -> int:
 
 def _shorten(product: Product) -> None:
     for field in ("name", "url", "image_url"):
-        if len(getattr(product, field) or "") > TEXT_KEPT:
-            setattr(product, field, None)
+        setattr(product, field, short(getattr(product, field)))
 
 
 def _tally(by_subject: dict[str, list[Any]], wide: int) -> int:
@@ -230,7 +223,7 @@ def _consents(words: dict[str, Consent]) -> int:
 
 def _traits(traits: dict[str, Any]) -> int:
     """Addresses go last; else what was told first."""
-    sizes: Mapping[str, int] = {name: len(_size(name)) + len(_size(value)) for name, value in traits.items()}
+    sizes: Mapping[str, int] = {name: len(size(name)) + len(size(value)) for name, value in traits.items()}
     whole, before = sum(sizes.values()), len(traits)
     for name in sorted(sizes, key=lambda name: name in _ADDRESSES):
         if whole <= TRAITS_BYTES:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from retarget.journeys.model import Consent, Journey
+from retarget.journeys.texts import short
 
 # Every purpose, every channel.
 EVERY: Final = "*"
@@ -67,7 +68,7 @@ def _extent(given: object) -> str | None:
     """What it covers, EVERY where nothing is said; None when that cannot be read."""
     if given is None or given == "":
         return EVERY
-    return given if isinstance(given, str) else None
+    return short(given) if isinstance(given, str) else None
 
 
 def _is_odd(given: object) -> bool:
@@ -76,4 +77,4 @@ def _is_odd(given: object) -> bool:
 
 def _text(given: object) -> str | None:
     """What is stored as another type could never be read again."""
-    return given if isinstance(given, str) else None if given is None else str(given)
+    return None if given is None else short(str(given))

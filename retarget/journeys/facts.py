@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Final
 
-from retarget.journeys import carts, codes, preferences, repeats, scores, spending
+from retarget.journeys import carts, codes, preferences, repeats, scores, spending, texts
 from retarget.journeys.figures import Products
 from retarget.journeys.model import Chat, Journey, Product, Session
 from retarget.times import MINUTE
@@ -19,7 +19,7 @@ ORDERS_KEPT: Final = 256
 BY_CATALOGUE: Final = -1
 # Of what is written upon one product.
 TEXTS_KEPT: Final = 10
-TEXT_KEPT: Final = 200
+WRITING_KEPT: Final = 200
 # The shop where the person was last, on the floor or at the till, as messages show it.
 STORE: Final = "store_id"
 
@@ -50,7 +50,7 @@ def apply(journey: Journey, event: Touchpoint, change: Change) -> None:  # noqa:
     if event.anonymous_id is not None and event.anonymous_id != journey.anonymous_id:
         change.met = change.noted = True
     if event.geo is not None:
-        journey.geo = event.geo
+        texts.locate(journey, event.geo)
     products = journey.products
     for item in event.items:
         product_id = item.product_id
@@ -104,11 +104,11 @@ def _look(product: Product, item: Item, time: int, currency: str | None) -> None
     elif not product.priced and product.price is not None:
         product.priced = before
     if item.name is not None:
-        product.name = item.name
+        product.name = texts.short(item.name)
     if item.url is not None:
-        product.url = item.url
+        product.url = texts.short(item.url)
     if item.image_url is not None:
-        product.image_url = item.image_url
+        product.image_url = texts.short(item.image_url)
 
 
 def _products(journey: Journey, event: Touchpoint) -> list[Product]:
@@ -119,8 +119,8 @@ def _write_upon(journey: Journey, event: Touchpoint) -> None:
     """What the person has had written upon products."""
     for item in event.items:
         if item.personalisation and item.product_id:
-            texts = list(item.personalisation.items())[:TEXTS_KEPT]
-            kept = {name[:TEXT_KEPT]: text[:TEXT_KEPT] for name, text in texts}
+            told = list(item.personalisation.items())[:TEXTS_KEPT]
+            kept = {name[:WRITING_KEPT]: text[:WRITING_KEPT] for name, text in told}
             journey.products[item.product_id].personalisation = kept
 
 
@@ -172,7 +172,7 @@ def _give_back(journey: Journey, event: Touchpoint, _time: int, _: Change) -> No
     spending.give_back(journey, event, ORDERS_KEPT)
 
 
-def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) -> None:
+def _profile(journey: Journey, event: Touchpoint, time: int, change: Change) -> None:
     said = event.traits or {}
     if preferences.TRAIT in said:
         kept, change.ignored = preferences.heard(
@@ -184,7 +184,9 @@ def _profile(journey: Journey, event: Touchpoint, _time: int, change: Change) ->
         said = {name: value for name, value in said.items() if name != scores.TRAIT}
         change.ignored += 1
         change.noted = True
-    journey.traits.update(said)
+    journey.traits.update(texts.storable(said))
+    if len(texts.size(journey.traits)) > texts.TRAITS_BYTES:
+        repeats.make_tidy(journey, time)
     if journey.bounced:
         renewed = {"email": "email", "push_token": "push", "push_tokens": "push"}
         back = {renewed[key] for key in event.traits or {} if key in renewed}

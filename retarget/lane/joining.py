@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from retarget.engine.door import Engine
 from retarget.engine.moment import Met, Moment, Parted, Result, RulesFailed
+from retarget.engine.packing import packed
 from retarget.journeys import tokens, wire
 from retarget.journeys.model import Journey
 from retarget.lane.batch import NEVER, Batch
@@ -270,7 +271,7 @@ class Joining:
         if self._lane.home is None:
             self._unite(met.person, journey, met.at)
         else:
-            self._send(History(*self._next(), met.person, wire.encode(journey), at=met.at))
+            self._send(History(*self._next(), met.person, packed(journey, self._moment), at=met.at))
 
     def _lead_held(self, person: str) -> None:
         """Let what is read of an anonymous person, but not yet reached, follow at once.

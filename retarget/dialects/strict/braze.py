@@ -27,7 +27,7 @@ class _Product(Item, gc=False):
 
 
 class _Discount(msgspec.Struct, frozen=True, gc=False):
-    code: str | None = None
+    code: Id | None = None
 
 
 class _Properties(Properties, frozen=True, gc=False):

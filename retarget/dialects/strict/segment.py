@@ -21,8 +21,8 @@ class _Product(Item, gc=False):
 class _Properties(Properties, frozen=True, gc=False):
     total: float | None = None
     revenue: float | None = None
-    coupon_name: str | None = None
-    coupon_id: str | None = None
+    coupon_name: Id | None = None
+    coupon_id: Id | None = None
     campaign_id: Any = None
     campaign_name: Any = None
     message_id: Any = None

@@ -29,8 +29,8 @@ class Properties(msgspec.Struct, frozen=True, gc=False):
     order_id: Id | None = None
     device_id: Id | None = None
     store_id: Id | None = None
-    currency: str | None = None
-    coupon: str | None = None
+    currency: Id | None = None
+    coupon: Id | None = None
     query: str | None = None
     dwell_ms: float | None = None
     position: float | None = None

@@ -42,7 +42,7 @@ class _Event(Touchpoint, kw_only=True, gc=False, omit_defaults=True):
     `trace` for a while.
     """
 
-    type: str | None = None  # type: ignore[assignment]
+    type: Id | None = None  # type: ignore[assignment]
     trace: Any = msgspec.field(name="terms", default=None)
     name: str | None = msgspec.field(name=" name", default=None)
     id: Id | None = msgspec.field(name=" id", default=None)
@@ -58,7 +58,7 @@ class _Event(Touchpoint, kw_only=True, gc=False, omit_defaults=True):
 class _Cart(msgspec.Struct, frozen=True, gc=False):
     cart_id: Id | None = None
     total_value: float | None = None
-    currency: str | None = None
+    currency: Id | None = None
 
 
 class _Order(msgspec.Struct, frozen=True, gc=False):
@@ -67,16 +67,16 @@ class _Order(msgspec.Struct, frozen=True, gc=False):
     transaction_id: Id | None = None
     revenue: float | None = None
     refund_amount: float | None = None
-    currency: str | None = None
-    discount_code: str | None = None
+    currency: Id | None = None
+    discount_code: Id | None = None
 
 
 class _Step(msgspec.Struct, frozen=True, gc=False):
-    coupon_code: str | None = None
+    coupon_code: Id | None = None
 
 
 class _Page(msgspec.Struct, frozen=True, gc=False):
-    type: Any = None
+    type: Id | None = None
 
 
 class _Record(msgspec.Struct, kw_only=True, gc=False):
@@ -86,7 +86,7 @@ class _Record(msgspec.Struct, kw_only=True, gc=False):
     """
 
     collector_tstamp: str
-    event: str | None = None
+    event: Id | None = None
     event_id: Id
     user_id: Id | None = None
     domain_userid: Id | None = None
@@ -100,12 +100,12 @@ class _Record(msgspec.Struct, kw_only=True, gc=False):
     mkt_medium: str | None = None
     mkt_source: str | None = None
     mkt_campaign: Any = None
-    se_action: str | None = None
+    se_action: Id | None = None
     geo_timezone: Any = None
     mkt_clickid: Any = None
     domain_sessionid: Id | None = None
     derived_tstamp: Id
-    event_name: str | None = None
+    event_name: Id | None = None
     true_tstamp: Id | None = None
     # What another dialect is told by.
     specversion: Any = msgspec.UNSET
@@ -164,7 +164,7 @@ def _read(value: bytes, *, is_told: bool = False) -> Touchpoint | None:  # noqa:
         if is_told and (record.specversion is not msgspec.UNSET or record.type is not msgspec.UNSET):
             return None
         touchpoint = record.happened or _Event()
-        page = str(record.page[0].type or "") if record.page else None
+        page = (record.page[0].type or "") if record.page else None
         event = record.event
         touchpoint.type, touchpoint.name = snowplow.type_of(
             record.event_name or event or "", event, record.se_action, touchpoint.type, page
