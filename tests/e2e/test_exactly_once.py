@@ -21,6 +21,7 @@ from streams.files import FileEvent
 from streams.ports import Output
 from tests.e2e.emitted import Outlet
 from tests.e2e.harness import OLD_FILES, HasUrl, Stage, WorkerProcess, file_events, on_stage, replayed, until
+from tests.e2e.stopping_worker import STANDS
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
 
@@ -152,6 +153,26 @@ async def test_a_zombie_changes_nothing(
         first, _ = stage.worker("one"), stage.worker("two")
         await begin(stage, outlet, story)
         first.send(signal.SIGSTOP)
+        await others_have_all(stage, first)
+        first.send(signal.SIGCONT)
+        await finish(stage, outlet, story)
+        assert first.running, first.said
+
+
+async def test_a_zombie_comes_back_into_its_transaction(stage: Stage, story: Story) -> None:
+    """Stopped between sending and commit, for longer than its session: nothing torn, nothing twice."""
+    stage.program, stage.environ = ("tests.e2e.stopping_worker",), {"STOPS_AT": "25"}
+    async with on_stage(stage), stage.outlet() as outlet:
+        first = stage.worker("one")
+        stage.program, stage.environ = ("streams", "run"), {}
+        stage.worker("two")
+        await stage.shared_out()
+        await stage.produce(story.events[:_LATER], end=False)
+
+        async def stands() -> bool:
+            return STANDS in first.said
+
+        await until(stands, STANDS, stage.logs)
         await others_have_all(stage, first)
         first.send(signal.SIGCONT)
         await finish(stage, outlet, story)
