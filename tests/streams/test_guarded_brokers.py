@@ -23,7 +23,7 @@ from streams.kafka.address import address_of
 from streams.kafka.sending import Outgoing, producing
 from streams.producing import send_all
 from streams.settings import load_settings
-from streams.topics import topic_specs
+from streams.topics import partition_of, topic_specs
 from tests.e2e.harness import until
 from tests.support.certificates import Certificates, certificates
 from tests.support.kafka.jars import KafkaMissing, classpath
@@ -97,8 +97,9 @@ def settings(guarded: GuardedKafka, made: Certificates, password: str = PASSWORD
 
 
 @pytest.mark.timeout(240)
+@pytest.mark.parametrize("emit", ["transactional", "idempotent"])
 async def test_a_worker_with_the_documented_rights_works(
-    guarded: GuardedKafka, made: Certificates, store: EmbeddedStore, tmp_path: Path
+    guarded: GuardedKafka, made: Certificates, store: EmbeddedStore, tmp_path: Path, emit: str
 ) -> None:
     """From a purchase to its message, the catalogue included; the store with a user of its own, over TLS."""
     rule = re.search(
@@ -115,11 +116,12 @@ async def test_a_worker_with_the_documented_rights_works(
             "quiet_hours.enabled=false",
             "log.level=debug",
             f"store.url={encrypted}",
+            f"kafka.emit={emit}",
         )
         worker = started(tmp_path, "one", (*settings(guarded, made), *own))
         try:
             await comes_to(worker, "/ready", 200, '"1": {')
-            await tell(guarded)
+            await tell(guarded, emit)
             found = await comes_to(worker, "/metrics", 200, 'rule="first_purchase"')
             listed = await comes_to(worker, "/metrics", 200, "retarget_catalogue_records_total 1.0")
             health = await comes_to(worker, "/health", 200)
@@ -130,12 +132,39 @@ async def test_a_worker_with_the_documented_rights_works(
         admin.execute_command("ACL", "DELUSER", "retarget")
 
 
-async def tell(guarded: GuardedKafka) -> None:
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize(
+    "right", [Right("topic", topics.JOURNAL, "write"), Right("topic", topics.RULES, "read")], ids=str
+)
+async def test_of_a_right_that_it_lacks_later_a_worker_says_which(
+    guarded: GuardedKafka, made: Certificates, store: EmbeddedStore, tmp_path: Path, right: Right
+) -> None:
+    """It waits meanwhile, and goes on when it has it."""
+    source = "topic" if right.name == topics.RULES else "folder"
+    own = (f"store.url={store.url}", f"rules.source={source}")
+    said = f"the right {right.operation.capitalize()} on topic {right.name} is missing"
+    await guarded.forbid(right)
+    worker = started(tmp_path, "lacking", (*settings(guarded, made), *own))
+    try:
+
+        async def told() -> bool:
+            return said in worker.said
+
+        await until(told, said, lambda: worker.said)
+        await guarded.allow([right])
+    finally:
+        worker.kill()
+        await guarded.allow([right])
+
+
+async def tell(guarded: GuardedKafka, who: str) -> None:
     """A purchase, which decides `first_purchase`, and a record of the catalogue."""
     now = int(time.time() * 1000)
-    buys = {"id": "buys", "type": "purchase", "user_id": "u1", "order_id": "o1", "time": now}
+    buys = {"id": f"{who} buys", "type": "purchase", "user_id": who, "order_id": f"{who}-1", "time": now}
     told = [
-        Outgoing(topics.TOUCHPOINTS, 0, b"u1", json.dumps(buys).encode()),
+        Outgoing(
+            topics.TOUCHPOINTS, partition_of(who.encode(), LANES), who.encode(), json.dumps(buys).encode()
+        ),
         Outgoing(topics.CATALOGUE, 0, b"p1", json.dumps({"price": 3, "stock": 1, "time": now}).encode()),
     ]
     async with producing(KafkaAddress(bootstrap=guarded.bootstrap)) as producer:
