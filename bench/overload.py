@@ -53,7 +53,7 @@ PARTITIONS: Final = 4
 # A worker of four lanes: itself, for each lane 32 MB that are read and a batch, and the journeys in memory.
 _ITSELF_MB: Final = 70
 _LANE_MB: Final = 50
-_JOURNEY_KB: Final = 30
+_JOURNEY_KB: Final = 50
 BEGAN: Final = "2025-06-02T06:00:00Z"
 _LOOK_S: Final = 1.0
 _ETA: Final = re.compile(r'^retarget_lane_catch_up_seconds\{lane="\d+"\} (\S+)$', re.MULTILINE)

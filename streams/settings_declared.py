@@ -358,5 +358,5 @@ class Batch:
     cached_persons: Count = setting(
         10_000,
         "Journeys a lane keeps in memory.",
-        because="in Python one takes 5 to 30 KB, by what its person does",
+        because="in Python one takes 5 to 50 KB, by what its person does",
     )
