@@ -59,23 +59,37 @@ async def read_input(reader: Reader, partitions: int) -> dict[int, list[bytes]]:
     return found
 
 
-def caps_exceeded(found: Iterable[Emitted], caps: Sequence[tuple[int, int]]) -> list[str]:
-    """People who got more marketing within a window than it allows; `caps`: (count, hours).
+class Cap(NamedTuple):
+    """So many messages of marketing at most in so many hours, of one channel or of all together."""
+
+    most: int
+    hours: int
+    channel: str = ""
+
+
+#: Those that hold by default.
+CAPS: Final = (Cap(3, 24), Cap(8, 7 * 24), Cap(1, 30 * 24, "direct_mail"))
+
+
+def caps_exceeded(found: Iterable[Emitted], caps: Sequence[Cap]) -> list[str]:
+    """People who got more marketing within a window than it allows.
 
     Counted from the messages alone, whatever the engine says of itself.
     """
-    times: dict[str, list[int]] = defaultdict(list)
+    times: dict[tuple[str, str], list[int]] = defaultdict(list)
     for each in found:
         if each.topic in (topics.DECISIONS, topics.DEAD):
             continue
         said: Mapping[str, Any] = json.loads(each.value)
         if said["operation"] == "send" and said["purpose"] == "marketing":
-            times[said["person"]].append(parse_time(said["not_before"] or said["decided_at"]))
+            leaves = parse_time(said["not_before"] or said["decided_at"])
+            for channel in ("", said["channel"]):
+                times[channel, said["person"]].append(leaves)
     return [
-        f"{person} got more than {count} in {hours} h"
-        for count, hours in caps
-        for person, at in sorted(times.items())
-        if _too_many(sorted(at), count, hours * _HOUR_MS)
+        f"{person} got more than {cap.most} in {cap.hours} h {cap.channel}".rstrip()
+        for cap in caps
+        for (channel, person), at in sorted(times.items())
+        if channel == cap.channel and _too_many(sorted(at), cap.most, cap.hours * _HOUR_MS)
     ][:_EXAMPLES]
 
 
@@ -261,7 +275,7 @@ async def verdict(
         *input_differs(sent, {number: values[: len(sent[number])] for number, values in there.items()}),
         *wrong,
         *outputs_differ(wanted, found),
-        *caps_exceeded(found, ((3, 24), (8, 7 * 24))),
+        *caps_exceeded(found, CAPS),
         *await open_transactions(stage.bootstrap, stage.partitions),
         *apart(await stage.ends()),
         *state_differs(meant, kept),

@@ -61,7 +61,8 @@ def measured(found: Sequence[Run]) -> list[str]:
     versions = sorted({f"{name} {number}" for run in found for name, number in run.began.versions.items()})
     outputs, events = sum(end.outputs for end in ended), sum(end.events for end in ended)
     summary = f"{len(faults)} faults in {len(found)} runs, {events:,} events in, {outputs:,} outputs compared"
-    summary += f": **{differences} differences** ({', '.join(versions)})."
+    told = "" if differences else ": 0 missing, 0 twice, 0 out of order, 0 caps exceeded"
+    summary += f": **{differences} differences**{told} ({', '.join(versions)})."
     return [
         summary,
         "",

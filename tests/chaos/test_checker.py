@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import pytest
 
 from bench.chaos.checker import (
+    CAPS,
     Kept,
     apart,
     caps_exceeded,
@@ -24,8 +25,6 @@ from streams.ports import Output
 from tests.e2e.emitted import Emitted
 from tests.e2e.harness import OLD_FILES, LaneEnd, file_events, replayed
 from tests.oracle.histories import random_history
-
-CAPS = ((3, 24), (8, 7 * 24))
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +92,11 @@ def test_more_than_a_cap_allows_is_found(wanted: list[Output]) -> None:
     assert caps_exceeded([marketing] * 3, CAPS) == []
     (line,) = caps_exceeded([marketing] * 4, CAPS)
     assert "more than 3 in 24 h" in line
+    letter = marketing._replace(
+        value=marketing.value.replace(b'"channel":"email"', b'"channel":"direct_mail"')
+    )
+    (line,) = caps_exceeded([marketing, letter, letter], CAPS)
+    assert "more than 1 in 720 h direct_mail" in line
 
 
 def test_store_and_journal_apart_are_found() -> None:
