@@ -16,11 +16,19 @@ from retarget.catalogue import listing
 from retarget.errors import LaneRefused
 from retarget.journeys import wire
 from retarget.lane import crossing
+from retarget.personal import links
+from streams.channels import state
+from streams.channels.email.links import Seal
 from streams.images import manifest, parts
 from streams.kafka import journal
+from streams.kafka.shelf import pointer_of
 from streams.lanes import positions
+from streams.links import tokens
 from streams.ports import Record
+from streams.sealing import records
+from streams.sealing.keys import Wrapping
 
+_SEALED_BY: Final = "of the fixtures, and of nothing else"
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "fixtures"
 _JOURNEYS: Final = [
     json.loads(line) for line in (_FOLDER / "journeys-2.jsonl").read_text(encoding="utf-8").splitlines()
@@ -37,6 +45,27 @@ def a_manifest(data: bytes) -> manifest.Manifest:
         return manifest.read(Path(folder))
 
 
+def a_link(token: bytes) -> links.Link | None:
+    """What a message's own link of then leads to."""
+    found = tokens.opened(token.decode(), [_SEALED_BY])
+    return None if found is None else links.decode(found)
+
+
+def a_key(kept: bytes) -> str | None:
+    """What the key of a person of then makes of a word: it must be the same bytes for ever."""
+    key = Wrapping([_SEALED_BY]).opened("ann", kept)
+    return None if key is None else key.seal(b"told", "place").hex()
+
+
+def a_sealed_record(value: bytes) -> Any:  # noqa: ANN401 - any record
+    """What was sealed by that key."""
+    key, sealed = Wrapping([_SEALED_BY], lambda size: bytes(range(size))), records.read(value)
+    known = key.opened("ann", key.new("ann"))
+    assert sealed is not None
+    assert known is not None
+    return msgspec.json.decode(records.opened(sealed, known) or b"null")
+
+
 DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     "journal": lambda data: journal.decode(Record("journal", 0, 0, None, data)),
     "listing": listing.decode,
@@ -45,6 +74,15 @@ DECODERS: Final[dict[str, Callable[[bytes], Any]]] = {
     "portion": parts.decode,
     "positions": positions.decode,
     "journey": wire.decode,
+    "ledger": lambda data: state.decode(data, "here"),
+    "pointer": pointer_of,
+}
+#: What is sealed, and so cannot get fields.
+SEALED: Final[dict[str, Callable[[bytes], Any]]] = {
+    "link": a_link,
+    "leaver": lambda data: Seal(_SEALED_BY, "https://shop.example").read(data.decode()),
+    "key": a_key,
+    "sealed record": a_sealed_record,
 }
 
 
@@ -81,8 +119,8 @@ def test_positions_of_version_1_mean_what_they_meant() -> None:
 
 @pytest.mark.parametrize("stored", _RECORDS, ids=[f"{n}-{each['form']}" for n, each in enumerate(_RECORDS)])
 def test_records_of_the_first_version_mean_what_they_meant(stored: dict[str, Any]) -> None:
-    """The journal, listings, what lanes tell each other, and snapshots, those of November 2026."""
-    found = DECODERS[stored["form"]](base64.b64decode(stored["stored"]))
+    """The journal, snapshots, ledgers of channels, links in people's mailboxes ... of November 2026."""
+    found = (DECODERS | SEALED)[stored["form"]](base64.b64decode(stored["stored"]))
 
     assert begins_with(json.loads(msgspec.json.encode(found)), stored["means"])
 
@@ -90,7 +128,7 @@ def test_records_of_the_first_version_mean_what_they_meant(stored: dict[str, Any
 def of_a_later_build(form: str, data: bytes) -> bytes:
     """The bytes with a field at the end that this build does not know."""
     head, text = (data[:1], data[1:]) if form in ("journey", "listing") else (b"", data)
-    if form in ("journal", "manifest"):
+    if form in ("journal", "manifest", "pointer"):
         return msgspec.json.encode({**msgspec.json.decode(text), "later": 1})
     value = msgspec.msgpack.decode(text)
     return head + msgspec.msgpack.encode([*value, 1] if isinstance(value, list) else {**value, "later": 1})
