@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import cycle
 from typing import Final
 
-from tests.protocol.faults import Fault, Faults
+from tests.protocol.faults import AtOnce, Fault, Faults
 from tests.protocol.scheduler import Scheduler, Stuck
 from tests.protocol.world import Setup, World
 
@@ -52,7 +52,7 @@ class Abreast:
         lane.strike(fault)
         lane.turn()
         self.choices.append(lane.choices[-1])
-        if fault is Fault.CRASH:
+        if fault is Fault.CRASH or (isinstance(fault, AtOnce) and Fault.CRASH in fault):
             for other in self._lanes:
                 if other is not lane and other.at_work == lane.at_work:
                     other.crash()

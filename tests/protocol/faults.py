@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import IntEnum, auto
 from functools import cache
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Fault(IntEnum):
@@ -49,7 +49,19 @@ class Fault(IntEnum):
     DROP_JOURNAL = auto()  # they drop the whole journal
 
 
-Faults = Mapping[int, Fault]
+class AtOnce(NamedTuple):
+    """Two at one and the same step: the second one hits what the first one leaves to be done."""
+
+    first: Fault
+    second: Fault
+
+    @property
+    def name(self) -> str:
+        """Both."""
+        return f"{self.first.name} and {self.second.name}"
+
+
+Faults = Mapping[int, Fault | AtOnce]
 
 AWAY: Final = {Fault.AWAY_3: 3, Fault.AWAY_9: 9}
 ECHOES: Final = {Fault.ECHO_4: 4, Fault.ECHO_6: 6}
@@ -65,6 +77,8 @@ COORDINATION: Final = (Fault.COORDINATOR_MOVES, Fault.COORDINATOR_FALLS, Fault.C
 DROPS: Final = (Fault.DROP_DONE, Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
 # What no lane comes back from: it has to refuse.
 FATAL: Final[tuple[Fault, ...]] = (Fault.DROP_UNREAD, Fault.DROP_JOURNAL)
+# Nothing is left to be done at a step whose operation has no answer.
+UNANSWERED: Final = (Fault.LOSE_REQUEST, Fault.LOSE_REPLY, *DELAYS)
 _OF_CHANGES: Final = (Fault.LOSE_REPLY, *DELAYS)
 
 

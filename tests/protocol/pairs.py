@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 
 from tests.protocol.faults import Fault, Faults
 from tests.protocol.judge import judge
-from tests.protocol.search import one_more, shrunk, told
+from tests.protocol.search import at_once, one_more, shrunk, told
 from tests.protocol.workload import ONE_TOPIC, SHORT
 from tests.protocol.world import MODES, Setup
 
@@ -45,6 +45,11 @@ def tried(setup: Setup, first: Faults) -> Tried:
     return Tried(seconds)
 
 
+def tried_at_once(setup: Setup, placed: Faults) -> str:
+    """Run with two faults at one step; the failure, if it is one."""
+    return told(setup, shrunk(setup, placed)) if judge(setup, placed, surveyed=False).problem else ""
+
+
 def main(given: Sequence[str] | None = None) -> int:
     """Try all placements on all cores; 1 when one failed."""
     parser = argparse.ArgumentParser(prog="python -m tests.protocol.pairs", description=__doc__)
@@ -53,7 +58,8 @@ def main(given: Sequence[str] | None = None) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count())
     asked = parser.parse_args(given)
     setup = Setup(asked.mode, ONE_TOPIC if asked.long else SHORT)
-    firsts = list(one_more({}, judge(setup, {}).choices))
+    choices = judge(setup, {}).choices
+    firsts, together = list(one_more({}, choices)), list(at_once(choices))
     seconds: Counter[str] = Counter()
     with ProcessPoolExecutor(asked.processes) as pool:
         for one in _shown(pool.map(tried, [setup] * len(firsts), firsts), len(firsts)):
@@ -62,9 +68,15 @@ def main(given: Sequence[str] | None = None) -> int:
                 pool.shutdown(cancel_futures=True)
                 _print([one.failed])
                 return 1
+        for failed in pool.map(tried_at_once, [setup] * len(together), together, chunksize=64):
+            if failed:
+                pool.shutdown(cancel_futures=True)
+                _print([failed])
+                return 1
     _print([
         f"{asked.mode}: {len(firsts):,} placements of one fault, {seconds.total():,} of two, by the second:",
         *(f"  {seconds[fault.name]:>8,}  {fault.name}" for fault in Fault),
+        f"and {len(together):,} of two at one and the same step",
         "every one came to what it comes to undisturbed, or stood where it had to",
     ])  # fmt: skip
     return 0

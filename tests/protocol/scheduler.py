@@ -21,6 +21,8 @@ from tests.protocol.faults import (
     LOST_WRITES,
     REPEATS,
     SWITCHES,
+    UNANSWERED,
+    AtOnce,
     Fault,
     Faults,
     of_operation,
@@ -78,7 +80,7 @@ class Scheduler:
         self._back_at: int | None = None
         self._echo_at: int | None = None
         self._step = 0
-        self._next: Fault | None = None
+        self._next: Fault | AtOnce | None = None
         self._gone: list[str] = []  # of what whoever began last needs
         self._ends = {record.topic: record.offset + 1 for record in self.world.inputs}
 
@@ -111,7 +113,7 @@ class Scheduler:
             self._follow()
         return self._workers[self._current].rests
 
-    def strike(self, fault: Fault | None) -> None:
+    def strike(self, fault: Fault | AtOnce | None) -> None:
         """Let this happen at the next turn."""
         self._next = fault
 
@@ -129,13 +131,14 @@ class Scheduler:
             self._wake_up(steps=1)
         worker = self._workers[self._current]
         assert worker.pending is not None
-        fault = self._next if self._next is not None else self._faults.get(self._step)
+        placed = self._next if self._next is not None else self._faults.get(self._step)
         self._next = None
+        fault, further = placed if isinstance(placed, AtOnce) else (placed, None)
         noted = self._surveyed or fault is not None
         possible = self._possible(worker.pending) if noted else ()
         self.choices.append(possible)
         if fault is not None and fault in possible:
-            self._happen(fault, worker)
+            self._happen(fault, worker, further)
         else:
             self._do(worker)
         self._step += 1
@@ -171,13 +174,13 @@ class Scheduler:
             coordinated=operation.coordinated,
         )
 
-    def _happen(self, fault: Fault, worker: Worker) -> None:
+    def _happen(self, fault: Fault, worker: Worker, further: Fault | None = None) -> None:
         self._tell(f"-- {fault.name}")
         if fault in GROUP:
             self._regroup(fault)
         elif fault in SWITCHES or fault is Fault.CRASH:
             self._move(fault, worker)
-        elif fault in DELAYS or fault in (Fault.LOSE_REPLY, Fault.LOSE_REQUEST):
+        elif fault in UNANSWERED:
             self._leave_unanswered(fault, worker)
             return
         elif fault in REPEATS:
@@ -196,7 +199,14 @@ class Scheduler:
             assert worker.pending is not None
             assert worker.pending.command is not None
             self.world.cluster.disturb(fault, worker.pending.command)
-        self._do(self._workers[self._current])
+        self._do_at_last(self._workers[self._current], further)
+
+    def _do_at_last(self, worker: Worker, fault: Fault | None) -> None:
+        """What there is to do at this step by now, or what happens to that, too."""
+        if fault is not None and worker.pending is not None and fault in self._possible(worker.pending):
+            self._happen(fault, worker)
+        else:
+            self._do(worker)
 
     def _move(self, fault: Fault, worker: Worker) -> None:
         if fault is Fault.CRASH:

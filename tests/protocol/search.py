@@ -8,7 +8,7 @@ from random import Random
 from time import monotonic
 from typing import Final, NamedTuple
 
-from tests.protocol.faults import FATAL, Fault, Faults
+from tests.protocol.faults import FATAL, HANDOVERS, UNANSWERED, AtOnce, Fault, Faults
 from tests.protocol.judge import in_peace, judge
 from tests.protocol.world import Setup
 
@@ -55,7 +55,7 @@ def pairs_at_random(setup: Setup, seed: int) -> Faults:
     return placed
 
 
-def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> Faults:
+def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> dict[int, Fault]:
     """Some faults at random steps; those that cannot happen there do not. Few end with a lane that stands."""
     random = Random(seed)
     steps = in_peace(setup).steps * 2
@@ -67,7 +67,7 @@ def at_random(setup: Setup, seed: int, least: int = 3, most: int = 10) -> Faults
 
 def shrunk(setup: Setup, faults: Faults) -> Faults:
     """A shorter list of faults that fails, too: without some of them, or earlier or later by a few steps."""
-    best = dict(faults)
+    best = faults
     while smaller := next((one for one in _smaller(best) if judge(setup, one, surveyed=False).problem), None):
         best = smaller
     return best
@@ -90,7 +90,24 @@ def one_more(
                 yield {**placed, step: fault}
 
 
-def _smaller(faults: Faults) -> Iterator[dict[int, Fault]]:
+def at_once(choices: Sequence[tuple[Fault, ...]]) -> Iterator[Faults]:
+    """Two faults at one and the same step, all that a run without any said can happen there.
+
+    A worker that begins, or one that goes on elsewhere, may have anything to do.
+    """
+    everything = tuple(sorted(set(chain.from_iterable(choices))))
+    for step, possible in enumerate(choices):
+        for first in possible:
+            if first not in UNANSWERED:
+                anew = first in HANDOVERS or first is Fault.CRASH
+                for second in everything if anew else possible:
+                    yield {step: AtOnce(first, second)}
+
+
+def _smaller(faults: Faults) -> Iterator[Faults]:
+    for step, fault in faults.items():
+        for one in fault if isinstance(fault, AtOnce) else ():
+            yield {**faults, step: one}
     for gone in sorted(faults, reverse=True):
         for shift in (0, -1, 1, -2, 2, -4, 4, -7, 7):
             left = {step + shift * (step > gone): fault for step, fault in faults.items() if step != gone}

@@ -15,7 +15,7 @@ import pytest
 from retarget.lane.crossing import History, Joins, Strayed, unpack
 from streams.lanes import loading
 from streams.topics import MERGE
-from tests.protocol.faults import Fault, Faults
+from tests.protocol.faults import AtOnce, Fault, Faults
 from tests.protocol.judge import (
     bundles_named,
     carts,
@@ -28,8 +28,8 @@ from tests.protocol.judge import (
     undisturbed,
 )
 from tests.protocol.scheduler import Scheduler
-from tests.protocol.search import at_random, every_placement, pairs_at_random, shrunk, told
-from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, TWO_LANES, TWO_TOPICS
+from tests.protocol.search import at_once, at_random, every_placement, pairs_at_random, shrunk, told
+from tests.protocol.workload import CATALOGUE, JOINS, ONE_TOPIC, SHORT, TWO_LANES, TWO_TOPICS
 from tests.protocol.world import MODES, Setup, Worker, World
 
 # Thousands of runs in a test: on a machine that others keep busy the longest takes two minutes.
@@ -352,6 +352,30 @@ def test_some_pairs_of_faults(setup: Setup) -> None:
     """Two faults, a sample of all placements; tests/protocol/pairs.py tries all of them in one world."""
     for seed in range(100):
         _must_hold(setup, pairs_at_random(setup, seed))
+
+
+@pytest.mark.parametrize("setup", [pytest.param(Setup(mode, SHORT), id=mode) for mode in MODES])
+def test_two_faults_at_one_step(setup: Setup) -> None:
+    """As when the store falls back and then the answer is lost: every fifth of all; pairs.py tries each."""
+    placements = list(at_once(judge(setup, {}).choices))
+    assert len(placements) > 10_000
+    for placed in placements[::5]:
+        _must_hold(setup, placed)
+
+
+def test_of_two_faults_at_one_step_the_second_hits_what_the_first_leaves() -> None:
+    """The store falls back before a checkpoint, which is then not answered; another worker's claim."""
+    setup = Setup("transactional", ONE_TOPIC)
+    steps = [line.partition(" ")[2] for line in judge(setup, {}, traced=True).trace]
+    *_, at = (n for n, line in enumerate(steps) if line == "A checkpoint")
+    for placed, wanted in (
+        (AtOnce(Fault.FAIL_OVER_1, Fault.LOSE_REPLY),
+         ["-- FAIL_OVER_1", "-- LOSE_REPLY", "A checkpoint (LOSE_REPLY)"]),
+        (AtOnce(Fault.TAKEOVER, Fault.LOSE_REPLY),
+         ["-- TAKEOVER", "-- LOSE_REPLY", "B claim (LOSE_REPLY)"]),
+    ):  # fmt: skip
+        trace = [line.partition(" ")[2] for line in judge(setup, {at: placed}, traced=True).trace]
+        assert trace[at : at + 3] == wanted
 
 
 @pytest.mark.parametrize("setup", _SETUPS)
