@@ -8,9 +8,12 @@ import gzip
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Final, NamedTuple
+
+import msgspec
 
 from bench.fuzz import seeds
 from bench.fuzz.lanes import run_lane
@@ -18,7 +21,7 @@ from retarget import catalogue
 from retarget.decode import decode_canonical, encode_touchpoint
 from retarget.dialects import DIALECTS, decoder_for
 from retarget.dialects.binary import attributes_of, structured
-from retarget.errors import BadInput, LaneRefused, Rejected
+from retarget.errors import BadInput, LaneRefused, Rejected, Unsendable
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.lane import crossing
@@ -48,8 +51,11 @@ from streams.ports import Record
 from streams.privacy.scanning import inside
 from streams.resources import default_rules_dir
 from streams.rulebook import load_rules, read_documents
+from streams.sealing import records as sealing
+from streams.sealing.keys import PersonKey, Wrapping
 from streams.settings import load_settings
 from streams.topics import DEAD, DECISIONS
+from tests.core.formats.cases import FORMATTERS, LOOKED_UP, TERMS
 
 REFUSALS: Final = (Rejected, BadInput, LaneRefused, Refusal)
 _MOST: Final = 100_000
@@ -219,8 +225,12 @@ def _headers(value: bytes) -> None:
     decode_headers([(name, value) for name in names])
 
 
-def _waiting(value: bytes) -> None:
-    Parcel(0, b"u1", value, Tries())
+def _at_its_channel(value: bytes) -> None:
+    parcel = Parcel(0, b"u1", value, Tries())
+    for name, form in FORMATTERS.items():
+        timed = {key: parcel.since for key in ("now", "print_by") if key in TERMS[name]}
+        with suppress(Unsendable):
+            msgspec.json.encode(msgspec.to_builtins(form(parcel.message, {**TERMS[name], **timed})))
 
 
 def _shown(value: bytes) -> None:
@@ -231,9 +241,49 @@ def _shown(value: bytes) -> None:
     inside(value)
 
 
+def _sealed(value: bytes) -> None:
+    found = sealing.read(value)
+    if found is None:
+        raise BadInput(["it is not sealed"])
+    if sealing.opened(found, _person_key()) is None:
+        raise BadInput(["it is sealed by another key"])
+
+
+def _key_of_a_person(value: bytes) -> None:
+    if _wrapping().opened("u1", value) is None:
+        raise BadInput(["nobody has wrapped it for them"])
+
+
+@cache
+def _wrapping() -> Wrapping:
+    return Wrapping([_KEY], lambda size: b"k" * size)
+
+
+@cache
+def _person_key() -> PersonKey:
+    found = _wrapping().opened("u1", _wrapping().new("u1"))
+    assert found is not None
+    return found
+
+
 @cache
 def _sent() -> list[bytes]:
     return asyncio.run(seeds.sent())
+
+
+@cache
+def _messages() -> list[bytes]:
+    """The messages, with what their channels find out of where each person is to be found."""
+    written = [
+        msgspec.json.decode(one) for one in _sent() if b'"operation"' in one and b'"outcome"' not in one
+    ]
+    return [msgspec.json.encode(one | {"to": one["to"] | LOOKED_UP}) for one in written]
+
+
+@cache
+def _sent_sealed() -> list[bytes]:
+    kinds = {one: "decision" if b'"outcome"' in one else "message" for one in _sent() if b'"rule"' in one}
+    return [sealing.seal(one, kind, "u1", _person_key(), 7) for one, kind in kinds.items()]
 
 
 @cache
@@ -267,7 +317,9 @@ TARGETS: Final[dict[str, Target]] = {
     },
     "topic: catalogue": Target(seeds.listed, lambda value: catalogue.read_record(value, b"p", _MOST), 8),
     "topic: lane, all dialects": Target(seeds.of_a_lane, run_lane, 0.5),
-    "topic: message at its channel": Target(_sent, _waiting, 2),
+    "topic: message at its channel": Target(_messages, _at_its_channel, 2),
+    "topic: what is sealed": Target(_sent_sealed, _sealed, 1),
+    "topic: keys of people": Target(lambda: [_wrapping().new("u1")] * 3, _key_of_a_person, 1),
     "topic: whatever is shown": Target(_sent, _shown, 1),
     "stored: ledger of a channel": Target(
         lambda: [state.encode(Entry("a", State(read=7, waiting={5: Tries(1, 2, 3, "p")}, foreign=["x"])))],

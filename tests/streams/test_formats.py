@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import pytest
@@ -16,22 +16,12 @@ from streams.cases import outcomes, running
 from streams.cases.trying import try_rules
 from streams.ports import Output
 from streams.resources import default_rules_dir
-from tests.core.formats.cases import AUTH, FORMATTERS, P256DH, TERMS
+from tests.core.formats.cases import FORMATTERS, LOOKED_UP, TERMS
 
 # By the channel; mails are written by their service, and for service desks there is no form.
 PROVIDERS: Final = {
     "push": ["fcm", "apns", "webpush"], "ads": ["meta", "google"], "sms": ["sms"], "whatsapp": ["whatsapp"],
     "direct_mail": ["letters"], "onsite": ["onsite"], "chat": ["chat"], "email": [], "service": [],
-}  # fmt: skip
-# What the shop's own service answers; the people of the cases have told next to nothing.
-LOOKED_UP: Final[dict[str, Any]] = {
-    "email": "ann@example.com",
-    "phone": "+49 170 1234567",
-    "address": {"street": "Hauptstr. 5", "postal_code": "10115", "city": "Berlin", "country": "DE"},
-    "push_tokens": [
-        "t1", {"platform": "ios", "token": "ab" * 32},
-        {"endpoint": "https://push.example/1", "keys": {"p256dh": P256DH, "auth": AUTH}},
-    ],
 }  # fmt: skip
 
 

@@ -108,6 +108,16 @@ FORMATTERS: Final[Mapping[str, Formatter]] = {
     "onsite": lambda message, given: onsite.request_of(message, **given),
     "chat": lambda message, given: chat.request_of(message, **given),
 }
+# What the shop's own service answers; the people of the cases have told next to nothing.
+LOOKED_UP: Final[dict[str, Any]] = {
+    "email": "ann@example.com",
+    "phone": "+49 170 1234567",
+    "address": {"street": "Hauptstr. 5", "postal_code": "10115", "city": "Berlin", "country": "DE"},
+    "push_tokens": [
+        "t1", {"platform": "ios", "token": "ab" * 32},
+        {"endpoint": "https://push.example/1", "keys": {"p256dh": P256DH, "auth": AUTH}},
+    ],
+}  # fmt: skip
 # What each formatter needs beside the message.
 TERMS: Final[Mapping[str, Given]] = {
     "fcm": {"now": NOON, "project": "shop", "notice": [*NOTICE]},
