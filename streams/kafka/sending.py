@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import (
+    IllegalOperation,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
@@ -137,7 +138,12 @@ async def _sent(
     producer: AIOKafkaProducer, batch: BatchBuilder, place: tuple[str, int]
 ) -> "asyncio.Future[Any]":
     topic, partition = place
-    future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    try:
+        future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
+    except IllegalOperation:
+        # A record before this one has ended the transaction; why, aiokafka tells only who would commit it.
+        await producer.commit_transaction()
+        raise
     # When a later one fails at once, nobody awaits this one, and asyncio would log its error as lost.
     future.add_done_callback(lambda done: done.cancelled() or done.exception())
     return future

@@ -12,6 +12,7 @@ from typing import Final
 
 import pytest
 import redis
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from retarget.errors import BadInput
 from streams import topics
@@ -20,11 +21,12 @@ from streams.embedded import EmbeddedStore
 from streams.embedded.processes import LOOPBACK
 from streams.kafka import KafkaAddress, create_or_check
 from streams.kafka.address import address_of
-from streams.kafka.sending import Outgoing, producing
+from streams.kafka.connection import discard
+from streams.kafka.sending import Outgoing, producing, send
 from streams.producing import send_all
 from streams.settings import load_settings
 from streams.topics import partition_of, topic_specs
-from tests.e2e.harness import until
+from tests.e2e.harness import WITHIN_S, until
 from tests.support.certificates import Certificates, certificates
 from tests.support.kafka.jars import KafkaMissing, classpath
 from tests.support.kafka.secured import PASSWORD, USER, GuardedKafka, Right
@@ -130,6 +132,35 @@ async def test_a_worker_with_the_documented_rights_works(
     assert "canary" not in worker.said + found.text + listed.text + health.text
     with redis.Redis.from_url(store.url) as admin:
         admin.execute_command("ACL", "DELUSER", "retarget")
+
+
+async def test_what_a_failed_transaction_is_asked_next_says_why_it_failed(
+    guarded: GuardedKafka, made: Certificates
+) -> None:
+    """The broker may refuse one record before another one is handed over; that one says what was refused."""
+    right = Right("topic", topics.channel_topic("sms"), "write")
+    sms, journal = (Outgoing(topic, 0, b"k", b"v") for topic in (right.name, topics.JOURNAL))
+    producer = address_of(load_settings(None, {}, settings(guarded, made))).producer("retarget-lane-0")
+    await producer.start()
+
+    async def refused() -> bool:
+        await producer.begin_transaction()
+        try:
+            await send(producer, [sms], within_s=WITHIN_S)
+        except TopicAuthorizationFailedError:
+            return True
+        await producer.abort_transaction()
+        return False
+
+    assert not await refused(), "it knows the topic before it may no more write to it"
+    await guarded.forbid(right)
+    try:
+        await until(refused, "the topic is refused")
+        with pytest.raises(TopicAuthorizationFailedError, match=right.name):
+            await send(producer, [journal], within_s=WITHIN_S)
+    finally:
+        await guarded.allow([right])
+        await discard(producer)
 
 
 @pytest.mark.timeout(240)
