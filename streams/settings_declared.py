@@ -119,7 +119,7 @@ class Snapshot:
         because="longer than any snapshot or backup of one may be brought back",
     )
     merge_kept: Duration = setting(
-        0,
+        30 * DAY,
         "How long at least lanes' words to each other are kept; older ones go with snapshots; 0: for ever.",
         because="they hold histories of anonymous people, and a store that fails over may go back a little",
     )

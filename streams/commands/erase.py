@@ -99,6 +99,11 @@ def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> I
             f"{MERGE} keeps for ever what lanes told each other of them: set snapshot.folder and "
             f"snapshot.merge_kept, such as 1d, then: retarget erase --snapshots {named}"
         )
+    elif former is None:
+        yield (
+            f"{MERGE} keeps what lanes told each other of them until snapshots cut it: set snapshot.folder, "
+            f"then: retarget erase --snapshots {named}"
+        )
     yield "topics keep what was told of them until their retention ends"
     yield f"what is left, and until when, exit code 0 where all of it may be: retarget erase --scan {named}"
 

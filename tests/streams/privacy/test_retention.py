@@ -69,7 +69,7 @@ async def test_a_broker_that_keeps_longer_is_found_out() -> None:
 async def test_words_between_lanes_are_a_find_unless_they_are_cut() -> None:
     """Kept for ever is no retention; with one they are within it until no snapshot needs them."""
     young, old = seen(topics.MERGE, HOUR), seen(topics.MERGE, 3 * DAY)
-    (line,) = await wrong(topics.MERGE, young)
+    (line,) = await wrong(topics.MERGE, young, given=("snapshot.merge_kept=0",))
     assert "kept for ever" in line
     kept = ("snapshot.merge_kept=1d",)
     assert not await wrong(topics.MERGE, young, given=kept)
