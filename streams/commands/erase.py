@@ -94,15 +94,10 @@ def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> I
             f"as new ones are made (snapshot.keep={settings.snapshot.keep}), at once with: "
             f"retarget erase --snapshots {named}"
         )
-    if not settings.snapshot.merge_kept:
+    if not (settings.snapshot.folder and settings.snapshot.merge_kept):
         yield (
-            f"{MERGE} keeps for ever what lanes told each other of them: set snapshot.folder and "
-            f"snapshot.merge_kept, such as 1d, then: retarget erase --snapshots {named}"
-        )
-    elif former is None:
-        yield (
-            f"{MERGE} keeps what lanes told each other of them until snapshots cut it: set snapshot.folder, "
-            f"then: retarget erase --snapshots {named}"
+            f"{MERGE} keeps for ever what lanes told each other of them: set snapshot.folder, and "
+            f"snapshot.merge_kept to more than 0, then: retarget erase --snapshots {named}"
         )
     yield "topics keep what was told of them until their retention ends"
     yield f"what is left, and until when, exit code 0 where all of it may be: retarget erase --scan {named}"

@@ -71,8 +71,9 @@ def _limit(setting: str, kept: int, remedy: str) -> Limit:
 def _merge(settings: Settings) -> Limit:
     """Cut by snapshots: when none of those that are kept needs it any more."""
     snapshot = settings.snapshot
-    if not snapshot.merge_kept:
-        return Limit("snapshot.merge_kept=0", _FOREVER, None, "set snapshot.merge_kept, then --snapshots")
+    if not (snapshot.folder and snapshot.merge_kept):
+        missing = "snapshot.merge_kept=0" if snapshot.folder else "snapshot.folder is not set"
+        return Limit(missing, _FOREVER, None, "set it, then `retarget erase --snapshots`")
     most = snapshot.merge_kept + (snapshot.keep + 1) * snapshot.every + LATER
     setting = f"snapshot.merge_kept={format_duration(snapshot.merge_kept)}"
     return Limit(setting, _FOREVER, most, "`retarget snapshot`, or `retarget erase --snapshots`, cuts it")

@@ -218,7 +218,7 @@ async def test_once_erased_what_was_told_of_them_cannot_be_read(
     own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str]
 ) -> None:
     """With sealing: until then they, and who asks why, read it; then only that there is something."""
-    kept = "snapshot.merge_kept=1d"
+    kept = f"snapshot.folder={tmp_path / 'snapshots'}"
     async with at_work(own_broker, store, tmp_path, unique_name("engine"), SEALED, kept) as stage:
         told = exported(stage, "u1", "--topics")["topics"]["retarget.decisions"]
         assert [one["subject"]["id"] for one in told if one["rule"] == "repeated_view"][:1] == ["q-u1"]

@@ -7,6 +7,7 @@ import pytest
 from streams.commands.erase import left_behind
 from streams.settings import load_settings
 
+FOLDER = "snapshot.folder=here"
 FOR_EVER = "snapshot.merge_kept=0"
 RENEW = "retarget erase --snapshots ann a1"
 
@@ -19,10 +20,10 @@ def said(*overrides: str, former: int | None) -> list[str]:
 @pytest.mark.parametrize(
     ("overrides", "former", "wanted"),
     [
-        ([], None, ["snapshot.folder is not set", "retarget.internal.merge keeps what"]),
-        ([FOR_EVER], 2, ["2 snapshots are from before and hold", "retarget.internal.merge keeps for ever"]),
-        ([], 1, ["1 snapshots are from before and hold them"]),
-        ([], 0, []),
+        ([], None, ["snapshot.folder is not set", "retarget.internal.merge keeps for ever"]),
+        ([FOLDER, FOR_EVER], 2, ["2 snapshots are from before", "retarget.internal.merge keeps for ever"]),
+        ([FOLDER], 1, ["1 snapshots are from before and hold them"]),
+        ([FOLDER], 0, []),
     ],
 )
 def test_what_is_left_is_told_with_what_removes_it(
@@ -38,5 +39,5 @@ def test_what_is_left_is_told_with_what_removes_it(
 
 def test_what_keeps_for_ever_names_its_setting() -> None:
     """Without it no scan is ever clean."""
-    (line,) = [line for line in said(FOR_EVER, former=0) if "keeps for ever" in line]
-    assert "set snapshot.folder and snapshot.merge_kept, such as 1d" in line
+    (line,) = [line for line in said(FOLDER, FOR_EVER, former=0) if "keeps for ever" in line]
+    assert "set snapshot.folder, and snapshot.merge_kept to more than 0" in line

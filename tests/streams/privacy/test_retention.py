@@ -69,9 +69,12 @@ async def test_a_broker_that_keeps_longer_is_found_out() -> None:
 async def test_words_between_lanes_are_a_find_unless_they_are_cut() -> None:
     """Kept for ever is no retention; with one they are within it until no snapshot needs them."""
     young, old = seen(topics.MERGE, HOUR), seen(topics.MERGE, 3 * DAY)
-    (line,) = await wrong(topics.MERGE, young, given=("snapshot.merge_kept=0",))
-    assert "kept for ever" in line
-    kept = ("snapshot.merge_kept=1d",)
+    folder = "snapshot.folder=here"
+    for given, why in (((), "snapshot.folder is not set"), ((folder, "snapshot.merge_kept=0"), "kept=0")):
+        (line,) = await wrong(topics.MERGE, young, given=given)
+        assert "kept for ever" in line
+        assert why in line
+    kept = (folder, "snapshot.merge_kept=1d")
     assert not await wrong(topics.MERGE, young, given=kept)
     (line,) = await wrong(topics.MERGE, young, old, given=kept)
     assert "1 are older" in line
