@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class LaneProgress:
-    """One lane: `at` is when it last finished a batch or was caught up, ms of the caller's clock."""
+    """One lane: `at` is when it last finished something or was caught up, ms of the caller's clock."""
 
     at: int
     lag: int = 0
@@ -48,6 +48,11 @@ class Progress:
         known = self._lanes.get(lane, LaneProgress(at=now))
         self.behind(lane, now, lag=max(known.lag, 1))
         self._lanes[lane] = replace(self._lanes[lane], claimed=False)
+
+    def gets_on(self, lane: int, now: int) -> None:
+        """A part of the lane's claim is done: it may repeat batches for hours, as long as it does."""
+        if lane in self._lanes:
+            self._lanes[lane] = replace(self._lanes[lane], at=now)
 
     def finished(self, lane: int, now: int, *, lag: int) -> None:
         """The lane finished its claim, a batch, or a look at its topics; `lag` records are left to read."""

@@ -17,6 +17,7 @@ from retarget.rules.currencies import CURRENCIES
 from retarget.rules.names import unknown
 from retarget.times import DAY, HOUR, MINUTE
 from streams.settings_declared import (
+    STORE_SCHEMES,
     App,
     Arbitration,
     Batch,
@@ -291,8 +292,8 @@ def _contradictions(settings: Settings) -> list[str]:
             "found another form of address, expected https://… without #",
         ),
         "store.url": (
-            not settings.store.url.startswith(("redis://", "rediss://", "unix://")),
-            "found an address of another kind, expected redis://…, rediss://… or unix://…",
+            settings.store.url.partition("://")[0] not in STORE_SCHEMES,
+            f"found an address of another kind, expected {', '.join(STORE_SCHEMES)} and ://…",
         ),
         "input.dialect_by_topic": (
             any(_not_a_dialect(name) for name in dialects.values())

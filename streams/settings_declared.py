@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams.settings_kinds import (
@@ -80,6 +80,11 @@ class Kafka:
         "", "Password at the broker; better in the environment than in a file.", mask=masked
     )
     ca_file: str = setting("", "File with the broker's certificate authority; empty: the machine's own.")
+
+
+# How an address of the store may begin: by itself, or by those who watch it.
+_STORES: Final = ("redis", "rediss", "valkey", "valkeys")
+STORE_SCHEMES: Final = (*_STORES, "unix", *(f"{name}+sentinel" for name in _STORES))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -188,8 +188,10 @@ class Worker:
         most = 2 * settings.batch.records
         feed = ShellFeed(self._shell, number, self._topics, most)
         log_class = TransactionalLog if settings.kafka.emit == "transactional" else IdempotentLog
-        kafka_log = log_class(self._address, self._reader, number, app_id=settings.app.id)
         report = LaneReport(number, self._metrics, self.progress, lambda: self._lag(number))
+        kafka_log = log_class(
+            self._address, self._reader, number, app_id=settings.app.id, gets_on=report.gets_on
+        )
         runner = LaneRunner(
             number,
             self._topics,

@@ -1,5 +1,7 @@
 """What all logs of a lane have in common: the journal's partition, reads."""
 
+from collections.abc import Callable
+
 from retarget.errors import LaneRefused
 from streams import topics
 from streams.kafka import journal
@@ -8,6 +10,10 @@ from streams.kafka.owner import Owner
 from streams.kafka.reader import Reader
 from streams.kafka.sending import Outgoing
 from streams.ports import Entry, History, JournalRecord, Record
+
+
+def _nobody(done: str) -> None:
+    """Nobody wants to know."""
 
 
 class LaneOnKafka(Owner):
@@ -22,14 +28,19 @@ class LaneOnKafka(Owner):
         app_id: str,
         journal_topic: str = topics.JOURNAL,
         deadline_s: float = 15.0,
+        gets_on: Callable[[str], None] = _nobody,
     ) -> None:
-        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here."""
+        """`deadline_s` bounds each call to Kafka; `reader` is shared and not closed here.
+
+        `gets_on` hears of each portion of the journal that was read.
+        """
         place = (journal_topic, lane)
         super().__init__(address, place, owned=f"lane {lane}", rival="worker", deadline_s=deadline_s)
         self._reader = reader
         self._lane = lane
         self._app_id = app_id
         self._journal = journal_topic
+        self._gets_on = gets_on
 
     async def history(self, offset: int) -> History:
         """See LaneLog. `offset` is 0, or one more than that of a record this returned before."""
@@ -59,6 +70,7 @@ class LaneOnKafka(Owner):
     async def _entries(self, start: int, end: int) -> list[Entry]:
         """The journal records of a range."""
         found = await self._reader.read(self._journal, self._lane, start, end)
+        self._gets_on(f"the journal is read up to offset {end}")
         return [(one.offset, journal.decode(one)) for one in found]
 
     def _journaled(self, record: JournalRecord) -> Outgoing:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 import msgspec
@@ -141,8 +141,10 @@ async def _sent(
     try:
         future: asyncio.Future[Any] = await producer.send_batch(batch, topic, partition=partition)
     except IllegalOperation:
-        # A record before this one has ended the transaction; why, aiokafka tells only who would commit it.
-        await producer.commit_transaction()
+        # A record before this one has ended the transaction. If it was refused, aiokafka tells only who would
+        # commit it why; a producer that is fenced may not even ask.
+        with suppress(AssertionError):
+            await producer.commit_transaction()
         raise
     # When a later one fails at once, nobody awaits this one, and asyncio would log its error as lost.
     future.add_done_callback(lambda done: done.cancelled() or done.exception())

@@ -15,6 +15,9 @@ class Observer:
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
 
+    def gets_on(self, done: str) -> None:
+        """A part of a claim is done: of the journal read, of a copy brought back, or a batch repeated."""
+
     def claimed(self, seconds: float, replayed: int) -> None:
         """A claim is done, after so many replayed batches."""
 

@@ -16,6 +16,7 @@ from streams.progress import Progress
 
 log: Final = logging.getLogger("retarget.lane")
 
+_SAY_EVERY_MS: Final = 10_000
 _OUTPUTS: Final = {
     "message", "decision", "recall", "dead", "dropped", "ignored", "misfit", "failed", "shadow", "taken_over",
     "lacking", "joined", "unjoined", "sent_on", "merge_double",
@@ -34,12 +35,14 @@ class LaneReport(Observer):
             "taken_over": decided.taken_over, "misfit": decided.misfits, "failed": decided.failed,
         }  # fmt: skip
         self._waiting: set[str] = set()
+        self._said = 0
         self._silent = False
         self._pools: set[str] = set()
         self._catching_up = CatchingUp()
 
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
+        self._said = monotonic_ms()
         self._metrics.lane.claims.labels(cause).inc()
         self._catching_up.forget()
         self._progress.claiming(self._lane, monotonic_ms())
@@ -58,6 +61,14 @@ class LaneReport(Observer):
             return logging.INFO
         # That the broker is waited for has been said once; every further try would say it again.
         return logging.DEBUG if self._waiting else logging.WARNING
+
+    def gets_on(self, done: str) -> None:
+        """A part of a claim is done: said now and then, as it may take long."""
+        now = monotonic_ms()
+        self._progress.gets_on(self._lane, now)
+        if now - self._said > _SAY_EVERY_MS:
+            self._said = now
+            log.info("lane %d is being claimed: %s", self._lane, done, extra={"lane": self._lane})
 
     def claimed(self, seconds: float, replayed: int) -> None:
         """A claim is done."""

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis as Node
 
 from retarget.errors import BadInput
+from streams.cli import main
 from streams.embedded.processes import LOOPBACK, ChildProcess, PartMissing, free_port
 from streams.embedded.store import store_binary
 from streams.ports import Checkpoint, UnknownOutcome
@@ -63,6 +64,14 @@ def _wait(condition: object) -> None:
     while not condition():  # type: ignore[operator] # a function without arguments
         assert time.monotonic() < deadline
         time.sleep(0.05)
+
+
+@pytest.mark.embedded
+def test_a_command_finds_it_by_its_settings(watch: Watch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As every worker and command does."""
+    assert main(["pause", "abandoned_cart", "--set", f"store.url={watch.url}"]) == 0
+    assert main(["pause", "--list", "--set", f"store.url={watch.url}"]) == 0
+    assert "abandoned_cart" in capsys.readouterr().out
 
 
 @pytest.mark.embedded

@@ -44,6 +44,8 @@ from tests.support.kafka.real_kafka import RealKafka
 from tests.support.worker import page
 
 _FIRST, _SECOND = 1_200, 1_400
+# A worker that stops gives its lanes 8 s.
+_BEFORE_IT_IS_CUT_OFF_S = 6.0
 
 
 @pytest.fixture(scope="module")
@@ -127,6 +129,50 @@ async def test_lanes_come_back_from_a_snapshot_and_go_on(
         assert worker.said.count("the store had lost it; it is back from ") == stage.partitions, worker.said
         assert await held(stage) == before
         assert await age_shown(worker) < WITHIN_S
+        await stage.produce(events[_FIRST:])
+        await stage.finish(wanted)
+
+
+@pytest.mark.timeout(240)
+async def test_a_way_back_may_take_longer_than_a_stall(
+    real_kafka: RealKafka,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+    events: list[FileEvent],
+) -> None:
+    """A worker that repeats batch after batch is not ended by its watchdog; SIGTERM ends it between two."""
+    wanted = await replayed(events, OLD_FILES)
+    settings = (f"snapshot.folder={tmp_path}", "web.stalled_after=2s")
+    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional", *settings)
+    async with on_stage(stage):
+        worker = stage.worker("one")
+        await stage.shared_out()
+        await stage.produce(events[:100])
+        await stage.done()
+        command(stage, "snapshot")
+        for start in range(100, _FIRST, 100):
+            await stage.produce(events[start : start + 100])
+            await stage.done()
+        worker.kill()
+        before = await held(stage)
+        lose(store)
+
+        stage.program = ("tests.support.slow_claims",)
+        worker = stage.worker("two")
+
+        async def begun() -> bool:
+            return min(end.stored for end in await stage.ends()) > 2
+
+        await until(begun, "batches repeated in both lanes", stage.logs)
+        worker.send(signal.SIGTERM)
+        assert await worker.ended(_BEFORE_IT_IS_CUT_OFF_S) == 0, worker.said
+        assert " is ours, " not in worker.said
+        worker = stage.worker("three")
+        await stage.shared_out()
+        assert await held(stage) == before
+        assert worker.said.count(" is ours, ") == stage.partitions, worker.said
+        assert "ending the process" not in stage.logs()
         await stage.produce(events[_FIRST:])
         await stage.finish(wanted)
 

@@ -49,6 +49,20 @@ def test_a_claim_that_does_not_get_done_is_a_stall() -> None:
     assert progress.stalled(LIMIT + 1)[0].startswith("lane 4 ")
 
 
+def test_a_claim_that_gets_on_is_none_however_long_it_takes() -> None:
+    """A lost store comes back by repeating days of batches; another lane's claim does not count."""
+    progress = worker()
+    progress.assigned(4, 0)
+    for at in range(0, 10 * LIMIT, LIMIT // 2):
+        progress.gets_on(4, at)
+        assert progress.stalled(at) == ()
+    progress.gets_on(5, 20 * LIMIT)
+
+    assert progress.unready(9 * LIMIT) == ("lane 4 is being claimed",)
+    assert progress.stalled(11 * LIMIT)[0].startswith("lane 4 ")
+    assert 5 not in progress.lanes
+
+
 def test_waiting_for_a_service_is_unready_but_not_ill() -> None:
     """Starting the worker again would not bring the store back."""
     progress = worker()

@@ -19,9 +19,10 @@ from retarget.times import DAY, HOUR, MINUTE, SECOND
 from streams.lanes.bundle import policy_of
 from streams.resources import config_dir
 from streams.settings import DECLARED, Settings, load_settings
-from streams.settings_declared import Dialect
+from streams.settings_declared import STORE_SCHEMES, Dialect
 from streams.settings_kinds import LIMITS, SHOP, Limit
 from streams.settings_reference import reference
+from streams.stores.link import Link
 
 FIXED_DEFAULTS = {
     "kafka.emit": "transactional",
@@ -196,6 +197,18 @@ def test_names_that_nobody_knows_are_refused(flag: str, said: str, tmp_path: Pat
 def test_settings_that_contradict_each_other_are_refused(flags: list[str], key: str) -> None:
     """A combination that cannot work does not start."""
     assert any(f": {key}: " in line for line in problems(overrides=flags))
+
+
+@pytest.mark.parametrize("scheme", STORE_SCHEMES)
+def test_every_way_to_a_store_is_one_that_settings_know(scheme: str) -> None:
+    """And its password is not shown."""
+    url = (
+        f"{scheme}://me:hunter2@db:1,other:2/shop/0" if "sentinel" in scheme else f"{scheme}://me:hunter2@db"
+    )
+    settings = load_settings(overrides=[f"store.url={url}"])
+
+    assert Link.to(settings.store.url).address
+    assert "hunter2" not in f"{settings.describe()} {settings}"
 
 
 def test_a_file_that_is_missing_or_broken_is_one_line(tmp_path: Path) -> None:
