@@ -12,6 +12,7 @@ from itertools import accumulate
 from math import hypot
 from typing import Any, Final
 
+from retarget.rules.expressions.nearness import snapped
 from retarget.times import DAY
 
 # Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
@@ -148,6 +149,6 @@ def total_beside(limit: float) -> Callable[[Sums, int, int], float]:
         about = sums[end] - sums[start]
         if abs(about - limit) > _ROUNDING * tally.largest * len(sums):
             return about
-        return tally.total(start, end)
+        return snapped(tally.total(start, end), limit)
 
     return beside

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules import customs, subjects, telling
+from retarget.rules.expressions.nearness import snapped
 from retarget.rules.model import Count, Shown, Succession
 from retarget.rules.running import Days, Long, Sums, Values, total_beside
 from retarget.rules.scene import Scene
@@ -276,7 +277,11 @@ def distinct_beside(limit: float) -> Look:
 
 def sum_beside(limit: float) -> Look:
     """A number that compares with the limit as the sum does."""
-    return SUM._replace(between=total_beside(limit))
+
+    def plain(tally: Tally, within: int, at: int) -> float:
+        return snapped(_total(tally, within, at), limit)
+
+    return SUM._replace(plain=plain, between=total_beside(limit))
 
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:

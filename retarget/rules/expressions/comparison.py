@@ -6,6 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from retarget.rules.expressions import nearness
 from retarget.rules.expressions.terms import Complaint, Read, Term, Type, misfit
 from retarget.rules.names import unknown
 
@@ -28,7 +29,7 @@ def comparison(text: str, sign: str, left: Term, right: Term) -> Term | Complain
     complaint = _mismatch(sign, left, right) or _no_choice(left, right) or _no_choice(right, left)
     if complaint:
         return complaint
-    return Term(text=text, type="bool", read=_reader(_TESTS[sign], left, right), certain=True)
+    return Term(text=text, type="bool", read=_reader(sign, left, right), certain=True)
 
 
 def _mismatch(sign: str, left: Term, right: Term) -> Complaint | None:
@@ -66,27 +67,37 @@ def _no_choice(known: Term, said: Term) -> Complaint | None:
     return unknown(f"value of {known.text}", wrong[0], known.choices) if wrong else None
 
 
-def _reader(test: _Test, left: Term, right: Term) -> Read:
-    number = right.constant and right.type != "list"
-    one = left.beside(right.value) if left.beside and number else left.read
-    other = right.beside(left.value) if right.beside and left.constant else right.read
+def _reader(sign: str, left: Term, right: Term) -> Read:
+    numbers = left.type == right.type == "number"
     if right.constant:
-        constant = frozenset(right.value) if right.type == "list" else right.value
-
-        def against_constant(scene: object) -> bool:
-            value = one(scene)
-            try:
-                return value is not None and test(value, constant)
-            except TypeError:  # not of the type that its name has: as good as unknown
-                misfit(scene)
-                return False
-
-        return against_constant
+        return _against_constant(sign, left, right, numbers=numbers)
+    test: _Test = nearness.TESTS[sign] if numbers else _TESTS[sign]
+    one, other = left.read, right.beside(left.value) if right.beside and left.constant else right.read
 
     def run(scene: object) -> bool:
         value, limit = one(scene), other(scene)
         try:
             return value is not None and limit is not None and test(value, limit)
+        except TypeError:  # not of the type that its name has: as good as unknown
+            misfit(scene)
+            return False
+
+    return run
+
+
+def _against_constant(sign: str, left: Term, right: Term, *, numbers: bool) -> Read:
+    test: _Test = _TESTS[sign]
+    one: Read = left.read
+    limit: Any = frozenset(right.value) if right.type == "list" else right.value
+    if numbers and left.beside:
+        one = left.beside(limit)
+    elif numbers:
+        test, limit = nearness.against(sign, limit)
+
+    def run(scene: object) -> bool:
+        value = one(scene)
+        try:
+            return value is not None and test(value, limit)
         except TypeError:
             misfit(scene)
             return False

@@ -17,6 +17,7 @@ from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.rules import tallies
 from retarget.rules.conditions import Condition, parse_condition
+from retarget.rules.expressions import nearness
 from retarget.rules.running import Long
 from retarget.rules.scene import Scene
 from retarget.rules.tallies import (
@@ -44,7 +45,8 @@ NAMES: Final = (PLAIN, VALUED, SUMMED, WHOLE)
 LIMITS: Final = (-2, -0.5, 0, 1, 2.5, 3, 31, 100)
 WINDOWS: Final = (HOUR, DAY, 5 * DAY)
 KEEP: Final = 5 * DAY
-TESTS: Final = (operator.lt, operator.le, operator.eq, operator.ne, operator.ge, operator.gt)
+# As nearness has them.
+TESTS: Final = (operator.eq, operator.ne, operator.lt, operator.le, operator.gt, operator.ge)
 
 
 class Act(NamedTuple):
@@ -192,7 +194,7 @@ def test_whatever_was_asked_before_the_answers_are_the_same(acts: list[Act], see
     st.integers(-2, 2),
 )
 def test_a_sum_compares_as_if_it_were_added_up(numbers: list[float], more: int, near: int) -> None:
-    """With limits that it meets exactly, or misses by the last bit: by every sign."""
+    """With limits that it meets, or misses by the last bit, or by a cent: by every sign."""
     journey = Journey(person="u")
     for place, number in enumerate(numbers):
         event = Touchpoint(id=f"e{place}", type="view", user_id="u", time=NOON + place * HOUR)
@@ -204,8 +206,11 @@ def test_a_sum_compares_as_if_it_were_added_up(numbers: list[float], more: int, 
     limit = added
     for _ in range(abs(near)):
         limit = nextafter(limit, near * float("inf"))
-    told = look_at(sum_beside(limit), within, journey, SUMMED, event.time)
-    assert [test(told, limit) for test in TESTS] == [test(added, limit) for test in TESTS]
+    for asked in (limit, limit + 0.01, limit - 0.01):
+        told = look_at(sum_beside(asked), within, journey, SUMMED, event.time)
+        assert [test(told, asked) for test in TESTS] == [
+            test(added, asked) for test in nearness.TESTS.values()
+        ]
 
 
 def test_long_tallies_alone_have_figures_and_no_copy_shares_them() -> None:
