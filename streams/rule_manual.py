@@ -59,6 +59,9 @@ one product or one order there is one at a time.
 
 - A window of length W at time t is `(t - W, t]`: what happened exactly W ago no longer counts.
 - Steps count from the decision of step 1. While later steps wait, touches change nothing about their timing.
+- A date without `every` is a day's midnight in UTC, or the time that was told, and `before` and `after` count
+  from there: ten in the morning in Madrid is `after: 8h` in summer. What is to go by the person's clocks has
+  quiet hours, or `every: year`.
 - A date with `every: year` has one decision a year. Its times are those on the person's clocks: `before: 7d`
   is midnight a week earlier, `after: 10h` ten in the morning. 29 February is the 28th in other years. An
   ending before the day ends nothing, one after it ends the year's later steps.
@@ -137,6 +140,8 @@ text is parsed, checked for names and types, and turned into comparisons when th
   the whole condition does not hold, whatever `not` or `or` stands beside it. The metric
   `retarget_conditions_misfit_total` counts this by rule.
 - A `value` is written likewise, and gives a number: `0.05 * cart.value`. Where it is unknown it counts as 0.
+- Numbers compare as on paper: `18.90 * 0.9` is `17.01`, and three prices that make 100 are no less. Times and
+  durations are whole milliseconds.
 - Types must fit: a duration is not compared with a number, nor a text with one it can never be.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import Final
 
@@ -10,6 +11,11 @@ import msgspec
 
 # Far above any sensible condition, far below what exhausts the parser.
 LONGEST: Final = 4_000
+# As words, signs and numbers are written in other languages; what is quoted, or in a list, is none of these.
+_SLIPS: Final = re.compile(
+    r"""(?P<quoted>"[^"]*"|'[^']*'|\[[^\]]*\])|(?P<word>\b(?:AND|OR|NOT|And|Or|Not|IN|In)\b|&&|\|\|)"""
+    r"""|(?P<number>\b\d+(?:[.,]\d+)*(?:,\d+|\.\d+\.\d+)(?:[.,]\d+)*\b)"""
+)
 # Longer parts are cut in messages.
 _SHOWN: Final = 60
 
@@ -39,11 +45,11 @@ def tree_of(text: str) -> ast.expr | Problem:
             # In brackets a condition may go over several lines.
             body = ast.parse(f"({text}\n)", mode="eval").body
     except SyntaxError as error:
-        return _unreadable(text, error)
+        return _slip(text) or _unreadable(text, error)
     except (ValueError, RecursionError, MemoryError, OverflowError, Warning) as error:
         return Problem(1, 1, f"cannot be read ({error or type(error).__name__})")
-    if body.lineno == 1 and body.col_offset == 0:  # it closed our bracket and opened its own
-        return Problem(1, 1, "the brackets do not match")
+    if body.lineno == 1 and body.col_offset == 0:  # it closed our bracket and opened its own, or has a comma
+        return _slip(text) or Problem(1, 1, "the brackets do not match, or there is a comma outside of them")
     return body
 
 
@@ -57,6 +63,21 @@ def source_of(text: str, node: ast.expr) -> str:
     """The node as it was written, on one line, cut when it is long."""
     source = " ".join((ast.get_source_segment(f"({text}\n)", node) or "").split())
     return source if len(source) <= _SHOWN else f"{source[:_SHOWN]}…"
+
+
+def _slip(text: str) -> Problem | None:
+    """The first thing that is written so elsewhere, and not here."""
+    for found in _SLIPS.finditer(text):
+        if not found["quoted"]:
+            before = text[: found.start()].split("\n")
+            return Problem(len(before), len(before[-1]) + 1, f"found {found[0]}; known: {_meant(found)}")
+    return None
+
+
+def _meant(found: re.Match[str]) -> str:
+    if found["number"]:
+        return "numbers without separators and with a point, such as 1000000 or 49.90"
+    return {"&&": "and", "||": "or"}.get(found[0], found[0].lower())
 
 
 def _unreadable(text: str, error: SyntaxError) -> Problem:

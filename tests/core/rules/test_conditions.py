@@ -115,6 +115,8 @@ LANGUAGE: Final = "names, numbers, texts, lists, comparisons, and, or, not, in, 
 ONE_TYPE: Final = 'a list holds literals of one type, such as ["viewed", "carted"]'
 HOURS: Final = "write within=hours(48)"
 
+NUMBERS = "numbers without separators and with a point, such as 1000000 or 49.90"
+
 # Each text with its problems.
 WRONG: Final[dict[str, list[str]]] = {
     "": ["column 1: empty; write a condition such as cart.size > 0"],
@@ -190,7 +192,15 @@ WRONG: Final[dict[str, list[str]]] = {
         "column 1: count: every named argument is written once, as name=value",
     ],
     "count('add', within=days(366)) > 0": ["column 1: count: within is at most 365 days"],
-    "a) or (b": ["column 1: the brackets do not match"],
+    "a) or (b": ["column 1: the brackets do not match, or there is a comma outside of them"],
+    "cart.size > 2, 3": ["column 1: the brackets do not match, or there is a comma outside of them"],
+    'category == "Tea AND more" AND cart.size > 2': ["column 28: found AND; known: and"],
+    "cart.size in [1,2] AND cart.size > 2": ["column 20: found AND; known: and"],
+    "cart.size > 2 || cart.size < 1": ["column 15: found ||; known: or"],
+    "cart.size > 2\n  OR cart.size < 1": ["line 2, column 3: found OR; known: or"],
+    "cart.value >= 49,90": [f"column 15: found 49,90; known: {NUMBERS}"],
+    "0,05 * cart.value > 1": [f"column 1: found 0,05; known: {NUMBERS}"],
+    "cart.value >= 1.000.000": [f"column 15: found 1.000.000; known: {NUMBERS}"],
     "cart.size >": ["column 12: cannot be read from here on (invalid syntax)"],
     "é > 1 and\nperson.known and\n  zz > 1": [
         f"column 1: unknown name 'é'; known: {ALL_NAMES}",
