@@ -152,8 +152,8 @@ STEP: Final = Record(
         Key(
             name="offer",
             shape=OFFER_OR_SAME,
-            says="A discount by the person's own code; `same`: what an earlier step offers, once more, and anew "
-            "if that step did not come about: give both the same `if`.",
+            says="A discount by the person's own code; `same`: what an earlier step offers, once more, and "
+            "anew if that step did not come about: give both the same `if`.",
             example={"percent": 10, "expires": "48h"},
         ),
         Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
