@@ -174,7 +174,8 @@ def documents_of(file: Path) -> list[Document]:
     try:
         text = file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise BadInput([f"{file}:1: not UTF-8 at byte {error.start}; save the file as UTF-8"]) from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise BadInput([f"{file}:{line}: not UTF-8 at byte {error.start}; save the file as UTF-8"]) from error
     except OSError as error:
         raise BadInput([_unreadable(file, error)]) from error
     try:
@@ -240,7 +241,7 @@ class _Plain:
             here = (*path, key)
             if key in found:
                 self._note(
-                    key_node, f"found the key {key} twice, first in line {self.lines[here]}; remove one"
+                    key_node, f"found the key {key!r} twice, first in line {self.lines[here]}; remove one"
                 )
                 continue
             self.lines[here] = key_node.start_mark.line + 1
@@ -286,4 +287,7 @@ def _syntax(file: Path, error: yaml.YAMLError) -> str:
     mark = getattr(error, "problem_mark", None)
     line = mark.line + 1 if mark is not None else 1
     said = " ".join(str(getattr(error, "problem", None) or error).split())
+    begun = getattr(error, "context_mark", None)
+    if begun is not None and begun.line + 1 != line:
+        said += f", {getattr(error, 'context', None)} that begins in line {begun.line + 1}"
     return f"{file}:{line}: not YAML ({said}); check indentation, quotes and colons"

@@ -64,6 +64,9 @@ def test_a_single_file_is_read(tmp_path: Path) -> None:
     assert [rule.name for rule in load(file)] == ["first_purchase"]
 
 
+UNCLOSED = "r.yaml:{}: not YAML ({}, while {} that begins in line 6); check"
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -71,14 +74,21 @@ def test_a_single_file_is_read(tmp_path: Path) -> None:
         (CART.replace("push", "pusch"), "r.yaml:8: $.steps[0].channels[0]: unknown channel 'pusch'"),
         (CART.replace("cart.size", "cart.sise"), "r.yaml:4: $.if: column 1: unknown name 'cart.sise'"),
         (f"{ORDER}---\n{CART.replace('30m', '30')}", "r.yaml:9: $.quiet.after: found the number 30"),
-        (f"{ORDER}event: refund\n", "r.yaml:6: found the key event twice, first in line 3; remove one"),
+        (f"{ORDER}event: refund\n", "r.yaml:6: found the key 'event' twice, first in line 3; remove one"),
         (f"{ORDER}on: 1\n", "r.yaml:6: $.on: unknown key 'on'"),
         (f"{ORDER}tags: &t [a]\nwhy: *t\n", "r.yaml:7: found an alias; write the value out"),
         (f"{ORDER}? [a]\n: b\n", "r.yaml:6: found a list or mapping as a key; known: names"),
+        (
+            f'{ORDER}why: "open\nvalue: 1\n',
+            UNCLOSED.format(8, "found unexpected end of stream", "scanning a quoted scalar"),
+        ),
         (f"{ORDER}why: 2020-99-99\n", "r.yaml:6: found '2020-99-99', which is no value"),
         (f"{ORDER}why: 2020-09-09\n", "r.yaml:6: $.why: found a date; known: a sentence"),
         (f"{ORDER}why: !!python/name:os.system\n", "r.yaml:6: not YAML (could not determine a constructor"),
-        (f"{ORDER}again: [1\n", "r.yaml:7: not YAML (expected ',' or ']', but got '<stream end>')"),
+        (
+            f"{ORDER}again: [1\n",
+            "r.yaml:7: not YAML (expected ',' or ']', but got '<stream end>', while parsing",
+        ),
         (f"{ORDER}\tagain: 0\n", "r.yaml:6: not YAML (found character '\\t' that cannot start any token)"),
         (f"{ORDER}why: \x07\n", "r.yaml:1: not YAML (unacceptable character"),
         ("[" * 3000, "r.yaml:1: nested too deep"),
@@ -99,7 +109,7 @@ def test_a_wrong_file_says_where(tmp_path: Path, text: str, expected: str) -> No
 def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     """A file that is not YAML hides nothing of the others."""
     (tmp_path / "a.yaml").write_text("rule: [")
-    (tmp_path / "b.yaml").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "b.yaml").write_bytes(b"rule: a\nwhy: \xfc\n")
     (tmp_path / "c.yaml").write_text(CART)
     (tmp_path / "d.yaml").write_text(CART.replace("priority", "x") + "priority: 500\n")
 
@@ -108,14 +118,14 @@ def test_the_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:
     assert [line.partition(" ")[0] for line in found] == [
         "missing:1:",
         "a.yaml:1:",
-        "b.yaml:1:",
+        "b.yaml:2:",
         "d.yaml:9:",
         "d.yaml:1:",
     ]
     assert found[0] == (
         "missing:1: cannot be read (No such file or directory); check the path and the setting rules.dir"
     )
-    assert found[2] == "b.yaml:1: not UTF-8 at byte 0; save the file as UTF-8"
+    assert found[2] == "b.yaml:2: not UTF-8 at byte 13; save the file as UTF-8"
     assert found[4] == "d.yaml:1: $.rule: found 'abandoned_cart' a second time; the first is at c.yaml:1"
 
 

@@ -227,7 +227,15 @@ class Translation:
         names = [known for known, word in self._vocabulary.names.items() if self._exists(word)]
         head = name.partition(".")[0]
         family = [known for known in names if known.partition(".")[0] == head]
+        if not family and name in self._choices():
+            return f'found {name} without quotes; write "{name}"'
         return unknown("name", name, family or names)
+
+    def _choices(self) -> set[str]:
+        """Every text that a name can have or a function takes."""
+        words = self._vocabulary
+        arguments = (argument for function in words.functions.values() for argument in function.args)
+        return {one for word in (*words.names.values(), *arguments) for one in word.choices or ()}
 
     def _function_names(self) -> list[str]:
         functions = self._vocabulary.functions.items()

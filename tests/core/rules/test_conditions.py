@@ -195,6 +195,8 @@ WRONG: Final[dict[str, list[str]]] = {
     "a) or (b": ["column 1: the brackets do not match, or there is a comma outside of them"],
     "cart.size > 2, 3": ["column 1: the brackets do not match, or there is a comma outside of them"],
     'category == "Tea AND more" AND cart.size > 2': ["column 28: found AND; known: and"],
+    "count(view, within=days(1)) > 0": ['column 7: found view without quotes; write "view"'],
+    "event.type == view": ['column 15: found view without quotes; write "view"'],
     "cart.size in [1,2] AND cart.size > 2": ["column 20: found AND; known: and"],
     "cart.size > 2 || cart.size < 1": ["column 15: found ||; known: or"],
     "cart.size > 2\n  OR cart.size < 1": ["line 2, column 3: found OR; known: or"],
