@@ -73,7 +73,6 @@ def rules_in(journey: Journey | None, decisions: Iterable[Said]) -> set[str]:
 
 def summary(journey: Journey) -> list[str]:
     """Who it is, in a few lines."""
-    stage = stages.STAGES[journey.stage] if journey.stage >= 0 else "none"
     known = f"known as user {journey.user_id or '-'}, anonymous {journey.anonymous_id or '-'}"
     carts = [
         f"cart {cart or '(default)'}: {', '.join(lines)}" for cart, lines in journey.carts.items() if lines
@@ -83,7 +82,7 @@ def summary(journey: Journey) -> list[str]:
     return [
         known + (", erased" if journey.erased else ""),
         *(f"also {name}, last said {format_time(at)}" for name, at in sorted(journey.joined.items())),
-        f"{_many(len(journey.products), 'product')}, {_many(journey.order_count, 'order')}, stage {stage}",
+        f"{_many(len(journey.products), 'product')}, {_many(journey.order_count, 'order')}{_stage(journey)}",
         f"last seen {_time(journey.last)}",
         *carts,
         *(f"no {purpose} until {format_time(until)}" for purpose, until in journey.pauses.items()),
@@ -92,6 +91,11 @@ def summary(journey: Journey) -> list[str]:
         *map(_held, journey.offers),
         *_offered(journey),
     ]
+
+
+def _stage(journey: Journey) -> str:
+    """Their stage, if they have one; it is worked out for rules that ask for it alone."""
+    return f", stage {stages.STAGES[journey.stage]}" if journey.stage != stages.NONE else ""
 
 
 def _offered(journey: Journey) -> Iterator[str]:
@@ -127,7 +131,7 @@ def plain(entry: Entry) -> dict[str, Any]:
 def _events(journey: Journey) -> Iterator[Entry]:
     types, moments = _types(journey), _moments(journey)
     for event_id, time in remembered(journey):
-        said = types.get(event_id) or moments.get(time) or "of a type that no rule counts"
+        said = types.get(event_id) or moments.get(time) or "its type is not kept"
         yield Entry(time, "event", f"{event_id}  {said}")
 
 

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 from retarget.engine.policy import Cap, Policy
 from retarget.journeys import preferences
 from retarget.journeys.model import Journey, Send
-from retarget.rules.model import Rule
+from retarget.rules.model import Channel, Purpose, Rule
 from retarget.times import DAY
 
 CAPPED_PURPOSE = "marketing"
+_TOTAL: Final = "total"
+
+
+def known_scopes(tags: Iterable[str]) -> frozenset[str]:
+    """Everything that a cap can be of where rules have these tags."""
+    return frozenset({_TOTAL, *get_args(Channel), *get_args(Purpose), *tags})
 
 
 class Applying(NamedTuple):
@@ -53,7 +59,7 @@ def counting(journey: Journey, policy: Policy) -> list[Applying]:
 
 def _set(policy: Policy, scopes: Iterable[str]) -> list[Applying]:
     """Those of the settings."""
-    found = [Applying("total", cap) for cap in policy.caps_total]
+    found = [Applying(_TOTAL, cap) for cap in policy.caps_total]
     return found + [Applying(scope, cap) for scope in scopes for cap in policy.caps[scope]]
 
 

@@ -22,12 +22,16 @@ class Limit(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """What can be limited: `measure` gives how much there is of it and where; a `share` of 1, or a number."""
+    """What can be limited: `measure` gives how much there is of it and where; a `share` of 1, or a number.
+
+    `exceeds`: such a share may be more than 1.
+    """
 
     measure: Callable[[Report, Budget, str], Found]
     share: bool = False
     by_channel: bool = False
     compares: bool = False
+    exceeds: bool = False
 
 
 class Budget(NamedTuple):
@@ -125,7 +129,7 @@ KINDS: Final[Mapping[str, Kind]] = {
     "over_cap": Kind(_over_cap, share=True),
     "regret": Kind(_regret, share=True),
     "cost": Kind(_cost),
-    "added": Kind(_changed("added"), share=True, compares=True),
+    "added": Kind(_changed("added"), share=True, compares=True, exceeds=True),
     "removed": Kind(_changed("removed"), share=True, compares=True),
     "moved": Kind(_changed("moved"), share=True, compares=True),
 }

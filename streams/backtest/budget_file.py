@@ -8,12 +8,14 @@ from typing import Any, Final
 
 from retarget.errors import BadInput
 from retarget.rules.names import nearest
-from streams.backtest.budget import KINDS, Budget, Limit
+from streams.backtest.budget import KINDS, Budget, Kind, Limit
 from streams.rulebook import read_documents
 from streams.topics import CHANNELS
 
 Keys = tuple[str | int, ...]
 _PARTS: Final = ("prices", "limits")
+# Percent.
+_WHOLE: Final = 100
 
 
 def read_budget(path: Path) -> Budget:
@@ -54,7 +56,9 @@ class _Reading:
     def _limits(self, name: str, value: object) -> Iterator[Limit]:
         if not KINDS[name].by_channel:
             keys: Keys = ("limits", name)
-            yield Limit(self._place(keys), name, self._number(keys, value, share=KINDS[name].share))
+            kind = KINDS[name]
+            most = self._share(keys, value, kind) if kind.share else self._number(keys, value)
+            yield Limit(self._place(keys), name, most)
             return
         for channel, most in self._mapping(("limits", name), value, CHANNELS).items():
             keys = ("limits", name, channel)
@@ -70,17 +74,19 @@ class _Reading:
             self._note((*keys, name), f"unknown{nearest(name, set(known))}; known: {', '.join(known)}")
         return {name: one for name, one in value.items() if name in known}
 
-    def _number(self, keys: Keys, value: object, *, share: bool = False) -> float:
-        if share and isinstance(value, str) and value.endswith("%"):
-            with_percent = value[:-1].strip()
-            if with_percent.replace(".", "", 1).isdecimal():
-                return float(with_percent) / 100
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
-            return float(value)
-        self._note(
-            keys, f"found {value!r}, expected {'a share such as 5%' if share else 'a number from 0 on'}"
-        )
-        return 0.0
+    def _number(self, keys: Keys, value: object) -> float:
+        found = _plain(value)
+        if found is None:
+            self._note(keys, f"found {value!r}, expected a number from 0 on")
+        return found or 0.0
+
+    def _share(self, keys: Keys, value: object, kind: Kind) -> float:
+        found = _percent(value) if isinstance(value, str) else _plain(value)
+        if found is None:
+            self._note(keys, f"found {value!r}, expected a share such as 5%")
+        elif found > 1 and not (kind.exceeds and isinstance(value, str)):
+            self._note(keys, f"found {value!r}, {_too_much(found, value, kind)}")
+        return found or 0.0
 
     def _note(self, keys: Keys, sentence: str) -> None:
         name = ".".join(map(str, keys))
@@ -91,3 +97,25 @@ class _Reading:
 
     def _line(self, keys: Keys) -> int:
         return self._lines.get(keys, 1)
+
+
+def _plain(value: object) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < float("inf"):
+        return float(value)
+    return None
+
+
+def _percent(text: str) -> float | None:
+    number = text.removesuffix("%").strip()
+    if not text.endswith("%") or not number.replace(".", "", 1).isdecimal():
+        return None
+    return float(number) / _WHOLE
+
+
+def _too_much(share: float, value: object, kind: Kind) -> str:
+    """Why a share above 1 is none, and what to write."""
+    percent = f"{share:.15g}%"
+    if kind.exceeds:
+        return f"which may mean {percent} or {share * _WHOLE:.15g}%; expected one of them"
+    meant = percent if share <= _WHOLE and not isinstance(value, str) else "a share such as 5%"
+    return f"which is more than all, so it is never exceeded; expected {meant}"

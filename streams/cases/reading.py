@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, get_args
 
 from retarget import catalogue
 from retarget.decode import from_mapping
+from retarget.engine.caps import known_scopes
+from retarget.engine.gates import EVERYTHING
 from retarget.errors import BadInput, Rejected
-from retarget.rules.model import Rule
+from retarget.rules.model import Channel, Rule
 from retarget.rules.names import unknown
 from retarget.rules.places import Document, Place, Reading
 from retarget.rules.records import built
@@ -23,12 +25,22 @@ from streams.settings import load_settings
 # Cases decide at the very moment of an event or wait, and everybody's night ends at the same time.
 _PRESETS: Final = {"clock.lateness": "0s", "clock.now": "event", "quiet_hours.spread": "0s"}
 
+_CAPS: Final = "caps."
+
 
 class Known(NamedTuple):
-    """The rules that cases may name: those that can run, and the names of those that are wrong."""
+    """The rules that cases may name: those that can run, and the names of those that are wrong.
+
+    `tags`: those that rules have, wrong ones too.
+    """
 
     rules: Mapping[str, Rule]
     wrong: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    def switches(self) -> frozenset[str]:
+        """What a kill switch can be of."""
+        return frozenset({EVERYTHING, *get_args(Channel), *self.rules, *self.wrong})
 
 
 class Ready(NamedTuple):
@@ -69,7 +81,7 @@ class _Fitting:
         file, root = self.file, self.reading.root
         there = self._there(file.rule, root.child("rule"))
         presets = _presets(file.settings, {}, file.zone, "granted")
-        if not there or not _agree(presets, root.child("settings")):
+        if not (there and self._capped(file.settings, root) and _agree(presets, root.child("settings"))):
             return
         for index, case in enumerate(self.file.cases):
             at = self.reading.root.child("cases").child(index)
@@ -86,6 +98,8 @@ class _Fitting:
             return None
         rules = {name: self.known.rules[name] for name in (self.file.rule, *case.companions)}
         self._names(case, rules, at)
+        self._paused(case, at)
+        self._capped(case.settings, at)
         prepared = self._prepared(case, at)
         if prepared is not None:
             _times(prepared, at)
@@ -99,6 +113,21 @@ class _Fitting:
         elif name not in self.reported:
             at.problem(f"found {name}, which has mistakes itself; known: mend them first")
         return False
+
+    def _paused(self, case: Case, at: Place) -> None:
+        known = self.known.switches()
+        for index, name in enumerate(case.paused):
+            if name not in known:
+                at.child("paused").child(index).problem(unknown("rule or channel", name, known))
+
+    def _capped(self, settings: Mapping[str, str], at: Place) -> bool:
+        """Whether each cap is of something that is there."""
+        known = known_scopes(self.known.tags)
+        names = [key.removeprefix(_CAPS) for key in settings if key.startswith(_CAPS)]
+        wrong = [name for name in names if name not in known]
+        for name in wrong:
+            at.child("settings").child(_CAPS + name).problem(unknown("cap", name, known))
+        return not wrong
 
     def _names(self, case: Case, rules: Mapping[str, Rule], at: Place) -> None:
         said: list[tuple[Place, Expected | Waiting]] = [

@@ -92,12 +92,18 @@ def _known(documents: Sequence[Document], rules: Sequence[Rule], case_files: Seq
     companions, _ = read_rules(others, VOCABULARY)
     # Of two rules of one name, which is a mistake of its own, the first is the one that cases mean.
     right = {rule.name: rule for rule in (*companions, *reversed(rules))}
-    return Known(right, (_names(documents) | _names(others)) - right.keys())
+    wrong = (_names(documents) | _names(others)) - right.keys()
+    return Known(right, wrong, _tags(documents) | _tags(others))
 
 
 def _names(documents: Sequence[Document]) -> frozenset[str]:
     found = (one.data.get("rule") for one in documents if isinstance(one.data, Mapping))
     return frozenset(name for name in found if isinstance(name, str))
+
+
+def _tags(documents: Sequence[Document]) -> frozenset[str]:
+    found = (one.data.get("tags") for one in documents if isinstance(one.data, Mapping))
+    return frozenset(tag for tags in found if isinstance(tags, list) for tag in tags if isinstance(tag, str))
 
 
 async def _run(ready: Sequence[Ready]) -> list[str]:

@@ -7,14 +7,10 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from time import perf_counter
-from typing import Final, get_args
 
-from retarget.rules.model import Channel, Purpose, Rule
+from retarget.rules.model import Rule
 from retarget.rules.names import nearest
 from streams.settings import Settings
-
-CHANNELS: Final = frozenset(get_args(Channel))
-PURPOSES: Final = frozenset(get_args(Purpose))
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -53,9 +49,10 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
 def warnings(settings: Settings, rules: Iterable[Rule]) -> Iterator[str]:
     """A sentence for each name in the settings that nothing answers to."""
+    from retarget.engine.caps import known_scopes
+
     rules = list(rules)
-    tags = {tag for rule in rules for tag in rule.tags}
-    capped = {"total", *CHANNELS, *PURPOSES, *tags}
+    capped = known_scopes(tag for rule in rules for tag in rule.tags)
     for name in settings.caps.limits:
         if name not in capped:
             yield f"caps.{name}: no channel, purpose or tag of a rule has this name{nearest(name, capped)}"

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from retarget.journeys import wire
-from retarget.journeys.model import Consent, Deferred, Episode, Journey, Membership, Send
+from retarget.journeys import stages, wire
+from retarget.journeys.model import Consent, Deferred, Episode, Journey, Membership, Product, Send
 from retarget.journeys.repeats import admit
 from retarget.messages import Decision, GateRecord, Subject, encode
 from retarget.times import DAY, HOUR, MINUTE, format_time, parse_time
 from streams.embedded import EmbeddedBroker, EmbeddedStore
-from streams.explaining import gate_line, timeline
+from streams.explaining import gate_line, summary, timeline
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.headers import Stamp, encode_headers
 from streams.kafka.sending import Outgoing, producing, send
@@ -67,6 +67,24 @@ def test_the_timeline_is_in_order_and_has_what_waits() -> None:
     assert [(entry.kind, entry.at - T) for entry in waiting] == [
         ("deferred", 9 * HOUR), ("wait", 9 * HOUR), ("episode", DAY), ("audience", 3 * DAY),
     ]  # fmt: skip
+
+
+def test_an_event_that_is_no_more_than_remembered_is_told_as_such() -> None:
+    """What opened an episode is not counted, and yet a rule has heard it."""
+    happened, _ = timeline(journey(), None, [])
+
+    said = [entry.text for entry in happened if entry.kind == "event"]
+    assert said == ["e1  view of product lamp", "e2  its type is not kept"]
+
+
+def test_the_stage_is_told_where_it_is_kept() -> None:
+    """Without a rule that asks for it nobody works it out, and `none` would not be true."""
+    ann = journey()
+    ann.products = {"lamp": Product(carted=T, seen=T)}
+    assert "1 product, 0 orders" in summary(ann)
+
+    ann.stage = stages.CARTED
+    assert "1 product, 0 orders, stage carted" in summary(ann)
 
 
 def test_one_rule_leaves_out_the_others() -> None:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import pytest
 
 from retarget.decode import encode_touchpoint
+from retarget.errors import BadInput
 from streams.backtest.budget import KINDS
 from streams.backtest.budget_file import read_budget
 from streams.resources import default_rules_dir
@@ -36,6 +37,7 @@ steps: [{channels: [push], template: cart}]
 """
 MINUTE: Final = 60_000
 ROOT: Final = Path(__file__).resolve().parents[4]
+MORE_THAN_ALL: Final = "which is more than all, so it is never exceeded; expected"
 
 
 @pytest.fixture
@@ -289,6 +291,35 @@ def test_what_is_wrong_with_a_budget_is_said_by_line(
     alone = retarget("backtest", history, "--rules", rules[0], "--budget", budget)
     assert alone.code == 1
     assert alone.err == f"{budget}:3: limits.added: needs other rules to compare with; give --against\n"
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        ("over_cap: 30", f"found 30, {MORE_THAN_ALL} 30%"),
+        ("regret: 1.5", f"found 1.5, {MORE_THAN_ALL} 1.5%"),
+        ("moved: 500", f"found 500, {MORE_THAN_ALL} a share such as 5%"),
+        ("removed: 101%", f"found '101%', {MORE_THAN_ALL} a share such as 5%"),
+        ("added: 30", "found 30, which may mean 30% or 3000%; expected one of them"),
+    ],
+)
+def test_a_share_of_more_than_all_is_refused(limit: str, said: str, tmp_path: Path) -> None:
+    """Percent without their sign would be a limit that nothing ever exceeds."""
+    budget = tmp_path / "budget.yaml"
+    budget.write_text(f"limits:\n  {limit}\n")
+
+    with pytest.raises(BadInput) as refused:
+        read_budget(budget)
+
+    assert list(refused.value.problems) == [f"{budget}:2: limits.{limit.partition(':')[0]}: {said}"]
+
+
+def test_shares_up_to_all_are_limits_and_more_may_be_added_than_there_was(tmp_path: Path) -> None:
+    """A rule on trial may send three times as much as the others, but take back no more than all."""
+    budget = tmp_path / "budget.yaml"
+    budget.write_text("limits: {over_cap: 1, regret: 100%, removed: 0.3, added: 250 %}\n")
+
+    assert [limit.most for limit in read_budget(budget).limits] == [1, 1, 0.3, 2.5]
 
 
 def test_what_cannot_be_tried_is_refused(
