@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Mapping
+from itertools import chain
 from typing import Any, Final
 
 from retarget.rules.expressions import logic
@@ -233,9 +234,10 @@ class Translation:
 
     def _choices(self) -> set[str]:
         """Every text that a name can have or a function takes."""
-        words = self._vocabulary
-        arguments = (argument for function in words.functions.values() for argument in function.args)
-        return {one for word in (*words.names.values(), *arguments) for one in word.choices or ()}
+        names, functions = self._vocabulary.names.values(), self._vocabulary.functions.values()
+        of_names = chain.from_iterable(name.choices or () for name in names)
+        taken = (argument.choices or () for function in functions for argument in function.args)
+        return {*of_names, *chain.from_iterable(taken)}
 
     def _function_names(self) -> list[str]:
         functions = self._vocabulary.functions.items()
