@@ -44,7 +44,7 @@ def add_catalogue(group: argparse._ActionsContainer) -> None:
         metavar="FILE",
         action="append",
         default=[],
-        help="records of the catalogue as JSON lines: prices, stock; put in by their time",
+        help="records of the catalogue, or a feed of products: prices, stock; put in by their time",
     )
 
 
