@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
@@ -82,9 +83,12 @@ class Kafka:
     ca_file: str = setting("", "File with the broker's certificate authority; empty: the machine's own.")
 
 
-# How an address of the store may begin: by itself, or by those who watch it.
-_STORES: Final = ("redis", "rediss", "valkey", "valkeys")
-STORE_SCHEMES: Final = (*_STORES, "unix", *(f"{name}+sentinel" for name in _STORES))
+# How an address of a server may begin, with what it means to redis-py; so may that of those who watch it.
+SERVERS: Final[Mapping[str, str]] = {
+    "redis": "redis", "rediss": "rediss", "valkey": "redis", "valkeys": "rediss",
+}  # fmt: skip
+WATCHED: Final = "+sentinel"
+STORE_SCHEMES: Final = (*SERVERS, "unix", *(f"{name}{WATCHED}" for name in SERVERS))
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

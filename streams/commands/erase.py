@@ -85,6 +85,8 @@ def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> I
 
     `former`: how many snapshots are from before; None: nobody knows of any.
     """
+    from streams.privacy.limits import limits_of
+
     named = " ".join(ids)
     if former is None:
         yield "snapshot.folder is not set: whoever restores a copy of the store must erase them again"
@@ -94,7 +96,7 @@ def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> I
             f"as new ones are made (snapshot.keep={settings.snapshot.keep}), at once with: "
             f"retarget erase --snapshots {named}"
         )
-    if not (settings.snapshot.folder and settings.snapshot.merge_kept):
+    if limits_of(settings)[MERGE].most is None:
         yield (
             f"{MERGE} keeps for ever what lanes told each other of them: set snapshot.folder, and "
             f"snapshot.merge_kept to more than 0, then: retarget erase --snapshots {named}"

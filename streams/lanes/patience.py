@@ -38,6 +38,15 @@ class Insisting:
     def __init__(self, wall: Wall, observer: Observer, stopping: Callable[[], bool]) -> None:
         self._wall, self._observer, self._stopping = wall, observer, stopping
 
+    def gets_on(self, done: str) -> None:
+        """A part of the lane's claim is done, of which there may be many.
+
+        Raises Reclaim when the lane is to be left.
+        """
+        self._observer.gets_on(done)
+        if self._stopping():
+            raise Reclaim("store_changed", "stopped within a claim")
+
     async def ask(self, call: Callable[[], Awaitable[T]]) -> T:
         """The answer. Raises Reclaim when the lane is stopped meanwhile."""
         patience = Patience(self._wall)

@@ -42,10 +42,10 @@ class LaneReport(Observer):
 
     def claiming(self, cause: Cause, detail: str) -> None:
         """A claim begins."""
-        self._said = monotonic_ms()
+        now = self._said = monotonic_ms()
         self._metrics.lane.claims.labels(cause).inc()
         self._catching_up.forget()
-        self._progress.claiming(self._lane, monotonic_ms())
+        self._progress.claiming(self._lane, now)
         log.log(
             self._level_of(cause),
             "claiming lane %d: %s",

@@ -50,32 +50,18 @@ class Returning:
         """`regained` hears the kill switches of a lane's last batch, which the store has lost as well."""
         self.copies, self.regained, self.draw = copies, regained, draw
 
-    def of(
-        self,
-        lane: int,
-        store: JourneyStore,
-        log: LaneLog,
-        insisting: Insisting,
-        gets_on: Callable[[str], None],
-    ) -> Return:
-        """One lane's way back; `gets_on` hears of each portion, and may raise Reclaim."""
-        return Return(self, lane, store, log, insisting, gets_on)
+    def of(self, lane: int, store: JourneyStore, log: LaneLog, insisting: Insisting) -> Return:
+        """One lane's way back."""
+        return Return(self, lane, store, log, insisting)
 
 
 class Return:
     """One lane, once."""
 
     def __init__(
-        self,
-        how: Returning,
-        lane: int,
-        store: JourneyStore,
-        log: LaneLog,
-        insisting: Insisting,
-        gets_on: Callable[[str], None],
+        self, how: Returning, lane: int, store: JourneyStore, log: LaneLog, insisting: Insisting
     ) -> None:
-        self._how, self._lane, self._store, self._log = how, lane, store, log
-        self._insisting, self._gets_on = insisting, gets_on
+        self._how, self._lane, self._store, self._log, self._insisting = how, lane, store, log, insisting
         self._copy: LaneCopy | None = None
 
     @property
@@ -156,7 +142,7 @@ class Return:
         found = await self._insisting.ask(lambda: self._store.checkpoint(self._lane, checkpoint))
         if found != checkpoint.after:
             raise Reclaim("store_changed", f"another worker brings lane {self._lane} back")
-        self._gets_on(f"it comes back from {self.source}")
+        self._insisting.gets_on(f"it comes back from {self.source}")
 
 
 def _filled(at: int, portion: Portion) -> Checkpoint:

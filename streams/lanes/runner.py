@@ -163,7 +163,7 @@ class LaneRunner:
 
     async def _come_back(self, image: LaneImage) -> int:
         """Begin from a copy, or from nothing; the store has nothing of the lane, or half of a copy."""
-        home = self._returning.of(self._number, self._store, self._log, self._insisting, self._claim_gets_on)
+        home = self._returning.of(self._number, self._store, self._log, self._insisting)
         restored, history = await home.restore(image)
         if restored.sequence:
             self._observer.restored(restored.sequence, home.source)
@@ -184,16 +184,10 @@ class LaneRunner:
         async for portion in history.portions():
             for offset, record in portion:
                 await self._replay(offset, record, emit=record.sequence > history.acknowledged)
-                self._claim_gets_on(f"batch {record.sequence} of {last} is repeated")
+                self._insisting.gets_on(f"batch {record.sequence} of {last} is repeated")
             repeated += len(portion)
         self._leaving.forget()
         return repeated
-
-    def _claim_gets_on(self, done: str) -> None:
-        """A part of it is done, of which there may be many. Raises Reclaim when the lane is to be left."""
-        self._observer.gets_on(done)
-        if self._stopping:
-            raise Reclaim("store_changed", "stopped within a claim")
 
     async def _find_frontier(self) -> None:
         for topic in self._topics:

@@ -12,17 +12,14 @@ from redis.asyncio.connection import parse_url
 
 from retarget.errors import BadInput, Unreachable
 from streams.ports import UnknownOutcome
+from streams.settings_declared import SERVERS, WATCHED
 from streams.stores import sentinel
 from streams.stores.scripts import Script
 
 SETTING: Final = "store.url"
 # What uvloop says, where others raise OSError, when it writes to a connection that was just broken off.
 _CLOSED: Final = "the handler is closed"
-_SCHEMES: Final = {name: name for name in ("redis", "rediss", "unix")} | {
-    "valkey": "redis",
-    "valkeys": "rediss",
-}
-_WATCHED: Final = _SCHEMES.keys() - {"unix"}
+_SCHEMES: Final = {**SERVERS, "unix": "unix"}
 _LOCAL: Final = "localhost"
 _CONNECT_S: Final = 3.0
 _ANSWER_S: Final = 5.0
@@ -72,9 +69,9 @@ class Link:
     def to(cls, url: str) -> Self:
         """The way to `url`, nothing opened yet. Raises BadInput, whose text never shows the password."""
         scheme, separator, _ = url.partition("://")
-        plain = scheme.removesuffix(sentinel.MARK)
-        if scheme != plain and plain in _WATCHED:
-            return cls._watched(url, _SCHEMES[plain])
+        plain = scheme.removesuffix(WATCHED)
+        if scheme != plain and plain in SERVERS:
+            return cls._watched(url, SERVERS[plain])
         if not separator or scheme not in _SCHEMES:
             raise BadInput([_BAD_URL])
         try:

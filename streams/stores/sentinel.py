@@ -9,7 +9,6 @@ from redis.asyncio import ConnectionPool
 from redis.asyncio.connection import parse_url
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 
-MARK: Final = "+sentinel"
 _PORT: Final = 26379
 _OWN: Final = "sentinel_"
 

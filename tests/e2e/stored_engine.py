@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 import signal
-import subprocess
 import sys
 import tarfile
 from collections.abc import Iterable, Iterator
@@ -25,7 +24,7 @@ from streams.kafka import KafkaAddress, Reader
 from streams.kafka.inventory import existing_topics
 from streams.kafka.sending import Outgoing
 from streams.resources import default_rules_dir
-from tests.e2e.harness import OLD_FILES, ROOT, Stage, file_events, on_stage
+from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage
 from tests.oracle.histories import random_history
 
 APP_ID: Final = "upgraded"
@@ -161,14 +160,6 @@ def keys(url: str) -> Iterator[Key]:
             yield Key(name, kind, value)
 
 
-def command(stage: Stage, word: str) -> None:
-    """Give a command to the engine."""
-    argv = [sys.executable, "-m", "streams", word]
-    for setting in (*stage.given, f"kafka.bootstrap={stage.bootstrap}", f"store.url={stage.store.url}"):
-        argv += ["--set", setting]
-    subprocess.run(argv, check=True, cwd=ROOT)
-
-
 async def stopped(stage: Stage) -> None:
     """Stop the only worker as an operator does."""
     (worker,) = [one for one in stage.workers if one.running]
@@ -195,7 +186,7 @@ async def store_engine(folder: Path) -> None:
             await stopped(stage)
             ends = {(one.topic, one.partition): one.offset + 1 for one in await records(broker.bootstrap, {})}
             _write(folder / _KEYS, keys(store.url))
-            command(stage, "snapshot")
+            stage.asked("snapshot")
             stage.worker("two", alone=True)
             await stage.shared_out()
             await stage.produce(events[half:])

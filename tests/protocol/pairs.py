@@ -14,6 +14,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from itertools import chain
 from typing import Final, NamedTuple
 
 from tests.protocol.faults import Fault, Faults
@@ -45,9 +46,10 @@ def tried(setup: Setup, first: Faults) -> Tried:
     return Tried(seconds)
 
 
-def tried_at_once(setup: Setup, placed: Faults) -> str:
-    """Run with two faults at one step; the failure, if it is one."""
-    return told(setup, shrunk(setup, placed)) if judge(setup, placed, surveyed=False).problem else ""
+def tried_at_once(setup: Setup, placed: Faults) -> Tried:
+    """Run with two faults at one step."""
+    failed = judge(setup, placed, surveyed=False).problem
+    return Tried(Counter(), told(setup, shrunk(setup, placed)) if failed else "")
 
 
 def main(given: Sequence[str] | None = None) -> int:
@@ -62,16 +64,12 @@ def main(given: Sequence[str] | None = None) -> int:
     firsts, together = list(one_more({}, choices)), list(at_once(choices))
     seconds: Counter[str] = Counter()
     with ProcessPoolExecutor(asked.processes) as pool:
-        for one in _shown(pool.map(tried, [setup] * len(firsts), firsts), len(firsts)):
+        after = _shown(pool.map(tried, [setup] * len(firsts), firsts), len(firsts))
+        for one in chain(after, pool.map(tried_at_once, [setup] * len(together), together, chunksize=64)):
             seconds += one.seconds
             if one.failed:
                 pool.shutdown(cancel_futures=True)
                 _print([one.failed])
-                return 1
-        for failed in pool.map(tried_at_once, [setup] * len(together), together, chunksize=64):
-            if failed:
-                pool.shutdown(cancel_futures=True)
-                _print([failed])
                 return 1
     _print([
         f"{asked.mode}: {len(firsts):,} placements of one fault, {seconds.total():,} of two, by the second:",

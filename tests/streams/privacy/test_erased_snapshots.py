@@ -45,7 +45,7 @@ async def brought_back(folder: Folder, *journal: JournalRecord) -> Portion:
     store, log = MemoryStore(), KeptLog([])
     for record in journal:
         await log.commit(record, [])
-    way = Returning(folder).of(0, store, log, Insisting(RealWall(), Observer(), bool), Observer().gets_on)
+    way = Returning(folder).of(0, store, log, Insisting(RealWall(), Observer(), bool))
     await way.restore(await store.image(0))
     parts = [part async for part in store.portions(0)]
     return Portion(
