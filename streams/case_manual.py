@@ -69,6 +69,9 @@ that made it so, with the value it saw and its limit:
 
 ```text
 {shown}```
+
+Where nothing came instead, the case runs again without one of the rule's own demands after the other, and
+you read what it would have taken, such as "it would come with `at_least: 2`".
 """
 
 # What `retarget check` says of a cart that is filled at nine in the evening; a test has it say so.

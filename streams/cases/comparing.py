@@ -35,6 +35,11 @@ def differences(prepared: Prepared, outcomes: Sequence[Outcome], rule: str) -> l
     return _compared(prepared.case.expect, outcomes, differs, rule)
 
 
+def comes_as(prepared: Prepared, rule: str, one: Expected, got: Outcome) -> bool:
+    """Whether an outcome is of the kind, the rule and the moment that are expected."""
+    return not {_WHEN, "kind", "rule"}.intersection(_wrong(prepared, rule, one, got))
+
+
 def waits_differ(prepared: Prepared, waits: Sequence[Wait], rule: str) -> list[Difference]:
     """The same for what still waits; nothing when the case does not say."""
     if prepared.case.waits is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,9 @@ from retarget.rules.names import KnownNames
 from retarget.rules.parse import Document, read_rules
 from retarget.rules.vocabulary import VOCABULARY
 from streams.cases.comparing import Difference, differences, waits_differ
+from streams.cases.model import Expected
 from streams.cases.reading import Known, Ready, read_cases
+from streams.cases.reasons import reason
 from streams.cases.running import Came, Stage
 from streams.cases.telling import told
 from streams.rulebook import CASES, documents_in, is_cases, no_rules, read_documents, rule_files
@@ -110,21 +112,30 @@ async def _run(ready: Sequence[Ready]) -> list[str]:
     stage = Stage()
     problems: list[str] = []
     for one in ready:
-        problems += _told(one, await stage.run(one.prepared, one.rules))
+        problems += [problem async for problem in _told(one, await stage.run(one.prepared, one.rules))]
     return problems
 
 
-def _told(ready: Ready, came: Came) -> Iterator[str]:
+async def _told(ready: Ready, came: Came) -> AsyncIterator[str]:
     prepared, rule = ready.prepared, ready.rules[0].name
     found: list[tuple[str, Difference]] = [
         *(("expect", one) for one in differences(prepared, came.outcomes, rule)),
         *(("waits", one) for one in waits_differ(prepared, came.waits, rule)),
     ]
     for key, difference in found:
-        lines = [f"    {line}" for line in told(difference, prepared, came.waits)]
+        why = await _why(ready, difference)
+        lines = [f"    {line}" for line in [*told(difference, prepared, came.waits), *why]]
         yield "\n".join([_head(ready, key, difference.place), *lines])
     for sentence in came.dead:
         yield f"{_head(ready, 'events', None)}\n    got       a dead letter: {sentence}"
+
+
+async def _why(ready: Ready, difference: Difference) -> list[str]:
+    """What kept an expected thing from coming, where nothing came instead."""
+    if difference.got is not None or not isinstance(difference.expected, Expected):
+        return []
+    found = await reason(ready, difference.expected)
+    return [f"because   {found}"] if found is not None else []
 
 
 def _head(ready: Ready, key: str, place: int | None) -> str:
