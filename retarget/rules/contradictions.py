@@ -13,8 +13,9 @@ from retarget.rules.carriers import CANNOT_CARRY
 from retarget.rules.checks import drafts, several
 from retarget.rules.conditions import Condition, Formula, Window
 from retarget.rules.devices import by_device, names_device
+from retarget.rules.expressions.syntax import literals_of
 from retarget.rules.impossible import always_holds, never_holds
-from retarget.rules.model import NEVER
+from retarget.rules.model import ANYTHING, NEVER
 from retarget.rules.names import shown
 from retarget.rules.places import Place
 from retarget.rules.records import Values, within
@@ -33,6 +34,7 @@ def rule(values: Values, at: Place) -> None:
     _pauses_itself(values, at)
     _impossible(values, at)
     _looks_at_nothing(values, at)
+    _hears_nothing(values, at)
     _sensitive(values, at)
     _by_device(values, at)
     promises.of_rule(values, at)
@@ -126,6 +128,25 @@ def _looks_at_nothing(values: Values, at: Place) -> None:
                 f'found distinct("{subject}", …), the subject itself, of which there is always one; '
                 'known: about="person"'
             )
+
+
+def _hears_nothing(values: Values, at: Place) -> None:
+    """What is asked since an episode was opened, of types that neither open nor touch any."""
+    quiet = within(values, "quiet")
+    heard = [*several(quiet, "opens"), *several(quiet, "touches")]
+    said: list[tuple[Place, Condition | Formula]] = [*_conditions(values, at), *_worths(values, at)]
+    for place, expression in said if heard and ANYTHING not in heard else ():
+        for types in literals_of(expression.text, "since_opened"):
+            if not any(_meet(one, other) for one in types for other in heard):
+                place.problem(
+                    f"found since_opened({', '.join(types)}), which neither opens nor touches this rule's "
+                    f"episodes, so there is nothing to count; known: {', '.join(dict.fromkeys(heard))}"
+                )
+
+
+def _meet(one: str, other: str) -> bool:
+    """Whether an event can be of both kinds."""
+    return customs.covers(one, other) or customs.covers(other, one)
 
 
 def _of_products(values: Values, at: Place) -> Iterator[tuple[Place, Sequence[str]]]:

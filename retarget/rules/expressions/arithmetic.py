@@ -42,18 +42,22 @@ _MOVES: Final[Mapping[tuple[str, Type, Type], tuple[Type, _Operate]]] = {
     ("-", "time", "duration"): ("time", operator.sub),
 }
 
+_DIVIDING: Final = ("/", "%")
+
 
 def calculation(text: str, sign: str, left: Term, right: Term) -> Term | Complaint:
     """`left sign right`, unknown when one side is unknown or the result is no number (divided by 0)."""
     move = _MOVES.get((sign, left.type, right.type))
     if move is None:
         return f"cannot calculate {left.type} {sign} {right.type}; {_possible(sign)}"
+    if sign in _DIVIDING and right.constant and right.value == 0:
+        return f"{text} divides by 0, which is never known; known: another number"
     kind, operate = move
     read = _by_constant(operate, left, right) if right.constant else _reader(operate, left.read, right.read)
     if not (left.constant and right.constant):
         return Term(text=text, type=kind, read=read)
     value = read(None)
-    return f"{text} has no value; nothing is divided by 0" if value is None else literal(text, kind, value)
+    return f"{text} has no value" if value is None else literal(text, kind, value)
 
 
 def negative(text: str, term: Term) -> Term | Complaint:

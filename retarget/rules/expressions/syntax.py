@@ -53,6 +53,14 @@ def tree_of(text: str) -> ast.expr | Problem:
     return body
 
 
+def literals_of(text: str, function: str) -> list[list[str]]:
+    """Of each call of a function in a condition without mistakes, the texts it is given."""
+    tree = tree_of(text.strip())
+    found = [] if isinstance(tree, Problem) else list(ast.walk(tree))
+    calls = [one for one in found if isinstance(one, ast.Call) and ast.unparse(one.func) == function]
+    return [[str(arg.value) for arg in one.args if isinstance(arg, ast.Constant)] for one in calls]
+
+
 def place_of(text: str, node: ast.expr) -> tuple[int, int]:
     """Line and column of a node, from 1, in characters: the tree counts bytes and our opening bracket."""
     before = text.split("\n")[node.lineno - 1].encode()[: node.col_offset - (node.lineno == 1)]

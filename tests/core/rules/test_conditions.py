@@ -157,7 +157,13 @@ WRONG: Final[dict[str, list[str]]] = {
         ),
     ],
     "-person.stage == 1": ["column 1: cannot negate person.stage, a text; known: number, duration"],
-    "cart.size / 0 + 1 / 0 > 1": ["column 17: 1 / 0 has no value; nothing is divided by 0"],
+    "cart.size / 0 + 1 % 0 > 1": [
+        "column 1: cart.size / 0 divides by 0, which is never known; known: another number",
+        "column 17: 1 % 0 divides by 0, which is never known; known: another number",
+    ],
+    "cart.value / (5 - 5) > 1": [
+        "column 1: cart.value / (5 - 5) divides by 0, which is never known; known: another number"
+    ],
     "cart.size is None": [
         "column 1: is is not part of the language; known: ==, !=, in, exists(name)",
         "column 14: None is no value; known: numbers, texts, true, false",
