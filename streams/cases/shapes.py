@@ -16,6 +16,7 @@ from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_duration
 from streams.cases.model import When
 from streams.lanes.zones import zone_of
 from streams.settings import DECIDING, DECLARED
+from streams.settings_kinds import Kind
 from streams.settings_source import declaration_of
 
 _CLOCK: Final = re.compile(r"(?:\+(\d{1,4})d )?([01]?\d|2[0-3]):([0-5]\d)(?::([0-5]\d))?")
@@ -24,6 +25,7 @@ _DATE: Final = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d{1,3})?)?")
 _LONGEST: Final = 3650 * DAY
 _FIRST: Final = 1971
 _LAST: Final = 2199
+_OFF: Final = "off"
 _FORMS: Final = "10:30, +30m, +2d 10:30 or 2024-03-04 10:30"
 
 
@@ -67,9 +69,9 @@ class Given(msgspec.Struct, frozen=True):
             at.problem(unknown("setting of a case", key, known))
             return ""
         text = ",".join(map(_text, given)) if isinstance(given, list) else _text(given)
-        try:
-            declared.kind.read(text)
-        except ValueError:
+        if given is False and not _is_one(declared.kind, text) and _is_one(declared.kind, _OFF):
+            return _OFF  # which YAML reads as false where it stands without quotes
+        if not _is_one(declared.kind, text):
             at.problem(f"found {shown(text)}; known: {declared.kind.expects}")
         return text
 
@@ -77,6 +79,14 @@ class Given(msgspec.Struct, frozen=True):
         """An object with those keys; their values are checked by `retarget check`."""
         names = "|".join(sorted(re.escape(name) for name in DECIDING))
         return {"type": "object", "propertyNames": {"pattern": f"^({names})\\."}, "minProperties": 1}
+
+
+def _is_one(kind: Kind, text: str) -> bool:
+    try:
+        kind.read(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _text(value: object) -> str:

@@ -309,6 +309,18 @@ def test_only_settings_that_decide_can_be_given() -> None:
     assert "caps" in DECIDING
 
 
+def test_a_bare_off_means_off(tmp_path: Path) -> None:
+    """YAML reads it as false; where a setting can be false, that is what is meant."""
+    given = "{caps.total: off, rates.email: off, quiet_hours.enabled: off, clock.idle: off}"
+    case = (
+        "  - {case: A., events: [{at: 22:00, type: add, products: t}], expect: [{at: 22:30, sent: push}]}\n"
+    )
+    assert tried(tmp_path, f"rule: left_cart\nsettings: {given}\ncases:\n{case}") == []
+
+    wrong = f"rule: left_cart\nsettings: {{quiet_hours.start: off}}\ncases:\n{case}"
+    assert "found 'false'; known: a time of day" in "".join(tried(tmp_path, wrong))
+
+
 _ANY: Final = st.recursive(
     st.sampled_from(["10:00", "+1d", "add", "push", "left_cart", "", "cap"]) | st.integers() | st.booleans()
     | st.none() | st.floats() | st.text(max_size=5),
