@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 from typing import Final
 
@@ -10,6 +11,8 @@ from typing import Final
 _YOUNG: Final = 50_000
 _MIDDLE: Final = 20
 _OLD: Final = 1_000
+# Lanes are claimed together, and a sweep holds all of them up for some hundredths of a second.
+_SWEPT_AFTER_S: Final = 1.0
 
 
 def relieve() -> None:
@@ -17,3 +20,29 @@ def relieve() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(_YOUNG, _MIDDLE, _OLD)
+
+
+class Sweeping:
+    """Collects everything once lanes have changed hands, been claimed anew, or come back.
+
+    A batch makes no cycles, a failed call does: the clients of broker and store keep an error in the frame
+    that raised it, and behind it stand the frames that asked, with their batch, or with a lane that was and
+    all journeys it kept. At the thresholds above nobody would look there for hours, and the replay that often
+    follows would need its memory on top.
+    """
+
+    def __init__(self, after: float = _SWEPT_AFTER_S) -> None:
+        """`after`: seconds in which whatever else ends is swept up with it."""
+        self._after, self._asked = after, asyncio.Event()
+
+    def ask(self) -> None:
+        """Something has ended."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Sweep whenever asked, until cancelled."""
+        while True:
+            await self._asked.wait()
+            await asyncio.sleep(self._after)
+            self._asked.clear()
+            gc.collect()

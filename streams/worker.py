@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 from retarget.errors import LaneRefused
 from streams.clocks import monotonic_ms, now_ms
+from streams.collector import Sweeping
 from streams.freshness import Freshness
 from streams.images import copies_of
 from streams.kafka import IdempotentLog, KafkaAddress, Reader, TransactionalLog
@@ -87,6 +88,7 @@ class Worker:
         snapshots = copies_of(settings)
         self._returning = Returning(snapshots, self._switches.regained)
         self._freshness = Freshness(snapshots, self._metrics)
+        self._sweeping = Sweeping()
         self._stack = AsyncExitStack()
         self._worker_id = settings.app.worker_id or socket.gethostname()
         self._shell = self._build_shell(alone=alone)
@@ -159,6 +161,7 @@ class Worker:
             self._background(self._fan.run())
         self._background(self._watchdog.watch())
         self._background(self._freshness.watch())
+        self._background(self._sweeping.run())
 
     async def wait(self) -> None:
         """Return when the shell was stopped; raises what crashed it."""
@@ -188,7 +191,9 @@ class Worker:
         most = 2 * settings.batch.records
         feed = ShellFeed(self._shell, number, self._topics, most)
         log_class = TransactionalLog if settings.kafka.emit == "transactional" else IdempotentLog
-        report = LaneReport(number, self._metrics, self.progress, lambda: self._lag(number))
+        report = LaneReport(
+            number, self._metrics, self.progress, lambda: self._lag(number), self._sweeping.ask
+        )
         kafka_log = log_class(
             self._address, self._reader, number, app_id=settings.app.id, gets_on=report.gets_on
         )

@@ -26,10 +26,20 @@ _OUTPUTS: Final = {
 class LaneReport(Observer):
     """The observer of one lane in a worker."""
 
-    def __init__(self, lane: int, metrics: Metrics, progress: Progress, lag: Callable[[], int]) -> None:
-        """`lag`: how many records are not yet read, asked once a batch."""
+    def __init__(
+        self,
+        lane: int,
+        metrics: Metrics,
+        progress: Progress,
+        lag: Callable[[], int],
+        changes: Callable[[], None],
+    ) -> None:
+        """`lag`: how many records are not yet read, asked once a batch.
+
+        `changes`: told when the lane becomes ours, is claimed anew or goes.
+        """
         self._lane, self._label = lane, str(lane)
-        self._metrics, self._progress, self._lag = metrics, progress, lag
+        self._metrics, self._progress, self._lag, self._changes = metrics, progress, lag, changes
         decided = metrics.decision
         self._of_rules = {
             "taken_over": decided.taken_over, "misfit": decided.misfits, "failed": decided.failed,
@@ -46,6 +56,7 @@ class LaneReport(Observer):
         self._metrics.lane.claims.labels(cause).inc()
         self._catching_up.forget()
         self._progress.claiming(self._lane, now)
+        self._changes()
         log.log(
             self._level_of(cause),
             "claiming lane %d: %s",
@@ -76,6 +87,7 @@ class LaneReport(Observer):
         self._metrics.lane.claim.observe(seconds)
         self._metrics.lane.replayed.inc(replayed)
         self._progress.finished(self._lane, monotonic_ms(), lag=self._lag())
+        self._changes()
         log.info("lane %d is ours, %d batches replayed", self._lane, replayed, extra={"lane": self._lane})
 
     def restored(self, sequence: int, source: str) -> None:
@@ -123,6 +135,7 @@ class LaneReport(Observer):
     def gone(self) -> None:
         """The lane is no longer this worker's."""
         self._progress.revoked(self._lane)
+        self._changes()
         self._metrics.lane.forget(self._lane, self._pools)
         for service in self._waiting:
             self._show(service)

@@ -41,6 +41,7 @@ from tests.e2e.harness import (
 from tests.factories import NOON, an_add, an_event
 from tests.oracle.histories import random_history
 from tests.support.kafka.real_kafka import RealKafka
+from tests.support.leaving_worker import GONE
 from tests.support.worker import page
 
 _FIRST, _SECOND = 1_200, 1_400
@@ -175,6 +176,33 @@ async def test_a_way_back_may_take_longer_than_a_stall(
         assert "ending the process" not in stage.logs()
         await stage.produce(events[_FIRST:])
         await stage.finish(wanted)
+
+
+async def test_what_claims_leave_behind_is_swept_up(
+    own_broker: EmbeddedBroker,
+    store: EmbeddedStore,
+    tmp_path: Path,
+    unique_name: Callable[[str], str],
+    events: list[FileEvent],
+) -> None:
+    """Else a worker would keep lanes that were, with all their journeys, for hours beside those that are."""
+    stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent")
+    stage.program = ("tests.support.leaving_worker",)
+    async with on_stage(stage):
+        worker = stage.worker("one")
+
+        async def swept(claims: int) -> None:
+            async def gone() -> bool:
+                return worker.said.count(GONE) >= claims * stage.partitions
+
+            await until(gone, f"what {claims} claims of each lane have left is gone", stage.logs)
+
+        await swept(1)
+        await stage.produce(events[:100])
+        await stage.done()
+        lose(store)
+        await stage.produce(events[100:200])
+        await swept(2)
 
 
 async def test_snapshots_one_after_the_other_beside_lanes_at_work(

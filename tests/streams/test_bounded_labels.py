@@ -54,7 +54,7 @@ def series(registry: CollectorRegistry) -> set[tuple[str, ...]]:
 def test_thousands_of_made_up_names_make_no_series() -> None:
     """Neither as values of labels nor by their number."""
     registry = CollectorRegistry()
-    report = LaneReport(0, Metrics(registry), Progress(60_000), lambda: 0)
+    report = LaneReport(0, Metrics(registry), Progress(60_000), lambda: 0, lambda: None)
     shop = Shop().read(*made_up(0), *made_up(THOUSANDS)).end()
     report.batch(2 * THOUSANDS, shop.counts, [])
 

@@ -63,7 +63,7 @@ def test_a_lane_that_has_gone_is_not_shown_any_more() -> None:
 def test_a_lane_that_hears_of_no_purchases_is_shown_and_said_once(caplog: pytest.LogCaptureFixture) -> None:
     """Each batch tells; the log has a line for each change."""
     registry = CollectorRegistry()
-    report = LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0)
+    report = LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0, lambda: None)
     shown = []
     for guarded in (False, True, True, False):
         report.silent(guarded=guarded)
@@ -88,7 +88,7 @@ def test_messages_that_say_less_than_they_could_are_counted_by_reason() -> None:
         ("lacking", "left", "no_code"): 2,
         ("lacking", "left", "unknown_locale"): 1,
     }
-    LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0).batch(1, counts, [])
+    LaneReport(3, Metrics(registry), Progress(60_000), lambda: 0, lambda: None).batch(1, counts, [])
     shown = [line for line in page(registry) if line.startswith("retarget_messages_lacking_total{")]
     assert sorted(shown) == [
         'retarget_messages_lacking_total{reason="no_code",rule="left"} 2.0',
