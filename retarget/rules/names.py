@@ -33,7 +33,13 @@ def shown(text: str) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """`; nearest: NAME` when one of `known` is close to `name`, in whatever letters, else nothing.
+    """`; nearest: NAME` when one of `known` is close to `name`, else nothing."""
+    meant = meant_by(name, known)
+    return f"; nearest: {meant}" if meant else ""
+
+
+def meant_by(name: str, known: Iterable[str]) -> str:
+    """That of `known` that is close to `name`, in whatever letters; empty when none is.
 
     Of several as close, the one with the most letters in their places: of short codes many are.
     """
@@ -41,7 +47,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     close = get_close_matches(said, by_letters, n=len(by_letters) or 1)
     alike = [one for one in close if _likeness(said, one) == _likeness(said, close[0])]
     found = max(alike, key=lambda one: sum(map(eq, said, one)), default="")
-    return f"; nearest: {by_letters[found]}" if found else ""
+    return by_letters[found] if found else ""
 
 
 def _likeness(one: str, other: str) -> float:

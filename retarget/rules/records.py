@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from retarget.rules.names import unknown
+from retarget.rules.names import meant_by, unknown
 from retarget.rules.places import Place
 from retarget.rules.shapes import BAD, Schema, Shape, described
 
@@ -45,9 +45,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             names = ", ".join(key.name for key in self.keys)
             at.problem(f"found {described(value)}; known: a mapping, {self.what}, with {names}")
             return BAD
-        self._check_keys(value, at)
+        meant = self._check_keys(value, at)
         values: dict[str, Any] = {}
         for key in self.keys:
+            if key.name in meant:
+                values[key.name] = BAD  # there is a mistake in its name, which is told, and no other
+                continue
             given = value.get(key.name, key.default)
             if key.name in value or given is not None:
                 values[key.name] = key.shape.read(given, at.child(key.name))
@@ -67,18 +70,22 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
             schema["oneOf"] = [{"required": [name]} for name in self.exactly_one]
         return schema
 
-    def _check_keys(self, value: Mapping[Any, object], at: Place) -> None:
+    def _check_keys(self, value: Mapping[Any, object], at: Place) -> frozenset[str]:
+        """Note unknown and missing keys; those that are meant by an unknown one, and are not there."""
         known = [key.name for key in self.keys]
-        for name in value:
-            if name not in known:
-                at.child(str(name)).problem(unknown("key", str(name), known))
+        strange = [str(name) for name in value if name not in known]
+        for name in strange:
+            at.child(name).problem(unknown("key", name, known))
+        meant = frozenset(meant_by(name, known) for name in strange) - value.keys()
+        there = meant | value.keys()
         for key in self.keys:
-            if key.required and key.name not in value:
+            if key.required and key.name not in there:
                 at.child(key.name).problem(f"missing; known: {key.says} Example: {_example(key)}")
-        found = [name for name in self.exactly_one if name in value]
+        found = [name for name in self.exactly_one if name in there]
         if self.exactly_one and len(found) != 1:
             said = f"found {' and '.join(found)}" if found else "missing"
             at.problem(f"{said}; known: exactly one of {', '.join(self.exactly_one)}")
+        return meant
 
 
 class Short(msgspec.Struct, frozen=True):

@@ -26,6 +26,8 @@ ALL: Final = "all"
 
 # Ten years: longer is a typing error, and everything stays far below what a clock can hold.
 _LONGEST: Final = 3650 * DAY
+# As people write durations, and the language does not.
+_SPELLED_OUT: Final = re.compile(r"(\d{1,4})\s*(mins?|minutes?|secs?|seconds?|hrs?|hours?|days?|w|weeks?)")
 
 
 class Shape(Protocol):
@@ -116,7 +118,7 @@ class Duration(msgspec.Struct, frozen=True):
             return self.words[value]
         found = self._milliseconds(value)
         if found is None or found > _LONGEST or (found == 0 and not self.zero):
-            at.problem(f"found {described(value)}; known: {self._form()}")
+            at.problem(f"found {described(value)}; known: {self._form()}{_in_short(value)}")
             return BAD
         return found
 
@@ -142,6 +144,15 @@ class Duration(msgspec.Struct, frozen=True):
         others = [*(["0"] if self.zero else []), *self.words]
         most = format_duration(_LONGEST)
         return f"a duration such as 30m, 24h or 1d 12h, at most {most}" + "".join(f", or {o}" for o in others)
+
+
+def _in_short(value: object) -> str:
+    """`; nearest: 30m` for `30 minutes`."""
+    said = _SPELLED_OUT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
+    if said is None:
+        return ""
+    number, unit = int(said[1]), said[2][0]
+    return f"; nearest: {7 * number}d" if unit == "w" else f"; nearest: {number}{unit}"
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -227,7 +238,8 @@ class Several(msgspec.Struct, frozen=True):
             read = [self.item.read(element, at.child(index)) for index, element in enumerate(value)]
         else:
             single = f"one {self.what}, or " if self.single else ""
-            at.problem(f"found {described(value)}; known: {single}a list: one {self.what} or more")
+            several = f"one {self.what} or more" + ("" if self.least else "; [] for none")
+            at.problem(f"found {described(value)}; known: {single}a list: {several}")
             return BAD
         if not self.least <= len(value) <= self.most:
             at.problem(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 import msgspec
 
-from retarget.rules.names import shown, unknown
+from retarget.rules.names import nearest, shown, unknown
 from retarget.rules.places import Place
 from retarget.rules.shapes import BAD, Schema, described
 from retarget.times import DAY, HOUR, MINUTE, SECOND, parse_duration
@@ -30,18 +31,20 @@ _FORMS: Final = "10:30, +30m, +2d 10:30 or 2024-03-04 10:30"
 
 
 class Single(msgspec.Struct, frozen=True):
-    """One value, made by `take` of what the author wrote; None: it is none of these."""
+    """One value, made by `take` of what the author wrote; None: it is none, of whose `names` one is near."""
 
     form: str
     known: str
     take: Callable[[object], Any]
     json: Schema
+    names: Callable[[], Iterable[str]] = tuple
 
     def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
         """What `take` gives."""
         found = self.take(value)
         if found is None:
-            at.problem(f"found {described(value)}; known: {self.known}")
+            near = nearest(value, self.names()) if isinstance(value, str) else ""
+            at.problem(f"found {described(value)}; known: {self.known}{near}")
             return BAD
         return found
 
@@ -150,6 +153,7 @@ ZONE: Final = Single(
     "a time zone such as Europe/Berlin or UTC",
     _zone,
     {"type": "string", "minLength": 1},
+    available_timezones,
 )
 FLAG: Final = Single("`true` or `false`", "true, false", _flag, {"type": "boolean"})
 FIELDS: Final = fields("fields as in a touchpoint")

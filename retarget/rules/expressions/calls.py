@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from retarget.rules.expressions.terms import Argument, Complaint, Function, Term, Window, literal
-from retarget.rules.names import unknown
+from retarget.rules.names import meant_by, unknown
 from retarget.times import DAY, HOUR, MINUTE, SECOND
 
 DURATIONS: Final[Mapping[str, int]] = {"seconds": SECOND, "minutes": MINUTE, "hours": HOUR, "days": DAY}
@@ -53,8 +53,9 @@ def _misfits(function: Function, given: Sequence[Term], named: Mapping[str, Term
             yield unknown("argument", name, known)
         else:
             yield from _unfit(known[name], term)
+    there = placed | named.keys() | {meant_by(name, known) for name in named.keys() - known.keys()}
     for argument in function.args:
-        if argument.required and argument.name not in placed and argument.name not in named:
+        if argument.required and argument.name not in there:
             yield f"{argument.name} is missing; {_example(argument)}"
 
 
