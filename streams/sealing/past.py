@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from streams.kafka.connection import KafkaAddress
 from streams.kafka.headers import RepeatFilter
@@ -10,12 +11,15 @@ from streams.kafka.reader import Reader
 from streams.kafka.sending import Outgoing, producing, send
 from streams.topics import KEYS, lane_of
 
+_PORTION: Final = 2_000
+
 
 class KeysInTopic:
     """Reads them; `reader` is shared and not closed here."""
 
-    def __init__(self, reader: Reader) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader, portion: int = _PORTION) -> None:
+        """`portion`: offsets that are read at once."""
+        self._reader, self._portion = reader, portion
 
     async def __call__(self, lane: int) -> Mapping[str, bytes]:
         """The key of each person of a lane, as it is kept; empty where it was thrown away.
@@ -23,13 +27,12 @@ class KeysInTopic:
         Raises UnknownOutcome, LaneRefused.
         """
         begin, end = await self._reader.beginning(KEYS, lane), await self._reader.end(KEYS, lane)
-        if begin == end:
-            return {}
-        found = await self._reader.read_with_headers(KEYS, lane, begin, end)
         repeats, known = RepeatFilter(), dict[str, bytes]()
-        for record, headers in zip(found.records, found.headers, strict=True):
-            if repeats.is_new(KEYS, lane, headers):
-                known[(record.key or b"").decode(errors="replace")] = record.value or b""
+        for start in range(begin, end, self._portion):
+            found = await self._reader.read_with_headers(KEYS, lane, start, min(start + self._portion, end))
+            for record, headers in zip(found.records, found.headers, strict=True):
+                if repeats.is_new(KEYS, lane, headers):
+                    known[(record.key or b"").decode(errors="replace")] = record.value or b""
         return known
 
 
