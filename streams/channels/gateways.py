@@ -6,6 +6,7 @@ Whoever takes it knows it again by its `Idempotency-Key`, which is its `message_
 from __future__ import annotations
 
 import asyncio
+import logging
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -26,6 +27,8 @@ from streams.channels.templates import NotWritten, Templates
 from streams.channels.values import values_of
 from streams.clocks import now_ms
 from streams.settings import Settings
+
+log: Final = logging.getLogger("retarget.channel")
 
 _AT_ONCE: Final = 8
 _TIMEOUT_S: Final = 15.0
@@ -90,6 +93,8 @@ class SmsChannel(Gateway):
         super().__init__(settings, settings.sms.url, settings.sms.token)
         self._templates = Templates(self.name, settings.channel.templates)
         self._sender, self._stop = settings.sms.sender, settings.sms.stop
+        if not self._stop:
+            log.warning("sms.stop is not set: no marketing message leaves, each is a dead letter")
 
     def _request(self, message: Message, to: Mapping[str, Any]) -> Request:
         values, label = values_of(message, None), message.template or ""

@@ -14,6 +14,7 @@ import pytest
 
 from retarget.errors import BadInput
 from streams.channels.gateways import GATEWAYS, approved
+from streams.settings import load_settings
 from tests.streams.channels.conftest import Engine, message, until, working
 from tests.streams.channels.test_killed import MESSAGES, counted, page, running, settled
 from tests.support.receiver import Posted, Receiver
@@ -64,6 +65,17 @@ def told(number: int | str, channel: str, **more: Any) -> dict[str, Any]:  # noq
     """A message of that channel."""
     known = {"to": {"phone": PHONE}, "template": "chat-follow-up", "purl": PURL, "channel": channel}
     return message(number, **{**known, **more})
+
+
+def test_short_messages_without_a_way_out_are_warned_of(
+    given: Mapping[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """At the start, not with the first dead letter."""
+    GATEWAYS["sms"](load_settings(None, {}, overrides(given)))
+    assert not caplog.messages
+    GATEWAYS["sms"](load_settings(None, {}, overrides({**given, "sms.stop": ""})))
+    (said,) = caplog.messages
+    assert "sms.stop is not set" in said
 
 
 @pytest.mark.parametrize("name", NAMES)
