@@ -52,9 +52,8 @@ async def reason(ready: Ready, missing: Expected) -> str | None:
             return f"it would come {demand.said}"
     if not await tried.comes(demands):
         return _unheard(tried.rule, ready.prepared.touchpoints)
-    for demand in reversed(
-        demands
-    ):  # of several counts the least comes last: the greatest that will do is left
+    # Of several counts the least comes last, so that the greatest that will do is left.
+    for demand in reversed(demands):
         fewer = [one for one in demands if one is not demand]
         if await tried.comes(fewer):
             demands = fewer
