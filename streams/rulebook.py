@@ -193,24 +193,28 @@ def documents_of(file: Path) -> list[Document]:
 
 
 def _compose(file: Path, loader: yaml.SafeLoader) -> Iterator[Document]:
-    problems: list[str] = []
+    unread: list[str] = []
     while loader.check_node():
         node: Any = loader.get_node()
         plain = _Plain(file, loader)
         data = plain.value(node, ())
-        problems += plain.problems
+        unread += plain.unread
         if data is not None:  # a document of comments only
-            yield Document(str(file), data, plain.lines)
-    if problems:
-        raise BadInput(problems)
+            yield Document(str(file), data, plain.lines, problems=tuple(plain.twice))
+    if unread:
+        raise BadInput(unread)
 
 
 class _Plain:
-    """One document's nodes as plain data, with the line of every path."""
+    """One document's nodes as plain data, with the line of every path.
+
+    `unread` is said of what is no plain data, `twice` of keys that come again, by line: the first counts.
+    """
 
     def __init__(self, file: Path, loader: yaml.SafeLoader) -> None:
         self.lines: dict[Keys, int] = {}
-        self.problems: list[str] = []
+        self.unread: list[str] = []
+        self.twice: list[tuple[int, str]] = []
         self._file = file
         self._loader = loader
         self._seen: set[int] = set()
@@ -240,9 +244,7 @@ class _Plain:
             key = key_node.value  # as written: YAML 1.1 would read `on` and `no` as true and false
             here = (*path, key)
             if key in found:
-                self._note(
-                    key_node, f"found the key {key!r} twice, first in line {self.lines[here]}; remove one"
-                )
+                self._is_twice(key_node, here)
                 continue
             self.lines[here] = key_node.start_mark.line + 1
             found[key] = self.value(value_node, here)
@@ -264,10 +266,15 @@ class _Plain:
         """The node stands where it was written first; the alias, at its key or in the list around it."""
         line = next(self.lines[path[:end]] for end in range(len(path), -1, -1) if path[:end] in self.lines)
         sentence = "found an alias; write the value out, a rule is read by people"
-        self.problems.append(f"{self._file}:{line}: {sentence}")
+        self.unread.append(f"{self._file}:{line}: {sentence}")
+
+    def _is_twice(self, node: yaml.Node, here: Keys) -> None:
+        line = node.start_mark.line + 1
+        sentence = f"found the key {here[-1]!r} twice, first in line {self.lines[here]}; remove one"
+        self.twice.append((line, f"{self._file}:{line}: {sentence}"))
 
     def _note(self, node: yaml.Node, sentence: str) -> None:
-        self.problems.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")
+        self.unread.append(f"{self._file}:{node.start_mark.line + 1}: {sentence}")
 
 
 def _is_text(found: str) -> bool:

@@ -19,6 +19,7 @@ class Document(msgspec.Struct, frozen=True):
 
     `sets`: the product sets that are declared beside it, by name, as `product_sets.read_sets` reads them.
     `names`: the templates and audiences that it may name; None: whatever it likes.
+    `problems`: what is wrong with the writing itself, by line, though all of it could be read.
     """
 
     file: str
@@ -26,6 +27,7 @@ class Document(msgspec.Struct, frozen=True):
     lines: Mapping[Path, int] = {}
     sets: Mapping[str, Any] = {}
     names: KnownNames | None = None
+    problems: tuple[tuple[int, str], ...] = ()
 
     def line(self, path: Path) -> int:
         """The line of a path, else of the nearest thing around it."""
@@ -41,7 +43,7 @@ class Reading:
         self.document = document
         self.vocabulary = vocabulary
         self.subject: str | None = None
-        self.problems: list[tuple[int, str]] = []
+        self.problems: list[tuple[int, str]] = list(document.problems)
 
     @property
     def lines(self) -> list[str]:
