@@ -148,7 +148,7 @@ def _shared(
             # The largest first: nobody waits for a last long one.
             largest = sorted(parts, key=lambda part: -part.entries)
             with _uninterrupted():
-                futures = [pool.submit(_work, part) for part in largest]
+                futures = {pool.submit(_work, part) for part in largest}
             yield from _results(futures, done, progress)
         except BrokenProcessPool as error:
             remedy = "did it run out of memory? --jobs lowers how many there are"
@@ -170,14 +170,16 @@ def _uninterrupted() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _results(futures: Sequence[Future[Outcome | str]], done: Any, progress: Progress) -> Iterator[Outcome]:  # noqa: ANN401 - a shared number has no public type
-    told, waiting = 0, set(futures)
+def _results(waiting: set[Future[Outcome | str]], done: Any, progress: Progress) -> Iterator[Outcome]:  # noqa: ANN401 - a shared number has no public type
+    """What comes of them; each is forgotten once it is told, as all of them grow with the input."""
+    told = 0
     while waiting:
-        finished, waiting = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+        finished, _ = wait(waiting, _LOOK_S, FIRST_COMPLETED)
+        waiting -= finished
         progress(done.value - told)
         told = done.value
-        for future in finished:
-            found = future.result()
+        while finished:
+            found = finished.pop().result()
             if isinstance(found, str):
                 raise BadInput([found])
             yield found

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import gc
+import weakref
+from concurrent.futures import Future
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import msgspec
 
@@ -11,6 +15,7 @@ from retarget.lane.handing import Handing
 from retarget.lane.joining import Joining
 from retarget.lane.run import Run
 from retarget.lane.telling import Telling
+from streams.backtest.pool import _results
 from streams.ports import Output, Record
 from streams.replaying import IN_MEMORY, LANE, TOPIC, RecordFeed, Tally, runner_over
 from tests.oracle.histories import random_history
@@ -38,3 +43,18 @@ async def test_the_results_of_a_batch_go_with_it() -> None:
         gc.enable()
     assert batches > 5
     assert len(outputs) > 100
+
+
+class Outcome:
+    """What a part of a backtest has come to, which grows with the input."""
+
+
+def test_what_the_parts_of_a_backtest_come_to_is_not_kept() -> None:
+    """It is added up, one after the other; all of them would take as much as the input has."""
+    futures: set[Future[Any]] = {Future() for _ in range(5)}
+    for future in futures:
+        future.set_result(Outcome())
+    kept = [weakref.ref(future.result()) for future in futures]
+    del future
+    for told, _ in enumerate(_results(futures, SimpleNamespace(value=0), lambda _: None), 1):
+        assert sum(one() is not None for one in kept) == len(kept) - told + 1
