@@ -7,19 +7,19 @@ each event; a journey is stored without them.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable
 from itertools import accumulate
-from math import fsum
+from math import hypot
 from typing import Any, Final
 
+from retarget.rules.expressions.nearness import snapped
 from retarget.times import DAY
 
-# All numbers from four thousand-millionths on are whole multiples of this, and smaller ones with few digits:
-# a sum that is counted in it has no rounding until it is told, so it does not depend on what came before.
-_UNIT: Final = 2.0**-80
-_UNITS: Final = 2.0**80
-# So many of them, KEPT times, are still a number.
-_MOST: Final = 2.0**1000
+# Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
+_ROUNDING: Final = 2.0**-32
+# Up to here whole numbers are added up without rounding.
+_EXACT: Final = 2.0**53
+_fraction: Final = (1.0).__rmod__
 
 
 class Long(list[Any]):
@@ -107,38 +107,48 @@ class Values(Long):
 
 
 class Sums(Long):
-    """Events with numbers that are added up: the exact sum of all before each is known, in `_UNIT`s."""
+    """Events with numbers that are added up: the sum of all before each is known, and what none exceeds."""
 
-    __slots__ = ("_sums",)
+    __slots__ = ("_whole", "largest", "sums")
 
     def begin(self) -> None:
         """Make the figures."""
         super().begin()
-        parts = [number * _UNITS for number in self[::3]]
-        are_whole = all(map(float.is_integer, parts)) and min(parts) > -_MOST and max(parts) < _MOST
-        self._sums: list[int] | None = list(accumulate(map(int, parts), initial=0)) if are_whole else None
+        numbers = self[::3]
+        self.sums: list[float] = list(accumulate(numbers, initial=0.0))
+        self.largest = 2 * hypot(*numbers)
+        self._whole: bool | None = None
 
     def take(self, event: list[Any]) -> None:
         """Move them on over the event that has come last."""
+        number = event[0]
         self.times.append(event[2])
-        if self._sums is not None:
-            part = event[0] * _UNITS
-            if -_MOST < part < _MOST and part.is_integer():
-                self._sums.append(self._sums[-1] + int(part))
-            else:
-                self._sums = None
+        self.sums.append(self.sums[-1] + number)
+        if not -self.largest <= number <= self.largest:
+            self.largest = abs(number)
+        if self._whole and number % 1:
+            self._whole = False
 
     def total(self, start: int, end: int) -> float:
-        """The sum from that place of `times` to before another."""
-        sums = self._sums
-        if sums is not None:
-            return (sums[end] - sums[start]) * _UNIT
-        return exact_sum(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3])
+        """The sum from that place of `times` to before another, as if added up one by one."""
+        if self._whole is None:
+            self._whole = not any(map(_fraction, self[::3]))
+        if self._whole and self.largest * len(self.sums) < _EXACT:
+            return self.sums[end] - self.sums[start]
+        return sum(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3], 0.0)
 
 
-def exact_sum(numbers: Sequence[float]) -> float:
-    """The number nearest to what they come to on paper, in whatever order they stand."""
-    try:
-        return fsum(numbers)
-    except (OverflowError, ValueError):  # beyond all numbers, or of infinities on both sides
-        return sum(numbers, 0.0)
+def total_beside(limit: float) -> Callable[[Sums, int, int], float]:
+    """What gives a number that compares with the limit as the total does.
+
+    The difference of two sums from the beginning, unless it is so near that rounding may matter.
+    """
+
+    def beside(tally: Sums, start: int, end: int) -> float:
+        sums = tally.sums
+        about = sums[end] - sums[start]
+        if abs(about - limit) > _ROUNDING * tally.largest * len(sums):
+            return about
+        return snapped(tally.total(start, end), limit)
+
+    return beside

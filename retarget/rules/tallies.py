@@ -10,9 +10,9 @@ from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules import customs, subjects, telling
-from retarget.rules.expressions.nearness import slack
+from retarget.rules.expressions.nearness import snapped
 from retarget.rules.model import Count, Shown, Succession
-from retarget.rules.running import Days, Long, Sums, Values, exact_sum
+from retarget.rules.running import Days, Long, Sums, Values, total_beside
 from retarget.rules.scene import Scene
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
@@ -231,16 +231,16 @@ def _distinct(tally: Tally, within: int, at: int) -> int:
 def _total(tally: Tally, within: int, at: int) -> float:
     if tally[-1] <= at:  # which is most often so
         first = 3 * bisect_right(tally[2::3], at - within) if tally[2] <= at - within else 0
-        return exact_sum(tally[first::3])
+        return sum(tally[first::3], 0.0)
     start, end = _span(tally, 3, within, at)
-    return exact_sum(tally[start * 3 : end * 3 : 3])
+    return sum(tally[start * 3 : end * 3 : 3], 0.0)
 
 
 # How many events, on how many different days of UTC, with how many different values, and their sum.
 COUNT: Final[Look] = Look(_count, lambda _, start, end: end - start, Days, 2 * 32)
 DAYS_WITH: Final[Look] = Look(_days_with, Days.different, Days, 2 * 6)
 DISTINCT: Final[Look] = Look(_distinct, Values.different, Values, 3 * 16)
-SUM: Final[Look] = Look(_total, Sums.total, Sums, 3 * 12)
+SUM: Final[Look] = Look(_total, Sums.total, Sums, 3 * 32)
 
 
 def count_beside(limit: float) -> Look:
@@ -277,17 +277,11 @@ def distinct_beside(limit: float) -> Look:
 
 def sum_beside(limit: float) -> Look:
     """A number that compares with the limit as the sum does."""
-    gap = slack(limit)
 
     def plain(tally: Tally, within: int, at: int) -> float:
-        total = _total(tally, within, at)
-        return limit if abs(total - limit) <= gap else total
+        return snapped(_total(tally, within, at), limit)
 
-    def between(tally: Sums, start: int, end: int) -> float:
-        total = tally.total(start, end)
-        return limit if abs(total - limit) <= gap else total
-
-    return SUM._replace(plain=plain, between=between)
+    return SUM._replace(plain=plain, between=total_beside(limit))
 
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:

@@ -59,3 +59,8 @@ def against(sign: str, limit: float) -> tuple[Test, float]:
     test, towards = _ORDERS[sign]
     gap = slack(limit)
     return test, limit + towards * gap if gap else limit
+
+
+def snapped(number: float, limit: float) -> float:
+    """The number, or the limit if it is the same."""
+    return limit if _is(number, limit) else number

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from retarget.journeys.model import Journey
 from retarget.rules.conditions import Condition, parse_condition
-from retarget.rules.expressions.nearness import TESTS, against
+from retarget.rules.expressions.nearness import TESTS, against, snapped
 from retarget.rules.scene import Scene
 from retarget.rules.vocabulary import VOCABULARY
 from retarget.touchpoints import Touchpoint
@@ -34,6 +34,7 @@ def test_a_share_of_a_price_compares_as_on_paper(price: int, other: int, share: 
         assert TESTS[sign](one, limit) is wanted
         test, beside = against(sign, limit)
         assert test(one, beside) is wanted
+        assert getattr(snapped(one, limit), _SAYS[sign])(limit) is wanted
 
 
 @given(st.integers(-(2**70), 2**70), st.integers(-(2**70), 2**70), st.sampled_from(sorted(_SAYS)))
