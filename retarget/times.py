@@ -17,6 +17,7 @@ _read: Final = datetime.fromisoformat
 _NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that say no zone
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
+_SPELLED_OUT: Final = re.compile(r"(\d{1,4})\s*(mins?|minutes?|secs?|seconds?|hrs?|hours?|days?|w|weeks?)")
 # Written out once: a decision writes half a dozen times.
 _SECONDS: Final = tuple(f"{second:02}." for second in range(60))
 _THOUSANDTHS: Final = tuple(f"{thousandth:03}Z" for thousandth in range(1000))
@@ -37,6 +38,15 @@ def parse_duration(text: str) -> int:
         form = "write a number and a unit, such as 30m, 2s, 250ms, 1d 12h"
         raise ValueError(f"{given!r} is not a duration; {form}")
     return round(found)
+
+
+def spelled_out(text: str) -> str:
+    """The duration that `30 minutes` or `2 weeks` stands for, as it is written here; empty for other texts."""
+    said = _SPELLED_OUT.fullmatch(text.strip().lower())
+    if said is None:
+        return ""
+    number, unit = int(said[1]), said[2][0]
+    return f"{7 * number}d" if unit == "w" else f"{number}{unit}"
 
 
 def format_duration(ms: int) -> str:

@@ -11,7 +11,7 @@ import msgspec
 from retarget.rules.conditions import Condition, parse_condition, parse_formula
 from retarget.rules.names import shown, unknown
 from retarget.rules.places import Place
-from retarget.times import DAY, format_duration, parse_duration
+from retarget.times import DAY, format_duration, parse_duration, spelled_out
 
 
 class _Bad(msgspec.Struct, frozen=True):
@@ -26,8 +26,6 @@ ALL: Final = "all"
 
 # Ten years: longer is a typing error, and everything stays far below what a clock can hold.
 _LONGEST: Final = 3650 * DAY
-# As people write durations, and the language does not.
-_SPELLED_OUT: Final = re.compile(r"(\d{1,4})\s*(mins?|minutes?|secs?|seconds?|hrs?|hours?|days?|w|weeks?)")
 
 
 class Shape(Protocol):
@@ -118,7 +116,7 @@ class Duration(msgspec.Struct, frozen=True):
             return self.words[value]
         found = self._milliseconds(value)
         if found is None or found > _LONGEST or (found == 0 and not self.zero):
-            at.problem(f"found {described(value)}; known: {self._form()}{_in_short(value)}")
+            at.problem(f"found {described(value)}; known: {self._form()}{_near(value)}")
             return BAD
         return found
 
@@ -146,13 +144,9 @@ class Duration(msgspec.Struct, frozen=True):
         return f"a duration such as 30m, 24h or 1d 12h, at most {most}" + "".join(f", or {o}" for o in others)
 
 
-def _in_short(value: object) -> str:
-    """`; nearest: 30m` for `30 minutes`."""
-    said = _SPELLED_OUT.fullmatch(value.strip().lower()) if isinstance(value, str) else None
-    if said is None:
-        return ""
-    number, unit = int(said[1]), said[2][0]
-    return f"; nearest: {7 * number}d" if unit == "w" else f"; nearest: {number}{unit}"
+def _near(value: object) -> str:
+    meant = spelled_out(value) if isinstance(value, str) else ""
+    return f"; nearest: {meant}" if meant else ""
 
 
 class Limit(msgspec.Struct, frozen=True):
