@@ -41,7 +41,7 @@ def parse_duration(text: str) -> int:
 
 
 def spelled_out(text: str) -> str:
-    """The duration that `30 minutes` or `2 weeks` stands for, as it is written here; empty for other texts."""
+    """The duration that `30 minutes` or `2 weeks` stands for, as written here; empty for other texts."""
     said = _SPELLED_OUT.fullmatch(text.strip().lower())
     if said is None:
         return ""
