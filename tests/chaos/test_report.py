@@ -50,12 +50,11 @@ def test_after_no_kept_fault_a_lane_was_longer_away_than_allowed() -> None:
     assert late(kept()) == []
 
 
-def test_what_exceeds_its_bound_is_known() -> None:
-    """Of the bounds that the page judges, one soak's memory; what it came of is told below the tables."""
+def test_all_bounds_are_kept() -> None:
+    """Of every bound that the page judges."""
     judged = [line for line in measured(list(runs(sorted(RESULTS.glob("*.jsonl"))))) if line.startswith("- ")]
-    broken = [line for line in judged if ": kept (" not in line]
-    assert [line.split(",")[0] for line in broken] == ["- `soak-45.jsonl`"]
-    assert "soak-45" in PAGE.read_text(encoding="utf-8").split(END)[1]
+    assert len(judged) > 4
+    assert [line for line in judged if ": kept (" not in line] == []
 
 
 def a_fault(kind: str, recovered_s: float) -> Happened:
