@@ -5,8 +5,9 @@ What comes then shows what stood in the way. The engine knows nothing of it: it 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
@@ -18,6 +19,7 @@ from retarget.rules.model import (
     Catalogue,
     Count,
     Date,
+    Ending,
     Event,
     Quiet,
     Rule,
@@ -84,53 +86,49 @@ class _Trying:
 
 def _demands(rule: Rule, step: int | None) -> Iterator[_Demand]:
     if rule.condition is not None:
-        yield _Demand(f"without `if: {rule.condition.text}`", lambda rule: replace(rule, condition=None))
+        yield _Demand(f"without `if: {rule.condition.text}`", partial(replace, condition=None))
     for ending in rule.unless:
         said = ending.event or (f"when: {ending.when.text}" if ending.when else "")
-        yield _Demand(
-            f"without `unless: {said}`",
-            lambda rule, ending=ending: replace(  # type: ignore[misc]
-                rule, unless=tuple(one for one in rule.unless if one != ending)
-            ),
-        )
+        yield _Demand(f"without `unless: {said}`", partial(_unended, ending))
     if rule.again:
         again = "never" if rule.again == NEVER else format_duration(rule.again)
-        yield _Demand(f"without `again: {again}`", lambda rule: replace(rule, again=0))
-    for name, trigger in _easier(rule.trigger):
-        yield _Demand(name, lambda rule, trigger=trigger: replace(rule, trigger=trigger(rule.trigger)))  # type: ignore[misc]
+        yield _Demand(f"without `again: {again}`", partial(replace, again=0))
+    for said, easier in _easier(rule.trigger):
+        yield _Demand(said, partial(_triggered, easier))
     for number, one in enumerate(rule.steps, 1):
         if one.condition is not None and step in (None, number):
-            yield _Demand(
-                f"without `if: {one.condition.text}` of step {number}",
-                lambda rule, number=number: _unasked(rule, number),  # type: ignore[misc]
-            )
+            yield _Demand(f"without `if: {one.condition.text}` of step {number}", partial(_unasked, number))
 
 
-def _unasked(rule: Rule, number: int) -> Rule:
+def _unended(ending: Ending, rule: Rule) -> Rule:
+    return replace(rule, unless=tuple(one for one in rule.unless if one != ending))
+
+
+def _triggered(changes: Mapping[str, Any], rule: Rule) -> Rule:
+    return replace(rule, trigger=replace(rule.trigger, **changes))
+
+
+def _unasked(number: int, rule: Rule) -> Rule:
     steps = list(rule.steps)
     steps[number - 1] = replace(steps[number - 1], condition=None)
     return replace(rule, steps=tuple(steps))
 
 
-def _easier(trigger: Trigger) -> Iterator[tuple[str, Callable[[Trigger], Trigger]]]:
-    """Forms of a trigger that ask for less, each in one respect."""
+def _easier(trigger: Trigger) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """By which changes a trigger asks for less, each in one respect."""
     if isinstance(trigger, (Quiet, Catalogue)) and trigger.when is not None:
-        yield f"without `when: {trigger.when.text}`", lambda one: replace(one, when=None)
+        yield f"without `when: {trigger.when.text}`", {"when": None}
     if isinstance(trigger, Quiet) and trigger.touches:
-        yield "if nothing restarted the silence", lambda one: replace(one, touches=())
+        yield "if nothing restarted the silence", {"touches": ()}
     if isinstance(trigger, Count) and trigger.category is not None:
-        yield "in any category", lambda one: replace(one, category=None)
+        yield "in any category", {"category": None}
     if isinstance(trigger, (Count, Succession, Catalogue)):
-        said = f"with a longer `within` than {format_duration(trigger.within)}"
-        yield said, lambda one: replace(one, within=_LONG)
+        yield f"with a longer `within` than {format_duration(trigger.within)}", {"within": _LONG}
     if isinstance(trigger, Succession) and trigger.without:
-        yield f"without `without: {', '.join(trigger.without)}`", lambda one: replace(one, without=())
+        yield f"without `without: {', '.join(trigger.without)}`", {"without": ()}
     if isinstance(trigger, Count):
         for fewer in range(trigger.at_least - 1, max(trigger.at_least - _FEWER, 1) - 1, -1):
-            yield (
-                f"with `at_least: {fewer}`",
-                lambda one, fewer=fewer: replace(one, at_least=fewer),  # type: ignore[misc]
-            )
+            yield f"with `at_least: {fewer}`", {"at_least": fewer}
 
 
 def _unheard(rule: Rule, events: Sequence[Touchpoint]) -> str | None:

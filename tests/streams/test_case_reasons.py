@@ -60,7 +60,7 @@ def because(folder: Path, rule: str, events: str, expected: str) -> list[str]:
             "it would come without `if: cart.value > 100`", id="condition",
         ),
         pytest.param(
-            CART.replace("> 10\n", "> 200}\n").replace("cart.value > 10}", "cart.value > 200}"),
+            CART.replace("cart.value > 10}", "cart.value > 200}"),
             "{at: 10:00, type: add, products: boat}", "{at: 10:30, sent: push}",
             "it would come without `when: cart.value > 200`", id="when",
         ),
