@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,6 +26,7 @@ from streams.ports import LaneImage
 from streams.privacy.cutting import Cut, cut, needed_from
 from streams.settings import load_settings
 from streams.stores import open_store
+from tests.e2e.conftest import Staging
 from tests.e2e.harness import (
     OLD_FILES,
     ROOT,
@@ -53,21 +53,6 @@ _BEFORE_IT_IS_CUT_OFF_S = 6.0
 def events() -> list[FileEvent]:
     """What happens in all of these tests."""
     return file_events(random_history(11, 2_000))
-
-
-def staged(
-    bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, emit: str, *settings: str
-) -> Stage:
-    """An engine of two lanes."""
-    return Stage(
-        bootstrap=bootstrap,
-        store=store,
-        folder=folder,
-        app_id=app_id,
-        emit=emit,
-        partitions=2,
-        settings=(*OLD_FILES, "batch.records=100", *settings),
-    )
 
 
 def command(stage: Stage, *words: str, code: int = 0) -> str:
@@ -102,19 +87,12 @@ async def test_lanes_come_back_from_a_snapshot_and_go_on(
     own_broker: EmbeddedBroker,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """A snapshot beside lanes at work, then the store is emptied: the end is as if nothing had been."""
     wanted = await replayed(events, OLD_FILES)
-    stage = staged(
-        own_broker.bootstrap,
-        store,
-        tmp_path,
-        unique_name("engine"),
-        "idempotent",
-        f"snapshot.folder={tmp_path}",
-    )
+    stage = staged(own_broker.bootstrap, "idempotent", f"snapshot.folder={tmp_path}")
     async with on_stage(stage):
         worker = stage.worker("one", alone=True)
         await stage.shared_out()
@@ -139,13 +117,13 @@ async def test_a_way_back_may_take_longer_than_a_stall(
     real_kafka: RealKafka,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """A worker that repeats batch after batch is not ended by its watchdog; SIGTERM ends it between two."""
     wanted = await replayed(events, OLD_FILES)
     settings = (f"snapshot.folder={tmp_path}", "web.stalled_after=2s", "batch.records=50")
-    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional", *settings)
+    stage = staged(real_kafka.bootstrap, "transactional", *settings)
     async with on_stage(stage):
         worker = stage.worker("one")
         await stage.shared_out()
@@ -181,12 +159,11 @@ async def test_a_way_back_may_take_longer_than_a_stall(
 async def test_what_claims_leave_behind_is_swept_up(
     own_broker: EmbeddedBroker,
     store: EmbeddedStore,
-    tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """Else a worker would keep lanes that were, with all their journeys, for hours beside those that are."""
-    stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent")
+    stage = staged(own_broker.bootstrap, "idempotent")
     stage.program = ("tests.support.leaving_worker",)
     async with on_stage(stage):
         worker = stage.worker("one")
@@ -209,7 +186,7 @@ async def test_snapshots_one_after_the_other_beside_lanes_at_work(
     own_broker: EmbeddedBroker,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """With `snapshot.every` one follows the other, each has what came meanwhile; SIGTERM ends it at once."""
@@ -220,7 +197,7 @@ async def test_snapshots_one_after_the_other_beside_lanes_at_work(
         "snapshot.keep=2",
         "store.compress=true",
     )
-    stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent", *settings)
+    stage = staged(own_broker.bootstrap, "idempotent", *settings)
     copies = Folder(tmp_path, stage.app_id, stage.partitions)
 
     async def copied(sequences: list[int]) -> None:
@@ -312,13 +289,12 @@ async def test_inputs_that_are_gone(
     real_kafka: RealKafka,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """Without a snapshot the lanes refuse and say what to do; with one all is as it was."""
     wanted = await replayed(events, OLD_FILES)
-    app_id = unique_name("engine")
-    stage = staged(real_kafka.bootstrap, store, tmp_path, app_id, "transactional")
+    stage = staged(real_kafka.bootstrap, "transactional")
     folder = f"snapshot.folder={tmp_path}"
     async with on_stage(stage):
         worker = stage.worker("one")
@@ -357,11 +333,11 @@ async def test_what_lanes_told_each_other_is_cut_behind_the_snapshots(
     real_kafka: RealKafka,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
 ) -> None:
     """Up to where the oldest snapshot stands and no further: from it lanes come back, and go on as ever."""
     folder = (f"snapshot.folder={tmp_path}", "snapshot.merge_kept=1h")
-    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional", *folder)
+    stage = staged(real_kafka.bootstrap, "transactional", *folder)
     copies = Folder(tmp_path, stage.app_id, stage.partitions)
     async with on_stage(stage):
         worker = stage.worker("one")

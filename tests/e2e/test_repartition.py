@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,8 +13,9 @@ from streams.embedded import EmbeddedStore
 from streams.files import FileEvent
 from streams.kafka import KafkaAddress
 from streams.kafka.inventory import existing_topics
+from tests.e2e.conftest import Staging
 from tests.e2e.harness import OLD_FILES, Stage, on_stage, replayed, until
-from tests.e2e.test_lost_store import command, events, staged
+from tests.e2e.test_lost_store import command, events
 from tests.support.kafka.real_kafka import RealKafka
 
 __all__ = ["events"]
@@ -39,13 +39,13 @@ async def test_people_go_to_other_lanes_with_all_that_is_theirs(
     real_kafka: RealKafka,
     store: EmbeddedStore,
     tmp_path: Path,
-    unique_name: Callable[[str], str],
+    staged: Staging,
     events: list[FileEvent],
 ) -> None:
     """From 2 lanes to 5 in mid-stream: all is as one lane would have sent it; refused while at work."""
     wanted = await replayed(events, OLD_FILES)
     folder = f"snapshot.folder={tmp_path}"
-    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional", folder)
+    stage = staged(real_kafka.bootstrap, "transactional", folder)
     to = ("repartition", "--to", str(_MORE))
     async with on_stage(stage), stage.outlet() as outlet:
         worker = stage.worker("one")

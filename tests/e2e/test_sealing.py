@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 import pytest
 import redis
 
-from streams.embedded import EmbeddedBroker, EmbeddedStore
+from streams.embedded import EmbeddedBroker
 from streams.files import FileEvent
 from streams.sealing.opening import Opening
 from streams.stores import open_store
+from tests.e2e.conftest import Staging
 from tests.e2e.emitted import Emitted, differences
 from tests.e2e.harness import OLD_FILES, Stage, file_events, on_stage, replayed
 from tests.oracle.histories import random_history
@@ -20,6 +18,7 @@ from tests.support.kafka.real_kafka import RealKafka
 pytestmark = pytest.mark.timeout(300)
 
 SECRET = "a secret that is long enough"  # noqa: S105 - of a test
+SEALS = f"privacy.keys={SECRET}"
 
 
 @pytest.fixture(scope="module")
@@ -69,33 +68,13 @@ async def opened_by_the_store(stage: Stage, found: list[Emitted]) -> list[Emitte
     return [one._replace(value=value) for one, value in zip(found, values, strict=True)]
 
 
-def staged(bootstrap: str, store: EmbeddedStore, folder: Path, app_id: str, emit: str) -> Stage:
-    """An engine of two lanes that seals."""
-    return Stage(
-        bootstrap=bootstrap, store=store, folder=folder, app_id=app_id, emit=emit, partitions=2,
-        settings=(*OLD_FILES, "batch.records=100", f"privacy.keys={SECRET}"),
-    )  # fmt: skip
-
-
-async def test_with_transactions(
-    real_kafka: RealKafka,
-    store: EmbeddedStore,
-    tmp_path: Path,
-    unique_name: Callable[[str], str],
-    events: list[FileEvent],
-) -> None:
+async def test_with_transactions(real_kafka: RealKafka, staged: Staging, events: list[FileEvent]) -> None:
     """Keys are out with what they seal, or neither is."""
-    stage = staged(real_kafka.bootstrap, store, tmp_path, unique_name("engine"), "transactional")
-    await live_through(stage, events)
+    await live_through(staged(real_kafka.bootstrap, "transactional", SEALS), events)
 
 
 async def test_without_transactions(
-    own_broker: EmbeddedBroker,
-    store: EmbeddedStore,
-    tmp_path: Path,
-    unique_name: Callable[[str], str],
-    events: list[FileEvent],
+    own_broker: EmbeddedBroker, staged: Staging, events: list[FileEvent]
 ) -> None:
     """Keys are out before what they seal; what is sent again is sealed by the same."""
-    stage = staged(own_broker.bootstrap, store, tmp_path, unique_name("engine"), "idempotent")
-    await live_through(stage, events)
+    await live_through(staged(own_broker.bootstrap, "idempotent", SEALS), events)
