@@ -122,15 +122,17 @@ def main(given: Sequence[str] | None = None) -> int:
             happened += one.happened
             seeds += one.seeds
             failed += [one.failed] if one.failed else []
-    _print(seeds, happened, failed)
-    return 1 if failed or set(happened) < {fault.name for fault in Fault} else 0
+    missing = [fault.name for fault in Fault if not happened[fault.name]]
+    _print(seeds, happened, failed, missing)
+    return 1 if failed or missing else 0
 
 
-def _print(seeds: int, happened: Counter[str], failed: Sequence[str]) -> None:
+def _print(seeds: int, happened: Counter[str], failed: Sequence[str], missing: Sequence[str]) -> None:
     lines = [f"{seeds:,} seeds, {LANES} lanes with {EVENTS * LANES} events, {happened.total():,} faults"]
     lines += [f"  {happened[fault.name]:>8,}  {fault.name}" for fault in Fault]
     well = "every one came to what it comes to undisturbed, or stood where it had to"
     lines.append(failed[0] if failed else well)
+    lines += [f"never happened, so that it takes more seeds: {', '.join(missing)}"] if missing else []
     sys.stdout.write("\n".join(lines) + "\n")
 
 
