@@ -3,8 +3,8 @@
 A lane in memory works off the simulated shop under the shipped rules. After every small batch the fixed piece
 of work is done, too, and each stage's cost is told in units of it, so that a slow machine, or a slow minute,
 is slow for both. Of every batch, and of the piece, the quickest of all rounds counts: what others did on the
-machine in between falls out. A stage that seems too dear gets up to three times as many rounds before it is
-believed. `make guard` writes the bounds with an earlier commit, and holds the present one against them.
+machine in between falls out. `make guard` writes the bounds with an earlier commit, holds the present one
+against them, and believes that a stage is too dear when three pairs of processes found it so.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ EVENTS: Final = 5_000
 PEOPLE: Final = 60
 SIZE: Final = 250
 ROUNDS: Final = 10
-RETRIES: Final = 2
 # What is read and written in a few us each: where it lies in memory decides what the first time costs.
 TURNS: Final = 3
 _FAR: Final = 2**62
@@ -143,8 +142,8 @@ def too_dear(found: dict[str, float], base: dict[str, float]) -> list[str]:
     ]
 
 
-def measure(base: dict[str, float] | None) -> dict[str, float]:
-    """Rounds until nothing seems too dear, at most three times as many as at first."""
+def measure() -> dict[str, float]:
+    """What each stage costs in this process."""
     made, _ = shop_records(EVENTS, PEOPLE)
     # News of the catalogue would stop the lane, as they wait for people to be loaded.
     records = [one for one in made if decode_canonical(one.value or b"").person]
@@ -152,15 +151,9 @@ def measure(base: dict[str, float] | None) -> dict[str, float]:
     quickest = Quickest()
     relieve()
     gc.disable()  # what it costs depends on everything else in the process
-    for attempt in range(1 + RETRIES):
-        for _ in range(ROUNDS):
-            one_round(records, bundle, quickest)
-        found = ratios(quickest)
-        if base is not None and not too_dear(found, base):
-            break
-        if base is not None and attempt < RETRIES:
-            print("seems too dear, so once more:", *too_dear(found, base), sep="\n  ", file=sys.stderr)
-    return found
+    for _ in range(ROUNDS):
+        one_round(records, bundle, quickest)
+    return ratios(quickest)
 
 
 def main() -> int:
@@ -170,7 +163,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help="let these ratios be the bounds")
     given = parser.parse_args()
     base = None if given.write else msgspec.json.decode(given.base.read_bytes(), type=dict[str, float])
-    found = measure(base)
+    found = measure()
     for stage, ratio in found.items():
         beside = "" if base is None else f"  was {base[stage]:.3f}, allowed {base[stage] * ALLOWED:.3f}"
         print(f"{stage:>16}  {ratio:.3f}{beside}")
