@@ -41,7 +41,9 @@ _ITEM: Final = {
     "brand": "brand", "price": "price", "quantity": "quantity", "product_url": "url",
     "image_url": "image_url",
 }  # fmt: skip
-_SUBSCRIBED: Final = {"opted_in": "granted", "subscribed": "granted", "unsubscribed": "revoked"}
+# `subscribed` is what everybody is there who has said nothing.
+_STATES: Final = {"optedin": "granted", "unsubscribed": "revoked"}
+_STATE_CHANGED: Final = "users.behaviors.subscription.globalstatechange"
 _PERSON: Final = ("external_id", "user_alias", "braze_id", "external_user_id")
 OF_CAMPAIGN: Final = {
     "campaign_id": "id", "campaign_name": "name", "message_id": "message_id", "url": "purl",
@@ -85,6 +87,10 @@ def _current(event: Mapping[str, Any]) -> Touchpoint:
     if name.lower().endswith("customevent"):
         name = str(event.get("name") or properties.get("name") or "")
         properties = _properties(properties) or properties
+    if name.lower() == _STATE_CHANGED and (state := _state(properties.get("subscription_status"))):
+        channel = str(properties.get("channel") or "email").lower()
+        name = "consent"
+        properties = {"consent": {"purpose": "marketing", "channel": channel, "state": state}}
     time = event.get("time")
     if isinstance(time, int) and not isinstance(time, bool):
         time *= SECOND
@@ -152,11 +158,15 @@ def _attributes(attributes: Mapping[str, Any]) -> Touchpoint:
         traits.setdefault("locale", traits["language"])
     if "time_zone" in traits:
         traits.setdefault("timezone", traits["time_zone"])
-    consent = None
-    for channel in ("email", "push"):
-        if state := _SUBSCRIBED.get(str(attributes.get(f"{channel}_subscribe"))):
-            consent = consent or {"purpose": "marketing", "channel": channel, "state": state}
+    states = {name: _state(attributes.get(f"{name}_subscribe")) for name in ("email", "push")}
+    channels = {name: state for name, state in states.items() if state}
+    consent = {"purpose": "marketing", "channels": channels} if channels else None
     return from_mapping(_person(attributes) | parts.present(type="identify", traits=traits, consent=consent))
+
+
+def _state(given: object) -> str | None:
+    """What a state of subscription means for consent; Currents writes `Opted In`."""
+    return _STATES.get(given.lower().replace("_", "").replace(" ", "")) if isinstance(given, str) else None
 
 
 def _person(given: Mapping[str, Any]) -> dict[str, Any]:

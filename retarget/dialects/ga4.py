@@ -67,7 +67,7 @@ def _sent(record: Mapping[str, Any]) -> Touchpoint:
     traits = traits_of(parts.inner(record, "user_properties"))
     return _touchpoint(
         event.get("name"), params, record.get("user_id"), visitor, micros, traits,
-        products=params.get("items"), consent=consent_of(parts.inner(record, "consent")),
+        products=params.get("items"), consent=parts.inner(record, "consent"),
     )  # fmt: skip
 
 
@@ -117,7 +117,7 @@ def _touchpoint(  # noqa: PLR0913 - the parts in which the two forms differ
         "medium": parts.medium(params.get("medium")),
         "campaign": None if OF_CAMPAIGN.keys().isdisjoint(params) else _campaign(params),
         "traits": traits or None,
-        "consent": consent or parts.consent(kind, params),
+        "consent": banner_of(consent, kind) or parts.consent(kind, params),
         "trace": None,
     }
     return parts.touchpoint(found, None if micros is None else time_of(micros))
@@ -138,11 +138,13 @@ def traits_of(given: Mapping[str, Any]) -> dict[str, Any]:
     return {name: one.get("value") if isinstance(one, dict) else one for name, one in given.items()}
 
 
-def consent_of(given: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What the request says of the person's consent."""
-    state = given.get("ad_personalization")
+def banner_of(given: Mapping[str, Any] | None, kind: str) -> dict[str, Any] | None:
+    """What the consent mode of a request says; with an `identify`, which speaks for an account, only a no."""
+    state = given.get("ad_personalization") if given else None
     known = _STATES.get(state.upper()) if isinstance(state, str) else None
-    return {"purpose": "marketing", "channel": "ads", "state": known} if known else None
+    if known is None or (known == "granted" and kind == "identify"):
+        return None
+    return {"purpose": "marketing", "channel": "ads", "state": known}
 
 
 def time_of(micros: object) -> int:

@@ -110,7 +110,11 @@ def _identify(record: Given, context: Given, _properties: Given) -> dict[str, An
     given = inner(context, "traits") | inner(record, "traits")
     token = inner(context, "device").get("token")
     traits = traits_of(given, context.get("locale"), context.get("timezone"), token)
-    return {"type": "identify", "traits": traits, "consent": consent_of(inner(context, "consent"))}
+    return {
+        "type": "identify",
+        "traits": traits,
+        "consent": consent_of(inner(context, "consent"), "identify"),
+    }
 
 
 def traits_of(given: Given, locale: object, timezone: object, token: object) -> dict[str, Any] | None:
@@ -202,11 +206,18 @@ def campaign_of(campaign: Given, referrer: Given, properties: Given) -> dict[str
     return {key: value for key, value in found.items() if value is not None} or None
 
 
-def consent_of(consent: Given) -> dict[str, Any] | None:
-    """What a consent manager says in the context of an event."""
+def consent_of(consent: Given, call: str = "") -> dict[str, Any] | None:
+    """What a consent manager says in the context of an event; one no among several is a no.
+
+    It is stamped on every event. So with an `identify`, which speaks for an account, it allows nothing.
+    """
     if "state" in consent:
         return dict(consent)
-    for category, granted in inner(consent, "categoryPreferences").items():
-        if category.casefold() in _MARKETING_CATEGORIES and isinstance(granted, bool):
-            return {"purpose": "marketing", "state": "granted" if granted else "denied"}
-    return None
+    said = [
+        granted
+        for category, granted in inner(consent, "categoryPreferences").items()
+        if category.casefold() in _MARKETING_CATEGORIES and isinstance(granted, bool)
+    ]
+    if not said or (all(said) and call == "identify"):
+        return None
+    return {"purpose": "marketing", "state": "granted" if all(said) else "denied"}

@@ -1,5 +1,8 @@
 """Consenting: what a word of consent changes, and when one that was asked for counts.
 
+`consent` events say it in so many words, and accounts (`identify`, `profile`) may. Whatever else carries a
+word is stamped with what a banner knew: that takes consent back, but never overrides what somebody took back.
+
 With double opt-in a grant waits until it is confirmed: by a `consent` event that says so, or a click in the
 message that asks for it.
 """
@@ -12,35 +15,44 @@ from retarget.engine import reach
 from retarget.engine.moment import Moment
 from retarget.engine.policy import Policy
 from retarget.journeys import consents
-from retarget.journeys.consents import CONFIRMED, EVERY, PENDING, Heard
+from retarget.journeys.consents import CONFIRMED, EVERY, PENDING, REFUSED, STATES, Heard
 from retarget.journeys.model import Consent, Journey
 from retarget.touchpoints import Touchpoint
 
 CLICK: Final = "email_click"
 # What else takes a consent back; on this channel, where none is named.
 _REFUSALS: Final = {"unsubscribe": "email", "email_spam": "email"}
-# What may give a consent, or take it back.
-WORDS: Final = frozenset({"consent", CLICK, *_REFUSALS})
+_WORDS: Final = frozenset({"consent", CLICK, *_REFUSALS})
+_ACCOUNTS: Final = frozenset({"identify", "profile"})
+# What this says is of the score alone.
+_OF_ITS_OWN: Final = "score"
 # Grants of one person that wait to be confirmed.
 ASKED_KEPT: Final = 20
 
 
+def is_word(event: Touchpoint) -> bool:
+    """Whether it may give a consent, or take it back."""
+    return event.type in _WORDS or (event.consent is not None and event.type != _OF_ITS_OWN)
+
+
 def hear(journey: Journey, event: Touchpoint, moment: Moment) -> None:
-    """Take in one of the words of consent; a click may confirm one."""
+    """Take in the words of consent in an event; a click may confirm one."""
     if event.type == CLICK:
         _clicked(journey, event, moment.policy)
-        return
-    said = _said(event)
-    ignored = said.ignored + _take(journey, said, moment.policy)
+    ignored = sum([said.ignored + _take(journey, said, moment.policy) for said in _said(event)])
     if ignored:
         moment.counts["ignored", "consent"] += ignored
 
 
-def _said(event: Touchpoint) -> Heard:
+def _said(event: Touchpoint) -> list[Heard]:
+    if event.type in _REFUSALS:
+        word = Consent(granted=False, at=event.time, basis=event.type)
+        return [Heard(word, "marketing", event.channel or _REFUSALS[event.type], ignored=0)]
     if event.type == "consent":
-        return consents.heard(event.consent or {}, event.time)
-    word = Consent(granted=False, at=event.time, basis=event.type)
-    return Heard(word, "marketing", event.channel or _REFUSALS[event.type], ignored=0)
+        return consents.words(event.consent or {}, event.time)
+    heard = STATES if event.type in _ACCOUNTS else REFUSED
+    said = consents.words(event.consent, event.time) if event.consent else []
+    return [one for one in said if one.state in heard]
 
 
 def _take(journey: Journey, said: Heard, policy: Policy) -> int:

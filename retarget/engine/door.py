@@ -83,9 +83,9 @@ class Engine:
             self.forget(journey, time, event_id, moment)
             moment.forgotten.append(journey.person)
         facts.apply(journey, event, change)
-        if change.noted:
+        if change.noted or event.consent is not None:
             _note(journey, event, change, moment)
-            if event.type in consenting.WORDS:
+            if consenting.is_word(event):
                 consenting.hear(journey, event, moment)
                 withdrawal.take_back(journey, self.matcher, time, event_id, moment)
         if self.follows and event.items:

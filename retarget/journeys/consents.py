@@ -18,7 +18,10 @@ GRANTED: Final = "granted"
 # Asked for, to be confirmed; and the confirmation of what was asked.
 PENDING: Final = "pending"
 CONFIRMED: Final = "confirmed"
-STATES: Final = frozenset({GRANTED, "denied", "revoked", PENDING, CONFIRMED})
+REFUSED: Final = frozenset({"denied", "revoked"})
+STATES: Final = REFUSED | {GRANTED, PENDING, CONFIRMED}
+# Of which one word may tell.
+MOST_CHANNELS: Final = 20
 
 
 class Heard(NamedTuple):
@@ -47,6 +50,16 @@ def heard(said: Mapping[str, object], at: int) -> Heard:
     unclear = opens and (purpose is None or channel is None)
     said_state = state if isinstance(state, str) else ""
     return Heard(None if unclear else word, purpose or EVERY, channel or EVERY, ignored, said_state)
+
+
+def words(said: Mapping[str, object], at: int) -> list[Heard]:
+    """What to keep of a word said at `at` (epoch ms); `channels` has a state for each of several channels."""
+    channels = said.get("channels")
+    if channels is None:
+        return [heard(said, at)]
+    if not isinstance(channels, Mapping) or not 0 < len(channels) <= MOST_CHANNELS:
+        return [heard({**said, "channel": False}, at)]  # unclear
+    return [heard({**said, "channel": name, "state": state}, at) for name, state in channels.items()]
 
 
 def keep(journey: Journey, purpose: str, channel: str, word: Consent) -> None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 from prometheus_client import CollectorRegistry
 
 from retarget.decode import encode_touchpoint
+from retarget.dialects import decoder_for
 from retarget.errors import Rejected
 from retarget.touchpoints import Touchpoint
 from streams.clocks import now_ms
@@ -28,6 +30,9 @@ from streams.listening import Listener, bearer
 from streams.metrics import CONTENT_TYPE, exposition
 from streams.metrics_services import CollectMetrics
 from streams.settings import Settings
+
+# How the topics are read to which we may write: see `streams.reading.canonical_topic`.
+_READERS: Final = (decoder_for("canonical"), decoder_for("auto"))
 
 
 class Entrance:
@@ -150,7 +155,8 @@ class Entrance:
         names: Mapping[str, str] = SEGMENT,
     ) -> web.StreamResponse:
         """Answer when all are in Kafka; unusable ones of a batch as they are, so that they are not lost."""
-        require_right(events, server=server)
+        asides = [raw for raw, one in zip(raws, events, strict=False) if isinstance(one, Rejected)]
+        require_right([*events, *_read_anyway(asides)], server=server)
         wrong = {
             index: of_event(one, f"batch[{index}]", names)
             for index, one in enumerate(events)
@@ -229,6 +235,14 @@ class Entrance:
             self._metrics.requests.labels(str(response.status)).inc()
             self._metrics.seconds.observe(time.monotonic() - started)
         return response
+
+
+def _read_anyway(raws: Sequence[object]) -> Iterator[Touchpoint]:
+    """The events that the engine would find in what is set aside: it goes to the topic as it was sent."""
+    for raw in raws:
+        for read in _READERS:
+            with suppress(Rejected):
+                yield read(cloudevents.as_sent(raw))
 
 
 def _text(given: object) -> str:

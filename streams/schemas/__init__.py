@@ -15,6 +15,7 @@ import msgspec
 
 from retarget.catalogue.records import TEXTS, TOLD
 from retarget.engine import gates
+from retarget.journeys.consents import MOST_CHANNELS
 from retarget.lane.intake import DeadLetter
 from retarget.messages import SCHEMA_VERSION, Decision, Message
 from retarget.rules.model import Channel, Purpose, SubjectKind
@@ -171,7 +172,10 @@ def _touchpoint() -> Schema:
     fields = schema["properties"]
     fields["type"] = {"enum": sorted(TYPES), "description": "any other is read as custom, with it for a name"}
     fields["time"] = {**_INPUT_TIME, "description": "when it happened; absent: the record's timestamp"}
-    fields["consent"]["anyOf"][0]["properties"] = {"state": {"enum": list(_STATES)}}
+    state = {"enum": list(_STATES)}
+    several = {"type": "object", "minProperties": 1, "maxProperties": MOST_CHANNELS}
+    told = {"state": state, "channels": {**several, "additionalProperties": state}}
+    fields["consent"]["anyOf"][0]["properties"] = told
     person = [{"required": [name], "properties": {name: _AN_ID}} for name in ("user_id", "anonymous_id")]
     told = {"required": ["type"], "properties": {"type": {"enum": sorted(IMPERSONAL)}}}
     return {

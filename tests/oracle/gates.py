@@ -31,7 +31,7 @@ def has_consent(person: Person, channel: str, *, assume: bool, began: int | None
     last_no: dict[tuple[Any, Any], int] = {}
     for event in person.events:
         consent: dict[str, Any] = event.get("consent") or {}
-        if event["type"] != "consent" or not speaks_of(consent, channel):
+        if not is_a_word(event) or not speaks_of(consent, channel):
             continue
         if consent.get("state") != "granted":
             extent = (consent.get("purpose"), consent.get("channel"))
@@ -42,6 +42,20 @@ def has_consent(person: Person, channel: str, *, assume: bool, began: int | None
     if latest is not None and began is not None and any(began < no < latest for no in last_no.values()):
         return False
     return state == "granted"
+
+
+def is_a_word(event: Event) -> bool:
+    """Whether the event's consent is heard: a no on anything but a score, a yes of an account."""
+    if event["type"] == "consent":
+        return True
+    if event["type"] == "score" or not event.get("consent"):
+        return False
+    heard = (
+        ("denied", "revoked", "granted")
+        if event["type"] in ("identify", "profile")
+        else ("denied", "revoked")
+    )
+    return event["consent"].get("state") in heard
 
 
 def speaks_of(consent: dict[str, Any], channel: str) -> bool:

@@ -161,7 +161,7 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
         event["items"] = make_items(source, kind)
     add_keys(source, event)
     add_words(source, event, person)
-    if kind == "consent":
+    if kind == "consent" or (kind in ("view", "profile", "purchase", "score") and source.chance(10)):
         event["consent"] = make_consent(source)
     return event
 

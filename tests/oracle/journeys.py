@@ -125,7 +125,7 @@ class Journeys:
         for send in person.sends:
             if rules.ends(send.step.rule.name, send.step.subject, event, effect):
                 self.delivery.take_back(send, person, event["time"], now)
-        if event["type"] == "consent":
+        if gates.is_a_word(event):
             self.take_back_withdrawn(person, event["time"], now)
 
     def take_back_withdrawn(self, person: Person, said: int, now: int) -> None:

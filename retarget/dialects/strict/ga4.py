@@ -6,7 +6,7 @@ from typing import Annotated, Any, Final
 
 import msgspec
 
-from retarget.dialects.ga4 import OF_CAMPAIGN, consent_of, time_of, traits_of, type_of
+from retarget.dialects.ga4 import OF_CAMPAIGN, banner_of, time_of, traits_of, type_of
 from retarget.dialects.parts import medium
 from retarget.dialects.strict.shared import (
     Properties,
@@ -76,7 +76,7 @@ def _touchpoint(request: _Request) -> Touchpoint:
         session_id=params.session_id if session is None else str(session),
         device_id=params.device_id,
         items=items_of(params.items) if params.items else [],
-        consent=(request.consent and consent_of(request.consent)) or consent_in(kind, params),
+        consent=banner_of(request.consent, kind) or consent_in(kind, params),
     )
     add(touchpoint, params)
     micros = request.timestamp_micros if event.timestamp_micros is None else event.timestamp_micros

@@ -131,7 +131,7 @@ def _corrected(call: _Call) -> int | None:
 
 def _say(touchpoint: Touchpoint, call: _Call) -> None:
     context, given = call.context, call.properties
-    consent = consent_of(context.consent) if context.consent else None
+    consent = consent_of(context.consent, call.type) if context.consent else None
     if call.type == "track":
         touchpoint.name = call.event
         name = call.event or ""

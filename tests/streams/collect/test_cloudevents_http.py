@@ -20,6 +20,7 @@ EVENT = {
 DATA = {"user_id": "u1", "items": [{"product_id": "tent"}]}
 STRUCTURED = {"Content-Type": "application/cloudevents+json"}
 BATCH = {"Content-Type": "application/cloudevents-batch+json"}
+PRICE = {"type": "price_change", "items": [{"product_id": "tent", "price": 0.01}]}
 PAGE, SERVER = "a-key-of-a-page-here", "a-key-of-a-server-here"
 
 
@@ -77,3 +78,16 @@ def test_a_page_erases_nobody(collector: Start) -> None:
     taken = guarded.send("/cloudevents", erase, STRUCTURED | {"Authorization": f"Bearer {SERVER}"})
     assert taken.status == 200
     assert len(guarded.records()) == 1
+
+
+@pytest.mark.parametrize("path", ["/v1/batch", "/cloudevents"])
+def test_what_is_set_aside_erases_nobody_either(collector: Start, path: str) -> None:
+    """It stands in the topic as it was sent, where the engine would read it as what it is."""
+    guarded = collector(f"collect.write_keys={PAGE}", f"collect.server_keys={SERVER}")
+    seen = {"type": "track", "event": "Product Viewed", "userId": "me"}
+    for hidden in ({"type": "erase", "user_id": "u1"}, PRICE):
+        batch = {"batch": [seen, hidden]} if path == "/v1/batch" else [EVENT, hidden]
+        headers = {} if path == "/v1/batch" else BATCH
+        refused = guarded.send(path, batch, headers | {"Authorization": f"Bearer {PAGE}"})
+        assert (refused.status, refused.json["error"]["field"]) == (403, "writeKey")
+    assert guarded.records() == []
