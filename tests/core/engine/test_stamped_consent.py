@@ -14,9 +14,9 @@ from tests.factories import NOON, Event, a_consent, an_event
 _POLICY: Final = a_policy(consent_assumed=False)
 
 
-def stamped(kind: str, at: int = NOON + HOUR, **said: Any) -> Event:  # noqa: ANN401 - JSON
-    """An event with a word about marketing."""
-    return an_event(kind, at=at, consent={"purpose": "marketing"} | said)
+def stamped(kind: str, **said: Any) -> Event:  # noqa: ANN401 - JSON
+    """An event, an hour later, with a word about marketing."""
+    return an_event(kind, at=NOON + HOUR, consent={"purpose": "marketing"} | said)
 
 
 def allowed(*events: Event) -> list[str]:
