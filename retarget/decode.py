@@ -95,9 +95,15 @@ def decode_timed(value: bytes) -> Touchpoint | None:
 
 def is_settled(touchpoint: Touchpoint) -> bool:
     """Whether a strictly decoded touchpoint with a type of ours can be used as it is."""
-    free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
-    if free != _NOTHING_FREE and not _is_storable(free, _DEPTH):
-        return False
+    if (  # one after the other: most have none, and a tuple of them would take as long as all the rest
+        touchpoint.consent is not None
+        or touchpoint.traits is not None
+        or touchpoint.campaign is not None
+        or touchpoint.geo is not None
+    ):
+        free = touchpoint.traits, touchpoint.campaign, touchpoint.geo, touchpoint.consent
+        if not _is_storable(free, _DEPTH):
+            return False
     if len(touchpoint.items) > MOST_ENTRIES:
         return False
     return bool(touchpoint.user_id or touchpoint.anonymous_id or touchpoint.type in IMPERSONAL)

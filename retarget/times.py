@@ -12,9 +12,9 @@ MINUTE: Final = 60 * SECOND
 HOUR: Final = 60 * MINUTE
 DAY: Final = 24 * HOUR
 
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _read: Final = datetime.fromisoformat
-_NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that say no zone
+NAIVE_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - of times that say no zone
 _UNITS: Final = {"ms": 1, "s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)")
 _SPELLED_OUT: Final = re.compile(r"(\d{1,4})\s*(mins?|minutes?|secs?|seconds?|hrs?|hours?|days?|w|weeks?)")
@@ -62,7 +62,7 @@ def format_duration(ms: int) -> str:
 def parse_time(text: str) -> int:
     """Epoch milliseconds of an RFC 3339 time; without a zone it is UTC. Raises ValueError."""
     moment = _read(text)
-    since = moment - (_EPOCH if moment.tzinfo is not None else _NAIVE_EPOCH)
+    since = moment - (EPOCH if moment.tzinfo is not None else NAIVE_EPOCH)
     # In parts: the division of a timedelta takes longer than the parsing, and a call of it a third of that.
     return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000
 
@@ -76,7 +76,7 @@ def corrected_time(received: str, sent: str, original: str) -> int:
         moment = _read(received) - (_read(sent) - _read(original))
     except TypeError:
         raise ValueError("some of the times have a zone, some have none") from None
-    since = moment - (_EPOCH if moment.tzinfo is not None else _NAIVE_EPOCH)
+    since = moment - (EPOCH if moment.tzinfo is not None else NAIVE_EPOCH)
     return since.days * DAY + since.seconds * SECOND + since.microseconds // 1000
 
 
@@ -89,4 +89,4 @@ def format_time(ms: int) -> str:
 
 @lru_cache(maxsize=4096)  # decisions of one moment write the same few minutes again and again
 def _minute(minutes: int) -> str:
-    return f"{(_NAIVE_EPOCH + timedelta(minutes=minutes)).isoformat(timespec='minutes')}:"
+    return f"{(NAIVE_EPOCH + timedelta(minutes=minutes)).isoformat(timespec='minutes')}:"

@@ -70,5 +70,5 @@ def decoder_for(name: str, max_bytes: int = MAX_BYTES) -> RecordDecoder:
     if name != "auto" and name not in _DECODERS:
         dialect_named(name)
         raise BadInput([f"dialect {name!r} is for files; topics carry one of auto, {', '.join(_DECODERS)}"])
-    decode = Recognition() if name == "auto" else _DECODERS[name]
+    decode = Recognition().touchpoint_of if name == "auto" else _DECODERS[name]
     return decode if max_bytes == MAX_BYTES else partial(decode, max_bytes=max_bytes)

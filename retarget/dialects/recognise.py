@@ -62,7 +62,7 @@ class Recognition:
         self._likely: dict[bytes, Reader] = {}
         self._last: tuple[bytes, Reader] = b"", _as_canonical
 
-    def __call__(self, value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
+    def touchpoint_of(self, value: bytes, max_bytes: int = MAX_BYTES) -> Touchpoint:
         """The touchpoint of a record. Raises Rejected."""
         if len(value) > max_bytes:
             require_size(value, max_bytes)

@@ -98,12 +98,22 @@ def test_what_a_field_is_called_within_is_no_name_of_one(more: dict[str, Any]) -
          f"{_SHOP}_cart_1": [{"currency": "EUR", "total_value": 0}]},
         {f"{_SHOP}_checkout_step_1": [{"coupon_code": "TEN"}], f"{_SHOP}_page_1": [{"type": None}]},
         {f"{_SHOP}_cart_1": [{"cart_id": ""}, {"cart_id": "c2"}]},
+        {"unstruct_event_": {"type": "refund"}, "contexts_com_snowplowanalytics_snowplow_": [{"id": "x"}]},
     ],
 )  # fmt: skip
 def test_entities_say_the_same_to_both(more: dict[str, Any]) -> None:
     """Which of several orders counts, and what is empty, is for the tolerant reader to weigh."""
     strictly, tolerantly = both(written(**more))
     assert strictly in (None, tolerantly)
+
+
+@pytest.mark.parametrize("kept", [{"unstruct_event_": {"type": "refund"}}, {}])
+def test_a_schema_without_a_name_is_not_taken_for_none(kept: dict[str, Any]) -> None:
+    """One after the other, so that what was learned of the one is not used for the other."""
+    event = {name: one for name, one in _EVENT.items() if name != _ACTED}
+    for more in (kept, {"contexts_com_snowplowanalytics_snowplow_": []}, {}):
+        strictly, tolerantly = both(json.dumps({**event, **kept, **more}).encode())
+        assert strictly in (None, tolerantly)
 
 
 def test_names_beyond_the_most_that_are_learned_are_read_all_the_same(
