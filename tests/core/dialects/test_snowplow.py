@@ -111,7 +111,8 @@ def test_entities_say_the_same_to_both(more: dict[str, Any]) -> None:
 def test_a_schema_without_a_name_is_not_taken_for_none(kept: dict[str, Any]) -> None:
     """One after the other, so that what was learned of the one is not used for the other."""
     event = {name: one for name, one in _EVENT.items() if name != _ACTED}
-    for more in (kept, {"contexts_com_snowplowanalytics_snowplow_": []}, {}):
+    others: list[dict[str, Any]] = [kept, {"contexts_com_snowplowanalytics_snowplow_": []}, {}]
+    for more in others:
         strictly, tolerantly = both(json.dumps({**event, **kept, **more}).encode())
         assert strictly in (None, tolerantly)
 
