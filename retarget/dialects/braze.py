@@ -12,6 +12,7 @@ from retarget.errors import Rejected
 from retarget.times import SECOND
 from retarget.touchpoints import Touchpoint
 
+# A soft bounce is none of these: a full mailbox, or a relay that is away, says nothing of the address.
 _TYPES: Final = {
     "ecommerce.product_viewed": "view",
     "ecommerce.checkout_started": "checkout",
@@ -24,7 +25,6 @@ _TYPES: Final = {
     "users.messages.email.open": "email_open",
     "users.messages.email.click": "email_click",
     "users.messages.email.bounce": "email_bounce",
-    "users.messages.email.softbounce": "email_bounce",
     "users.messages.email.markasspam": "email_spam",
     "users.messages.email.unsubscribe": "unsubscribe",
     "users.messages.pushnotification.send": "push_received",
@@ -34,6 +34,7 @@ _TYPES: Final = {
     "users.messages.whatsapp.inboundreceive": "chat",
 }
 _CART: Final = "ecommerce.cart_updated"
+_BOUGHT: Final = "users.behaviors.purchase"
 # A cart is told whole, unless the event says otherwise.
 _ACTIONS: Final = {"add": "add", "remove": "remove", "replace": "cart"}
 _ITEM: Final = {
@@ -84,6 +85,11 @@ def _current(event: Mapping[str, Any]) -> Touchpoint:
     """Times are in seconds there, and the name of a custom event is a field."""
     properties = _properties(event)
     name, user = str(event["event_type"]), parts.inner(event, "user")
+    time, person = event.get("time"), _person({**user, **event})
+    if isinstance(time, int) and not isinstance(time, bool):
+        time *= SECOND
+    if name.lower() == _BOUGHT:
+        return parts.touchpoint(_bought(event, properties, name, person) | {"id": event.get("id")}, time)
     if name.lower().endswith("customevent"):
         name = str(event.get("name") or properties.get("name") or "")
         properties = _properties(properties) or properties
@@ -91,10 +97,7 @@ def _current(event: Mapping[str, Any]) -> Touchpoint:
         channel = str(properties.get("channel") or "email").lower()
         name = "consent"
         properties = {"consent": {"purpose": "marketing", "channel": channel, "state": state}}
-    time = event.get("time")
-    if isinstance(time, int) and not isinstance(time, bool):
-        time *= SECOND
-    return _touchpoint(name, properties, time, _person({**user, **event}), event.get("id"))
+    return _touchpoint(name, properties, time, person, event.get("id"))
 
 
 def _touchpoint(
@@ -136,19 +139,18 @@ def _named(name: str) -> str:
 
 
 def _purchase(purchase: Mapping[str, Any]) -> Touchpoint:
-    given = parts.inner(purchase, "properties")
-    fields = {key: purchase.get(key) for key in ("product_id", "currency", "price", "quantity")}
-    bought = {**given, **fields}
+    given, person = parts.inner(purchase, "properties"), _person(purchase)
+    return parts.touchpoint(_bought(purchase, given, "purchase", person), purchase.get("time"))
+
+
+def _bought(
+    purchase: Mapping[str, Any], properties: Mapping[str, Any], name: str, person: dict[str, Any]
+) -> dict[str, Any]:
+    """The fields of a purchase, whose one product stands in it and not among its properties."""
+    own = {key: purchase.get(key) for key in ("product_id", "currency", "price", "quantity")}
+    bought = {**properties, **own}
     product = parts.item(bought, _ITEM, "purchases")
-    found = {
-        **bought,
-        **parts.OWN,
-        "type": "purchase",
-        "name": "purchase",
-        **_person(purchase),
-        "items": [product],
-    }
-    return parts.touchpoint(found, purchase.get("time"))
+    return {**bought, **parts.OWN, "type": "purchase", "name": name, **person, "items": [product]}
 
 
 def _attributes(attributes: Mapping[str, Any]) -> Touchpoint:
