@@ -9,6 +9,7 @@ import msgspec
 
 from retarget import catalogue
 from retarget.decode import decode_canonical, parse_object, read_time
+from retarget.dialects import decoder_for
 from retarget.errors import Rejected
 from retarget.lane.intake import RAW_KEPT
 from retarget.touchpoints import Touchpoint
@@ -66,11 +67,28 @@ def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:
 
 
 def _unread(letter: Letter, settings: Settings) -> Touchpoint:
-    event = decoder_of(settings, letter.topic)(letter.raw)
+    event = _decoded(letter, settings)
     event.id = event.id or letter.place
     if event.time < 0 or event.time > letter.time + settings.clock.max_skew:
         event.time = letter.time  # what its first record would have made of it
     return event
+
+
+def _decoded(letter: Letter, settings: Settings) -> Touchpoint:
+    """What its bytes say, read as its topic is.
+
+    On a topic of our own form they may be in another: the collector, which takes any, writes only our form
+    there, but sets aside what it could not use as it came.
+    """
+    try:
+        return decoder_of(settings, letter.topic)(letter.raw)
+    except Rejected as rejected:
+        if not takes_canonical(settings, letter.topic):
+            raise
+        try:
+            return decoder_for("auto", settings.input.max_bytes)(letter.raw)
+        except Rejected as unrecognised:
+            raise (rejected if unrecognised.reason == "unknown_dialect" else unrecognised) from None
 
 
 def _failed(letter: Letter, *, as_new: bool) -> Touchpoint:

@@ -158,6 +158,24 @@ def test_what_is_mended_goes_where_it_is_read(retarget: Retarget, engine: str) -
     assert (sent.id, sent.type) == ("touchpoints-1-7", "purchase")
 
 
+def test_what_the_collector_set_aside_on_a_canonical_topic(retarget: Retarget, engine: str) -> None:
+    """It takes calls of Segment's for such a topic too: they are recognised, once they can be used."""
+    shop = ("--set", "input.dialect=canonical")
+    bad_time = {**SEGMENT, "timestamp": "soon"}
+    ours = {"id": "e1", "type": "view", "user_id": "u1", "time": NOON, "items": 7}
+    letters = [letter(6, bad_time, "bad_time"), letter(7, SEGMENT, "bad_time"), letter(8, ours, "bad_field")]
+    put(engine, topics.DEAD, [*letters, letter(9, {"colour": "red"}, "no_person")])
+    engine_ = Engine(retarget, engine)
+    answer = engine_.redrive(*shop)
+    assert answer.out == "1 sent again, 0 had been before, 3 left\n"
+    told = dict(line.split(": ", 2)[:2] for line in answer.err.splitlines())
+    assert {place[-1]: reason for place, reason in told.items() if place.startswith("touchpoints-1-")} == {
+        "6": "bad_time", "8": "bad_field", "9": "no_person",
+    }  # fmt: skip
+    [sent] = [decode_canonical(line.encode()) for line in engine_.there("touchpoints")]
+    assert (sent.id, sent.time, sent.type) == ("touchpoints-1-7", NOON + 7, "purchase")
+
+
 def test_a_rule_that_failed(retarget: Retarget, engine: str) -> None:
     """Its event has been applied: sent again it would change nothing, unless it gets a new id."""
     event = {"id": "e1", "type": "purchase", "user_id": "u1", "time": NOON}
