@@ -15,6 +15,10 @@ from defusedxml.expatreader import create_parser
 from retarget.errors import Rejected
 
 _ITEMS: Final = frozenset({"item", "entry"})
+_GOOGLE: Final = "http://base.google.com/ns/"
+# Of several elements with one name Google's counts, then that without a prefix: an entry of Atom has an `id`
+# of its own, which is no product's, and RSS has titles and links for readers of news.
+_OF_GOOGLE, _PLAIN, _FOREIGN, _NONE = range(4)
 _PART: Final = 64 * 1024
 _DEEP: Final = 32
 Product = tuple[int, dict[str, str] | Rejected]
@@ -69,6 +73,9 @@ class _Reader:
         self._item: dict[str, str] | None = None  # the product that has begun
         self._below = 0  # how deep in it
         self._name, self._text = "", ""
+        self._google = {"g"}  # prefixes of its namespace; many feeds use this one without declaring it
+        self._rank = _PLAIN  # of the field that is being read
+        self._ranks: dict[str, int] = {}  # of the product's fields
         self._broken: Product | None = None
         parser = create_parser(forbid_dtd=True)
         parser.setContentHandler(self)
@@ -106,12 +113,15 @@ class _Reader:
         self._depth += 1
         if self._depth > _DEEP:
             raise Rejected("bad_field", f"elements are more than {_DEEP} deep; that is no feed of products")
+        self._declare(attributes)
         if self._item is not None:
             self._below += 1
             if self._below == 1:
                 self._name, self._text = _short(name), attributes.get("href", "")
+                self._rank = self._rank_of(name)
         elif _short(name) in _ITEMS:
             self._item, self._line, self._size = {}, self._parser.getLineNumber(), 0
+            self._ranks = {}
 
     def endElement(self, _: str) -> None:  # noqa: N802
         """Keep the field, or the product."""
@@ -124,8 +134,8 @@ class _Reader:
             self._found.append((self._line, too_large if self._size > self._most else self._item))
             self._item = None
             return
-        if self._below == 1 and self._text.strip():
-            self._item.setdefault(self._name, self._text.strip())
+        if self._below == 1 and self._text.strip() and self._rank < self._ranks.get(self._name, _NONE):
+            self._item[self._name], self._ranks[self._name] = self._text.strip(), self._rank
         self._below -= 1
 
     def characters(self, text: str) -> None:
@@ -135,6 +145,17 @@ class _Reader:
             self._size += len(text)
             if self._below == 1 and self._size <= self._most:
                 self._text += text
+
+    def _declare(self, attributes: Mapping[str, str]) -> None:
+        for name, value in attributes.items():
+            if name.startswith("xmlns:") and value.startswith(_GOOGLE):
+                self._google.add(name.removeprefix("xmlns:"))
+
+    def _rank_of(self, name: str) -> int:
+        prefix = name.rpartition(":")[0]
+        if prefix in self._google:
+            return _OF_GOOGLE
+        return _FOREIGN if prefix else _PLAIN
 
     def fatalError(self, error: _Broken) -> None:  # noqa: N802
         """A mistake in the XML."""

@@ -96,6 +96,33 @@ def test_atom(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("prefix", ["g", "merchant"])
+def test_googles_element_counts_before_one_of_the_same_name(tmp_path: Path, prefix: str, order: int) -> None:
+    """Atom's own `id` is no product's, nor is what other namespaces say; theirs count where it has none."""
+    elements = [
+        "<media:id>7</media:id>", "<id>tag:shop,2026:sku1</id>", "<G:id>sku1</G:id>",
+        "<title>News</title>", "<G:title>Tent</G:title>",
+        '<link href="https://shop.example/news"/>', "<G:link>https://shop.example/tent</G:link>",
+        "<media:brand>Agency</media:brand>", "<brand>Fjell</brand>", "<G:brand> </G:brand>",
+        "<G:price>10 EUR</G:price>",
+    ]  # fmt: skip
+    entry = "".join(elements[::order]).replace("G:", f"{prefix}:")
+    spaces = f'xmlns:media="http://media" xmlns:{prefix}="http://base.google.com/ns/1.0"'
+    plain = "<entry><id>mat</id><title>Mat</title><G:price>5</G:price></entry>".replace("G:", f"{prefix}:")
+    feed = f'<feed xmlns="http://www.w3.org/2005/Atom" {spaces}><entry>{entry}</entry>{plain}</feed>'
+    assert [found for _, found in read(tmp_path, "feed.atom", feed)] == [
+        {
+            "product_id": "sku1",
+            "name": "Tent",
+            "url": "https://shop.example/tent",
+            "brand": "Fjell",
+            "price": 10,
+        },
+        {"product_id": "mat", "name": "Mat", "price": 5},
+    ]
+
+
 def test_xml_that_breaks_off(tmp_path: Path) -> None:
     """What came before is loaded; the mistake is told with its line."""
     found = read(tmp_path, "feed.xml", MERCHANT[: MERCHANT.index("<g:price>cheap")] + "<oops")
