@@ -127,7 +127,8 @@ async def _list(settings: Settings, args: argparse.Namespace) -> int:
         raise BadInput(wrong)
     address, topic, started = address_of(settings), args.topic, time.monotonic()
     partitions = await partitions_of_topic(address, topic)
-    events = read_feeds(args.files, settings.input.max_bytes, args.dialect, args.mapping, timed=False)
+    most, now = settings.input.max_bytes, now_ms()
+    events = read_feeds(args.files, most, args.dialect, args.mapping, timed=False, now=now)
     records = _listed(events, wrong, topic, partitions)
     with bar("records", None, wanted=args.progress) as sent:
         async with producing(address) as producer:

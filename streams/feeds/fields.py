@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from retarget.decode import read_time
 from retarget.dialects.cells import epoch
 from retarget.errors import Rejected
+from retarget.times import DAY, parse_time
 
 # The first that has something in it counts.
 NAMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -36,20 +37,55 @@ _AVAILABLE: Final = {
     **dict.fromkeys(("preorder", "backorder", "out_of_stock", "discontinued"), 0),
 }
 _COST: Final = "cost_of_goods_sold"
+_SALE: Final = "sale_price"
+_PERIOD: Final = "sale_price_effective_date"
+_DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def record_of(row: Mapping[str, str], names: Mapping[str, tuple[str, ...]] = NAMES) -> dict[str, Any]:
-    """The record's fields, numbers as numbers. Raises Rejected with the column that is wrong."""
+def record_of(
+    row: Mapping[str, str], names: Mapping[str, tuple[str, ...]] = NAMES, now: int = 0
+) -> dict[str, Any]:
+    """The record's fields, numbers as numbers. Raises Rejected with the column that is wrong.
+
+    A sale price with a period counts if `now`, or the record's own time where that is later, lies in it.
+    """
+    cells = {name: text.strip() for name, text in row.items() if text.strip()}
+    if _SALE in cells and _PERIOD in cells and _SALE in names.get("price", ()):
+        begin, end = _period(cells[_PERIOD])
+        if not begin <= max(now, _time(cells, names)) < end:
+            del cells[_SALE]
     found: dict[str, Any] = {}
     for field, columns in names.items():
-        column = next((name for name in columns if row.get(name, "").strip()), None)
+        column = _first(cells, columns)
         if column is not None:
-            found[field] = _value(field, column, row[column].strip())
-    if "stock" not in found and row.get("availability", "").strip():
-        found["stock"] = _available(row["availability"])
-    if "margin" not in found and row.get(_COST, "").strip() and "price" in found:
-        found["margin"] = round(found["price"] - _number(_COST, row[_COST].strip()), 6)
+            found[field] = _value(field, column, cells[column])
+    if "stock" not in found and "availability" in cells:
+        found["stock"] = _available(cells["availability"])
+    if "margin" not in found and _COST in cells and "price" in found:
+        found["margin"] = round(found["price"] - _number(_COST, cells[_COST]), 6)
     return found
+
+
+def _first(cells: Mapping[str, str], columns: Iterable[str]) -> str | None:
+    return next((name for name in columns if name in cells), None)
+
+
+def _time(cells: Mapping[str, str], names: Mapping[str, tuple[str, ...]]) -> int:
+    column = _first(cells, names.get("time", ()))
+    return 0 if column is None else _moment(column, cells[column])
+
+
+def _period(text: str) -> tuple[int, int]:
+    """From when to when, as Google writes it; dates alone are whole days."""
+    begin, _, end = (part.strip().upper() for part in text.partition("/"))
+    try:
+        times = parse_time(begin), parse_time(end) + (DAY if _DATE.fullmatch(end) else 0)
+    except (ValueError, OverflowError):
+        times = 0, 0
+    if times[0] < times[1]:
+        return times
+    form = "START/END such as 2026-03-01T08:00+0100/2026-03-15T20:00+0100, the end after the start"
+    raise Rejected("bad_time", f"{_PERIOD} is {text[:60]!r}; write {form}")
 
 
 def _value(field: str, column: str, text: str) -> object:

@@ -148,7 +148,8 @@ class _Reader:
 
     def _declare(self, attributes: Mapping[str, str]) -> None:
         for name, value in attributes.items():
-            if name.startswith("xmlns:") and value.startswith(_GOOGLE):
+            declared = name.startswith("xmlns:") and value.startswith(_GOOGLE)
+            if declared and len(self._google) < _DEEP:
                 self._google.add(name.removeprefix("xmlns:"))
 
     def _rank_of(self, name: str) -> int:

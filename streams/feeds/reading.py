@@ -44,11 +44,13 @@ def read_feeds(
     mapping: str | Path | None = None,
     *,
     timed: bool = True,
+    now: int = 0,
 ) -> Iterator[FileEvent]:
     """Every record of the feeds, in their order; `auto`: the form by the file's ending.
 
     `mapping` is a TOML file for the form csv, with [columns] COLUMN = FIELD. `timed`: a record without a time
-    cannot be used. Raises BadInput for names that cannot be right, and for files that cannot be read.
+    cannot be used. `now`: when they are loaded, for prices of a period; 0: each holds at its record's time.
+    Raises BadInput for names that cannot be right, and for files that cannot be read.
     """
     names = [str(path) for path in paths]
     problems = list(problems_of_names(names))
@@ -60,12 +62,14 @@ def read_feeds(
     shared = {name for name, times in Counter(map(short_name, names)).items() if times > 1}
     for path in names:
         require_own_name(path, short_name(path), shared)
-        for event in _read(path, _form(path) if form == "auto" else form, max_bytes, columns):
+        for event in _read(path, _form(path) if form == "auto" else form, max_bytes, columns, now):
             untimed = timed and isinstance(event.found, Touchpoint) and event.found.time < 0
             yield event._replace(found=_UNTIMED) if untimed else event
 
 
-def _read(path: str, form: str, most: int, columns: Mapping[str, tuple[str, ...]]) -> Iterator[FileEvent]:
+def _read(
+    path: str, form: str, most: int, columns: Mapping[str, tuple[str, ...]], now: int
+) -> Iterator[FileEvent]:
     file = short_name(path)
     if form == "jsonl":
         for line, raw in physical_lines(path):
@@ -76,7 +80,7 @@ def _read(path: str, form: str, most: int, columns: Mapping[str, tuple[str, ...]
         try:
             if isinstance(row, Rejected):
                 raise row
-            record = record_of(row, columns if form == "csv" else NAMES)
+            record = record_of(row, columns if form == "csv" else NAMES, now)
         except Rejected as rejected:
             yield FileEvent(file, line, rejected, b"", listed=True)
         else:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from retarget.errors import BadInput, Rejected
+from retarget.times import parse_time
 from streams.feeds import read_feeds
 from streams.feeds.fields import PLENTY
 
@@ -121,6 +122,70 @@ def test_googles_element_counts_before_one_of_the_same_name(tmp_path: Path, pref
         },
         {"product_id": "mat", "name": "Mat", "price": 5},
     ]
+
+
+SALE = """<rss xmlns:g="http://base.google.com/ns/1.0"><channel><item><g:id>tent</g:id>
+<g:price>129.90 EUR</g:price><g:sale_price>99.90 EUR</g:sale_price>
+<g:sale_price_effective_date>{period}</g:sale_price_effective_date>{more}
+<g:cost_of_goods_sold>60.00 EUR</g:cost_of_goods_sold></item></channel></rss>"""
+REGULAR, ON_SALE = (129.9, 69.9), (99.9, 39.9)
+
+
+@pytest.mark.parametrize(
+    ("period", "now", "price"),
+    [
+        ("2026-03-01T13:00-0800/2026-03-08T15:30-0800", "2026-03-01T20:59:59Z", REGULAR),
+        ("2026-03-01T13:00-0800/2026-03-08T15:30-0800", "2026-03-01T21:00:00Z", ON_SALE),
+        ("2026-03-01T13:00-0800 / 2026-03-08T15:30-0800", "2026-03-08T23:29:59Z", ON_SALE),
+        ("2026-03-01T13:00-0800 / 2026-03-08T15:30-0800", "2026-03-08T23:30:00Z", REGULAR),
+        ("2026-03-01T13:00:00+01:00/2026-03-08T15:30z", "2026-03-01T12:00:00Z", ON_SALE),
+        ("2026-03-01/2026-03-08", "2026-02-28T23:59:59Z", REGULAR),
+        ("2026-03-01/2026-03-08", "2026-03-08T23:59:59Z", ON_SALE),
+        ("2026-03-01/2026-03-08", "2026-03-09T00:00:00Z", REGULAR),
+        (" ", "2026-03-09T00:00:00Z", ON_SALE),
+    ],
+)
+def test_a_sale_price_counts_within_its_period(
+    tmp_path: Path, period: str, now: str, price: tuple[float, float]
+) -> None:
+    """Else the usual one; the margin goes by the price that counts."""
+    feed = SALE.format(period=period, more="")
+    [(_, found)] = read(tmp_path, "feed.xml", feed, now=parse_time(now))
+    assert isinstance(found, dict)
+    assert (found["price"], found["margin"]) == price
+
+
+@pytest.mark.parametrize(
+    ("time", "now", "price"),
+    [
+        ("2026-03-02T00:00:00Z", 0, ON_SALE),
+        ("2026-02-02T00:00:00Z", 0, REGULAR),
+        ("2026-02-02T00:00:00Z", "2026-03-02T00:00:00Z", ON_SALE),
+        ("2026-03-02T00:00:00Z", "2026-03-20T00:00:00Z", REGULAR),
+        ("2026-03-02T00:00:00Z", "2026-02-20T00:00:00Z", ON_SALE),
+    ],
+)
+def test_a_period_is_held_against_the_later_of_now_and_the_records_time(
+    tmp_path: Path, time: str, now: str | int, price: tuple[float, float]
+) -> None:
+    """A replay has no now, and what is loaded now holds now, however long ago the shop last touched it."""
+    feed = SALE.format(period="2026-03-01/2026-03-08", more=f"<g:updated_at>{time}</g:updated_at>")
+    moment = now if isinstance(now, int) else parse_time(now)
+    [(_, found)] = read(tmp_path, "feed.xml", feed, now=moment)
+    assert isinstance(found, dict)
+    assert (found["price"], found["margin"]) == price
+
+
+@pytest.mark.parametrize("period", ["soon", "2026-03-01", "2026-03-08/2026-03-01", "/", "a/b/c"])
+def test_a_period_that_cannot_be_read(tmp_path: Path, period: str) -> None:
+    """Nobody knows which price holds: the row is told and left out; without a sale price it says nothing."""
+    feed = f"id,price,sale_price,sale_price_effective_date\na,9,7,{period}\nb,9,,{period}\n"
+    (line, said), other = read(tmp_path, "feed.csv", feed, now=1)
+    assert line == 2
+    assert str(said).startswith(
+        f"sale_price_effective_date is {period!r}; write START/END such as 2026-03-01T"
+    )
+    assert other == (3, {"product_id": "b", "price": 9})
 
 
 def test_xml_that_breaks_off(tmp_path: Path) -> None:

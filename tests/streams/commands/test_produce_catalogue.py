@@ -49,6 +49,25 @@ def test_what_can_be_used_is_sent_and_the_rest_is_told(
     assert retarget("produce", file, "--topic", topic, *where).code == 0
 
 
+def test_a_sale_that_has_not_begun_is_no_price_of_today(
+    retarget: Retarget, embedded_broker: EmbeddedBroker, unique_name: Callable[[str], str], tmp_path: Path
+) -> None:
+    """What is loaded holds now, by the clock."""
+    topic, file = unique_name("catalogue"), tmp_path / "feed.csv"
+    embedded_broker.create_topic(topic, 1)
+    rows = [
+        "past,9,7,2020-01-01/2020-01-31",
+        "now,9,7,2020-01-01/2199-01-31",
+        "to come,9,7,2199-01-01/2199-01-31",
+    ]
+    file.write_text("\n".join(["id,price,sale_price,sale_price_effective_date", *rows]))
+    where = ["--set", f"kafka.bootstrap={embedded_broker.bootstrap}"]
+    where += ["--set", f"kafka.catalogue_topic={topic}"]
+    assert retarget("produce", file, "--topic", topic, *where).code == 0
+    told = map(json.loads, retarget("tail", topic, "--from-start", "--json", *where).out.splitlines())
+    assert {one["product_id"]: one["price"] for one in told} == {"past": 9, "now": 7, "to come": 9}
+
+
 def test_what_is_for_touchpoints_is_refused(retarget: Retarget) -> None:
     """A catalogue has one form, and moves no clock."""
     answer = retarget("produce", "f", "--topic", "catalogue", "--end-heartbeats", "--as-is")
