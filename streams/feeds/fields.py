@@ -66,6 +66,15 @@ def record_of(
     return found
 
 
+def is_product(row: Mapping[str, str], names: Mapping[str, tuple[str, ...]] = NAMES) -> bool:
+    """Whether it can be nothing else: it names a product, and has numbers where there should be some."""
+    try:
+        found = record_of(row, names)
+    except Rejected:
+        return False
+    return "product_id" in found and not _NUMBERS.isdisjoint(found)
+
+
 def _first(cells: Mapping[str, str], columns: Iterable[str]) -> str | None:
     return next((name for name in columns if name in cells), None)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +14,9 @@ import msgspec
 from retarget.catalogue import read_record
 from retarget.errors import BadInput, Rejected
 from retarget.touchpoints import Touchpoint
-from streams.feeds.fields import NAMES, record_of
+from streams.feeds.fields import NAMES, is_product, record_of
 from streams.feeds.merchant import products
+from streams.feeds.tables import rows
 from streams.files import (
     FileEvent,
     opened,
@@ -34,7 +35,6 @@ _BY_ENDING: Final = {
     ".atom": "merchant",
 }
 _UNTIMED: Final = Rejected("bad_time", "the record has no time, and a file tells none")
-_DELIMITERS: Final = "\t;,|"
 
 
 def read_feeds(
@@ -76,11 +76,13 @@ def _read(
             if raw.strip():
                 yield _event(file, line, raw, most)
         return
-    for line, row in _rows(path, most) if form == "csv" else _products(path, most):
+    names = columns if form == "csv" else NAMES
+    table = rows(path, most, partial(is_product, names=names)) if form == "csv" else _products(path, most)
+    for line, row in table:
         try:
             if isinstance(row, Rejected):
                 raise row
-            record = record_of(row, columns if form == "csv" else NAMES, now)
+            record = record_of(row, names, now)
         except Rejected as rejected:
             yield FileEvent(file, line, rejected, b"", listed=True)
         else:
@@ -98,59 +100,6 @@ def _event(file: str, line: int, raw: bytes, most: int) -> FileEvent:
 def _products(path: str, most: int) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
     with opened(path) as stream:
         yield from products(stream, most)
-
-
-def _rows(path: str, most: int) -> Iterator[tuple[int, dict[str, str] | Rejected]]:
-    """Rows of a table with a header; a row may have several physical lines, and names its first."""
-    lines = _Lines(path, most)
-    columns, delimiter = _header(path, lines)
-    reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    while True:
-        first = lines.number + 1
-        try:
-            cells = next(reader, None)
-        except (csv.Error, UnicodeDecodeError) as error:
-            said = error.reason if isinstance(error, UnicodeDecodeError) else str(error)
-            yield first, Rejected("bad_field", f"the row cannot be read: {said}")
-            reader = csv.reader(lines, delimiter=delimiter, strict=True)
-            continue
-        if cells is None:
-            return
-        if cells:
-            yield first, _row(columns, cells)
-
-
-def _header(path: str, lines: _Lines) -> tuple[list[str], str]:
-    """The columns, and what is between them. Raises BadInput."""
-    try:
-        header = next(lines, "")
-        delimiter = max(_DELIMITERS, key=header.count)
-        columns = next(csv.reader([header], delimiter=delimiter, strict=True), [])
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise BadInput([f"{path}, line 1: cannot be read as column names: {error}"]) from None
-    if len(columns) < 2:  # noqa: PLR2004 - a product, and something about it
-        raise BadInput([f"{path}, line 1: a feed begins with a line of column names; write it"])
-    return [cell.strip().lower() for cell in columns], delimiter
-
-
-def _row(columns: Sequence[str], cells: Sequence[str]) -> dict[str, str] | Rejected:
-    if len(cells) != len(columns):
-        return Rejected("bad_field", f"the row has {len(cells)} columns where {len(columns)} are expected")
-    return dict(zip(columns, cells, strict=True))
-
-
-class _Lines:
-    """Physical lines as text, and the number of the last."""
-
-    def __init__(self, path: str, most: int) -> None:
-        self._lines, self._most, self.number = physical_lines(path), most, 0
-
-    def __iter__(self) -> Iterator[str]:
-        return self
-
-    def __next__(self) -> str:
-        self.number, raw = next(self._lines)
-        return raw[: self._most].decode() + "\n"
 
 
 def _columns(path: Path) -> Mapping[str, tuple[str, ...]]:
