@@ -67,6 +67,24 @@ def decide(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -
     return Decided(goes_on=barred is None, shift=behind if behind > moment.policy.max_delay else 0)
 
 
+def leave_out(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -> Decided:
+    """Pass over a step whose own condition does not hold, without a record.
+
+    With the first one a series begins all the same, if `again` lets it; a single one leaves nothing behind.
+    """
+    compiled, subject = occasion.compiled, occasion.subject
+    if occasion.number > 1 or len(compiled.rule.steps) == 1:
+        return Decided(goes_on=True, shift=0)
+    at = max(occasion.due, moment.clock)
+    occasion.about = about.at_decision(journey, compiled, subject, occasion.about)
+    if endings.known_early(journey, compiled, subject, occasion.about, scene, moment):
+        return Decided(goes_on=True, shift=0)
+    barred = _barred_since(journey, compiled, subject, at) is not None
+    if not barred:
+        _note_passed(journey, compiled, subject, at)
+    return Decided(goes_on=not barred, shift=0)
+
+
 def _as_seen(journey: Journey, compiled: Compiled) -> Journey:
     """A journey for a decision in shadow, only to be read.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from retarget.engine import about, endings, yearly
-from retarget.engine.deciding import Occasion, decide
+from retarget.engine.deciding import Decided, Occasion, decide, leave_out
 from retarget.engine.moment import Moment
 from retarget.journeys.model import Episode, Journey
 from retarget.rules.matcher import Compiled, Touch
@@ -81,20 +81,24 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     if compiled.yearly and number == 1 and not yearly.begins(journey, compiled, episode, moment):
         return
     scene.about(rule, subject, episode)
-    step = rule.steps[number - 1]
-    met = (number > 1 or rule.condition is None or rule.condition.evaluate(scene)) and (
-        step.condition is None or step.condition.evaluate(scene)
-    )
-    goes_on, shift = met or number > 1, 0
-    if met:
-        occasion = Occasion(
-            compiled=compiled, subject=subject, episode=episode.opened_by, due=due, number=number,
-            evidence=list(episode.evidence), trace=episode.trace, products=episode.products,
-            about=episode.about, began=_began(compiled, episode),
-        )  # fmt: skip
-        decided = decide(journey, occasion, scene, moment)
-        goes_on, shift, episode.about = decided.goes_on, decided.shift, occasion.about
-    _move_on(journey, compiled, subject, episode, moment, goes_on=goes_on, shift=shift)
+    if number == 1 and rule.condition is not None and not rule.condition.evaluate(scene):
+        _move_on(journey, compiled, subject, episode, moment, goes_on=False, shift=0)
+        return
+    occasion = Occasion(
+        compiled=compiled, subject=subject, episode=episode.opened_by, due=due, number=number,
+        evidence=list(episode.evidence), trace=episode.trace, products=episode.products,
+        about=episode.about, began=_began(compiled, episode),
+    )  # fmt: skip
+    decided = _take(journey, occasion, scene, moment)
+    episode.about = occasion.about
+    _move_on(journey, compiled, subject, episode, moment, goes_on=decided.goes_on, shift=decided.shift)
+
+
+def _take(journey: Journey, occasion: Occasion, scene: Scene, moment: Moment) -> Decided:
+    """Decide the step that has come due, or leave it out, as its own condition has it."""
+    condition = occasion.compiled.rule.steps[occasion.number - 1].condition
+    taken = condition is None or condition.evaluate(scene)
+    return (decide if taken else leave_out)(journey, occasion, scene, moment)
 
 
 def _move_on(journey: Journey, compiled: Compiled, subject: str, episode: Episode, moment: Moment, *,
@@ -126,10 +130,7 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
     rule, subject = compiled.rule, occasion.subject
     if subject in journey.episodes.get(compiled.name, ()):
         return
-    step = rule.steps[0]
-    if step.condition is not None and not step.condition.evaluate(scene):
-        return
-    decided = decide(journey, occasion, scene, moment)
+    decided = _take(journey, occasion, scene, moment)
     if decided.goes_on and len(rule.steps) > 1:
         episode = Episode(event.id or "", event.time, event.time, occasion.due, evidence=occasion.evidence,
                           trace=event.trace, products=occasion.products,

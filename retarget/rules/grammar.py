@@ -156,7 +156,12 @@ STEP: Final = Record(
             "anew if that step did not come about: give both the same `if`.",
             example={"percent": 10, "expires": "48h"},
         ),
-        Key(name="if", shape=Expression(), says="The step is left out otherwise.", example="cart.value > 20"),
+        Key(
+            name="if",
+            shape=Expression(),
+            says="The step is left out otherwise, the first one too; the others come all the same.",
+            example="cart.value > 20",
+        ),
         Key(
             name="variants",
             shape=Named(VARIANT, NAME, "variant: what is different in it"),

@@ -93,6 +93,15 @@ TRIED: Final = {
             **{"if": "checkout.value >= 100"},
         ),
         a_rule(
+            rule="dear_series", subject="checkout", again="2d", unless=["refund"],
+            quiet={"opens": ["checkout", "payment_failed"], "after": "1h"},
+            steps=[
+                {"channels": ["email"], "template": "a", "if": "checkout.value >= 100"},
+                {"after": "4h", "channels": ["email"], "template": "b"},
+                {"after": "1d", "channels": ["email"], "template": "c", "if": "checkout.value >= 100"},
+            ],
+        ),
+        a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
             sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
         ),

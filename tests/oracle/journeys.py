@@ -230,7 +230,9 @@ class Journeys:
             person.years_done.add(wait.year)
             self.wait_for_turn(wait.rule, person, wait.due())
         step = wait.step()
-        if self.is_closed(wait, person, known):
+        if not step_holds(wait, person):
+            self.leave_out(wait, person, known, now)
+        elif self.is_closed(wait, person, known):
             self.delivery.stop(step, person, "closed")
             self.advance(wait, now, over=self.readings.closed_ends_episode)
         elif not self.delivery.passes_again(step, person, now):
@@ -238,6 +240,16 @@ class Journeys:
         else:
             self.advance(wait, now, over=False)
             self.delivery.offer(step, person, now)
+
+    def leave_out(self, episode: Episode, person: Person, known: list[Event], now: int) -> None:
+        """Go on without a step, and without a record; `again` is asked at step 1 all the same."""
+        rule, subject = episode.rule, episode.subject
+        if episode.number == 1 and not self.is_closed(episode, person, known):
+            if gates.again_stops(rule, person, subject, now):
+                self.forget(episode)
+                return
+            person.passed_again[rule.name, subject] = now
+        self.advance(episode, episode.due(), over=False)
 
     def advance(self, episode: Episode, now: int, *, over: bool) -> None:
         """Go to the next step, or forget the episode after its last one."""
@@ -288,5 +300,12 @@ def condition_holds(episode: Episode, person: Person) -> bool:
     if episode.rule.name == "win_back":
         return bool(person.orders)
     if episode.rule.name == "dear_checkout":
+        return rules.is_dear(person, episode.subject, episode.due())
+    return True
+
+
+def step_holds(episode: Episode, person: Person) -> bool:
+    """The condition of one step, judged when it is due; the other steps do not hang on it."""
+    if episode.rule.name == "dear_series" and episode.number != 2:
         return rules.is_dear(person, episode.subject, episode.due())
     return True

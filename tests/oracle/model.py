@@ -330,6 +330,15 @@ TRIED = {
         Rule(name="two_orders", priority=50, kind="product", again=DAY, channels=("email",)),
         Rule(name="spends", priority=50, kind="category", again=DAY, channels=("email",)),
         Rule(name="dear_checkout", priority=50, kind="checkout", again=0, channels=("email",), wait=HOUR),
+        Rule(
+            name="dear_series",
+            priority=50,
+            kind="checkout",
+            again=2 * DAY,
+            channels=("email",),
+            wait=HOUR,
+            steps=(0, 4 * HOUR, DAY),
+        ),
     )
 }
 """Rules that do not ship, for what no shipped rule uses; they run only when they are named."""

@@ -41,7 +41,8 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
     subjects: list[str] = []
     if rule == "abandoned_cart" and effect.touched_cart:
         subjects = [cart_of(event)]
-    if rule in ("abandoned_checkout", "dear_checkout") and kind in ("checkout", "payment_failed"):
+    checkouts = ("abandoned_checkout", "dear_checkout", "dear_series")
+    if rule in checkouts and kind in ("checkout", "payment_failed"):
         subjects = [checkout_of(event)]
     if rule == "browse_abandonment" and kind == "view":
         subjects = [person.id]
@@ -70,6 +71,7 @@ ENDED_BY_ANY = {
     "abandoned_checkout": ("purchase",),
     "browse_abandonment": ("add", "cart", "checkout", "purchase"),
     "chat_follow_up": ("purchase",),
+    "dear_series": ("refund",),
     "search_abandonment": ("view", "add", "purchase"),
     "store_follow_up": ("purchase",),
 }

@@ -244,3 +244,59 @@ def test_steps_may_wait_for_a_condition() -> None:
     )  # fmt: skip
     shop = Shop([rule]).read(an_add(at=NOON)).until(NOON + DAY)
     assert [m["template"] for m in shop.sent()] == ["one", "three"]
+
+
+def a_series(first: str, **keys: object) -> Rule:
+    """Two reminders of a cart, the first of which has a condition of its own."""
+    steps = [
+        {"channels": ["push"], "template": "one", "if": first},
+        {"after": "4h", "channels": ["email"], "template": "two"},
+    ]
+    cart = {"rule": "series", "subject": "cart", "quiet": {"after": "1h", "opens": ["add"]}}
+    given = {**cart, "steps": steps, **keys}
+    return a_rule(**{key: value for key, value in given.items() if value is not None})
+
+
+def test_a_first_step_that_is_left_out_begins_the_series_all_the_same() -> None:
+    """The second comes when it would have come; `again` counts from where the first would have been."""
+    shop = Shop([a_series("cart.size >= 2", again="1d")]).read(an_add(at=NOON)).until(NOON + 20 * HOUR)
+    assert (shop.outcomes(), dues(shop)) == ([(2, "sent")], [5 * HOUR])
+    shop.read(an_add("p2", at=NOON + 20 * HOUR)).until(NOON + 23 * HOUR)
+    assert shop.outcomes() == [(2, "sent"), (1, "again")]
+    shop.read(an_add("p3", at=NOON + 24 * HOUR)).until(NOON + 2 * DAY)
+    assert shop.outcomes() == [(2, "sent"), (1, "again"), (1, "sent"), (2, "sent")]
+
+
+def test_again_ends_a_series_whose_first_step_is_left_out() -> None:
+    """Silently: there is no candidate that it could stop."""
+    shop = Shop([a_series("cart.size >= 3", again="1d")]).read(an_add(at=NOON)).until(NOON + 6 * HOUR)
+    shop.read(an_add("p2", at=NOON + 6 * HOUR)).until(NOON + 3 * DAY)
+    assert shop.outcomes() == [(2, "sent")]
+    assert not shop.lane.journeys["u1"].episodes
+
+
+def test_a_condition_of_the_rule_ends_the_series() -> None:
+    """What the rule itself asks for is asked for all of its steps."""
+    shop = Shop([a_series("cart.size >= 1", **{"if": "cart.size >= 2"})]).read(an_add(at=NOON))
+    assert shop.until(NOON + 3 * DAY).outcomes() == []
+
+
+def test_a_first_step_at_an_event_may_be_left_out() -> None:
+    """What an event completes goes on alike; a single step that is left out is no beginning of anything."""
+    at_a_view = {"subject": "person", "quiet": None, "event": "view", "again": "7d"}
+    shop = Shop([a_series('event.source == "x"', **at_a_view)]).read(a_view(at=NOON)).until(NOON + DAY)
+    assert (shop.outcomes(), dues(shop)) == ([(2, "sent")], [4 * HOUR])
+    single = [{"channels": ["push"], "template": "one", "if": 'event.source == "x"'}]
+    shop = Shop([a_series("", **at_a_view, steps=single)])
+    shop.read(a_view(at=NOON), a_view(at=NOON + HOUR, source="x"))
+    assert shop.outcomes() == [(1, "sent")]
+
+
+def test_an_ending_that_is_held_comes_before_again() -> None:
+    """A first step that is left out where it would have been `closed` counts for nothing either."""
+    rule = a_series("cart.size >= 2", again="1d", unless=["chat"])
+    shop = Shop([rule], a_policy(), lateness=10 * MINUTE)
+    shop.read(an_add(at=NOON), an_event("chat", at=NOON + 61 * MINUTE))
+    shop.read(an_event("page", at=NOON + 71 * MINUTE))
+    shop.read(an_add("p2", at=NOON + 2 * HOUR)).until(NOON + DAY)
+    assert shop.outcomes() == [(1, "sent"), (2, "sent")]
