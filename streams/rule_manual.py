@@ -68,6 +68,9 @@ one product or one order there is one at a time.
 - An ending event closes the episode, takes back what was sent for it and ends its audience at once.
 - `again` counts from the last decision of step 1 that it let pass. `never` means once per subject.
 - A condition that does not hold is silent: no decision is recorded.
+- `becomes` is about a person. With `by_state` the next state ends what still waits for the former one, and
+  joins its own audience at once; such a rule has no `again`. Without it, nothing new is decided while later
+  steps wait.
 """
 
 _PRODUCT_SETS: Final = """

@@ -9,6 +9,7 @@ from typing import Final
 from retarget.catalogue import News
 from retarget.engine import (
     about,
+    becoming,
     consenting,
     dates,
     deciding,
@@ -25,7 +26,6 @@ from retarget.engine import (
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
-from retarget.engine.setbacks import Before
 from retarget.journeys import facts, repeats, stages
 from retarget.journeys.facts import Change
 from retarget.journeys.model import Episode, Journey
@@ -261,7 +261,7 @@ class Engine:
         return condition.evaluate(self._scene)
 
     def _becomes(self, journey: Journey, compiled: Compiled, event: Touchpoint, moment: Moment) -> None:
-        """Decide when the person's state turns into another one; the old one's audience is left at once."""
+        """Decide when the person's state turns into another one."""
         trigger = compiled.rule.trigger
         assert isinstance(trigger, Becomes)  # only such rules are listed under becomes
         subject = journey.person
@@ -269,16 +269,8 @@ class Engine:
         state = next((name for name, when in trigger.states.items() if when.evaluate(self._scene)), None)
         if state is None or state == journey.states.get(compiled.name) or not self._met(compiled, subject):
             return
-        undoing, before = Undoing(compiled.rule, event.time, event.id or ""), Before(journey, moment)
-        try:
-            for membership in [m for m in journey.audiences if m.rule == compiled.name]:
-                recalls.leave(journey, membership, undoing, moment)
-            occasion = _occasion(journey, compiled, subject, event, [event.id or ""], state)
-            episodes.decide_now(journey, compiled, occasion, event, self._scene, moment)
-        except Exception:
-            before.put_back()  # the person stays in the audience of the state before
-            raise
-        journey.states[compiled.name] = state
+        occasion = _occasion(journey, compiled, subject, event, [event.id or ""], state)
+        becoming.turn(journey, compiled, occasion, event, self._scene, moment)
 
     def wake(self, journey: Journey, due: int, moment: Moment) -> int:
         """Decide everything of this person that is due by `due`; how many decisions that were.

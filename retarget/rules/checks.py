@@ -145,11 +145,13 @@ def rule(values: Values, at: Place) -> None:
     _step_times(values, at)
     _nothing_to_expire(values, at)
     _states(values, at)
+    _again_and_states(values, at)
     _unless(values, at)
     _never_about_subject(values, at)
     _distinct_subject(values, at)
     _shown_subject(values, at)
     _subject_of_sets(values, at)
+    _state_subject(values, at)
     _date_subject(values, at)
     _catalogue_subject(values, at)
     _event_gone(values, at)
@@ -216,8 +218,28 @@ def _states(values: Values, at: Place) -> None:
             here.problem("found by_state without becomes, so there are no states; known: add")
         elif isinstance(states, dict):
             _cover(states, chosen.values["by_state"], here)
-        if values.get("subject") not in (None, BAD, "person"):
-            here.problem(f"found by_state for the subject {values['subject']}; known: person")
+            _changed_at_once(found, place)
+
+
+def _again_and_states(values: Values, at: Place) -> None:
+    by_state = any("by_state" in within(found, "audience") for _, _, found in drafts(values, "steps", at))
+    if by_state and values.get("again") not in (None, BAD, 0):
+        at.child("again").problem(
+            "found again with by_state, by which the person is in exactly one; "
+            "known: 0, and a rule of their own for messages"
+        )
+
+
+def _changed_at_once(step: Values, place: Place) -> None:
+    """The person is in exactly one: whatever else could keep them from the next would leave them in none."""
+    if place.path[-1] != 0:
+        place.child("audience").child("by_state").problem(
+            "found by_state in a later step, but another state changes the audience at once; known: step 1"
+        )
+    if "if" in step:
+        place.child("if").problem(
+            "found if beside by_state, by which the person is in exactly one; known: if of the whole rule"
+        )
 
 
 def _cover(states: Values, audiences: Values, here: Place) -> None:
@@ -317,6 +339,14 @@ def _date_subject(values: Values, at: Place) -> None:
             at.child("date").child(key).problem(
                 f"found {key} for the subject {subject}; known: {', '.join(subjects)}"
             )
+
+
+def _state_subject(values: Values, at: Place) -> None:
+    subject = values.get("subject")
+    if "becomes" in values and isinstance(subject, str) and subject != "person":
+        at.child("subject").problem(
+            f"found {subject}, but becomes is about the state of the person; known: person"
+        )
 
 
 def _catalogue_subject(values: Values, at: Place) -> None:

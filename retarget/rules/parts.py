@@ -54,7 +54,8 @@ AUDIENCE: Final = Record(
         Key(
             name="by_state",
             shape=Named(LABEL, NAME, "state: audience"),
-            says="The audience for each state of `becomes`; the person is in exactly one.",
+            says="The audience for each state of `becomes`; the person is in exactly one, "
+            "until an ending takes them out.",
             example={"viewed": "stage-viewed", "bought": "stage-bought"},
         ),
         Key(name="expires", shape=Duration(), says="How long the person stays in it.", example="7d"),
