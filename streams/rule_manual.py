@@ -65,7 +65,8 @@ one product or one order there is one at a time.
 - A date with `every: year` has one decision a year. Its times are those on the person's clocks: `before: 7d`
   is midnight a week earlier, `after: 10h` ten in the morning. 29 February is the 28th in other years. An
   ending before the day ends nothing, one after it ends the year's later steps.
-- An ending event closes the episode, takes back what was sent for it and ends its audience at once.
+- An ending event closes the episode, takes back what was sent for it and ends its audience at once. Rules by
+  `event` and `becomes` may have one where something stays open: later steps, or an audience that is joined.
 - `again` counts from the last decision of step 1 that it let pass. `never` means once per subject.
 - A condition that does not hold is silent: no decision is recorded.
 - `becomes` is about a person. With `by_state` the next state ends what still waits for the former one, and

@@ -31,7 +31,8 @@ def turn(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchp
                 journey.close(name, subject)
                 for one in waiting:
                     one.closed = True
-            _leave(journey, compiled, Undoing(compiled.rule, event.time, event.id or ""), moment)
+            if _is_taken(compiled.rule, scene):
+                _leave(journey, compiled, Undoing(compiled.rule, event.time, event.id or ""), moment)
             episodes.decide_now(journey, compiled, occasion, event, scene, moment)
         except Exception:
             before.put_back()  # the person stays in the audience of the state before
@@ -45,6 +46,12 @@ def turn(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchp
 
 def _by_state(rule: Rule) -> bool:
     return any(step.audience is not None and step.audience.by_state for step in rule.steps)
+
+
+def _is_taken(rule: Rule, scene: Scene) -> bool:
+    """Whether the step that joins is not left out: nobody leaves an audience for none."""
+    condition = rule.steps[0].condition
+    return condition is None or condition.evaluate(scene)
 
 
 def _leave(journey: Journey, compiled: Compiled, undoing: Undoing, moment: Moment) -> None:

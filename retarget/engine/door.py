@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
 from retarget.catalogue import News
@@ -215,7 +215,7 @@ class Engine:
                 moment.fail(compiled.name, error)
         for compiled in plan.events:
             try:
-                met = [s for s in compiled.subjects_of(event) if self._met(compiled, s)]
+                met = [s for s in _unended(journey, compiled, event, moment) if self._met(compiled, s)]
                 found += [(compiled, _occasion(journey, compiled, s, event, [event.id or ""])) for s in met]
             except Exception as error:  # noqa: BLE001
                 moment.fail(compiled.name, error)
@@ -375,6 +375,14 @@ def _note(journey: Journey, event: Touchpoint, change: Change, moment: Moment) -
     if change.met:
         identity.meet(journey, event, moment)
     change.noted, change.ignored, change.met = False, 0, False
+
+
+def _unended(journey: Journey, compiled: Compiled, event: Touchpoint, moment: Moment) -> Iterable[str]:
+    """The subjects of an event; a late one begins nothing that a later event has ended."""
+    found = compiled.subjects_of(event)
+    if not compiled.endings or event.time >= moment.clock:
+        return found
+    return [one for one in found if not endings.ended_since(journey, compiled, one, event)]
 
 
 def _occasion(

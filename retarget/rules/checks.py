@@ -218,7 +218,10 @@ def _states(values: Values, at: Place) -> None:
             here.problem("found by_state without becomes, so there are no states; known: add")
         elif isinstance(states, dict):
             _cover(states, chosen.values["by_state"], here)
-            _changed_at_once(found, place)
+        if place.path[-1] != 0:
+            here.problem(
+                "found by_state in a later step, but a new state changes the audience at once; known: step 1"
+            )
 
 
 def _again_and_states(values: Values, at: Place) -> None:
@@ -227,18 +230,6 @@ def _again_and_states(values: Values, at: Place) -> None:
         at.child("again").problem(
             "found again with by_state, by which the person is in exactly one; "
             "known: 0, and a rule of their own for messages"
-        )
-
-
-def _changed_at_once(step: Values, place: Place) -> None:
-    """The person is in exactly one: whatever else could keep them from the next would leave them in none."""
-    if place.path[-1] != 0:
-        place.child("audience").child("by_state").problem(
-            "found by_state in a later step, but another state changes the audience at once; known: step 1"
-        )
-    if "if" in step:
-        place.child("if").problem(
-            "found if beside by_state, by which the person is in exactly one; known: if of the whole rule"
         )
 
 
@@ -254,10 +245,10 @@ def _cover(states: Values, audiences: Values, here: Place) -> None:
 
 def _unless(values: Values, at: Place) -> None:
     instant = [trigger for trigger in ("event", "becomes") if trigger in values]
-    if "unless" in values and instant:
+    if "unless" in values and instant and not _stays_open(values, at):
         at.child("unless").problem(
-            f"found unless in a rule by {instant[0]}, which leaves nothing open; "
-            "known: count, quiet, sequence, date, catalogue"
+            f"found unless in a rule by {instant[0]} of one step, whose episode is over at once; "
+            "known: a later step, or an audience that is joined"
         )
     seen: set[str] = set()
     for place, _, found in drafts(values, "unless", at):
@@ -266,6 +257,16 @@ def _unless(values: Values, at: Place) -> None:
             place.problem(f"found {event} twice; known: one ending for each type")
         elif isinstance(event, str):
             seen.add(event)
+
+
+def _stays_open(values: Values, at: Place) -> bool:
+    """Whether a decision leaves something that may end: steps that wait, or somebody in an audience."""
+    steps = values.get("steps")
+    if not isinstance(steps, tuple) or len(steps) != 1:
+        return True  # what is no list is a mistake of its own
+    return any(
+        {"add", "by_state"} & within(found, "audience").keys() for _, _, found in drafts(values, "steps", at)
+    )
 
 
 def _never_about_subject(values: Values, at: Place) -> None:

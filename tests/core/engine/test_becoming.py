@@ -11,7 +11,7 @@ from retarget.engine.policy import QuietHours
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, parse_time
 from tests.core.shop import Shop, a_policy, a_rule
-from tests.factories import NOON, a_profile, a_purchase, a_view, an_add
+from tests.factories import NOON, a_purchase, a_view, an_add
 
 STATES: Final = {"buyer": "person.purchases >= 1", "carter": "carts.size > 0", "looker": "session.events > 0"}
 BY_STATE: Final = {"audience": {"by_state": {"buyer": "aa", "carter": "bb", "looker": "cc"}}}
@@ -64,7 +64,7 @@ def test_a_decision_that_fails_leaves_the_former_state_as_it_was(monkeypatch: py
 
     night = a_policy(quiet_hours=QuietHours(spread=1))
     shop = Shop([by_state(BY_STATE | MAIL, {"after": "2d", **MAIL})], night)
-    shop.read(a_profile(push_token="t", at=NOON), a_view(at=NOON + 10 * HOUR))
+    shop.read(a_view(at=NOON + 10 * HOUR))
     with monkeypatch.context() as patched:
         patched.setattr(deciding.audiences, "changes", failing)
         shop.read(an_add(at=NOON + 11 * HOUR))
@@ -88,3 +88,12 @@ def test_an_audience_of_all_states_is_kept_by_the_next(later: list[dict[str, Any
     rule = by_state({"audience": {"add": "known"}}, *later, again="7d")
     shop = Shop([rule]).read(a_view(at=NOON), an_add(at=NOON + HOUR)).until(NOON + 2 * HOUR)
     assert (audiences(shop), shop.sent(operation="remove")) == (["known"], [])
+
+
+def test_nobody_leaves_an_audience_for_a_step_that_is_left_out() -> None:
+    """They stay where they are until a state is decided; later steps come all the same."""
+    rule = by_state(BY_STATE | {"if": "carts.size == 0"}, {"after": "1d", **MAIL})
+    shop = Shop([rule]).read(a_view(at=NOON), an_add(at=NOON + HOUR)).until(NOON + 2 * DAY)
+    assert (audiences(shop), mails(shop)) == (["cc"], [(2, DAY + HOUR)])
+    shop.read(a_purchase("p1", at=NOON + 2 * DAY))
+    assert audiences(shop) == ["aa"]
