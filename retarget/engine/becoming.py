@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from retarget.engine import episodes, recalls
+from retarget.engine import endings, episodes, recalls
 from retarget.engine.deciding import Occasion
 from retarget.engine.moment import Moment
 from retarget.engine.recalls import Undoing
@@ -22,6 +22,8 @@ def turn(journey: Journey, compiled: Compiled, occasion: Occasion, event: Touchp
     Without one a series goes on as ever, and nothing new is decided.
     """
     name, subject = compiled.name, occasion.subject
+    if endings.keeps_shut(compiled, subject, scene):
+        return
     former = journey.episodes.get(name, {}).get(subject)
     if former is None or _by_state(compiled.rule):
         before = Before(journey, moment)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
-from retarget.engine import about, episodes, yearly
+from retarget.engine import about, endings, episodes, yearly
 from retarget.engine.moment import Moment
 from retarget.journeys import prices, traits
 from retarget.journeys.model import Episode, Journey
 from retarget.rules import tallies
 from retarget.rules.matcher import Compiled
 from retarget.rules.model import Date
+from retarget.rules.scene import Scene
 from retarget.touchpoints import Touchpoint
 
 # Two intervals lie between three events.
 LEAST: Final = 3
 
 
-def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment) -> None:
+def note(journey: Journey, event: Touchpoint, compiled: Compiled, scene: Scene, moment: Moment) -> None:
     """Open, move or close what waits for a date, after an event that may have told or changed it."""
     date = compiled.date
     assert date is not None  # only such rules are indexed under dates
@@ -35,7 +36,7 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, moment: Moment
         episode = journey.episodes.get(compiled.name, {}).get(subject)
         if episode is not None and (episode.step > 1 or not compiled.governs(episode.version)):
             continue
-        if episode is None and compiled.former:
+        if episode is None and (compiled.former or endings.keeps_shut(compiled, subject, scene)):
             continue
         if due > event.time:
             _wait(journey, event, compiled, subject, due)

@@ -182,7 +182,7 @@ class Engine:
                 moment.fail(touch.compiled.name, error)
         for compiled in plan.dates:
             try:
-                dates.note(journey, event, compiled, moment)
+                dates.note(journey, event, compiled, self._scene, moment)
             except Exception as error:  # noqa: BLE001
                 moment.fail(compiled.name, error)
         if ripe or plan.events or plan.sequences:

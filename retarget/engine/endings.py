@@ -29,14 +29,17 @@ def apply(journey: Journey, event: Touchpoint, plan: Plan, conditional: Sequence
                 end(journey, compiled, subject, event, moment, only)
         except Exception as error:  # noqa: BLE001 - the other rules go on
             moment.fail(compiled.name, error)
-    if conditional and (journey.episodes or journey.sends or journey.audiences or journey.deferred):
+    if conditional and not (journey.episodes or journey.sends or journey.audiences or journey.deferred):
+        conditional = [one for one in conditional if one.own_tally]
+    if conditional:
         _by_condition(journey, event, conditional, scene, moment)
 
 
 def _by_condition(journey: Journey, event: Touchpoint, conditional: Sequence[Compiled], scene: Scene,
                   moment: Moment) -> None:  # fmt: skip
     for compiled in conditional:
-        for subject in list(_open_subjects(journey, compiled.name)):
+        counted = journey.tallies.get(compiled.tally, ()) if compiled.own_tally else ()
+        for subject in dict.fromkeys([*_open_subjects(journey, compiled.name), *counted]):
             try:
                 if condition_holds(compiled, subject, scene):
                     end(journey, compiled, subject, event, moment)
@@ -113,6 +116,11 @@ def condition_holds(compiled: Compiled, subject: str, scene: Scene) -> bool:
     """Whether a condition that ends a rule's episodes holds in this scene."""
     scene.about(compiled.rule, subject)
     return any(condition.evaluate(scene) for condition in compiled.conditional)
+
+
+def keeps_shut(compiled: Compiled, subject: str, scene: Scene) -> bool:
+    """Whether an episode would be over as soon as it is opened, so that it is not."""
+    return bool(compiled.conditional) and condition_holds(compiled, subject, scene)
 
 
 def end(journey: Journey, compiled: Compiled, subject: str, event: Touchpoint, moment: Moment,

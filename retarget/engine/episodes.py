@@ -36,7 +36,7 @@ def touch(journey: Journey, event: Touchpoint, touch: Touch, scene: Scene, momen
                 continue
             episode.about = about.touched(journey, compiled, subject, event, episode.about)
             _touch_open(episode, event, touch)
-        elif touch.opens:
+        elif touch.opens and not endings.keeps_shut(compiled, subject, scene):
             _open(journey, touch, subject, event, moment)
 
 
@@ -80,8 +80,9 @@ def come_due(journey: Journey, compiled: Compiled, subject: str, scene: Scene, m
     number, due = episode.step, episode.due
     if compiled.yearly and number == 1 and not yearly.begins(journey, compiled, episode, moment):
         return
+    shut = number == 1 and compiled.yearly and endings.keeps_shut(compiled, subject, scene)
     scene.about(rule, subject, episode)
-    if number == 1 and rule.condition is not None and not rule.condition.evaluate(scene):
+    if shut or (number == 1 and rule.condition is not None and not rule.condition.evaluate(scene)):
         _move_on(journey, compiled, subject, episode, moment, goes_on=False, shift=0)
         return
     occasion = Occasion(
@@ -128,7 +129,7 @@ def decide_now(journey: Journey, compiled: Compiled, occasion: Occasion, event: 
                moment: Moment) -> None:  # fmt: skip
     """Decide step 1 at an event; later steps wait as an episode of their own."""
     rule, subject = compiled.rule, occasion.subject
-    if subject in journey.episodes.get(compiled.name, ()):
+    if subject in journey.episodes.get(compiled.name, ()) or endings.keeps_shut(compiled, subject, scene):
         return
     decided = _take(journey, occasion, scene, moment)
     if decided.goes_on and len(rule.steps) > 1:

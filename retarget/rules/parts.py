@@ -34,7 +34,12 @@ ENDING: Final = Record(
             says="Only an event about the episode's own subject, or about a product that it is about.",
             example="subject",
         ),
-        Key(name="when", shape=Expression(), says="This condition ends it.", example="cart.size == 0"),
+        Key(
+            name="when",
+            shape=Expression(),
+            says="This condition ends it at any event of the person, and opens none while it holds.",
+            example="cart.size == 0",
+        ),
     ),
 )
 

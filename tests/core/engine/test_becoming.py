@@ -6,7 +6,7 @@ from typing import Any, Final
 
 import pytest
 
-from retarget.engine import deciding
+from retarget.engine import audiences as joining
 from retarget.engine.policy import QuietHours
 from retarget.rules.model import Rule
 from retarget.times import DAY, HOUR, parse_time
@@ -66,7 +66,7 @@ def test_a_decision_that_fails_leaves_the_former_state_as_it_was(monkeypatch: py
     shop = Shop([by_state(BY_STATE | MAIL, {"after": "2d", **MAIL})], night)
     shop.read(a_view(at=NOON + 10 * HOUR))
     with monkeypatch.context() as patched:
-        patched.setattr(deciding.audiences, "changes", failing)
+        patched.setattr(joining, "changes", failing)
         shop.read(an_add(at=NOON + 11 * HOUR))
     assert (audiences(shop), shop.lane.journeys["u1"].states) == (["cc"], {"states": "looker"})
     shop.until(NOON + 9 * DAY)
