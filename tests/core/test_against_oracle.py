@@ -102,6 +102,30 @@ TRIED: Final = {
             ],
         ),
         a_rule(
+            rule="early_chats", subject="person", steps=_STEPS, quiet={"opens": "chat", "after": "2h"},
+            unless=[{"when": "person.purchases >= 3"}],
+        ),
+        a_rule(
+            rule="order_series", subject="order", again="never", event="purchase",
+            unless=[{"event": name, "same": "subject"} for name in ("refund", "cancel")],
+            steps=[
+                {"channels": ["email"], "template": "a"},
+                {"after": "12h", "channels": ["email"], "template": "b"},
+                {"after": "3d", "channels": ["email"], "template": "c"},
+            ],
+        ),
+        a_rule(
+            rule="stage_series", subject="person",
+            becomes={
+                "bought": 'person.stage == "bought"', "carted": 'person.stage == "carted"',
+                "viewed": 'person.stage in ["viewed", "considering"]',
+            },
+            steps=[
+                {"audience": {"by_state": {name: name for name in ("bought", "carted", "viewed")}}},
+                {"after": "1d", "channels": ["email"], "template": "a"},
+            ],
+        ),
+        a_rule(
             rule="view_then_buy", subject="product", again="1d", steps=_STEPS,
             sequence={"first": "view", "then": "purchase", "within": "24h", "without": ["add", "remove"]},
         ),

@@ -48,7 +48,7 @@ class Lane:
         if event["type"] in RECORDS:
             self.journeys.hear(event, now, known)
         else:
-            self.journeys.apply(event, now)
+            self.journeys.apply(event, now, known)
 
     def end(self) -> None:
         """Take the end of the input: the clock goes to the largest time seen."""

@@ -53,8 +53,8 @@ class Journeys:
 
     # --- events ----------------------------------------------------------------------------------
 
-    def apply(self, event: Event, now: int) -> None:
-        """Apply an event: state first, then endings, touches, and what it completes."""
+    def apply(self, event: Event, now: int, known: list[Event]) -> None:
+        """Apply an event: state first, then endings, touches, and what it completes; `known` are held."""
         name = person_of(event)
         if not name:
             return
@@ -67,7 +67,7 @@ class Journeys:
         if event["time"] >= now - MAX_AGE:
             self.touch_episodes(person, event, effect)
             self.set_dates(person, event)
-            self.decide_completed(person, event, now)
+            self.decide_completed(person, event, known, now)
 
     def hear(self, record: Event, now: int, known: list[Event]) -> None:
         """Take in a record of the catalogue: everybody it concerns hears of it, person by person."""
@@ -134,7 +134,7 @@ class Journeys:
             allowed = gates.has_consent(person, send.channel, assume=self.delivery.assume)
             if send.step.rule.purpose != "marketing" or allowed or send.undone:
                 continue
-            if send.step.rule.name == "ad_stage":  # that audience does not expire
+            if send.step.rule.by_stage and send.channel == "ads":
                 self.delivery.undo(send, said)
             else:
                 self.delivery.take_back(send, person, said, now)
@@ -146,6 +146,8 @@ class Journeys:
                 if self.comes_after_its_end(rule, subject, person, event):
                     continue
                 episode = self.episode(rule, person, subject)
+                if episode is None and rules.shuts(rule.name, effect):
+                    continue
                 if episode is None:
                     episode = Episode(rule, person.id, subject, touched=event["time"], opened_by=event["id"])
                     self.waits.append(episode)
@@ -189,29 +191,54 @@ class Journeys:
         later = [event for event in person.events if event["time"] > touch["time"]]
         return any(rules.ends(rule.name, subject, event, Effect()) for event in later)
 
-    def decide_completed(self, person: Person, event: Event, now: int) -> None:
+    def decide_completed(self, person: Person, event: Event, known: list[Event], now: int) -> None:
         """Decide the count and event rules, and the stage, at this event."""
         for rule in self.rules:
-            if rule.name == "ad_stage":
+            if rule.by_stage:
                 self.judge_stage(rule, person, event, now)
+                continue
             for subject in sorted(rules.completed_subjects(rule.name, person, event, self.readings)):
-                step = Step(rule, person.id, subject, 1, event["time"])
-                if self.delivery.passes_again(step, person, now):
+                if self.episode(rule, person, subject) or self.comes_after_its_end(
+                    rule, subject, person, event
+                ):
+                    continue
+                step = Step(rule, person.id, subject, 1, event["time"], event["id"])
+                if self.is_closed(step, person, known):
+                    self.delivery.stop(step, person, "closed")
+                elif self.delivery.passes_again(step, person, now):
                     self.delivery.offer(step, person, now)
+                else:
+                    continue
+                self.open_series(step, now)
+
+    def open_series(self, first: Step, now: int) -> None:
+        """Let the later steps wait of what was decided at an event."""
+        if len(first.rule.steps) > 1:
+            episode = Episode(first.rule, first.person, first.subject, first.due, opened_by=first.episode)
+            episode.date = first.due
+            self.waits.append(episode)
+            self.advance(episode, now, over=False)
+            episode.date = None
 
     def judge_stage(self, rule: Rule, person: Person, event: Event, now: int) -> None:
-        """Change the person's ad audience when the stage has changed."""
+        """Change the person's ad audience when the stage has changed; what the former stage began is over."""
         if self.readings.stage_judged_on == "product" and not event.get("items"):
             return
         stage = rules.stage_of(person, now, self.readings)
-        if stage in ("", person.stage):
+        if stage in ("", person.stages.get(rule.name)):
             return
-        person.stage = stage
+        person.stages[rule.name] = stage
+        for wait in [one for one in self.waits if (one.rule.name, one.person) == (rule.name, person.id)]:
+            if isinstance(wait, Deferred):
+                wait.ended = True
+            else:
+                self.forget(wait)
         for send in person.sends:
-            if send.step.rule.name == rule.name and not send.undone:
+            if send.step.rule.name == rule.name and send.channel == "ads" and not send.undone:
                 self.delivery.undo(send, event["time"])
-        step = Step(rule, person.id, person.id, 1, event["time"])
+        step = Step(rule, person.id, person.id, 1, event["time"], event["id"])
         self.delivery.offer_audience(step, person, now, stage)
+        self.open_series(step, now)
 
     # --- waits -----------------------------------------------------------------------------------
 

@@ -59,6 +59,8 @@ class Rule:
     steps: tuple[int, ...] = (0,)
     audience: str = ""
     by_set: bool = False
+    by_stage: bool = False
+    """Step 1 is an audience for each stage, and nothing else; it does not expire."""
     purpose: str = "marketing"
     tags: tuple[str, ...] = ()
     over_cap: str = "drop"
@@ -290,7 +292,7 @@ RULES = {
             channels=("push", "email"),
             expires=24 * HOUR,
         ),
-        Rule(name="ad_stage", priority=20, kind="person", again=0, channels=("ads",)),
+        Rule(name="ad_stage", priority=20, kind="person", again=0, channels=("ads",), by_stage=True),
     )
 }
 
@@ -338,6 +340,24 @@ TRIED = {
             channels=("email",),
             wait=HOUR,
             steps=(0, 4 * HOUR, DAY),
+        ),
+        Rule(name="early_chats", priority=50, kind="person", again=0, channels=("email",), wait=2 * HOUR),
+        Rule(
+            name="order_series",
+            priority=50,
+            kind="order",
+            again=NEVER,
+            channels=("email",),
+            steps=(0, 12 * HOUR, 3 * DAY),
+        ),
+        Rule(
+            name="stage_series",
+            priority=50,
+            kind="person",
+            again=0,
+            channels=("email",),
+            steps=(0, DAY),
+            by_stage=True,
         ),
     )
 }

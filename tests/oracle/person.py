@@ -33,6 +33,8 @@ class Effect:
     touched_cart: bool = False
     emptied_cart: bool = False
     new_order: bool = False
+    orders: int = 0
+    """How many orders the person has by now, ever."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Person:
     traits: dict[str, Any] = field(default_factory=dict)
     sends: list[Send] = field(default_factory=list)
     passed_again: dict[tuple[str, str], int] = field(default_factory=dict)
-    stage: str = ""
+    stages: dict[str, str] = field(default_factory=dict)
     less: list[str] = field(default_factory=list)
     most_per_week: int | None = None
     no_marketing_until: int = 0
@@ -91,7 +93,7 @@ class Person:
 
 def change(person: Person, event: Event) -> Effect:
     """Apply an event to the person's state."""
-    effect = change_state(person, event)
+    effect = replace(change_state(person, event), orders=len(person.orders))
     person.events.append(event)
     person.effects.append(effect)
     return effect

@@ -48,7 +48,7 @@ def touched_subjects(rule: str, person: Person, event: Event, effect: Effect) ->
         subjects = [person.id]
     if rule == "search_abandonment" and kind == "search":
         subjects = queries_of(event)
-    if kind == "chat" and chat_opens(rule, person, event):
+    if kind == "chat" and (rule == "early_chats" or chat_opens(rule, person, event)):
         subjects = [person.id]
     if (rule, kind) == ("store_follow_up", "store_visit") or (rule == "quiz_left" and is_own(event, "quiz")):
         subjects = [person.id]
@@ -78,6 +78,10 @@ ENDED_BY_ANY = {
 """The types of the person's events that end a rule's episodes, whatever they are about."""
 
 
+ENDED_BY_ORDER = {"review_request": ("refund", "cancel", "review"), "order_series": ("refund", "cancel")}
+"""The types of events that end a rule's episodes about the same order."""
+
+
 def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
     """Whether the event is an ending event of this subject."""
     kind = event["type"]
@@ -90,9 +94,15 @@ def ends(rule: str, subject: str, event: Event, effect: Effect) -> bool:
         return kind in ("purchase", "wishlist_remove") and subject in products_of(event)
     if rule in ("price_drop", "back_in_stock", "low_stock"):
         return kind == "purchase" and subject in products_of(event)
-    if rule == "review_request":
-        return kind in ("refund", "cancel", "review") and event.get("order_id") == subject
-    return kind in ENDED_BY_ANY.get(rule, ()) or (rule == "quiz_left" and is_own(event, "click"))
+    if rule in ENDED_BY_ORDER:
+        return kind in ENDED_BY_ORDER[rule] and event.get("order_id") == subject
+    own = rule == "quiz_left" and is_own(event, "click")
+    return own or kind in ENDED_BY_ANY.get(rule, ()) or shuts(rule, effect)
+
+
+def shuts(rule: str, effect: Effect) -> bool:
+    """Whether a condition ends what is open of a rule, so that nothing opens either."""
+    return rule == "early_chats" and effect.orders >= 3
 
 
 def is_own(event: Event, name: str) -> bool:
@@ -235,7 +245,18 @@ def spends(_: str, person: Person, event: Event) -> list[str]:
     return found
 
 
-COUNTED = {"two_clicks": two_clicks, "two_queries": two_queries, "two_orders": two_orders, "spends": spends}
+def every_order(_: str, __: Person, event: Event) -> list[str]:
+    """The order of any purchase."""
+    return [order_of(event)] if event["type"] == "purchase" else []
+
+
+COUNTED = {
+    "order_series": every_order,
+    "two_clicks": two_clicks,
+    "two_queries": two_queries,
+    "two_orders": two_orders,
+    "spends": spends,
+}
 
 
 def is_dear(person: Person, checkout: str, now: int) -> bool:
