@@ -84,3 +84,11 @@ def test_a_yearly_turn_comes_again_after_one_that_the_condition_kept_away() -> N
     shop = Shop([rule]).read(a_profile(at=NOON, day="2024-03-05"), an_event("chat", at=NOON + MINUTE))
     shop.read(an_event("page", at=NOON + 200 * DAY)).until(NOON + 380 * DAY)
     assert [d["due"][:4] for d in shop.final()] == ["2025"]
+
+
+def test_a_date_that_is_told_while_the_condition_holds_is_not_waited_for() -> None:
+    """Also where nothing happens until then that could end the wait."""
+    shop = Shop([tried(TRIGGERS["date"])]).read(
+        a_purchase("p1", at=NOON), a_profile(at=NOON, day="2024-03-05")
+    )
+    assert shop.until(NOON + 9 * DAY).outcomes() == []
