@@ -21,8 +21,9 @@ _EARLY: Final = {
     "sec-purpose": ("prefetch", "prerender"),
     "x-moz": ("prefetch",),
 }
+# CUBOT is a maker of telephones, whose owners are people.
 _MACHINES: Final = re.compile(
-    r"bot\b|crawler|spider|preview|scanner|barracuda|proofpoint|mimecast|safelinks|facebookexternalhit|imageproxy",
+    r"(?<!\bcu)bot\b|crawler|spider|preview|scanner|barracuda|proofpoint|mimecast|safelinks|facebookexternalhit|imageproxy",
     re.IGNORECASE,
 )
 # Each click is one of its own, and the shop need not hear from whose mail it came.

@@ -178,6 +178,25 @@ async def test_programs_do_not_click(headers: dict[str, str]) -> None:
         assert len(one.delivery.events) == 1
 
 
+@pytest.mark.parametrize(
+    ("agent", "clicks"),
+    [
+        ("Mozilla/5.0 (Linux; Android 11; CUBOT NOTE 20) AppleWebKit/537.36 Chrome/96 Mobile Safari", 1),
+        ("Mozilla/5.0 (Linux; U; Android 9; Cubot) AppleWebKit/533.1", 1),
+        ("Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)", 0),
+        ("Mozilla/5.0 (compatible; bingbot/2.0)", 0),
+        ("AdsBot-Google (+http://www.google.com/adsbot.html)", 0),
+        ("Mozilla/5.0 (Linux; Android 11; CUBOT NOTE 20) (compatible; AdsBot-Google-Mobile)", 0),
+        ("Twitterbot/1.0", 0), ("LinkedInBot/1.0 (compatible)", 0), ("bot", 0),
+    ],
+)  # fmt: skip
+async def test_a_telephone_is_no_program(agent: str, clicks: int) -> None:
+    """Not even one whose maker's name ends as those of programs do."""
+    async with web() as one:
+        await one.get(f"/p/{token()}", {"User-Agent": agent})
+        assert len(one.delivery.events) == clicks
+
+
 async def test_a_head_request_does_not_click() -> None:
     """Mail scanners send it."""
     async with web() as one:
