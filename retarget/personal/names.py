@@ -46,6 +46,8 @@ _DEPARTMENTS: Final = frozenset(
 )  # fmt: skip
 _SEVERAL_OR_NOBODY: Final = _FAMILIES | _COMPANIES | _DEPARTMENTS
 _ODD: Final = _NOBODY | _SEVERAL_OR_NOBODY
+# Where a word's capital stands. In Dutch IJ is one letter; before a vowel it is two, as in Ijeoma and Ijaz.
+_FIRST: Final = re.compile(rf"(^|[-{_APOSTROPHE}])(ij(?=[b-df-hj-np-tv-xz])|\w)")
 # The same letter three times in a row is a slip, or nonsense.
 _THRICE: Final = re.compile(r"(.)\1\1")
 
@@ -169,7 +171,7 @@ def _written(words: list[str]) -> Iterator[str]:
         if word in _PARTICLES and place < len(words) - 1:
             yield word
         else:
-            yield re.sub(rf"(^|[-{_APOSTROPHE}])(\w)", lambda found: found[1] + found[2].upper(), _mac(word))
+            yield _FIRST.sub(lambda found: found[1] + found[2].upper(), _mac(word))
 
 
 def _mac(word: str) -> str:
