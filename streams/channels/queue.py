@@ -39,7 +39,7 @@ class Parcel:
         self.is_sealed = read(raw) is not None
         self.due = _time(self.message.not_before, 0)
         self.since = self.due or _time(self.message.decided_at, 0)  # when it could have gone
-        self.expires = _time(self.message.expires_at, _NEVER)
+        self.expires = _end(self.message)
 
     @property
     def was_sealed(self) -> bool:
@@ -47,8 +47,10 @@ class Parcel:
         return read(self.raw) is not None
 
     def open(self, value: bytes) -> None:
-        """Have the message as it was before it was sealed; `raw` stays."""
-        self.message, self.is_sealed = _decode(value), False
+        """Have the message as it was before it was sealed; `raw` stays. Raises Rejected."""
+        message = _decode(value)
+        self.expires = _end(message)
+        self.message, self.is_sealed = message, False
 
     @property
     def person(self) -> tuple[str, str | None]:
@@ -230,6 +232,14 @@ class Queue:
 
 def _is_id(text: str) -> bool:
     return bool(text) and text.isascii() and text.isprintable() and " " not in text
+
+
+def _end(message: Message) -> int:
+    """When it is worth nothing any more: by its own expiry, or by that of the code which it promises."""
+    own, offer = _time(message.expires_at, _NEVER), message.offer
+    if offer is None or message.operation not in ("send", "add"):
+        return own
+    return min(own, read_time(offer.expires_at, "offer.expires_at"))
 
 
 def _time(given: str | None, otherwise: int) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
+from retarget.errors import Rejected
 from streams.channels.outcomes import Outcome, What, dead
 from streams.channels.queue import Parcel
 from streams.sealing.opening import Unopened
@@ -32,7 +33,10 @@ async def unsealed(
 
 def _fate(parcel: Parcel, found: bytes | Unopened, now: int) -> Outcome | What | None:
     if isinstance(found, bytes):
-        parcel.open(found)
+        try:
+            parcel.open(found)
+        except Rejected as rejected:
+            return dead("bad_message", rejected.detail)
     elif found is Unopened.GONE:
         return ERASED
     elif found is Unopened.FOREIGN:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 import msgspec
 
@@ -56,14 +56,23 @@ def again(
 def message_again(letter: Letter, now: int, partitions: int) -> Outgoing:
     """A message as it was. Raises Rejected for one that is worth nothing any more."""
     message = letter.message or {}
-    expires = message.get("expires_at")
-    if expires is not None and read_time(expires, "expires_at") <= now:
-        raise Rejected("bad_time", f"the message was good until {expires}")
+    _require_good(message, now)
     key = letter.key or str(message.get("person") or "").encode()
     again = keyed(key, msgspec.json.encode(message), letter.topic, partitions)
     if letter.destination is None:
         return again
     return msgspec.structs.replace(again, headers=[(DESTINATION, letter.destination.encode())])
+
+
+def _require_good(message: Mapping[str, Any], now: int) -> None:
+    """Raise Rejected when it has expired, or the code that it promises."""
+    expires, offer = message.get("expires_at"), message.get("offer")
+    if expires is not None and read_time(expires, "expires_at") <= now:
+        raise Rejected("bad_time", f"the message was good until {expires}")
+    if not isinstance(offer, Mapping) or message.get("operation") in ("recall", "remove"):
+        return
+    if (ends := offer.get("expires_at")) is not None and read_time(ends, "offer.expires_at") <= now:
+        raise Rejected("bad_time", f"the code of the message was good until {ends}")
 
 
 def _unread(letter: Letter, settings: Settings) -> Touchpoint:

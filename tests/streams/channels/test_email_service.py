@@ -54,6 +54,20 @@ async def test_not_before_its_time_and_not_after(topics: Engine, mailbox: Mailbo
     assert mailbox.ids == ["m2", "m1"]
 
 
+async def test_a_code_that_has_expired_is_promised_to_nobody(topics: Engine, mailbox: Mailbox) -> None:
+    """Nor is its message sent, however long that is good; one whose code ends at no date is set aside."""
+    offer = {"kind": "percent", "percent": 10.0, "code": "C"}
+    ends = {1: in_seconds(-1), 2: in_seconds(600), 3: "tomorrow"}
+    given = [message(number, offer=offer | {"expires_at": end}) for number, end in ends.items()]
+    await topics.put(*given, message(4, offer=given[0]["offer"], expires_at=in_seconds(600)))
+    async with working(topics, channel(topics, mailbox)) as service:
+        await until(lambda: service.count("handed") == 1 and service.count("expired") == 2)
+    assert mailbox.ids == ["m2"]
+    (reason, said) = (await topics.dead())["m3"]
+    assert reason == "bad_message"
+    assert said.startswith("offer.expires_at is")
+
+
 async def test_what_is_called_back_while_it_waits_does_not_go(topics: Engine, mailbox: Mailbox) -> None:
     """A recall ends a message that waits; of one that has gone it is counted that it came too late."""
     await topics.put(message(1, not_before=in_seconds(600)), message(2))

@@ -108,6 +108,21 @@ async def test_a_dead_letter_does_not_say_where_it_was_to_go(
     assert "P2@MAIL.EXAMPLE" in by_person["person 2"]["detail"]
 
 
+async def test_a_code_that_has_expired_is_seen_when_it_is_opened(
+    topics: Engine, mailbox: Mailbox, people: People
+) -> None:
+    """Offers are sealed with the rest: only then is known until when it was good."""
+    offer = {"kind": "percent", "percent": 10.0, "code": "C", "expires_at": "2026-03-02T00:00:00.000Z"}
+    odd = offer | {"expires_at": "tomorrow"}
+    given = [message(1, offer=offer), message(2, offer=odd), message(3)]
+    await topics.put(*map(people.sealed, given))
+    await people.store("person 1", "person 2", "person 3")
+    async with working(topics, channel(topics, mailbox), settings=people.settings) as service:
+        await until(lambda: service.count("handed") + service.count("expired") + service.count("dead") == 3)
+    assert mailbox.ids == ["m3"]
+    assert {name: why for name, (why, _) in (await topics.dead()).items()} == {"m2": "bad_message"}
+
+
 async def test_the_store_is_waited_for(topics: Engine, mailbox: Mailbox, people: People) -> None:
     """A message may be there before its lane has told the store of the key: that is no erasure."""
     await topics.put(people.sealed(message(1), batch=5), message(2))

@@ -201,7 +201,7 @@ def test_records_of_the_catalogue(retarget: Retarget, engine: str) -> None:
 
 
 def test_what_a_channel_could_not_send(retarget: Retarget, engine: str, store: EmbeddedStore) -> None:
-    """A message as it was, once for each; neither an expired nor a recalled one."""
+    """A message as it was, once for each; neither one that has expired, or its code, nor a recalled one."""
     raw = base64.b64encode(json.dumps(message(2)).encode()).decode()
     letters: list[Mapping[str, Any] | bytes] = [
         message(1),
@@ -210,6 +210,7 @@ def test_what_a_channel_could_not_send(retarget: Retarget, engine: str, store: E
         {"reason": "smtp_down", "message": message(3, rule="refill")},
         message(4, expires_at="2026-03-01T00:00:00.000Z"),
         message(5),
+        message(6, expires_at="2999-01-01T00:00:00.000Z", offer={"expires_at": "2026-03-01T00:00:00.000Z"}),
         b"nothing",
     ]
     put(engine, "retarget.dead.email", letters)
@@ -224,9 +225,10 @@ def test_what_a_channel_could_not_send(retarget: Retarget, engine: str, store: E
     chosen = ours.redrive("--channel", "email", "--rule", "refill", "--reason", "smtp_down")
     assert chosen.out.startswith("1 sent again")
     rest = ours.redrive("--channel", "email")
-    assert (rest.code, rest.out) == (1, "2 sent again, 1 had been before, 3 left\n")
+    assert (rest.code, rest.out) == (1, "2 sent again, 1 had been before, 4 left\n")
     assert "recalled" in rest.err
-    assert "good until" in rest.err
+    assert "the message was good until" in rest.err
+    assert "the code of the message was good until" in rest.err
     there = [json.loads(line) for line in ours.there("retarget.email")]
     assert sorted(one["message_id"] for one in there) == ["m1", "m2", "m3", "r5"]
     assert next(one for one in there if one["message_id"] == "m3") == message(3, rule="refill")
