@@ -7,13 +7,14 @@ import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 import segno
 from fpdf import FPDF
+from fpdf.errors import FPDFException
 
 from retarget.decode import read_time
-from retarget.errors import Unsendable
+from retarget.errors import Rejected, Unsendable
 from retarget.formats.letters import Campaign, next_cut_off, record_of
 from retarget.formats.postal import KINDS
 from retarget.messages import Message, stable_id
@@ -30,6 +31,14 @@ COLUMNS: Final = (
 )  # fmt: skip
 # A table program would take what begins like this for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+
+
+class Letter(NamedTuple):
+    """What is written of one: its row, and its proof; a recall has none."""
+
+    message_id: str
+    row: dict[str, str]
+    page: bytes | None
 
 
 class LetterChannel:
@@ -57,12 +66,9 @@ class LetterChannel:
 
     async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        found = await asyncio.gather(*map(self._row, messages))
-        good = [
-            (message, row)
-            for message, row in zip(messages, found, strict=True)
-            if not isinstance(row, Outcome)
-        ]
+        rows = await asyncio.gather(*map(self._row, messages))
+        found = await asyncio.to_thread(lambda: [*map(_letter, messages, rows)])
+        good = [one for one in found if not isinstance(one, Outcome)]
         key = stable_id("letters", *(one.message_id for one in messages))
         outcome = HANDED
         if good:
@@ -83,15 +89,28 @@ class LetterChannel:
             return dead(unsendable.reason, unsendable.detail)
         return row | {"template": message.template or ""}
 
-    def _write(self, key: str, letters: Sequence[tuple[Message, dict[str, str]]]) -> Outcome:
+    def _write(self, key: str, letters: Sequence[Letter]) -> Outcome:
         try:
-            for message, row in letters:
-                if message.operation != "recall":
-                    write_once(self._folder / f"{message.message_id}.pdf", proof(message, row))
-            write_once(self._folder / f"{key}.csv", listed([row for _, row in letters]))
+            for one in letters:
+                if one.page is not None:
+                    write_once(self._folder / f"{one.message_id}.pdf", one.page)
+            write_once(self._folder / f"{key}.csv", listed([one.row for one in letters]))
         except OSError as error:
             return later(f"{self._folder}: {error.strerror}")
         return HANDED
+
+
+def _letter(message: Message, row: dict[str, str] | Outcome) -> Letter | Outcome:
+    """Of what cannot be drawn a dead letter, before anything of its batch is written."""
+    if isinstance(row, Outcome):
+        return row
+    try:
+        page = None if message.operation == "recall" else proof(message, row)
+    except segno.DataOverflowError:
+        return dead("bad_message", f"its link has {len(row['purl'])} characters, too many for a QR code")
+    except (ValueError, Rejected, FPDFException) as error:
+        return dead("bad_message", f"no proof can be made of it: {error}")
+    return Letter(message.message_id, row, page)
 
 
 def listed(rows: Sequence[Mapping[str, str]]) -> bytes:

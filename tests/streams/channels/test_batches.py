@@ -206,6 +206,30 @@ async def test_letters_are_a_list_and_a_proof_each(topics: Engine, tmp_path: Pat
     )
 
 
+async def test_a_link_that_no_qr_code_holds_is_that_letters_own_trouble(
+    topics: Engine, tmp_path: Path
+) -> None:
+    """The others of its batch are printed, and the partition goes on."""
+    there = {"channel": "direct_mail", "template": "brochure", "to": {"address": ADDRESS}}
+    named = {"context": {"salutation": {"line": "Hello,", "first_name": "Ann", "last_name": "Lee"}}}
+    holds = "https://shop.example/p/".ljust(2_331, "x")
+    links = {1: holds, 2: holds + "x", 3: "https://shop.example/p/abc"}
+    given = [message(number, purl=link, **there, **named) for number, link in links.items()]
+    undated = message(4, decided_at="some day", not_before="2026-03-01T11:00:00Z", **there, **named)
+    await topics.put(*given, undated, channel="direct_mail")
+    settings = topics.settings(f"direct_mail.folder={tmp_path}")
+    async with working(topics, LetterChannel(settings)) as service:
+        await until(
+            lambda: service.count("handed", "direct_mail") == 2 and service.count("dead", "direct_mail") == 2
+        )
+    assert len(contents(tmp_path, ".pdf")) == 2
+    rows = [row for raw in contents(tmp_path, ".csv") for row in csv.DictReader(raw.decode().splitlines())]
+    assert sorted(row["message_id"] for row in rows) == ["m1", "m3"]
+    dead = await topics.dead("direct_mail")
+    assert dead["m2"] == ("bad_message", "its link has 2332 characters, too many for a QR code")
+    assert dead["m4"][0] == "bad_message"
+
+
 @pytest.mark.parametrize("length", [20, 400])
 def test_the_qr_code_of_a_proof_leads_where_the_message_does(length: int) -> None:
     """Read from the picture of the page, as a telephone reads it from paper."""
