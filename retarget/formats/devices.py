@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
-from typing import Final, Literal, TypeGuard
+from typing import Final, Literal, NamedTuple, TypeGuard
 
 import msgspec
 
@@ -19,8 +19,16 @@ PLATFORMS: Final[Mapping[str, Platform]] = {
 _FORMS: Final[Mapping[str, re.Pattern[str]]] = {
     "fcm": re.compile(r"[A-Za-z0-9_:%.-]{1,1024}"),
     "apns": re.compile(r"(?:[0-9A-Fa-f]{2}){8,100}"),
-    "webpush": re.compile(r"(?:https://|http://(?:127\.0\.0\.1|localhost)[:/])[\x21-\x7e]{1,1500}"),
+    "webpush": re.compile(r"https?://[\x21-\x7e]{1,1500}"),
 }
+# Stricter than URLs are: what one reader takes for a host, and another for a user or a path, is none.
+_LABEL: Final = r"[A-Za-z0-9](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9])?"
+_ENDPOINT: Final = re.compile(
+    rf"(https?)://(?=[^:/?]{{1,253}}(?:[:/?]|$))({_LABEL}(?:\.{_LABEL})*)(?::([0-9]{{1,5}}))?(?:[/?].*)?"
+)
+_PORTS: Final = range(1, 65_536)
+_USUAL: Final = {"https": 443, "http": 80}
+_OURSELVES: Final = ("127.0.0.1", "localhost")
 _MOST: Final = 20
 _BASE64: Final = re.compile(r"[A-Za-z0-9_+/-]*={0,2}")
 # An uncompressed point of P-256, and the secret that goes with it.
@@ -39,6 +47,25 @@ class Device(msgspec.Struct, frozen=True, kw_only=True):
     def keys(self) -> dict[str, str]:
         """A browser's keys, as its subscription has them."""
         return {"p256dh": self.p256dh, "auth": self.auth}
+
+
+class Origin(NamedTuple):
+    """Where an endpoint is: a host in small letters, and all that is told of it to who signs for it."""
+
+    host: str
+    text: str
+
+
+def origin_of(endpoint: str) -> Origin | None:
+    """Of a browser's endpoint; None for what is none. Without TLS it is one on this machine alone."""
+    found = _ENDPOINT.fullmatch(endpoint)
+    if found is None:
+        return None
+    scheme, host = found[1], found[2].lower()
+    port = int(found[3] or _USUAL[scheme])
+    if port not in _PORTS or (scheme == "http" and host not in _OURSELVES):
+        return None
+    return Origin(host, f"{scheme}://{host}" + (f":{port}" if port != _USUAL[scheme] else ""))
 
 
 def devices_of(to: Mapping[str, object]) -> list[Device]:
@@ -74,7 +101,7 @@ def _known(platform: Platform | None, token: object, p256dh: object = "", auth: 
         return None
     if platform != "webpush":
         return Device(platform=platform, token=token)
-    if not (_is_key(p256dh, _POINT) and _is_key(auth, _SECRET)):
+    if origin_of(token) is None or not (_is_key(p256dh, _POINT) and _is_key(auth, _SECRET)):
         return None
     return Device(platform=platform, token=token, p256dh=p256dh, auth=auth)
 

@@ -76,9 +76,10 @@ class Post:
             return NOT_YET
         except aiohttp.ClientConnectorError as error:  # nothing has left
             return later(f"cannot be reached: {error}")
-        except aiohttp.InvalidURL as error:
-            return dead("bad_address", f"no address to post to: {error}")
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # An address that is none, or a host that nobody could ask for, is ValueError.
+            if isinstance(error, ValueError) and not leaving.has_left:
+                return dead("bad_address", f"no address to post to: {error}")
             lost = Outcome(kind="doubt", detail=f"no answer: {error!r}")
             return lost if leaving.has_left else later(f"cannot be reached: {error!r}")
         return _meant(status, said, gone)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from py_vapid import Vapid02, VapidException
 from pywebpush import WebPusher
 
 from retarget.errors import BadInput, Unsendable
 from retarget.formats import apns, fcm, web_push
-from retarget.formats.devices import Device, devices_of
+from retarget.formats.devices import Device, devices_of, origin_of
 from retarget.formats.push import Notice
 from retarget.formats.request import Request
 from retarget.messages import Message, stable_id
@@ -72,10 +71,16 @@ class PushChannel:
         if not settings.push.vapid_key:
             return None
         try:
-            return Vapid02.from_string(settings.push.vapid_key)
+            key = Vapid02.from_string(settings.push.vapid_key)
         except (VapidException, ValueError, TypeError):
             said = "found a value that is not shown, expected a private P-256 key in base64url or DER"
             raise BadInput([f"push.vapid_key: {said}"]) from None
+        try:
+            key.sign(_claims(settings.push.contact, "https://push.example"))
+        except VapidException:
+            said = "expected mailto:ADDRESS, or https://HOST without a path"
+            raise BadInput([f"push.contact: found {settings.push.contact!r}, {said}"]) from None
+        return key
 
     async def start(self) -> None:
         """See Channel."""
@@ -138,18 +143,23 @@ class PushChannel:
         return bearer.heard(await self._post(url, request.encoded(), headers, gone=_GONE, leave=leave))
 
     async def _by_web(self, device: Device, request: Request, vapid: Vapid02, leave: Leave) -> Outcome:
-        parts = urlsplit(device.token)
-        host = parts.hostname or ""
-        if not _is_of(host, self._hosts):
-            return dead("bad_address", f"push.hosts does not have {host[:100]}")
+        origin = origin_of(device.token)
+        if origin is None:
+            return dead("bad_address", "its endpoint is no address")
+        if not _is_of(origin.host, self._hosts):
+            return dead("bad_address", f"push.hosts does not have {origin.host[:100]}")
         try:
             sealed = WebPusher({"endpoint": device.token, "keys": device.keys}).encode(request.encoded())
+            signed = vapid.sign(_claims(self._contact, origin.text))
         except Exception as error:  # noqa: BLE001 - whatever the libraries say of keys that are none
             return dead("bad_address", f"its keys are of no use: {type(error).__name__}")
-        until = now_ms() // 1_000 + _CLAIM_S
-        claims = {"sub": self._contact, "aud": f"{parts.scheme}://{parts.netloc}", "exp": until}
-        headers = {**request.headers, **vapid.sign(claims), **_SEALED}
+        headers = {**request.headers, **signed, **_SEALED}
         return await self._post(device.token, sealed["body"], headers, gone=_GONE, leave=leave)
+
+
+def _claims(contact: str, origin: str) -> dict[str, object]:
+    """What is signed for a push service (RFC 8292)."""
+    return {"sub": contact, "aud": origin, "exp": now_ms() // 1_000 + _CLAIM_S}
 
 
 class _Once:

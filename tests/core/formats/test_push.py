@@ -11,7 +11,7 @@ import pytest
 from retarget.engine.compose import RECALLABLE
 from retarget.errors import Unsendable
 from retarget.formats import apns, fcm, push, web_push
-from retarget.formats.devices import Device, devices_of
+from retarget.formats.devices import Device, devices_of, origin_of
 from retarget.formats.push import Notice
 from retarget.formats.reading import LASTS
 from retarget.times import DAY, HOUR, format_time
@@ -28,6 +28,35 @@ def ttl(**fields: Any) -> int:  # noqa: ANN401 - any field of a message
     """How long, in seconds, FCM is asked to keep a message that is formatted at noon."""
     request = fcm.request_of(a_message(**fields), PHONE, NOTICE, now=NOON, project="shop")
     return int(request.body["message"]["android"]["ttl"].removesuffix("s"))
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "origin"),
+    [
+        ("https://fcm.googleapis.com/fcm/send/a:b?c=\\@d", "https://fcm.googleapis.com"),
+        ("https://FCM.googleapis.com:443/x", "https://fcm.googleapis.com"),
+        ("https://push.example:8443/x", "https://push.example:8443"),
+        ("https://push.example?x", "https://push.example"),
+        ("http://127.0.0.1:9/x", "http://127.0.0.1:9"),
+        ("https://[fcm.googleapis.com/x", None), ("https://[::1]/x", None),
+        ("https://FCM.googleapis.com:abc/x", None), ("https://fcm.googleapis.com:99999/x", None),
+        ("https://fcm.googleapis.com:0/x", None), ("https://fcm.googleapis.com:/x", None),
+        ("https://127.0.0.1:9\\@fcm.googleapis.com/x", None), ("https://a@fcm.googleapis.com/x", None),
+        ("https://fcm.googleapis.com\\@evil.example/x", None), ("https://fcm.googleapis.com./x", None),
+        ("https://a..fcm.googleapis.com/x", None), (f"https://{'a' * 64}.googleapis.com/x", None),
+        (f"https://{'a.' * 130}googleapis.com/x", None), ("http://push.example/x", None),
+        ("https://münchen.example/x", None), ("https:///x", None), ("https://", None),
+    ],
+)  # fmt: skip
+def test_only_what_every_reader_reads_alike_is_an_endpoint(endpoint: str, origin: str | None) -> None:
+    """Its host is asked, and signed for; one that is none keeps the message from no other device."""
+    told = {"endpoint": endpoint, "keys": {"p256dh": P256DH, "auth": AUTH}}
+    found = origin_of(endpoint)
+
+    assert (found.text if found else None) == origin
+    assert [one.token for one in devices_of({"push_tokens": [told, "t1"]})] == (
+        [endpoint, "t1"] if origin else ["t1"]
+    )
 
 
 def test_a_push_is_kept_as_long_as_it_is_worth_something() -> None:

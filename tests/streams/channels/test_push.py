@@ -15,8 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from py_vapid import Vapid02
 
+from retarget.errors import BadInput
 from retarget.messages import Message
 from streams.channels.outcomes import Outcome
+from streams.channels.posting import Post
 from streams.channels.push import PushChannel
 from tests.streams.channels.conftest import Engine, message, until, working
 from tests.support.receiver import Receiver
@@ -43,7 +45,7 @@ def receiver() -> Iterator[Receiver]:
         yield server
 
 
-def channel(receiver: Receiver, *hosts: str) -> PushChannel:
+def channel(receiver: Receiver, *hosts: str, contact: str = "mailto:push@shop.example") -> PushChannel:
     """The channel with this receiver as each of its services."""
     key = Vapid02()
     key.generate_keys()
@@ -52,7 +54,7 @@ def channel(receiver: Receiver, *hosts: str) -> PushChannel:
         f"push.fcm_url={receiver.url}", "push.fcm_project=shop", "push.fcm_token=secret",
         f"push.apns_url={receiver.url}",
         "push.apns_topic=example.shop", f"push.vapid_key={text(number.to_bytes(32, 'big'))}",
-        f"push.hosts={','.join(hosts) or '127.0.0.1'}",
+        f"push.hosts={','.join(hosts) or '127.0.0.1'}", f"push.contact={contact}",
     )  # fmt: skip
     return PushChannel(settings)
 
@@ -140,6 +142,45 @@ async def test_nobody_chooses_whom_we_ask(receiver: Receiver) -> None:
     broken = {**given, "keys": {"p256dh": "nonsense", "auth": "x"}}
     assert (await handed(channel(receiver), to={"push_tokens": [broken]})).reason == "bad_address"
     assert receiver.posted == []
+
+
+@pytest.mark.parametrize(
+    "endpoint",
+    ["https://[fcm.googleapis.com/x", "https://FCM.googleapis.com:abc/x",
+     "https://127.0.0.1:9\\@fcm.googleapis.com/x",
+     f"https://{'a' * 64}.fcm.googleapis.com/x"],
+)  # fmt: skip
+async def test_an_endpoint_that_is_none_is_its_own_messages_trouble(
+    topics: Engine, receiver: Receiver, endpoint: str
+) -> None:
+    """A dead letter; whatever is handed over beside it goes."""
+    odd = message(1, channel="push", to={"push_tokens": [{**subscription(receiver), "endpoint": endpoint}]})
+    others = [message(number, channel="push", to={"push_tokens": ["phone"]}) for number in (2, 3)]
+    await topics.put(odd, *others, channel="push")
+    async with working(topics, channel(receiver, "fcm.googleapis.com")) as service:
+        await until(lambda: service.count("handed", "push") == 2 and service.count("dead", "push") == 1)
+    assert {name: why for name, (why, _) in (await topics.dead("push")).items()} == {"m1": "bad_address"}
+
+
+@pytest.mark.parametrize(
+    "contact", ["push@shop.example", "shop.example", "mailto:push", "https://a.example/x"]
+)
+def test_a_contact_that_no_push_service_can_write_to_is_refused(receiver: Receiver, contact: str) -> None:
+    """At the start, and not when the first browser is to be told something."""
+    with pytest.raises(
+        BadInput, match=r"push\.contact: found '.+', expected mailto:ADDRESS, or https://HOST"
+    ):
+        channel(receiver, contact=contact)
+    for good in ("mailto:push@shop.example", "https://shop.example"):
+        channel(receiver, contact=good)
+
+
+async def test_a_host_that_nobody_can_ask_for_is_no_address() -> None:
+    """Whoever posts there hears of it as of an address that is none, and not by an exception."""
+    post = Post(5)
+    outcome = await post(f"https://{'a' * 64}.example/x", b"", {})
+    await post.close()
+    assert (outcome.kind, outcome.reason) == ("dead", "bad_address")
 
 
 async def test_a_push_without_an_answer_does_not_go_again(topics: Engine, receiver: Receiver) -> None:
