@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 from retarget.errors import BadInput
 from streams.settings import GUESSED, Settings
@@ -97,9 +96,11 @@ def seal_of(settings: Settings) -> Seal:
 
 def _is_reached(url: str) -> bool:
     """Whether mail programs would post to it (RFC 8058: https); on this machine plain http does to try."""
+    from yarl import URL
+
     try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
+        parts = URL(url)
+        host = parts.host or ""
     except ValueError:
         return False
     return bool(host) and (parts.scheme == "https" or (parts.scheme == "http" and _is_here(host)))

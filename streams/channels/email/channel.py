@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from retarget.errors import BadInput
 from retarget.messages import Message
 from streams.channels.addresses import Addresses
 from streams.channels.email.links import Seal
@@ -35,12 +34,8 @@ class EmailChannel:
         self._now, self.at_once = now, email.connections
         self._relay = Relay(settings)
         self._addresses = Addresses(settings.channel.addresses)
-        try:
-            templates = Templates(self.name, settings.channel.templates)
-            self._writer = Writer(email.sender, email.reply_to, templates, seal)
-        except ValueError:
-            said = f"email.sender: found {email.sender!r}, expected such as Shop <news@shop.example>"
-            raise BadInput([said]) from None
+        templates = Templates(self.name, settings.channel.templates)
+        self._writer = Writer(email.sender, email.reply_to, templates, seal)
 
     async def start(self) -> None:
         """See Channel."""

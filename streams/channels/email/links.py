@@ -8,11 +8,13 @@ from typing import Final
 
 import msgspec
 from cryptography.fernet import Fernet, InvalidToken
+from yarl import URL
 
 from retarget.messages import Message
 
 PATH: Final = "/unsubscribe/"
-_LONGEST: Final = 4_096
+# Two ids of 512 characters with four bytes each, and what goes with them.
+_LONGEST: Final = 6_000
 
 
 class Leaver(msgspec.Struct, array_like=True, frozen=True):
@@ -28,11 +30,13 @@ class Seal:
     """Makes links and reads them again."""
 
     def __init__(self, secret: str, public_url: str) -> None:
+        """Raises ValueError for what is no URL."""
         key = blake2b(secret.encode(), digest_size=32, person=b"retarget.unsub").digest()
-        self._fernet, self._base = Fernet(base64.urlsafe_b64encode(key)), public_url.rstrip("/")
+        # In a header, and to whoever posts, an address is ASCII.
+        self._fernet, self._base = Fernet(base64.urlsafe_b64encode(key)), str(URL(public_url)).rstrip("/")
 
     def link(self, message: Message) -> str:
-        """The address that one POST unsubscribes at."""
+        """The address that one POST unsubscribes at. Raises ValueError where it would be too long."""
         known = message.user_id or message.anonymous_id
         leaver = Leaver(
             message.message_id,
@@ -41,6 +45,8 @@ class Seal:
             message.rule,
         )
         sealed = self._fernet.encrypt(msgspec.msgpack.encode(leaver)).decode().rstrip("=")
+        if len(sealed) > _LONGEST:
+            raise ValueError(f"the unsubscribe link would have {len(sealed)} characters behind {PATH}")
         return f"{self._base}{PATH}{sealed}"
 
     def read(self, token: str) -> Leaver | None:

@@ -30,6 +30,8 @@ def test_what_it_can_be_asked_for(retarget: Retarget) -> None:
     ("name", "setting", "said"),
     [
         ("email", "email.sender=nobody", "email.sender: found 'nobody'"),
+        ("email", "email.reply_to=nobody", "email.reply_to: found 'nobody'"),
+        ("email", "channel.public_url=https://x.example:abc", "channel.public_url: found"),
         ("email", "channel.secret=", "channel.secret: is not set"),
         ("email", "channel.secret=guessed", "channel.secret: has 7 characters"),
         ("email", "channel.templates=/nowhere", "channel.templates: /nowhere is no folder"),
