@@ -190,7 +190,7 @@ def _context(journey: Journey, candidate: Candidate, channel: str, policy: Polic
         journey.sender = sender.id
         context["sender"] = sender.shown()
     if channel == "email":
-        context["list_unsubscribe"] = True
+        context["list_unsubscribe"] = candidate.rule.purpose == "marketing"
     if STORE in traits:
         context["store"] = traits[STORE]
     if journey.geo is not None and (place := {key: journey.geo[key] for key in _PLACE if key in journey.geo}):

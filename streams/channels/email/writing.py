@@ -41,11 +41,12 @@ class Writer:
         label, locale = message.template or "", message.locale
         mail = EmailMessage(policy=SMTP)
         try:
-            link = self._seal.link(message)
+            # What needs no consent goes on after one is taken back: a button there would do nothing.
+            link = self._seal.link(message) if message.purpose == "marketing" else ""
             values = values_of(message, link)
             subject = self._templates.block(label, "subject", values, locale=locale)
             head = "".join(self._head(message, address, subject, now))
-            if message.purpose != "transactional":
+            if link:
                 head += headers.of_link("List-Unsubscribe", link)
                 head += headers.whole("List-Unsubscribe-Post", "List-Unsubscribe=One-Click")
             mail.set_content(self._templates.text(label, values, locale=locale), cte="quoted-printable")

@@ -51,6 +51,16 @@ def test_a_message_says_on_which_word_it_rests() -> None:
     assert "consent" not in sent(word, purpose="service")["context"]
 
 
+@pytest.mark.parametrize(
+    ("purpose", "leaves"), [("marketing", True), ("service", False), ("transactional", False)]
+)
+def test_a_mail_says_whether_it_has_to_name_a_way_out(purpose: str, leaves: bool) -> None:  # noqa: FBT001
+    """One that rests on a consent does: who takes that back gets service and receipts all the same."""
+    address = a_profile(email="ann@mail.example")
+
+    assert sent(address, channel="email", purpose=purpose)["context"]["list_unsubscribe"] is leaves
+
+
 def test_tags_are_those_that_caps_count() -> None:
     """So that a channel can count them too."""
     assert sent(tags=["advice", "video"])["context"]["tags"] == ["advice", "video"]

@@ -127,11 +127,26 @@ def test_a_sender_of_the_shop_lends_name_and_signature() -> None:
     assert "Yours, M." in part(mail, "html")
 
 
-def test_no_unsubscribe_where_there_is_nothing_to_leave() -> None:
-    """Transactional mails."""
-    mail = written(purpose="transactional")
-    assert mail["List-Unsubscribe"] is None
-    assert "No more mails" not in part(mail, "html")
+@pytest.mark.parametrize("purpose", ["transactional", "service"])
+def test_no_unsubscribe_where_there_is_nothing_to_leave(purpose: str) -> None:
+    """Receipts and service rest on no consent: who takes one back gets them all the same."""
+    mail = written(purpose=purpose)
+    assert mail["List-Unsubscribe"] is mail["List-Unsubscribe-Post"] is None
+    for kind in ("plain", "html"):
+        assert "No more mails" in part(written(), kind)
+        assert "No more mails" not in part(mail, kind)
+        assert "/unsubscribe/" not in part(mail, kind)
+        assert "You left something." in part(mail, kind)
+
+
+def test_a_layout_that_always_names_a_way_out_names_none_there(tmp_path: Path) -> None:
+    """Nobody reads `None` where the link would be."""
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "own.j2").write_text(OWN.replace("BODY", "Leave: <{{ unsubscribe }}>"))
+    writer = Writer("news@shop.example", "", Templates("email", str(tmp_path)), SEAL)
+    made = msgspec.convert(message(1, template="own", purpose="service"), Message)
+    mail = message_from_bytes(writer.write(made, "ann@mail.example", NOW), policy=default)
+    assert "Leave: <>" in part(mail, "plain")
 
 
 def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
