@@ -190,7 +190,8 @@ class Push:
     apns_topic: str = setting("", "The app's bundle id.")
     vapid_key: str = setting("", "Private P-256 key for Web Push, in base64url.", mask=masked)
     contact: Named = setting(
-        "mailto:push@shop.example", "Whom a push service writes to when it has questions."
+        "mailto:push@shop.example",
+        "Whom a push service writes to when it has questions: mailto:ADDRESS or https://HOST.",
     )
     hosts: SomeNames = setting(
         ("fcm.googleapis.com", "push.services.mozilla.com", "push.apple.com", "notify.windows.com"),
