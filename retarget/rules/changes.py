@@ -10,11 +10,14 @@ import msgspec
 
 from retarget.rules import wording
 from retarget.rules.conditions import Condition
-from retarget.rules.model import Rule, Step
+from retarget.rules.model import Date, Rule, Step, Trigger
+from retarget.rules.versions import plain
 
 Kind = Literal["new", "gone", "changed"]
 # Sentences about one key, from its value before and after.
 Says: TypeAlias = Callable[[Any, Any], Iterator[str]]
+# Whatever counts has words of its own, its order too.
+_NOTHING: Final = "nothing but the order or the spelling of its parts"
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +42,7 @@ def _change(name: str, before: Rule | None, after: Rule | None) -> Change | None
         kind: Kind = "new" if before is None else "gone"
         says = _whole(after) if after is not None else ()
     elif before.version != after.version:
-        kind, says = "changed", tuple(_differences(before, after)) or ("changed in the order of its parts",)
+        kind, says = "changed", tuple(_differences(before, after)) or (_NOTHING,)
         if before.on_change == "finish":
             says = (*says, "open episodes are finished by the version that opened them")
     else:
@@ -77,7 +80,7 @@ def _differences(before: Rule, after: Rule) -> Iterator[str]:
 
 def _trigger(before: Rule, after: Rule) -> Iterator[str]:
     old, new = before.trigger, after.trigger
-    if type(old) is not type(new):
+    if type(old) is not type(new) or _another_date(old, new):
         yield f"decided {wording.trigger(after)} instead of {wording.trigger(before)}"
         return
     table = _TRIGGERS.get(type(old).__name__, {})
@@ -87,10 +90,16 @@ def _trigger(before: Rule, after: Rule) -> Iterator[str]:
             yield from table.get(name, _other(name))(was, now)
 
 
+def _another_date(before: Trigger, after: Trigger) -> bool:
+    """Whether a rule by a date that was told is now one by a date that is expected, or the reverse."""
+    return isinstance(before, Date) and isinstance(after, Date) and bool(before.trait) != bool(after.trait)
+
+
 def _endings(before: Rule, after: Rule) -> Iterator[str]:
     old = [wording.ending(one, before.subject) for one in before.unless]
     new = [wording.ending(one, after.subject) for one in after.unless]
-    yield from _names("also ended by {}", "no longer ended by {}")(old, new)
+    if sorted(old) != sorted(new):
+        yield from _names("also ended by {}", "no longer ended by {}")(old, new)
 
 
 def _steps(before: Sequence[Step], after: Sequence[Step]) -> Iterator[str]:
@@ -107,12 +116,12 @@ def _step(place: str, before: Step, after: Step) -> Iterator[str]:
     for name in Step.__struct_fields__:
         old, new = getattr(before, name), getattr(after, name)
         if not _same(old, new):
-            says = _STEP.get(name, _other(name))
+            says = _STEP.get("each channel" if name == "channels" and after.every else name, _other(name))
             yield from (f"{place}: {sentence}" for sentence in says(old, new))
 
 
 def _same(before: object, after: object) -> bool:
-    return bool(before == after)  # conditions know `==` only, by their text
+    return bool(plain(before) == plain(after))
 
 
 # -- sentences --
@@ -131,8 +140,12 @@ def _other(name: str) -> Says:
     return _instead(f"{name}: {{}}", wording.generic)
 
 
-def _names(more: str, less: str, order: str = "in the order {}") -> Says:
-    """Names that came, names that went, or else their order."""
+def _names(more: str, less: str, order: str = "in the order {}", *, first: bool = False) -> Says:
+    """Names that came, names that went, or else their order.
+
+    `first`: the first that will do is taken, so that the order is told beside the others, too; only not
+    where it is the old one with what came at its end.
+    """
 
     def says(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
         came = [name for name in after if name not in before]
@@ -141,7 +154,8 @@ def _names(more: str, less: str, order: str = "in the order {}") -> Says:
             yield more.format(wording.listed(came))
         if went:
             yield less.format(wording.listed(went))
-        if not (came or went):
+        expected = [name for name in before if name in after] + came
+        if not (came or went) or (first and list(after) != expected):
             yield order.format(wording.listed(after))
 
     return says
@@ -159,19 +173,15 @@ def _condition(form: str) -> Says:
 
 def _states(before: Mapping[str, Condition], after: Mapping[str, Condition]) -> Iterator[str]:
     if list(before) != list(after):
-        says = _names("also has the state {}", "no longer has the state {}", "states in the order {}")
-        yield from says(list(before), list(after))
+        more, less = "also has the state {}", "no longer has the state {}"
+        yield from _names(more, less, "states in the order {}", first=True)(list(before), list(after))
     for name in after:
-        if name in before and not _same(before[name], after[name]):
-            yield f"state {name}: if {after[name].text}, instead of {before[name].text}"
+        if not _same(before.get(name), after[name]):
+            yield from (f"state {name}: {said}" for said in _condition("if")(before.get(name), after[name]))
 
 
 def _or_never(ms: int | None) -> str:
     return "never" if ms is None else f"after {wording.span(ms)}"
-
-
-def _channels(before: Sequence[str], after: Sequence[str]) -> Iterator[str]:
-    yield from _names("also on {}", "no longer on {}", "tried in the order {}")(before, after)
 
 
 _RULE: Final[Mapping[str, Says]] = {
@@ -183,7 +193,7 @@ _RULE: Final[Mapping[str, Says]] = {
     "purpose": _instead("purpose {}"),
     "tags": _names("also tagged {}", "no longer tagged {}", "tagged in the order {}"),
     "expires": _instead("messages expire {}", _or_never),
-    "hold_out": _instead("{} of the people are held out", lambda share: f"{share * 100:g} %"),
+    "hold_out": _instead("{} of the people are held out", wording.share),
     "why": _instead("the person is told {}", wording.quoted),
     "over_cap": _instead("capped messages are {}", wording.over_cap),
     "ceiling": _instead("sends {}", wording.ceiling),
@@ -194,7 +204,8 @@ _RULE: Final[Mapping[str, Says]] = {
 }
 _STEP: Final[Mapping[str, Says]] = {
     "after": _instead("comes {} after step 1", wording.span),
-    "channels": _channels,
+    "channels": _names("also on {}", "no longer on {}", "tried in the order {}", first=True),
+    "each channel": _names("also on {}", "no longer on {}"),
     "template": _instead("template {}", wording.quoted),
     "audience": _instead("{}", wording.audience),
     "condition": _condition("only if"),
@@ -219,7 +230,7 @@ _TRIGGERS: Final[Mapping[str, Mapping[str, Says]]] = {
         "at_least": _instead("from {} on", str),
         "within": _instead("within {}", wording.span),
         "distinct": _instead("counts distinct values of {}", wording.generic),
-        "category": _instead("of the category {}", wording.generic),
+        "category": _instead("counts {}", wording.counted_category),
     },
     "Succession": {
         "first": _names("also begun by {}", "no longer begun by {}"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -79,7 +80,8 @@ def trigger(of: Rule) -> str:  # noqa: PLR0911 - one line for each trigger
         case Event(of=types):
             return f"at every {listed(types, 'or')}"
         case Becomes(states=states):
-            return f"when the state turns to {listed(states, 'or')}"
+            turned = [f"{name} (if {condition.text})" for name, condition in states.items()]
+            return f"when the state turns to {listed(turned, 'or')}"
         case Succession(first=first, then=then, within=within, without=without):
             between = f" with no {listed(without, 'or')} between" if without else ""
             return f"at every {listed(then, 'or')} within {span(within)} after {listed(first, 'or')}{between}"
@@ -96,6 +98,11 @@ def _if(when: Condition | None) -> str:
 
 def _in(category: str | None) -> str:
     return f" of the category {category}" if category is not None else ""
+
+
+def counted_category(category: str | None) -> str:
+    """Which events of its types a count looks at."""
+    return f"those{_in(category)} only" if category is not None else "those of any category"
 
 
 def _date(of: Date) -> str:
@@ -127,7 +134,7 @@ def beside(of: Rule) -> Iterable[str]:
         "messages expire after {}": of.expires and span(of.expires),
         "capped messages are {}": of.purpose == "marketing" and over_cap(of.over_cap),
         "sends {}": of.ceiling and ceiling(of.ceiling),
-        "{} of the people are held out": of.hold_out and f"{of.hold_out * 100:g} %",
+        "{} of the people are held out": of.hold_out and share(of.hold_out),
         "stops {}": of.pauses and pauses(of.pauses),
         "is worth {}": of.value and of.value.text,
         "pauses by itself when no purchases are heard of: {}": of.guarded and "yes",
@@ -194,7 +201,8 @@ def audience(of: Audience | None) -> str:
         return "no audience"
     if of.remove is not None:
         return f"out of the audience {of.remove}"
-    names = listed(sorted(set(of.by_state.values()))) if of.by_state else str(of.add)
+    stated = [f"{name} in the state {state}" for state, name in of.by_state.items()]
+    names = listed(stated) if stated else str(of.add)
     until = f" for {span(of.expires)}" if of.expires else ""
     parted = f", by product set: {listed(_product_sets(of))}" if of.sets else ""
     return f"into the audience {names}{until}{parted}"
@@ -210,14 +218,26 @@ def offer(of: Offer | str | None) -> str:
         return "nothing"
     if isinstance(of, str):
         return "the same as before"
-    what = f"{of.percent:g} %" if of.percent is not None else f"{of.amount:g} {of.currency}"
-    basket = f" from {of.minimum_basket:g} {of.currency} on" if of.minimum_basket is not None else ""
-    left = (
-        f" while {of.least_margin:g} {of.currency} of the margin are left"
-        if of.least_margin is not None
-        else ""
-    )
-    return f"{what} off{basket} for {span(of.expires)}{left}"
+    what = f"{_number(of.percent)} %" if of.percent is not None else _money(of.amount, of)
+    basket = f" from {_money(of.minimum_basket, of)} on" if of.minimum_basket is not None else ""
+    least = of.least_margin
+    left = f" while {_money(least, of)} of the margin are left" if least is not None else ""
+    pool = f" by codes of the pool {of.codes}" if of.codes else ""
+    return f"{what} off{basket} for {span(of.expires)}{left}{pool}"
+
+
+def _money(amount: float | None, of: Offer) -> str:
+    return f"{_number(amount or 0)} {of.currency}"
+
+
+def _number(number: float) -> str:
+    """All of its digits, so that what differs reads differently."""
+    return f"{Decimal(repr(number)).normalize():f}"
+
+
+def share(of: float) -> str:
+    """A share of people as one says it."""
+    return f"{(Decimal(repr(of)) * 100).normalize():f} %"
 
 
 def step(of: Step) -> str:
