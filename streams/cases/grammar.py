@@ -57,7 +57,8 @@ EXPECTED: Final = Record(
         Key(
             name="suppressed",
             shape=_GATE,
-            says="Nothing comes, and this gate is why; both for a step's message and for its audience.",
+            says="Nothing comes, and this gate is why; of one step about one subject, for both its "
+            "message and its audience.",
             example="cap",
         ),
         Key(

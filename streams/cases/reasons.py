@@ -28,8 +28,7 @@ from retarget.rules.model import (
 )
 from retarget.times import DAY, format_duration
 from retarget.touchpoints import Touchpoint
-from streams.cases.comparing import comes_as
-from streams.cases.model import Expected
+from streams.cases.comparing import comes
 from streams.cases.reading import Ready
 from streams.cases.running import Stage
 
@@ -45,9 +44,10 @@ class _Demand(NamedTuple):
     waived: Callable[[Rule], Rule]
 
 
-async def reason(ready: Ready, missing: Expected) -> str | None:
-    """A sentence on what kept it from coming; None: the rule's own demands do not explain it."""
-    tried = _Trying(ready, missing)
+async def reason(ready: Ready, place: int) -> str | None:
+    """A sentence on what kept an expectation from being met; None: the rule's demands do not explain it."""
+    missing = ready.prepared.case.expect[place]
+    tried = _Trying(ready, place)
     demands = list(_demands(tried.rule, missing.step))
     for demand in demands:
         if await tried.comes([demand]):
@@ -66,9 +66,9 @@ async def reason(ready: Ready, missing: Expected) -> str | None:
 class _Trying:
     """One case, run under forms of one of its rules."""
 
-    def __init__(self, ready: Ready, missing: Expected) -> None:
-        self._ready, self._missing, self._stage = ready, missing, Stage()
-        own = ready.rules[0].name
+    def __init__(self, ready: Ready, place: int) -> None:
+        self._ready, self._place, self._stage = ready, place, Stage()
+        own, missing = ready.rules[0].name, ready.prepared.case.expect[place]
         (self.rule,) = [rule for rule in ready.rules if rule.name == (missing.rule or own)]
         self._runs = 0
 
@@ -81,7 +81,7 @@ class _Trying:
         rule = replace(rule, version=f"{rule.version}-{self._runs}")
         rules = [rule if one.name == rule.name else one for one in self._ready.rules]
         came = await self._stage.run(self._ready.prepared, rules)
-        return any(comes_as(self._ready.prepared, rule.name, self._missing, one) for one in came.outcomes)
+        return comes(self._ready.prepared, came.outcomes, self._ready.rules[0].name, self._place)
 
 
 def _demands(rule: Rule, step: int | None) -> Iterator[_Demand]:

@@ -132,9 +132,10 @@ async def _told(ready: Ready, came: Came) -> AsyncIterator[str]:
 
 async def _why(ready: Ready, difference: Difference) -> list[str]:
     """What kept an expected thing from coming, where nothing came instead."""
-    if difference.got is not None or not isinstance(difference.expected, Expected):
+    nothing_came = difference.got is None and isinstance(difference.expected, Expected)
+    if not nothing_came or difference.place is None:
         return []
-    found = await reason(ready, difference.expected)
+    found = await reason(ready, difference.place)
     return [f"because   {found}"] if found is not None else []
 
 

@@ -123,3 +123,34 @@ def test_nothing_is_made_up(tmp_path: Path) -> None:
     """A moment at which the rule would do nothing whatever it asked for has no reason among its demands."""
     said = because(tmp_path, CART, "{at: 10:00, type: add, products: tent}", "{at: 13:13, sent: push}")
     assert said == []
+
+
+EACH: Final = """\
+rule: tried
+subject: product
+quiet: {after: 1h, opens: view}
+again: 1d
+steps: [{channels: [push], template: one}]
+"""
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "{at: 11:00, sent: push, about: tent}, {at: 11:00, sent: push, about: boat}",
+        "{at: 11:00, sent: push, products: [boat]}, {at: 11:00, sent: push}",
+        "{at: 11:00, sent: push}, {at: 11:00, sent: push}",
+        "{at: 11:00, sent: push}, {at: 11:00, sent: push, step: 2}",
+    ],
+)
+def test_what_comes_anyway_is_no_reason(tmp_path: Path, expected: str) -> None:
+    """A message about something else, or one that is expected beside it, would not be what is missing."""
+    assert because(tmp_path, EACH, "{at: 10:00, type: view, products: tent}", expected) == []
+
+
+def test_each_of_two_alike_has_its_reason(tmp_path: Path) -> None:
+    """Of two that a condition stops each would come."""
+    events = ", ".join(f"{{at: 10:00, type: view, products: {product}}}" for product in ("tent", "boat"))
+    rule = EACH.replace("again: 1d", "if: product.price > 500")
+    said = because(tmp_path, rule, events, "{at: 11:00, sent: push}, {at: 11:00, sent: push, about: tent}")
+    assert said == ["it would come without `if: product.price > 500`"] * 2

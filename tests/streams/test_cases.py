@@ -13,6 +13,7 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from msgspec.structs import replace
 
 from retarget.rules.places import Document, Reading
 from retarget.rules.records import Key, Record
@@ -213,10 +214,13 @@ def a_case(*expect: Expected) -> Prepared:
     return Prepared(case=case, start=start, zone=zone, presets={}, touchpoints=(), until=None)
 
 
-def an_outcome(step: int, kind: Any = "sent", name: str = "push") -> Outcome:  # noqa: ANN401 - one of Kind
+def an_outcome(
+    step: int, kind: Any = "sent", name: str = "push", **others: Any  # noqa: ANN401 - one of Kind, and fields
+) -> Outcome:  # fmt: skip
     """Something that came at ten."""
     at = parse_time("2024-03-04T10:00Z")
-    return Outcome(kind=kind, at=at, name=name, step=step, channel=name, about="", rule="r")
+    said = {"kind": kind, "at": at, "name": name, "step": step, "channel": name, "about": "", "rule": "r"}
+    return Outcome(**{**said, **others})
 
 
 def test_a_loose_expectation_gives_way_to_a_strict_one() -> None:
@@ -230,14 +234,79 @@ def test_a_loose_expectation_gives_way_to_a_strict_one() -> None:
     assert len(differences(a_case(strict, strict), outcomes, "r")) == 1
 
 
-def test_one_suppression_stands_for_a_steps_message_and_audience() -> None:
-    """A gate stops both; an author thinks of one. Two messages are never one."""
-    stopped = Expected(kind="suppressed", at=When(after=0), name="cap")
-    sent = Expected(kind="sent", at=When(after=0))
+def stopped(step: int = 1, channel: str = "push", about: str = "", **others: Any) -> Outcome:  # noqa: ANN401
+    """Something that a cap stopped at ten."""
+    return an_outcome(step, "suppressed", "cap", channel=channel, about=about, **others)
 
-    both = [an_outcome(1, "suppressed", "cap"), an_outcome(1, "suppressed", "cap")]
-    assert differences(a_case(stopped), both, "r") == []
+
+CAPPED: Final = Expected(kind="suppressed", at=When(after=0), name="cap")
+
+
+@pytest.mark.parametrize(
+    ("expected", "came", "left"),
+    [
+        ([CAPPED], [stopped(), stopped(channel="ads")], []),
+        ([CAPPED], [stopped(channel="ads"), stopped()], []),
+        ([CAPPED], [stopped(channel="ads"), stopped(channel="ads")], []),
+        ([CAPPED, CAPPED], [stopped(), stopped(channel="ads")], []),
+        ([CAPPED], [stopped(), stopped(channel="email")], ["email"]),
+        ([CAPPED], [stopped(), stopped(2, "ads")], ["ads"]),
+        ([CAPPED], [stopped(about="p"), stopped(about="q")], ["push"]),
+        ([CAPPED], [stopped(about="p"), stopped(channel="ads", about="q")], ["ads"]),
+        ([CAPPED], [stopped(), stopped(channel="ads", at=0)], ["ads"]),
+        ([CAPPED, CAPPED], [stopped(channel=at, about=of) for at in ("ads", "push") for of in "pq"], []),
+        ([replace(CAPPED, channel="push")], [stopped(), stopped(channel="ads")], ["ads"]),
+        ([replace(CAPPED, channel="ads")], [stopped(), stopped(channel="ads")], ["push"]),
+    ],
+)
+def test_one_suppression_stands_for_a_steps_message_and_audience(
+    expected: list[Expected], came: list[Outcome], left: list[str]
+) -> None:
+    """A gate stops both; an author thinks of one. Two messages, subjects, steps or moments are never one."""
+    found = differences(a_case(*expected), came, "r")
+    assert [(one.expected, getattr(one.got, "channel", "")) for one in found] == [(None, one) for one in left]
+
+
+def test_what_comes_unasked_is_a_difference() -> None:
+    """Two messages are never one."""
+    sent = Expected(kind="sent", at=When(after=0))
     assert len(differences(a_case(sent), [an_outcome(1), an_outcome(1)], "r")) == 1
+
+
+def test_a_stopped_step_is_expected_once(tmp_path: Path) -> None:
+    """A real message with its audience, which nobody has agreed to; five products are five of them."""
+    rule = RULE.replace("template: cart-1", "template: cart-1, audience: {add: left}")
+    case = """\
+rule: left_cart
+cases:
+  - case: A.
+    consent: denied
+    events: [{at: 10:00, type: add, products: tent}]
+    expect: [{at: 10:30, suppressed: no_consent}]
+"""
+    assert tried(tmp_path, case, rule) == []
+    each = rule.replace("subject: cart", "subject: product")
+    said = tried(tmp_path, case.replace("products: tent", "products: [tent, lamp, boat]"), each)
+    assert len(said) == 4
+    assert all(
+        "expected  nothing more\n    got       2024-03-04 10:30 (+30m)  suppressed" in one for one in said
+    )
+
+
+def test_what_did_not_come_is_shown_beside_what_is_nearest() -> None:
+    """Two that are missing and two that came unasked: that of the same subject, however they are written."""
+    sent = Expected(kind="sent", at=When(after=0), name="email", step=1)
+    of_p, of_q = replace(sent, about="p"), replace(sent, about="q")
+    came = [an_outcome(2, name="email", about="q"), an_outcome(2, name="email", about="p")]
+    for expected in ([of_p, of_q], [of_q, of_p]):
+        found = differences(a_case(*expected), came, "r")
+        assert [one.expected and one.expected.about for one in found] == [one.about for one in expected]
+        assert [one.got and one.got.about for one in found] == [one.about for one in expected]
+
+    # The first could take what the second differs from in nothing but its step.
+    at_ten, later = an_outcome(1, name="push"), replace(sent, at=When(after=60_000), name="push")
+    found = differences(a_case(later, replace(sent, name="push", step=2)), [at_ten], "r")
+    assert [one.got for one in found] == [None, at_ten]
 
 
 def test_other_rules_are_looked_at_only_where_they_are_named() -> None:
