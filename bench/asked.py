@@ -82,9 +82,9 @@ def row(kind: str, text: str) -> Row:
 def _about(name: str, known: Name) -> str:
     if known.type == "bool":
         return name
-    if known.type == "list":
-        return f'"tv" in {name}'
     text = (known.choices or ("tv",))[0]
+    if known.type == "list":
+        return f'"{text}" in {name}'
     return f"{name} {_ANSWERS[known.type]}" if known.type in _ANSWERS else f'{name} == "{text}"'
 
 

@@ -26,7 +26,7 @@ from retarget.rules.model import (
     Trigger,
     Variant,
 )
-from retarget.rules.parts import AUDIENCE, ENDING, LABEL, NAME, PAUSE
+from retarget.rules.parts import AUDIENCE, ENDING, LABEL, NAME, PAUSE, STATES
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Short, Values
 from retarget.rules.sending import CHANNELS, OFFER, OFFER_OR_SAME, with_channels
@@ -258,7 +258,7 @@ RULE: Final = Record(
         ),
         Key(
             name="becomes",
-            shape=Named(Expression(), NAME, "state: condition"),
+            shape=STATES,
             says="Decided when the first state whose condition holds becomes another one.",
             example={"bought": 'person.stage == "bought"', "viewed": 'person.stage == "viewed"'},
         ),

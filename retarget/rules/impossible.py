@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
+from math import ceil
 from typing import Final, TypeAlias
 
 from retarget.rules.expressions.calls import DURATIONS
 from retarget.rules.expressions.syntax import Problem, source_of, tree_of
 from retarget.rules.tallies import KEPT
+from retarget.times import DAY
 
 Value: TypeAlias = float | str | bool
 # The low end, whether it is itself allowed, the high end, whether that is.
@@ -132,7 +134,17 @@ def _first(name: str) -> _Range:
     """What a name can be at all: a count is never negative."""
     function = name.partition("(")[0]
     most = float(KEPT) if function in _BOUNDED else float("inf")
+    if function == "days_with":
+        most = min(most, _days_touched(name))
     return (0, True, most, True) if name in _COUNTED or function in _COUNTING else _ALL
+
+
+def _days_touched(call: str) -> float:
+    """How many days a window can touch at most: one more than it is long."""
+    tree = ast.parse(call, mode="eval").body
+    named = tree.keywords if isinstance(tree, ast.Call) else []
+    within = next((_constant(one.value) for one in named if one.arg == "within"), None)
+    return ceil(within / DAY) + 1 if _is_number(within) else float("inf")  # type: ignore[operator]
 
 
 def _range(operator: ast.cmpop, value: float) -> _Range:

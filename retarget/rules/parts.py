@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from retarget.rules import checks
+from retarget.rules.conditions import Condition
 from retarget.rules.model import Audience, Ending, Pause
+from retarget.rules.places import Place
 from retarget.rules.product_sets import ProductSets
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import Duration, Expression, Named, OneOf, Text
@@ -98,3 +100,25 @@ PAUSE: Final = Record(
         ),
     ),
 )
+
+
+class _States(Named, frozen=True):
+    """Conditions in order of precedence, of which no two are the same: the second could never be reached."""
+
+    def read(self, value: object, at: Place) -> Any:  # noqa: ANN401 - see Shape
+        """The conditions by state."""
+        states = super().read(value, at)
+        first: dict[Condition, str] = {}
+        for name, condition in states.items() if isinstance(states, dict) else ():
+            if not isinstance(condition, Condition):
+                continue
+            if condition in first:
+                at.child(name).problem(
+                    f"found the condition of {first[condition]}, which comes before it, so that this state "
+                    "is never reached; known: another condition"
+                )
+            first.setdefault(condition, name)
+        return states
+
+
+STATES: Final = _States(Expression(), NAME, "state: condition")

@@ -144,6 +144,8 @@ def counting(
     return of_category
 
 
+# What conditions are about that look at no person: kinds of subject that no rule has.
+LISTING: Final = "listing"
 # The mark of what keeps the types of its events beside them.
 TYPE: Final = "type"
 # The mark of what keeps the orders, or else the ids, of its events beside them.

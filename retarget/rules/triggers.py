@@ -10,10 +10,9 @@ from retarget.rules.model import ANYTHING, Catalogue, Count, Date, Quiet, Succes
 from retarget.rules.places import Place
 from retarget.rules.records import Key, Record, Values
 from retarget.rules.shapes import BAD, Duration, Expression, Named, Number, OneOf, Several, Text
+from retarget.rules.subjects import LISTING
 from retarget.touchpoints import IMPERSONAL, TYPES
 
-# What conditions are about that look at no person.
-LISTING: Final = "listing"
 # A count is kept as that many times at most, so that a person's state stays bounded.
 MOST_COUNTED: Final = 64
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, get_args
 
-from retarget.journeys import figures, prices, stages, traits
+from retarget.journeys import consents, figures, prices, stages, traits
 from retarget.journeys.model import Journey, Product
 from retarget.rules import customs, of_events, of_subjects, subjects, tallies, telling, third_parties
 from retarget.rules.conditions import Argument, Function, Name, Vocabulary, Window
 from retarget.rules.expressions.terms import Read
+from retarget.rules.model import Channel
 from retarget.rules.scene import Scene
 from retarget.touchpoints import IMPERSONAL, TYPES
 
 _CART: Final = frozenset({"cart"})
 _PRODUCT: Final = frozenset({"product"})
-_LISTING: Final = frozenset({"listing"})
+_LISTING: Final = frozenset({subjects.LISTING})
 # With more carts figures are kept.
 _FEW: Final = 4
 
@@ -197,8 +198,9 @@ NAMES: Final[Mapping[str, Name]] = {
         type="bool", doc="the person has a user id", read=lambda s: s.journey.user_id is not None
     ),
     "person.unconfirmed": Name(
-        type="list", doc="channels of which consent waits to be confirmed; `*`: all",
-        read=lambda scene: [key.partition("|")[2] for key in scene.journey.asked]
+        type="list", doc="channels of which consent waits to be confirmed (`*`: all)",
+        read=lambda scene: [key.partition("|")[2] for key in scene.journey.asked],
+        choices=(*get_args(Channel), consents.EVERY)
     ),
     "person.purchases": Name(type="number", doc="orders ever", read=lambda scene: scene.journey.order_count),
     prices.NAME: Name(
@@ -361,4 +363,4 @@ FUNCTIONS: Final[Mapping[str, Function]] = {
     **third_parties.FUNCTIONS,
 }
 
-VOCABULARY: Final = Vocabulary(NAMES, FUNCTIONS)
+VOCABULARY: Final = Vocabulary(NAMES, FUNCTIONS, {subjects.LISTING: "catalogue.when"})

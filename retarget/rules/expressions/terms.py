@@ -82,10 +82,14 @@ class Function(msgspec.Struct, frozen=True):
 
 
 class Vocabulary(msgspec.Struct, frozen=True):
-    """All that conditions can speak of, besides `exists` and the durations, which are the language's own."""
+    """All that conditions can speak of, besides `exists` and the durations, which are the language's own.
+
+    `places`: kinds of subject that no rule has, and the place whose conditions are about them.
+    """
 
     names: Mapping[str, Name]
     functions: Mapping[str, Function] = {}
+    places: Mapping[str, str] = {}
 
 
 class Term(msgspec.Struct, frozen=True, kw_only=True):

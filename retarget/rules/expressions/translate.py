@@ -37,6 +37,7 @@ _YES_NO: Final = {"true": True, "false": False}
 _DEEPEST: Final = 40
 # Products of such numbers stay exact enough, and never grow beyond what a float holds.
 _LARGEST: Final = 1e15
+_EXISTING: Final = 'exists(profile.country) or exists(trait("email"))'
 _LANGUAGE: Final = "known: names, numbers, texts, lists, comparisons, and, or, not, in, + - * / %, calls"
 
 
@@ -96,7 +97,7 @@ class Translation:
             self._complain(node, self._unknown_name(name or self._source(node)))
             return None
         if not self._exists(known):
-            self._complain(node, f"{name} does not exist for the subject {self._subject}; {_homes(known)}")
+            self._complain(node, self._elsewhere(name, known))
             return None
         self.names.add(name)
         if known.window is not None and known.window not in self.windows:
@@ -141,6 +142,9 @@ class Translation:
             left, right, sign = terms[index], terms[index + 1], _COMPARISONS[type(operator)]
             if sign in ("is", "is not"):
                 self._complain(node, f"{sign} is not part of the language; known: ==, !=, in, exists(name)")
+            elif _are_alike(node, index):
+                both = self._source(node.comparators[index])
+                self._complain(node, f"both sides of {sign} are {both}; known: another value on one of them")
             elif left is not None and right is not None:
                 text = f"{left.text} {sign} {right.text}"
                 link = self._checked(node, comparison(text, sign, left, right))
@@ -184,8 +188,7 @@ class Translation:
         self, node: ast.Call, label: str, function: Function, given: list[Term], named: dict[str, Term]
     ) -> Term | None:
         if not self._exists(function):
-            home = _homes(function)
-            self._complain(node, f"{label} does not exist for the subject {self._subject}; {home}")
+            self._complain(node, self._elsewhere(label, function))
             return None
         outcome = call(self._source(node), function, given, named)
         if isinstance(outcome, list):
@@ -203,7 +206,7 @@ class Translation:
     def _existence(self, node: ast.Call) -> Term | None:
         asked = node.args[0] if len(node.args) == 1 and not node.keywords else None
         if asked is None or (_dotted(asked) is None and not isinstance(asked, ast.Call)):
-            self._complain(node, "exists takes one name or call, such as exists(person.email)")
+            self._complain(node, f"exists takes one name or call, such as {_EXISTING}")
             return None
         term = self.term(node.args[0])
         return term and logic.existence(self._source(node), term.read)
@@ -222,6 +225,21 @@ class Translation:
 
     def _exists(self, word: Name | Function) -> bool:
         return self._subject is None or word.subjects is None or self._subject in word.subjects
+
+    def _elsewhere(self, label: str, word: Name | Function) -> str:
+        """That a word is for other subjects; and what may stand here, if no rule has such a subject."""
+        places, homes = self._vocabulary.places, sorted(word.subjects or ())
+        if (here := places.get(self._subject or "")) is not None:
+            known = [name for name, one in self._vocabulary.names.items() if self._is_of_place(one)]
+            twins = [name for name in known if name.partition(".")[2] == label.partition(".")[2]]
+            meant = f"; nearest: {twins[0]}" if twins else ""
+            return f"{label} does not exist in {here}; known: {', '.join(sorted(known))}{meant}; else use if"
+        if places.keys() >= {*homes}:
+            return f"{label} exists in {' and '.join(places[home] for home in homes)} only"
+        return f"{label} does not exist for the subject {self._subject}; it exists for: {', '.join(homes)}"
+
+    def _is_of_place(self, name: Name) -> bool:
+        return name.subjects is not None and self._subject in name.subjects
 
     def _unknown_name(self, name: str) -> str:
         """Names of the same family (`cart.`) when there are any, else all: the whole list is long."""
@@ -254,6 +272,13 @@ def _kind_of(value: object) -> Type | None:
     return None
 
 
+def _are_alike(node: ast.Compare, index: int) -> bool:
+    """Whether a link of a chain of comparisons compares something that is looked at with itself."""
+    one, other = [node.left, *node.comparators][index : index + 2]
+    asks = any(isinstance(part, ast.Name | ast.Call) for part in ast.walk(one))
+    return asks and ast.dump(one) == ast.dump(other)
+
+
 def _dotted(node: ast.expr) -> str | None:
     parts: list[str] = []
     while isinstance(node, ast.Attribute):
@@ -264,10 +289,6 @@ def _dotted(node: ast.expr) -> str | None:
 
 def _element(name: Name) -> Type | None:
     return name.of if name.type == "list" else None
-
-
-def _homes(word: Name | Function) -> str:
-    return f"it exists for: {', '.join(sorted(word.subjects or ()))}"
 
 
 _METHODS: Final[Mapping[type[ast.expr], Callable[[Translation, Any], Term | None]]] = {

@@ -171,7 +171,16 @@ WRONG: Final[dict[str, list[str]]] = {
     "cart.size ** 2 > 1": [f"column 1: cart.size ** 2 is not part of the language; known: {LANGUAGE}"],
     "+cart.size > 1": [f"column 1: +cart.size is not part of the language; known: {LANGUAGE}"],
     "cart.size > 1e300": ["column 13: 1e300 is no value; known: numbers, texts, true, false"],
-    "exists(3)": ["column 1: exists takes one name or call, such as exists(person.email)"],
+    "exists(3)": [
+        'column 1: exists takes one name or call, such as exists(profile.country) or exists(trait("email"))'
+    ],
+    "cart.size > cart.size": ["column 1: both sides of > are cart.size; known: another value on one of them"],
+    "0 < cart.size <= cart.size": [
+        "column 1: both sides of <= are cart.size; known: another value on one of them"
+    ],
+    'count("add", within=days(1)) == count("add",  within=days(1))': [
+        'column 1: both sides of == are count("add", within=days(1)); known: another value on one of them'
+    ],
     "days(-1) < product.since_bought": [
         "column 1: days takes one number that is not negative, such as days(30)",
     ],

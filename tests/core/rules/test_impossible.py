@@ -35,6 +35,10 @@ from tests.core.rules.shop import VOCABULARY, Moment
         ("not (person.purchases >= 0)", "not (person.purchases >= 0)"),
         ("not (0 <= person.purchases or cart.size > 3)", "not (0 <= person.purchases or cart.size > 3)"),
         ("not not (cart.size < 0)", "not not (cart.size < 0)"),
+        ('days_with("view", within=days(3)) >= 5', 'days_with("view", within=days(3)) >= 5'),
+        ('days_with("add", within=hours(26), about="person") > 3',
+         'days_with("add", within=hours(26), about="person") > 3'),
+        ('days_with("view", within=minutes(1)) == 3', 'days_with("view", within=minutes(1)) == 3'),
         ('not (count("add", within=hours(4)) > -1)', 'not (count("add", within=hours(4)) > -1)'),
     ],
 )  # fmt: skip
@@ -51,6 +55,8 @@ def test_what_can_never_hold_is_found(text: str, part: str) -> None:
         "cart.size < cart.value and cart.value < cart.size", "cart.size >",
         "not (cart.size >= 0)", "not (person.purchases >= 1)", "not (person.purchases != 0)",
         "not person.known", "not (person.purchases >= 0 and person.known)",
+        'days_with("view", within=days(3)) >= 4', 'days_with("view", within=minutes(1)) == 2',
+        'count("view", within=days(3)) >= 5',
     ],
 )  # fmt: skip
 def test_what_may_hold_is_let_alone(text: str) -> None:

@@ -244,3 +244,61 @@ def test_what_the_contract_lists_can_be_said(subject: str, condition: str) -> No
         *([view | {"time": NOON - MINUTE}, add | {"time": NOON}] if at == "add" else [add, view]),
     ]
     assert len(Shop([rule]).read(*events).sent()) == 1
+
+
+def refused(**words: Any) -> list[str]:  # noqa: ANN401 - keys of a rule
+    """What is wrong with a rule of the catalogue that says this, or this instead."""
+    document = {"rule": "r", "subject": "product", "catalogue": {"of": "price"}, "steps": STEPS, **words}
+    return [line.partition(" $.")[2] for line in read_rules([Document("r.yaml", document)], VOCABULARY)[1]]
+
+
+THERE = (
+    "in catalogue.when; known: "
+    "listing.margin, listing.price, listing.price_before, listing.stock, listing.stock_before"
+)
+
+
+@pytest.mark.parametrize(
+    ("when", "said"),
+    [
+        ('product.category == "x"', f"product.category does not exist {THERE}; else use if"),
+        ("product.price > 3", f"product.price does not exist {THERE}; nearest: listing.price; else use if"),
+        ("listing.price != listing.price",
+         "both sides of != are listing.price; known: another value on one of them"),
+    ],
+)  # fmt: skip
+def test_a_condition_about_the_listing_says_what_it_knows(when: str, said: str) -> None:
+    """What is about the product or the person stands under `if`."""
+    assert refused(catalogue={"of": "price", "when": when}) == [f"catalogue.when: column 1: {said}"]
+
+
+def test_the_listing_is_nowhere_else() -> None:
+    """It is no subject that a rule could have."""
+    said = refused(**{"if": "listing.price > 3"})
+    assert said == ["if: column 1: listing.price exists in catalogue.when only"]
+
+
+def test_what_exists_is_shown_as_an_example() -> None:
+    """Whoever writes what the message shows has a right condition."""
+    (said,) = refused(**{"if": 'exists("email")'})
+    example = said.partition("such as ")[2]
+    assert isinstance(parse_condition(example, VOCABULARY, "product"), Condition)
+
+
+def test_channels_to_be_confirmed_are_channels() -> None:
+    """A misspelled one is told, with the nearest; `*` means all."""
+    (said,) = refused(**{"if": '"e-mail" in person.unconfirmed'})
+    assert said.startswith("if: column 1: unknown value of person.unconfirmed 'e-mail'; known: *, ads, ")
+    assert said.endswith("; nearest: email")
+    assert refused(**{"if": '"email" in person.unconfirmed or "*" in person.unconfirmed'}) == []
+
+
+def test_a_state_that_is_never_reached_is_told() -> None:
+    """The first that holds wins; of two with the same condition that is always the same one."""
+    states = {"a": "person.purchases > 2", "b": "person.known", "c": "person.purchases > 2"}
+    document = {"rule": "r", "subject": "person", "becomes": states, "steps": STEPS}
+    _, (said,) = read_rules([Document("r.yaml", document)], VOCABULARY)
+    assert said.endswith(
+        "$.becomes.c: found the condition of a, which comes before it, so that this state is never reached; "
+        "known: another condition"
+    )
