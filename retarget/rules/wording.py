@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -232,12 +231,14 @@ def _money(amount: float | None, of: Offer) -> str:
 
 def _number(number: float) -> str:
     """All of its digits, so that what differs reads differently."""
-    return f"{Decimal(repr(number)).normalize():f}"
+    short = f"{number:.15g}"
+    return short if float(short) == number else repr(number)
 
 
 def share(of: float) -> str:
     """A share of people as one says it."""
-    return f"{(Decimal(repr(of)) * 100).normalize():f} %"
+    percent = f"{of * 100:.15g}"
+    return f"{percent} %" if float(percent) / 100 == of else f"a share of {of!r}"
 
 
 def step(of: Step) -> str:
