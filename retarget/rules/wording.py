@@ -237,8 +237,7 @@ def _number(number: float) -> str:
 
 def share(of: float) -> str:
     """A share of people as one says it."""
-    percent = f"{of * 100:.15g}"
-    return f"{percent} %" if float(percent) / 100 == of else f"a share of {of!r}"
+    return f"{of * 100:.15g} %" if float(f"{of:.15g}") == of else f"a share of {of!r}"
 
 
 def step(of: Step) -> str:

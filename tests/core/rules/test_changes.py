@@ -239,6 +239,8 @@ STATED: Final = "step 1: into the audience {} in the state a and {} in the state
          [f"step 1: offers 5 %{BY_SPRING.replace('spring', 'summer')} instead of 5 %{BY_SPRING}"]),
         (SENT, "percent: 5", "percent: 5.0000001",
          [f"step 1: offers 5.0000001 %{BY_SPRING} instead of 5 %{BY_SPRING}"]),
+        (SENT, "event: view", "event: view\nhold_out: 0.007",
+         ["0.7 % of the people are held out instead of 0 %"]),
         (STATES, "a: person.purchases > 1, b: carts.size > 0", "b: carts.size > 0, a: person.purchases > 1",
          ["states in the order b and a"]),
         (STATES, "{a: person", "{c: person.known, a: person",
