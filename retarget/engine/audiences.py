@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
 
 from msgspec.structs import replace
 
 from retarget.engine import about, reach
 from retarget.engine.candidate import Candidate
 from retarget.engine.moment import Moment
+from retarget.engine.policy import Policy
 from retarget.journeys.model import Journey, Membership
-from retarget.messages import Message
+from retarget.messages import Message, stable_id
 from retarget.rules.model import Audience
 from retarget.rules.scene import Scene
 from retarget.times import format_time
 
 ADS: Final = "ads"
+# By these a platform knows people, or a service finds what it does; by tokens none does.
+_KNOWN_BY: Final = ("email", "phone", "external")
+# No address is longer; what is would be kept with each of many audiences.
+_LONGEST: Final = 320
 
 
 def changes(journey: Journey, change: Candidate, audience: Audience, scene: Scene) -> Iterator[Candidate]:
@@ -63,7 +68,7 @@ def take_out(journey: Journey, change: Candidate, moment: Moment) -> str:
         anonymous_id=journey.anonymous_id,
         subject=change.subject,
         audience=change.audience_name,
-        to=reach.address(journey, ADS, moment.policy) or {},
+        to=address_of(journey, joined[-1], moment.policy),
         purpose=rule.purpose,
         due=format_time(change.due),
         decided_at=format_time(change.now),
@@ -72,7 +77,55 @@ def take_out(journey: Journey, change: Candidate, moment: Moment) -> str:
         trace=change.trace,
     )
     moment.emit_message(message)
+    told = _known_as(joined[-1])
+    for one in reversed(joined):
+        if not _known_as(one) <= told:
+            told |= _known_as(one)
+            moment.emit_message(_of_another_address(journey, message, one, moment.policy))
     return message.message_id
+
+
+def _of_another_address(journey: Journey, message: Message, joined: Membership, policy: Policy) -> Message:
+    """The removal once more, of the same person as a platform knows them by a former address."""
+    return replace(
+        message,
+        message_id=stable_id(message.message_id, joined.message_id),
+        recall_of=joined.message_id,
+        to=address_of(journey, joined, policy),
+    )
+
+
+def join(journey: Journey, joined: Membership) -> None:
+    """Note a membership in place of the one by the same rule and subject.
+
+    That one stays beside it where it was by an address that is another one by now: it is still to be left.
+    """
+    same, known = (joined.audience, joined.rule, joined.subject), _known_as(joined)
+    journey.audiences = [
+        one
+        for one in journey.audiences
+        if (one.audience, one.rule, one.subject) != same
+        or (one.lasts(joined.since) and not _known_as(one) <= known)
+    ]
+    journey.audiences.append(joined)
+
+
+def noted(to: Mapping[str, Any]) -> dict[str, Any]:
+    """What a membership keeps of the address by which somebody is added."""
+    said = {key: to[key] for key in _KNOWN_BY if isinstance(to.get(key), str | int)}
+    return {key: value for key, value in said.items() if len(str(value)) <= _LONGEST}
+
+
+def address_of(journey: Journey, joined: Membership, policy: Policy) -> dict[str, Any]:
+    """By what they were added, whatever has become of it since; tokens are the present ones."""
+    present = reach.address(journey, ADS, policy) or {}
+    if not joined.to:
+        return present
+    return joined.to | {key: value for key, value in present.items() if key not in _KNOWN_BY}
+
+
+def _known_as(joined: Membership) -> set[tuple[str, str]]:
+    return {(key, str(value).strip().lower()) for key, value in joined.to.items()}
 
 
 def products_of(journey: Journey, candidate: Candidate) -> list[str]:
@@ -85,6 +138,13 @@ def products_of(journey: Journey, candidate: Candidate) -> list[str]:
     return about.products(journey, rule.subject, candidate.subject_id, shown, wanted=wanted)
 
 
-def is_kept(journey: Journey, left: Membership, at: int) -> bool:
-    """Whether something else, not expired by `at`, keeps the person in the audience that they would leave."""
-    return any(one.audience == left.audience and one.lasts(at) for one in journey.audiences)
+def not_kept(journey: Journey, left: Membership, to: dict[str, Any], at: int) -> dict[str, Any] | None:
+    """What of the address nothing else, not expired by `at`, keeps in the audience; None: they stay."""
+    others = [one for one in journey.audiences if one.audience == left.audience and one.lasts(at)]
+    if not others:
+        return to
+    if not left.to or not all(one.to for one in others):
+        return None
+    kept = {known for one in others for known in _known_as(one)}
+    alone = {key for key, value in _known_as(left) if (key, value) not in kept}
+    return {key: value for key, value in left.to.items() if key in alone} or None

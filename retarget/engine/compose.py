@@ -49,7 +49,7 @@ def send(journey: Journey, candidate: Candidate, verdict: Verdict, moment: Momen
             moment.counts["lacking", candidate.rule.name, reason] += 1
     moment.emit_message(message)
     if candidate.audience is not None:
-        _join(journey, candidate, message.message_id)
+        _join(journey, candidate, message)
     else:
         ceilings.count(moment.risen, candidate.rule, candidate.at)
         journey.sends.append(_send(candidate, channel, message, leaves or 0))
@@ -220,7 +220,7 @@ def _send(candidate: Candidate, channel: str, message: Message, leaves: int) -> 
     )
 
 
-def _join(journey: Journey, candidate: Candidate, message_id: str) -> None:
+def _join(journey: Journey, candidate: Candidate, message: Message) -> None:
     lasts = candidate.audience.expires if candidate.audience is not None else None
     joined = Membership(
         audience=candidate.audience_name,
@@ -229,9 +229,8 @@ def _join(journey: Journey, candidate: Candidate, message_id: str) -> None:
         episode=candidate.episode,
         since=candidate.at,
         expires=candidate.due + lasts if lasts else 0,
-        message_id=message_id,
+        message_id=message.message_id,
         about=candidate.about,
+        to=audiences.noted(message.to),
     )
-    same = (joined.audience, joined.rule, joined.subject)
-    others = [m for m in journey.audiences if (m.audience, m.rule, m.subject) != same]
-    journey.audiences = [*others, joined]
+    audiences.join(journey, joined)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 from retarget.engine import audiences, reach
 from retarget.engine.moment import Moment
@@ -12,8 +12,8 @@ from retarget.rules.matcher import Matcher
 from retarget.rules.model import Rule
 from retarget.times import format_time
 
-# What was handed over is found there by an address; elsewhere a recall needs its message's id alone.
-_REACHES: Final = frozenset({"push", "ads"})
+# A push that was shown is found by its device; elsewhere a recall needs its message's id alone.
+_PUSH: Final = "push"
 
 
 class Undoing:
@@ -37,17 +37,20 @@ def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> No
     """Call one message back; it still counts for the caps, as the person may have seen it."""
     send.until = 0
     regretted = undoing.due <= send.at
+    told = not undoing.bare or send.channel == _PUSH
+    to = (reach.address(journey, send.channel, moment.policy) if told else None) or {}
     moment.counts["recall", send.rule, send.channel, "regretted" if regretted else "in time"] += 1
     # Where it waits for a channel service is found by its key alone.
-    _undo(journey, undoing, moment, send, regretted=regretted, key=send.key)
+    _undo(journey, undoing, moment, send, to, regretted=regretted, key=send.key)
 
 
 def leave(journey: Journey, membership: Membership, undoing: Undoing, moment: Moment) -> None:
     """Take the person out of one audience, unless another product of its set keeps them there."""
     journey.audiences.remove(membership)
-    at = max(undoing.due, moment.clock)
-    if not undoing.rule.by_set or not audiences.is_kept(journey, membership, at):
-        _undo(journey, undoing, moment, membership)
+    at, address = max(undoing.due, moment.clock), audiences.address_of(journey, membership, moment.policy)
+    to = audiences.not_kept(journey, membership, address, at) if undoing.rule.by_set else address
+    if to is not None:
+        _undo(journey, undoing, moment, membership, to)
 
 
 def _undo(
@@ -55,6 +58,7 @@ def _undo(
     undoing: Undoing,
     moment: Moment,
     undone: Send | Membership,
+    to: dict[str, Any],
     *,
     regretted: bool | None = None,
     key: str = "",
@@ -65,7 +69,6 @@ def _undo(
     decision_id = stable_id("decision", undone.message_id, operation, undoing.event_id)
     message_id = stable_id(undone.message_id, operation, undoing.event_id)
     due, decided_at = format_time(undoing.due), format_time(moment.now)
-    told = not undoing.bare or channel in _REACHES
     moment.emit_message(
         Message(
             message_id=message_id,
@@ -81,7 +84,7 @@ def _undo(
             anonymous_id=journey.anonymous_id,
             subject=subject,
             audience=None if isinstance(undone, Send) else undone.audience,
-            to=(reach.address(journey, channel, moment.policy) if told else None) or {},
+            to=to,
             purpose=rule.purpose,
             due=due,
             decided_at=decided_at,

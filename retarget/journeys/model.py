@@ -151,6 +151,7 @@ class Membership(msgspec.Struct, array_like=True, gc=False):
     expires: int  # 0: until told otherwise
     message_id: str
     about: list[str] = []  # as in the send
+    to: dict[str, Any] = {}  # what they were added by; empty: not noted, as by earlier builds
 
     def lasts(self, at: int) -> bool:
         """Whether they have not left by themselves by then, epoch ms."""
