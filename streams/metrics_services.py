@@ -50,7 +50,7 @@ class ChannelMetrics:
             "retarget_channel_messages",
             "What came of messages: handed over; to be tried later; in doubt, as no answer came; dead; "
             "expired; recalled in time; too_late to recall; unwanted at this place; repeat of a record; "
-            "lost by the retention; erased with its person.",
+            "lost by the retention; erased with its person; left, as a membership had expired.",
             "channel",
             "outcome",
         )

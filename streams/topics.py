@@ -47,6 +47,11 @@ def dead_channel_topic(channel: str) -> str:
     return f"retarget.dead.{channel}"
 
 
+def leavers_topic(channel: str) -> str:
+    """The topic of those whom a channel's service takes out of audiences when they expire."""
+    return f"retarget.internal.leavers.{channel}"
+
+
 def ledger_topic(channel: str) -> str:
     """The topic in which a channel's service puts down what it has settled."""
     return f"retarget.internal.channel.{channel}"

@@ -201,7 +201,7 @@ def as_sent(stage: Stage, events: Iterable[FileEvent]) -> dict[int, list[bytes]]
     """What the partitions of the input should hold of these events."""
     found: dict[int, list[bytes]] = defaultdict(list)
     for one in stage.outgoing(events):
-        found[one.partition].append(one.value)
+        found[one.partition].append(one.value or b"")
     return found
 
 

@@ -153,7 +153,8 @@ class Desk:
             state = State(read=await self._source.beginning())
         sizes = await self._ledger.sizes([self._terms.feedback_topic, dead_channel_topic(self._channel.name)])
         queue = Queue(*self._place, state, self._channel.destination)
-        settlement = Settlement(self._channel, queue, self._metrics, self._terms, sizes)
+        leavers = None if self._terms.leavers is None else await self._terms.leavers(self._place[1])
+        settlement = Settlement(self._channel, queue, self._metrics, self._terms, sizes, leavers)
         await self._read_again(settlement)
         self._settlement = settlement
         self._settle_known(settlement)
@@ -193,18 +194,39 @@ class Desk:
     async def _work(self, settlement: Settlement) -> None:
         while not self._leave.is_set():
             self._some.clear()
+            left = await self._let_go(settlement)
             portion = await self._opened(settlement, self._portion(settlement, self._terms.now()))
             if portion:
                 await self._hand_over(settlement, portion)
             if settlement.tells or self._known or self._is_old(settlement):
                 await self._put_down(settlement)
             self._let_flow()
-            if not portion:
-                due = settlement.queue.next_due()
-                left = _IDLE_S if due is None else min((due - self._terms.now()) / 1e3, _IDLE_S)
-                await _within(self._some.wait(), max(left, _LEAST_S))
+            if not portion and not left:
+                await _within(self._some.wait(), self._idle_s(settlement))
         if settlement.is_stale:
             await self._put_down(settlement)
+
+    def _idle_s(self, settlement: Settlement) -> float:
+        """How long nothing is due."""
+        leavers, dues = settlement.leavers, [settlement.queue.next_due()]
+        if leavers is not None:
+            dues.append(leavers.next_due())
+        due = min((due for due in dues if due is not None), default=None)
+        left = _IDLE_S if due is None else min((due - self._terms.now()) / 1e3, _IDLE_S)
+        return max(left, _LEAST_S)
+
+    async def _let_go(self, settlement: Settlement) -> bool:
+        """Take those out of an audience whose time there is over; whether there were any."""
+        leavers, most = settlement.leavers, self._channel.at_once
+        going = None if leavers is None else leavers.due(self._terms.now(), most)
+        if leavers is None or going is None:
+            return False
+        lease = await self._leased(len(going.keys), whole=False)
+        going = None if lease is None else leavers.due(self._terms.now(), lease.tokens)
+        if lease is None or going is None:
+            return False
+        settlement.let_go(leavers, going, await leavers.hand_over(going, Turn(self._rate, lease)))
+        return True
 
     def _is_old(self, settlement: Settlement) -> bool:
         return settlement.is_stale and time.monotonic() - self._written > _IDLE_S

@@ -17,7 +17,7 @@ Reason = Literal[
 # What can come of a message, as metrics count it; a repeat is of a record.
 What = Literal[
     "handed", "later", "doubt", "dead", "unwanted", "expired", "recalled", "too_late", "repeat", "lost",
-    "erased",
+    "erased", "left",
 ]  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from streams.kafka.headers import DESTINATION, RepeatFilter, decode_headers
 from streams.sealing.records import read
 
 _decode: Final = msgspec.json.Decoder(Message).decode
-_NEVER: Final = 2**62
+NEVER: Final = 2**62
 
 
 class Parcel:
@@ -236,7 +236,7 @@ def _is_id(text: str) -> bool:
 
 def _end(message: Message) -> int:
     """When it is worth nothing any more: by its own expiry, or by that of the code which it promises."""
-    own, offer = _time(message.expires_at, _NEVER), message.offer
+    own, offer = _time(message.expires_at, NEVER), message.offer
     if offer is None or message.operation not in ("send", "add"):
         return own
     return min(own, read_time(offer.expires_at, "offer.expires_at"))

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Collection
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self, get_args
 
@@ -14,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from retarget.errors import Unreachable
 from streams.channels.desk import Desk, Received
+from streams.channels.leavers import Leavers, TakesOut, leavers_of
 from streams.channels.ledger import Ledger
 from streams.channels.outcomes import Channel, Reason, What, known_as
 from streams.channels.rates import Rate
@@ -27,7 +29,7 @@ from streams.metrics_services import ChannelMetrics
 from streams.ports import Record, UnknownOutcome
 from streams.sealing.reading import opening_of
 from streams.settings import Settings
-from streams.topics import TopicSpec, channel_topic, dead_channel_topic, ledger_topic
+from streams.topics import TopicSpec, channel_topic, dead_channel_topic, leavers_topic, ledger_topic
 
 log: Final = logging.getLogger("retarget.channel")
 _POLL_MS: Final = 200
@@ -75,8 +77,11 @@ class Service:
         partitions = await partitions_of_topic(self._address, self._topic)
         for topic in (feedback, dead_channel_topic(self._channel.name)):
             await partitions_of_topic(self._address, topic)
-        ledger = TopicSpec(ledger_topic(self._name), partitions, exact=True, keep="latest")
-        await create_or_check(self._address, [ledger], replication=self._settings.kafka.replication)
+        own = [TopicSpec(ledger_topic(self._name), partitions, exact=True, keep="latest")]
+        if isinstance(self._channel, TakesOut):
+            own.append(TopicSpec(leavers_topic(self._name), partitions, exact=True, keep="latest_soon"))
+            self._terms = self._terms._replace(leavers=partial(self._leavers, self._channel))
+        await create_or_check(self._address, own, replication=self._settings.kafka.replication)
         await self._reader.start()
         self._stack.push_async_callback(self._reader.close)
         opening = await self._stack.enter_async_context(opening_of(self._settings))
@@ -153,6 +158,9 @@ class Service:
                 terms=self._terms,
             )  # fmt: skip
             self._desks[partition] = desk, asyncio.create_task(desk.run(), name=f"{self._topic}[{partition}]")
+
+    async def _leavers(self, channel: TakesOut, partition: int) -> Leavers:
+        return await leavers_of(channel, self._reader, (leavers_topic(self._name), partition))
 
     async def leave(self, partitions: Collection[int]) -> None:
         """These are others' from now on; what is being handed over is settled first."""

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import logging
 import random
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Final, NamedTuple
 
 import msgspec
 
 from streams.channels import telling
+from streams.channels.leavers import Going, Leavers
 from streams.channels.outcomes import NOT_YET, Channel, Outcome, known_as
-from streams.channels.queue import Parcel, Queue, Unreadable
+from streams.channels.queue import NEVER, Parcel, Queue, Unreadable
 from streams.channels.unsealing import Open
 from streams.clocks import now_ms
 from streams.kafka.sending import Outgoing
@@ -31,7 +32,8 @@ class Terms(NamedTuple):
     """Where feedback goes, how long (ms) a message is tried again, how many wait before reading stops.
 
     `now` is the clock that messages' times are held against, epoch ms; `pauses` tells the kill switches in
-    force, None while they are not known; `opening` opens what is sealed.
+    force, None while they are not known; `opening` opens what is sealed; `leavers` reads who is to leave
+    audiences that this partition has put them into, where we see to that.
     """
 
     feedback_topic: str
@@ -40,6 +42,7 @@ class Terms(NamedTuple):
     now: Callable[[], int] = now_ms
     pauses: Callable[[], Mapping[str, int] | None] = dict
     opening: Open | None = None
+    leavers: Callable[[int], Awaitable[Leavers]] | None = None
 
 
 def terms_of(settings: Settings, pauses: Callable[[], Mapping[str, int] | None] = dict) -> Terms:
@@ -52,10 +55,11 @@ class Settlement:
     """That of one queue, from when its partition was taken over."""
 
     def __init__(
-        self, channel: Channel, queue: Queue, metrics: ChannelMetrics, terms: Terms, sizes: Mapping[str, int]
-    ) -> None:
+        self, channel: Channel, queue: Queue, metrics: ChannelMetrics, terms: Terms, sizes: Mapping[str, int],
+        leavers: Leavers | None = None,
+    ) -> None:  # fmt: skip
         """`sizes`: how many partitions the topics have that are told."""
-        self.queue = queue
+        self.queue, self.leavers = queue, leavers
         self._channel, self._metrics, self._terms = channel, metrics, terms
         self._sizes, self._name = sizes, known_as(channel)
         self._unwritten: list[Outgoing] = []
@@ -95,6 +99,9 @@ class Settlement:
         else:
             self._metrics.late.labels(self._name).observe(max(0, now - parcel.since) / 1e3)
             self.queue.settle(parcel.offset)
+        if outcome.kind == "handed" and self.leavers is not None:
+            expires = None if parcel.expires == NEVER else parcel.expires
+            self._unwritten += self.leavers.settled(parcel.message, expires)
 
     def _put_off(self, parcel: Parcel, outcome: Outcome, now: int) -> None:
         tries = parcel.tries
@@ -105,6 +112,20 @@ class Settlement:
             "%s: to be tried again: %s", self._name, outcome.detail, extra={"id": parcel.message.message_id}
         )
         self.queue.put_off(parcel, now + _wait_ms(tries.failed + tries.doubts))
+
+    def let_go(self, leavers: Leavers, going: Going, outcome: Outcome) -> None:
+        """Make what follows from a removal at an expiry: it goes until it has been taken."""
+        if outcome.kind in ("handed", "unwanted"):
+            self._count("left", len(going.keys))
+            self._unwritten += leavers.done(going)
+            self.is_stale = True
+        elif outcome is NOT_YET:
+            leavers.put_off(going, self._terms.now())
+        else:
+            said = "%s: %d whose membership of %r has expired are in it yet: %s"
+            log.warning(said, self._name, len(going.keys), going.audience, outcome.detail)
+            tries = leavers.again(going, refused=outcome.kind == "dead")
+            leavers.put_off(going, self._terms.now() + _wait_ms(tries))
 
     def set_aside(self, unsent: Unreadable | None) -> None:
         """Make a dead letter of it; nothing of None."""
@@ -136,8 +157,8 @@ class Settlement:
         if not target.tries.doubts:
             self.queue.settle(recall.offset)
 
-    def _count(self, outcome: str) -> None:
-        self._metrics.outcomes.labels(self._name, outcome).inc()
+    def _count(self, outcome: str, many: int = 1) -> None:
+        self._metrics.outcomes.labels(self._name, outcome).inc(many)
 
 
 def _wait_ms(tries: int) -> int:

@@ -74,7 +74,7 @@ class Traffic:
         records = list(self._records(batch))
         now = time.time()
         for record in records:
-            self._witness.note(record.partition, record.value, now)
+            self._witness.note(record.partition, record.value or b"", now)
         self._witness.records += len(batch.arrivals)
         await send(producer, records)
         self.at = max(self.at, batch.at)

@@ -46,7 +46,7 @@ class Outgoing(msgspec.Struct, frozen=True):
     topic: str
     partition: int
     key: bytes | None
-    value: bytes
+    value: bytes | None  # None: in a compacted topic, that the key is gone
     headers: list[tuple[str, bytes]] | None = None
     timestamp: int | None = None  # epoch ms; the moment of sending without one
 

@@ -74,7 +74,7 @@ def stage_on(broker: EmbeddedBroker, store: EmbeddedStore, folder: Path, partiti
 async def send_raw(stage: Stage, values: Sequence[bytes | None]) -> None:
     """Send values as they are to one lane; None is a tombstone."""
     async with producing(KafkaAddress(bootstrap=stage.bootstrap)) as producer:
-        await send_all(producer, (Outgoing(topics.TOUCHPOINTS, _LANE, b"k", value) for value in values))  # type: ignore[arg-type]
+        await send_all(producer, (Outgoing(topics.TOUCHPOINTS, _LANE, b"k", value) for value in values))
 
 
 async def test_unusable_records_are_set_aside_and_the_lane_goes_on(stage: Stage) -> None:

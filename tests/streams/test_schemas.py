@@ -287,7 +287,7 @@ def test_what_a_channel_service_sets_aside_is_as_published(reason: Reason) -> No
 
     unsent = Unreadable(5, b"ann", b"\xff{", dead(reason, "so"))
     told = telling.dead_letter(Email(), unsent, 1_709_294_400_000, {"retarget.dead.email": 3})  # type: ignore[arg-type]
-    letter = json.loads(told.value)
+    letter = json.loads(told.value or b"")
     assert problems("dead_channel", letter) == []
     assert letter.keys() == schemas()["dead_channel.v1.json"]["properties"].keys()
     assert problems("dead_channel", letter | {"reason": "other"})

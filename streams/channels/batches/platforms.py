@@ -10,6 +10,8 @@ from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from retarget.errors import BadInput, Unsendable
 from retarget.formats import google, meta
 from retarget.formats.request import Request
@@ -64,6 +66,20 @@ class Platform(Audiences):
             return self._form(message, message.to)
         except Unsendable as unsendable:
             return dead(unsendable.reason, unsendable.detail)
+
+    def leaver(self, message: Message) -> Any:  # noqa: ANN401 - as the platform has it
+        """See TakesOut: neither platform knows an expiry of its own for a member."""
+        removal = replace(message, operation="remove", recall_of=message.message_id, context={})
+        return self._form(removal, message.to)
+
+    async def let_go(self, audience: str, members: Mapping[str, Any], leave: Leave) -> Outcome:
+        """See TakesOut."""
+        known = self._lists.get(audience)
+        if known == NONE:
+            return UNWANTED
+        if known is None:
+            return dead("no_audience", f"ads.{self.destination}_lists has no audience {audience!r}")
+        return await self._sent(audience, "remove", known, members, leave)
 
     async def _sent(
         self, audience: str, operation: Operation, known: str, members: Mapping[str, Any], leave: Leave

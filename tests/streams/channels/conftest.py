@@ -17,6 +17,7 @@ from streams.channels.outcomes import Channel
 from streams.channels.rates import Rate
 from streams.channels.service import Service
 from streams.channels.settlement import terms_of
+from streams.clocks import now_ms
 from streams.embedded import EmbeddedBroker, EmbeddedStore
 from streams.kafka import KafkaAddress, RepeatFilter, create_or_check, encode_headers
 from streams.kafka.headers import Stamp
@@ -156,14 +157,14 @@ class Working:
 @asynccontextmanager
 async def working(
     engine: Engine, channel: Channel, rate: Rate | None = None, settings: Settings | None = None,
-    pauses: Callable[[], Mapping[str, int] | None] = dict,
+    pauses: Callable[[], Mapping[str, int] | None] = dict, now: Callable[[], int] = now_ms,
 ) -> AsyncIterator[Working]:  # fmt: skip
     """A service of this channel, until the end of the block; what is under way then is settled."""
     registry = CollectorRegistry()
     rate = rate or Rate(channel.name, None, None)
     chosen = settings or engine.settings()
     metrics = ChannelMetrics(registry)
-    terms = terms_of(chosen, pauses)
+    terms = terms_of(chosen, pauses)._replace(now=now)
     async with Service(chosen, engine.address, channel, rate, metrics, terms=terms) as service:
         task = asyncio.create_task(service.run())
         try:

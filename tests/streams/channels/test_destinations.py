@@ -56,7 +56,7 @@ def platforms() -> Iterator[Platforms]:
         yield Platforms(meta, google)
 
 
-def change(number: int, operation: str = "add", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
+def change(number: int | str, operation: str = "add", **more: Any) -> dict[str, Any]:  # noqa: ANN401 - fields
     """A change of an audience."""
     given = {"channel": "ads", "operation": operation, "audience": "cart-left", "template": None}
     return message(
@@ -64,7 +64,7 @@ def change(number: int, operation: str = "add", **more: Any) -> dict[str, Any]: 
     )
 
 
-def mail(number: int) -> str:
+def mail(number: int | str) -> str:
     """Somebody's address."""
     return f"p{number}@mail.example"
 
