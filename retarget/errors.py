@@ -60,6 +60,10 @@ class BadInput(RetargetError):
         self.problems = tuple(problems)
 
 
+class WrongUsage(BadInput):
+    """Options of a command that do not go together; `problems` as those of any bad input."""
+
+
 class Unreachable(RetargetError):
     """A service does not answer; names the address and the setting that holds it."""
 

@@ -19,11 +19,12 @@ from pathlib import Path
 from types import ModuleType, TracebackType
 from typing import Final
 
-from retarget.errors import RetargetError, Unreachable
+from retarget.errors import RetargetError, Unreachable, WrongUsage
 from streams.ports import UnknownOutcome
 
 FINE: Final = 0
 BAD_INPUT: Final = 1
+WRONG_USAGE: Final = 2
 UNREACHABLE: Final = 3
 INTERRUPTED: Final = 130
 _SILENT: Final = logging.NullHandler()
@@ -96,6 +97,8 @@ def _run(given: Sequence[str]) -> int:
 def _refused(error: Exception, hide: Callable[[str], str] = str) -> int:
     """Say what was wrong; the exit code."""
     print(hide("\n".join([str(error), *getattr(error, "__notes__", ())])), file=sys.stderr)
+    if isinstance(error, WrongUsage):
+        return WRONG_USAGE
     return UNREACHABLE if isinstance(error, (Unreachable, UnknownOutcome)) else BAD_INPUT
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from msgspec.structs import replace
 
 from retarget.catalogue import Fanned, pack, unpack
-from retarget.decode import encode_touchpoint
-from retarget.errors import Rejected
+from retarget.decode import decode_canonical, encode_touchpoint
+from retarget.errors import Rejected, RejectReason
 from retarget.touchpoints import Touchpoint
 from streams.files import FileEvent
 from streams.lanes.bundle import Bundle
@@ -26,6 +26,8 @@ TOPIC: Final = "replay"
 # Before TOPIC: of what is held to the same time, the catalogue comes first.
 LISTED: Final = "catalogue"
 LANE: Final = 0
+# Of what the loader has taken.
+NO_LIMIT: Final = 1 << 62
 # The end of time, for a wall that never holds a lane back.
 _LATEST: Final = 1 << 62
 IN_MEMORY: Final = Limits(records=5_000, persons=5_000, waits=5_000, wait=0, idle=0, cached=1_000_000)
@@ -117,6 +119,27 @@ class RecordFeed:
         return end if end >= 0 else None
 
 
+class _Value(bytes):
+    """The bytes of a record in a file, and what its loader made of them."""
+
+    event: FileEvent
+
+    @classmethod
+    def of(cls, event: FileEvent) -> _Value:
+        """The value for one record of a file."""
+        value = cls(event.raw)
+        value.event = event
+        return value
+
+
+def _as_loaded(value: bytes) -> Touchpoint:
+    """What the loader found, as a touchpoint of this run alone. Raises Rejected with file and line."""
+    event = cast("_Value", value).event  # nothing else is in TOPIC
+    if isinstance(event.found, Rejected):
+        raise Rejected(*_refused(event, event.found))
+    return decode_canonical(encode_touchpoint(event.found), NO_LIMIT)
+
+
 class _Told:
     """Events as records, and the time of the latest that was read so far; -1 before there is one."""
 
@@ -133,11 +156,9 @@ class _Told:
                 self.behind.append((offset, event))
                 continue
             yield from self.rest(at_once=False)
-            value = event.raw
             if not isinstance(event.found, Rejected):
                 self.latest = max(self.latest, event.found.time)
-                value = encode_touchpoint(event.found)
-            yield Record(TOPIC, offset, -1, None, value)
+            yield Record(TOPIC, offset, -1, None, _Value.of(event))
 
     def rest(self, *, at_once: bool) -> Iterator[Record]:
         """What is `behind`; `at_once`: no event will come to move the clock there."""
@@ -154,8 +175,11 @@ def _fanned(event: FileEvent) -> Fanned:
     found, place = event.found, f"{event.file}:{event.line}"
     if not isinstance(found, Rejected):
         return Fanned(0, 0, None, event.raw, place, found.time)
-    why = found.reason, f"{event.file}, line {event.line}: {found.detail}"
-    return Fanned(0, 0, None, event.raw, place, refused=why)
+    return Fanned(0, 0, None, event.raw, place, refused=_refused(event, found))
+
+
+def _refused(event: FileEvent, why: Rejected) -> tuple[RejectReason, str]:
+    return why.reason, f"{event.file}, line {event.line}: {why.detail}"
 
 
 def listed_of_file(fanned: bytes, offset: int, *, at_once: bool) -> Record:
@@ -198,9 +222,10 @@ async def replay(
 ) -> Counter[tuple[str, ...]]:
     """Run events through one lane in the order given; what happened, by kind.
 
-    `bundle` decodes topic TOPIC. An empty `store` holds at the end, in lane LANE, what is kept of people.
+    An empty `store` holds at the end, in lane LANE, what is kept of people.
     """
     told = _Told(events)
+    bundle = bundle._replace(decoders={**bundle.decoders, TOPIC: _as_loaded})
     feed = RecordFeed(told.records(), lambda: told.end(bundle.lateness), progress)
     return await work_through(
         feed, bundle, sink, store=store, pauses=pauses, at_end=lambda: feed.go_on(told.rest(at_once=True))

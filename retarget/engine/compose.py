@@ -93,7 +93,7 @@ def _message(journey: Journey, candidate: Candidate, channel: str, moment: Momen
         priority=rule.priority,
         experiment=experiments.told(journey, rule, candidate.arm, policy),
         locale=word(journey, "locale"),
-        timezone=zone_name(journey, policy.quiet_hours),
+        timezone=zone_name(journey, policy),
         why=rule.why or rule.description,
         trace=candidate.trace,
     )

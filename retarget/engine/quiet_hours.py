@@ -11,16 +11,20 @@ from retarget.journeys.model import Journey
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def zone_name(journey: Journey, quiet: QuietHours) -> str:
-    """The zone a person lives in: their profile's, else where they were seen, else the setting."""
-    geo = journey.geo or {}
-    return str(journey.traits.get("timezone") or geo.get("timezone") or quiet.zone)
+def zone_name(journey: Journey, policy: Policy) -> str:
+    """The zone a person lives in: their profile's, else where they were seen, else the setting.
+
+    One that nobody knows is passed over.
+    """
+    for told in (journey.traits.get("timezone"), (journey.geo or {}).get("timezone")):
+        if told and policy.zone_of(name := str(told)) is not None:
+            return name
+    return policy.quiet_hours.zone
 
 
 def zone_of(journey: Journey, policy: Policy) -> tzinfo:
-    """The clocks where a person lives; those of the setting where nobody knows such a zone."""
-    quiet = policy.quiet_hours
-    return policy.zone_of(zone_name(journey, quiet)) or policy.zone_of(quiet.zone) or UTC
+    """The clocks where a person lives."""
+    return policy.zone_of(zone_name(journey, policy)) or UTC
 
 
 def release_after(

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from retarget.errors import BadInput
+from retarget.errors import WrongUsage
 from streams.commands.numbers import whole
 from streams.commands.past import (
     add_catalogue,
@@ -102,7 +102,7 @@ def _require_one_input(args: argparse.Namespace) -> None:
         named = ([f"the file {args.files[0]}"] if args.files else []) + file_options(args)
         problems += [f"--topic: {name} cannot be given with it; it is for files" for name in named]
     if problems:
-        raise BadInput(problems)
+        raise WrongUsage(problems)
 
 
 def _plan(settings: Settings, args: argparse.Namespace) -> Plan:

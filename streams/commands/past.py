@@ -9,7 +9,7 @@ from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Final
 
-from retarget.errors import BadInput
+from retarget.errors import WrongUsage
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ def add_catalogue(group: argparse._ActionsContainer) -> None:
 
 
 def require_sorted(args: argparse.Namespace) -> None:
-    """Raises BadInput when records of the catalogue are to be put in where nothing is in order of time."""
+    """Raises WrongUsage when records of the catalogue are to be put in where nothing is in order of time."""
     if args.catalogue and args.as_is:
-        raise BadInput(["--catalogue: its records are put in by time; leave out --as-is"])
+        raise WrongUsage(["--catalogue: its records are put in by time; leave out --as-is"])
 
 
 def told_by_files(settings: Settings, args: argparse.Namespace, files: Sequence[str]) -> Iterator[FileEvent]:

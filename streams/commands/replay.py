@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["PRESETS", "add", "overrides", "run"]
 
-# Old data has its own time, and what it holds is all there is to wait for.
-PRESETS: Final[Mapping[str, str]] = {"clock.lateness": "0s", "clock.now": "event"}
+# What the files hold is all there is to wait for.
+PRESETS: Final[Mapping[str, str]] = {"clock.lateness": "0s"}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -64,7 +64,8 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     only, rules = wanted(args), load_rules([rules_dir(settings)], VOCABULARY, found_names(settings))
     if problems := not_named(only, {rule.name for rule in rules}):
         raise BadInput(problems)
-    bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)
+    # Old data has its own time, whatever a worker's settings say.
+    bundle = bundle_of(settings, picked(rules, only), [TOPIC], lanes=1)._replace(now_is_clock=True)
     events = read_files(args.files, args.dialect or "auto", args.mapping)
     require_sorted(args)
     if args.catalogue:

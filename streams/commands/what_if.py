@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from retarget.errors import BadInput
+from retarget.errors import BadInput, WrongUsage
 from retarget.rules.names import unknown
 from streams.commands.past import (
     add_catalogue,
@@ -48,7 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def require(args: argparse.Namespace) -> None:
-    """Raises BadInput where an option stands alone that needs another."""
+    """Raises WrongUsage where an option stands alone that needs another."""
     needs = {
         "--events": args.events, "--rules": args.rules, "--lateness": args.lateness,
         "--assume-consent": args.assume_consent,
@@ -61,7 +61,7 @@ def require(args: argparse.Namespace) -> None:
     if args.what_if and args.decisions and not args.events:
         problems.append("--decisions: what was replayed is run again from its files; name them with --events")
     if problems:
-        raise BadInput(problems)
+        raise WrongUsage(problems)
 
 
 def run(

@@ -9,11 +9,11 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import IO
 
-from retarget.errors import BadInput
+from retarget.errors import BadInput, WrongUsage
 
 
 def separate(args: argparse.Namespace, options: Iterable[str], read: Iterable[str | None]) -> None:
-    """Raises BadInput where a file to be written is read too, or is to be written as two things.
+    """Raises WrongUsage where a file to be written is read too, or is to be written as two things.
 
     `options` name the files to be written.
     """
@@ -28,7 +28,7 @@ def separate(args: argparse.Namespace, options: Iterable[str], read: Iterable[st
             problems.append(f"--{option} {name}: the same file is {taken[path]}; name another")
         taken[path] = f"named by --{option}"
     if problems:
-        raise BadInput(problems)
+        raise WrongUsage(problems)
 
 
 def is_stream(path: Path) -> bool:

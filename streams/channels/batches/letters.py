@@ -104,6 +104,8 @@ def _letter(message: Message, row: dict[str, str] | Outcome) -> Letter | Outcome
     """Of what cannot be drawn a dead letter, before anything of its batch is written."""
     if isinstance(row, Outcome):
         return row
+    if "/" in message.message_id:
+        return dead("bad_message", "its message_id names no file of one folder")
     try:
         page = None if message.operation == "recall" else proof(message, row)
     except segno.DataOverflowError:

@@ -99,6 +99,7 @@ def test_the_zone_is_the_profiles_else_where_the_person_was_seen_else_the_settin
         "geo": Journey(person="u1", geo=tokyo),
         "setting": Journey(person="u1"),
         "unknown": Journey(person="u1", traits={"timezone": "Mars/Olympus"}),
+        "passed over": Journey(person="u1", traits={"timezone": "Mars/Olympus"}, geo=tokyo),
     }
     found = {name: release_after(person, policy, at, KEY) for name, person in people.items()}
     assert found == {
@@ -106,6 +107,7 @@ def test_the_zone_is_the_profiles_else_where_the_person_was_seen_else_the_settin
         "geo": parse_time("2024-06-10T23:00:00Z"),
         "setting": None,
         "unknown": None,
+        "passed over": parse_time("2024-06-10T23:00:00Z"),
     }
 
 

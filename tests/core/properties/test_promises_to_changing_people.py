@@ -151,13 +151,17 @@ def test_nobody_is_woken_where_they_live_by_then(
         at = leaves(message)
         assert message["timezone"] in _zones(story, message["person"], at, quiet.zone), message
         if message["channel"] not in SILENT_CHANNELS:
-            zone = zone_of(message["timezone"]) or ZoneInfo(quiet.zone)
+            zone = ZoneInfo(message["timezone"])
             assert 8 <= datetime.fromtimestamp(at / 1000, tz=UTC).astimezone(zone).hour < 21, message
 
 
 def _zones(story: Story, person: str, at: int, otherwise: str) -> set[str]:
-    """Where they may be said to live; what happens at the very moment may count already or not yet."""
-    return {zone for until in (at, at + 1) for zone in _zones_before(story, person, until, otherwise)}
+    """Where they may be said to live; what happens at the very moment may count already or not yet.
+
+    A zone that nobody knows is passed over.
+    """
+    told = {zone for until in (at, at + 1) for zone in _zones_before(story, person, until, otherwise)}
+    return {zone if zone_of(zone) is not None else otherwise for zone in told}
 
 
 def _zones_before(story: Story, person: str, until: int, otherwise: str) -> set[str]:

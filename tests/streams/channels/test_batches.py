@@ -216,11 +216,12 @@ async def test_a_link_that_no_qr_code_holds_is_that_letters_own_trouble(
     links = {1: holds, 2: holds + "x", 3: "https://shop.example/p/abc"}
     given = [message(number, purl=link, **there, **named) for number, link in links.items()]
     undated = message(4, decided_at="some day", not_before="2026-03-01T11:00:00Z", **there, **named)
-    await topics.put(*given, undated, channel="direct_mail")
+    outside = message("../elsewhere", purl=links[3], **there, **named)
+    await topics.put(*given, undated, outside, channel="direct_mail")
     settings = topics.settings(f"direct_mail.folder={tmp_path}")
     async with working(topics, LetterChannel(settings)) as service:
         await until(
-            lambda: service.count("handed", "direct_mail") == 2 and service.count("dead", "direct_mail") == 2
+            lambda: service.count("handed", "direct_mail") == 2 and service.count("dead", "direct_mail") == 3
         )
     assert len(contents(tmp_path, ".pdf")) == 2
     rows = [row for raw in contents(tmp_path, ".csv") for row in csv.DictReader(raw.decode().splitlines())]
@@ -228,6 +229,7 @@ async def test_a_link_that_no_qr_code_holds_is_that_letters_own_trouble(
     dead = await topics.dead("direct_mail")
     assert dead["m2"] == ("bad_message", "its link has 2332 characters, too many for a QR code")
     assert dead["m4"][0] == "bad_message"
+    assert dead["m../elsewhere"] == ("bad_message", "its message_id names no file of one folder")
 
 
 @pytest.mark.parametrize("length", [20, 400])
