@@ -131,6 +131,10 @@ class _Value(bytes):
         value.event = event
         return value
 
+    def __bool__(self) -> bool:
+        """Whether there is a record: of no bytes, too, a loader may have made something."""
+        return True
+
 
 def _as_loaded(value: bytes) -> Touchpoint:
     """What the loader found, as a touchpoint of this run alone. Raises Rejected with file and line."""

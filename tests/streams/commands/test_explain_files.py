@@ -207,7 +207,7 @@ def test_one_file_is_not_two_things(retarget: Retarget, tmp_path: Path) -> None:
     source, out = tmp_path / "in.jsonl", tmp_path / "out.jsonl"
     source.write_bytes(touchpoint("ann", "add", NOON, "tent"))
     answer = retarget("replay", source, "--decisions", out, "--journeys", out, "--dead", source)
-    assert answer.code == 1
+    assert answer.code == 2
     assert answer.err.splitlines() == [
         f"--journeys {out}: the same file is named by --decisions; name another",
         f"--dead {source}: the same file is read; name another",

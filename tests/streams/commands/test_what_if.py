@@ -177,9 +177,9 @@ def test_a_time_of_day_needs_its_day_when_there_are_several(retarget: Retarget, 
     ],
 )
 def test_options_that_belong_together(retarget: Retarget, words: tuple[str, ...], said: str) -> None:
-    """Exit 1 and one line that names the other option."""
+    """Wrong usage, and one line that names the other option."""
     answer = retarget("explain", "ann", *words)
-    assert (answer.code, said in answer.err) == (1, True)
+    assert (answer.code, said in answer.err) == (2, True)
 
 
 def test_an_unknown_person_is_told(ask: Ask) -> None:

@@ -325,10 +325,10 @@ def test_shares_up_to_all_are_limits_and_more_may_be_added_than_there_was(tmp_pa
 def test_what_cannot_be_tried_is_refused(
     retarget: Retarget, history: Path, rules: tuple[Path, Path], tmp_path: Path
 ) -> None:
-    """Nothing to read, two inputs at once, wrong rules on either side: a line each, exit 1."""
+    """Nothing to read, two inputs at once (wrong usage), wrong rules on either side: a line each."""
     assert retarget("backtest").err == "no input is given; name files, - for standard input, or --topic\n"
     both = retarget("backtest", history, "--topic", "touchpoints", "--as-is")
-    assert (both.code, len(both.err.splitlines())) == (1, 2)
+    assert (both.code, len(both.err.splitlines())) == (2, 2)
     assert retarget("backtest", tmp_path / "none.jsonl").err.endswith("there is no such file\n")
     rules[0].write_text("rule: a\nsubjet: person\n")
     rules[1].write_text("rule: [b\n")
@@ -345,10 +345,10 @@ def test_no_file_is_read_and_written(
     budget.write_text("limits: {messages: 10}\n")
     before = history.read_text()
     answer = retarget(*words(history, rules), "--json", history, "--html", out)
-    assert (answer.code, answer.out) == (1, "")
+    assert (answer.code, answer.out) == (2, "")
     assert answer.err == f"--json {history}: the same file is read; name another\n"
     answer = retarget(*words(history, rules), "--budget", budget, "--html", budget)
-    assert (answer.code, answer.err.count("the same file is read")) == (1, 1)
+    assert (answer.code, answer.err.count("the same file is read")) == (2, 1)
     answer = retarget(*words(history, rules), "--json", out, "--html", out)
     assert answer.err == f"--html {out}: the same file is named by --json; name another\n"
     assert (history.read_text(), out.exists()) == (before, False)
