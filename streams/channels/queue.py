@@ -235,9 +235,12 @@ def _is_id(text: str) -> bool:
 
 
 def _end(message: Message) -> int:
-    """When it is worth nothing any more: by its own expiry, or by that of the code which it promises."""
+    """When it is worth nothing any more: by its own expiry, or by that of the code which it promises.
+
+    Who is added to an audience is in it as long as that lasts.
+    """
     own, offer = _time(message.expires_at, NEVER), message.offer
-    if offer is None or message.operation not in ("send", "add"):
+    if offer is None or message.operation != "send":
         return own
     return min(own, read_time(offer.expires_at, "offer.expires_at"))
 

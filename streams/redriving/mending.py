@@ -69,7 +69,7 @@ def _require_good(message: Mapping[str, Any], now: int) -> None:
     expires, offer = message.get("expires_at"), message.get("offer")
     if expires is not None and read_time(expires, "expires_at") <= now:
         raise Rejected("bad_time", f"the message was good until {expires}")
-    if not isinstance(offer, Mapping) or message.get("operation") in ("recall", "remove"):
+    if not isinstance(offer, Mapping) or message.get("operation", "send") != "send":
         return
     if (ends := offer.get("expires_at")) is not None and read_time(ends, "offer.expires_at") <= now:
         raise Rejected("bad_time", f"the code of the message was good until {ends}")

@@ -16,7 +16,9 @@ from retarget.messages import Message
 from retarget.times import DAY, HOUR, SECOND, format_time
 from streams.channels.batches.platforms import MetaChannel
 from streams.channels.leavers import Leavers
+from streams.channels.queue import Parcel
 from streams.channels.rates import Rate
+from streams.channels.state import Tries
 from streams.clocks import now_ms
 from streams.commands.channel import channels_of
 from streams.embedded import EmbeddedStore
@@ -73,6 +75,14 @@ def joins(number: int, expires: int | None = SOON, **more: Any) -> dict[str, Any
 def gone(receiver: Receiver) -> list[int]:
     """Who was taken out, in order; one whose removal went twice by the same name counts once."""
     return people([one for one in receiver.posted if one.method == "DELETE" or ":remove" in one.path])
+
+
+@pytest.mark.parametrize(("operation", "end"), [("send", SOON), ("add", LATE)])
+def test_a_code_ends_a_message_but_no_membership(operation: str, end: int) -> None:
+    """What is promised is worth nothing then; who is in an audience is in it as long as that lasts."""
+    offer = {"kind": "percent", "percent": 5.0, "code": "C", "expires_at": format_time(SOON)}
+    made = message(1, operation=operation, offer=offer, expires_at=format_time(LATE))
+    assert Parcel(0, b"", msgspec.json.encode(made), Tries()).expires == end
 
 
 def meta_only(platforms: Platforms, engine: Engine) -> MetaChannel:
