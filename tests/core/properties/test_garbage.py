@@ -95,7 +95,9 @@ def _conditions(subject: str) -> str:
             continue
         forms = _COMPARED[word.type]
         choices = word.choices
-        if choices is not None:
+        if choices is not None and word.type == "list":
+            forms = (f'"{choices[0]}" in {{0}}', f'"{choices[-1]}" not in {{0}}')
+        elif choices is not None:
             forms = (f'{{0}} == "{choices[0]}"', f'{{0}} in ["{choices[-1]}"]')
         parts += [form.format(name) for form in forms]
     return " or ".join(f"({part})" for part in ["exists(profile.locale)", *parts])
