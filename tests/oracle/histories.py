@@ -81,6 +81,13 @@ DAYS = (
 )
 LISTED_PRICES = (10.0, 9.5, 9.0, 20.0, 19.0, 570.0, 600.0, 5.0)
 STOCKS = (0, 3, 1, 4, 0, 9)
+# What is told beside something else, and the events that tell it.
+STAMPED = ("view", "profile", "purchase", "score")
+STAMPS: tuple[dict[str, str], ...] = (
+    {"purpose": "marketing", "channel": "ads", "state": "denied"},
+    {"purpose": "marketing", "channel": "email", "state": "granted"},
+    {"channel": "push", "state": "revoked"},
+)
 WITH_ITEMS = ("view", "add", "remove", "cart", "wishlist", "wishlist_remove", "purchase")
 
 
@@ -161,8 +168,10 @@ def make_event(source: Source, number: int, time: int, people: Sequence[str], be
         event["items"] = make_items(source, kind)
     add_keys(source, event)
     add_words(source, event, person)
-    if kind == "consent" or (kind in ("view", "profile", "purchase", "score") and source.chance(10)):
+    if kind == "consent":
         event["consent"] = make_consent(source)
+    elif kind in STAMPED and number % 10 == 7:
+        event["consent"] = STAMPS[number // 10 % len(STAMPS)]
     return event
 
 

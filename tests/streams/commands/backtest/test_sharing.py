@@ -62,7 +62,7 @@ def test_over_files_it_is_that_of_a_replay(rule: str, setting: str, shared: str,
     """One lane, which has all of it: the figures are those of `replay`."""
     setting = setting.format(codes=tmp_path / "codes")
     tried = on_trial(tmp_path, rule, setting)
-    file = in_a_file(random_history(12, 800, long_gaps=False))
+    file = in_a_file(random_history(11, 800, long_gaps=False))
     sends = Sends(None)
     counts = asyncio.run(replay(sorted_by_time(file), tried.rules, sends))
     source = Files("made-up", iter(file), 0, as_is=False)
