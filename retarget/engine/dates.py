@@ -5,6 +5,8 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Final
 
+from msgspec.structs import replace
+
 from retarget.engine import about, endings, episodes, yearly
 from retarget.engine.moment import Moment
 from retarget.journeys import prices, traits
@@ -43,6 +45,37 @@ def note(journey: Journey, event: Touchpoint, compiled: Compiled, scene: Scene, 
             moment.arm(journey, due)
         elif episode is not None:
             journey.close(compiled.name, subject)
+
+
+def renew(journey: Journey, compiled: Compiled, subject: str, moment: Moment) -> None:
+    """Wait for what is expected by the intervals of two people's events together, after they turned out one.
+
+    One person's wait would have been opened or moved by the last of these events. Nothing waits where they
+    have been sent for since it, where something has ended it, or where the date is over.
+    """
+    date, episode = compiled.date, journey.episodes.get(compiled.name, {}).get(subject)
+    at = _date(journey, compiled, date, subject) if date is not None and date.interval else None
+    if date is None or at is None or at + date.shift <= moment.clock:
+        return
+    if episode is not None and (episode.step > 1 or not compiled.governs(episode.version)):
+        return
+    *_, event_id, touched = journey.tallies[compiled.tally][subject]
+    last = Episode(
+        event_id, touched, touched, at + date.shift, version=compiled.opens_as, evidence=[event_id]
+    )
+    if episode is not None:
+        last = replace(episode, opened_by=event_id, opened=touched, touched=touched, due=last.due)
+    if not _is_over(journey, compiled, subject, last):
+        journey.episodes.setdefault(compiled.name, {})[subject] = last
+
+
+def _is_over(journey: Journey, compiled: Compiled, subject: str, episode: Episode) -> bool:
+    about_it = (compiled.name, subject)
+    return (
+        endings.last_ending(journey, compiled, subject, episode.about) > episode.touched
+        or any((one.rule, one.subject) == about_it and one.at >= episode.touched for one in journey.sends)
+        or any((one.rule, one.subject) == about_it and one.due >= episode.touched for one in journey.deferred)
+    )
 
 
 def _wait(journey: Journey, event: Touchpoint, compiled: Compiled, subject: str, due: int) -> None:

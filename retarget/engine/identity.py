@@ -7,7 +7,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from retarget.engine import endings, merging, recalls
+from retarget.engine import dates, endings, merging, recalls
 from retarget.engine.moment import Met, Moment, Parted
 from retarget.engine.recalls import Undoing
 from retarget.journeys import tokens
@@ -114,6 +114,7 @@ def join(journey: Journey, other: Journey, matcher: Matcher, scene: Scene, momen
         _close_ended(one, matcher, moment)
         _close_served(one, by, matcher)
     merging.merge(journey, other, moment.dedupe_window)
+    _expect_anew(journey, other, matcher, moment)
     _look_at_conditions(journey, matcher, scene, moment)
     _take_back(journey, matcher, moment)
     for name, product in journey.products.items():
@@ -237,6 +238,12 @@ def _end_series(journey: Journey, compiled: Compiled, subject: str, episode: Epi
         step=1, decided=0, counts={}, evidence=latest,
     )  # fmt: skip
     journey.episodes.setdefault(compiled.name, {})[subject] = begun
+
+
+def _expect_anew(journey: Journey, other: Journey, matcher: Matcher, moment: Moment) -> None:
+    for compiled in matcher.rules.values():
+        for subject in other.tallies.get(compiled.tally, ()) if compiled.date is not None else ():
+            dates.renew(journey, compiled, subject, moment)
 
 
 def _look_at_conditions(journey: Journey, matcher: Matcher, scene: Scene, moment: Moment) -> None:

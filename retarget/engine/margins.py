@@ -12,6 +12,7 @@ from typing import NamedTuple
 from retarget.engine.candidate import Candidate
 from retarget.journeys import offers
 from retarget.journeys.model import Journey
+from retarget.sums import total
 
 
 class Expected(NamedTuple):
@@ -58,4 +59,4 @@ def _sum(lines: Mapping[str, float], each: Mapping[str, float | None]) -> float 
     known = [one for one in found if one is not None]
     if len(known) < len(lines):
         return None
-    return sum(one * lines[name] for name, one in zip(lines, known, strict=True))
+    return total([one * lines[name] for name, one in zip(lines, known, strict=True)])

@@ -15,6 +15,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from retarget.journeys.model import CartLine, Journey, Product
+from retarget.sums import total
 from retarget.touchpoints import Item
 
 # After so many events for which nobody asked.
@@ -162,7 +163,7 @@ def worth(carts: Iterable[dict[str, CartLine]]) -> float | None:
     """What carts are worth together, where prices are known; None without any."""
     lines = [line for held in carts for line in held.values()]
     prices = [line.price * line.quantity for line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    return total(prices) if prices else None
 
 
 def of(journey: Journey) -> Products:

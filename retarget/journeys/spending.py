@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Final
 
 from retarget.journeys.model import Journey, Paid
+from retarget.sums import total
 from retarget.touchpoints import Touchpoint
 
 # The code of ISO 4217 for no currency.
@@ -94,7 +95,7 @@ def _amount(event: Touchpoint) -> int | None:
     """What the event is worth, in thousandths; None when neither it nor all of its items say so."""
     worth = event.value
     if worth is None and event.items and all(item.price is not None for item in event.items):
-        worth = sum((item.price or 0) * _pieces(item.quantity) for item in event.items)
+        worth = total([(item.price or 0) * _pieces(item.quantity) for item in event.items])
     return round(worth * _PARTS) if worth is not None and 0 <= worth < _MOST else None
 
 

@@ -7,19 +7,12 @@ each event; a journey is stored without them.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from itertools import accumulate
-from math import hypot
-from typing import Any, Final
+from typing import Any
 
-from retarget.rules.expressions.nearness import snapped
+from retarget.sums import of_parts, parts, total
 from retarget.times import DAY
-
-# Rounding makes two ways of adding up so many numbers differ by less than this share of all of them.
-_ROUNDING: Final = 2.0**-32
-# Up to here whole numbers are added up without rounding.
-_EXACT: Final = 2.0**53
-_fraction: Final = (1.0).__rmod__
 
 
 class Long(list[Any]):
@@ -107,48 +100,33 @@ class Values(Long):
 
 
 class Sums(Long):
-    """Events with numbers that are added up: the sum of all before each is known, and what none exceeds."""
+    """Events with numbers that are added up: in parts, the sum of all before each is known."""
 
-    __slots__ = ("_whole", "largest", "sums")
+    __slots__ = ("_sums",)
 
     def begin(self) -> None:
-        """Make the figures."""
+        """Make the figures; there are none where a number is finer than parts."""
         super().begin()
-        numbers = self[::3]
-        self.sums: list[float] = list(accumulate(numbers, initial=0.0))
-        self.largest = 2 * hypot(*numbers)
-        self._whole: bool | None = None
+        found = [parts(number) for number in self[::3]]
+        exact = [one for one in found if one is not None]
+        self._sums: list[int] | None = (
+            list(accumulate(exact, initial=0)) if len(exact) == len(found) else None
+        )
 
     def take(self, event: list[Any]) -> None:
         """Move them on over the event that has come last."""
-        number = event[0]
         self.times.append(event[2])
-        self.sums.append(self.sums[-1] + number)
-        if not -self.largest <= number <= self.largest:
-            self.largest = abs(number)
-        if self._whole and number % 1:
-            self._whole = False
+        if self._sums is None:
+            return
+        found = parts(event[0])
+        if found is None:
+            self._sums = None
+        else:
+            self._sums.append(self._sums[-1] + found)
 
     def total(self, start: int, end: int) -> float:
-        """The sum from that place of `times` to before another, as if added up one by one."""
-        if self._whole is None:
-            self._whole = not any(map(_fraction, self[::3]))
-        if self._whole and self.largest * len(self.sums) < _EXACT:
-            return self.sums[end] - self.sums[start]
-        return sum(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3], 0.0)
-
-
-def total_beside(limit: float) -> Callable[[Sums, int, int], float]:
-    """What gives a number that compares with the limit as the total does.
-
-    The difference of two sums from the beginning, unless it is so near that rounding may matter.
-    """
-
-    def beside(tally: Sums, start: int, end: int) -> float:
-        sums = tally.sums
-        about = sums[end] - sums[start]
-        if abs(about - limit) > _ROUNDING * tally.largest * len(sums):
-            return about
-        return snapped(tally.total(start, end), limit)
-
-    return beside
+        """The sum from that place of `times` to before another."""
+        sums = self._sums
+        if sums is None:
+            return total(self[(start - self.passed) * 3 : (end - self.passed) * 3 : 3])
+        return of_parts(sums[end] - sums[start])

@@ -12,8 +12,9 @@ from retarget.journeys.model import Journey, Tally
 from retarget.rules import customs, subjects, telling
 from retarget.rules.expressions.nearness import snapped
 from retarget.rules.model import Count, Shown, Succession
-from retarget.rules.running import Days, Long, Sums, Values, total_beside
+from retarget.rules.running import Days, Long, Sums, Values
 from retarget.rules.scene import Scene
+from retarget.sums import total
 from retarget.times import DAY
 from retarget.touchpoints import Touchpoint
 
@@ -231,9 +232,9 @@ def _distinct(tally: Tally, within: int, at: int) -> int:
 def _total(tally: Tally, within: int, at: int) -> float:
     if tally[-1] <= at:  # which is most often so
         first = 3 * bisect_right(tally[2::3], at - within) if tally[2] <= at - within else 0
-        return sum(tally[first::3], 0.0)
+        return total(tally[first::3])
     start, end = _span(tally, 3, within, at)
-    return sum(tally[start * 3 : end * 3 : 3], 0.0)
+    return total(tally[start * 3 : end * 3 : 3])
 
 
 # How many events, on how many different days of UTC, with how many different values, and their sum.
@@ -281,7 +282,10 @@ def sum_beside(limit: float) -> Look:
     def plain(tally: Tally, within: int, at: int) -> float:
         return snapped(_total(tally, within, at), limit)
 
-    return SUM._replace(plain=plain, between=total_beside(limit))
+    def between(tally: Sums, start: int, end: int) -> float:
+        return snapped(tally.total(start, end), limit)
+
+    return SUM._replace(plain=plain, between=between)
 
 
 def latest(journey: Journey, name: str, subject: str, within: int, at: int) -> list[str]:

@@ -174,18 +174,6 @@ OF_RULES: Final = (
         ),
         lambda story: sum(one.kind == "store_visit" for one in story.told) > 1,
     ),
-    OfRule(
-        "refill",
-        "orders of both sides together complete it before the merge, and a merge completes no rule by itself",
-        Tale(
-            [
-                OneDeed("purchase", "p2", "u1", SECOND, 0), OneDeed("view", "p1", "u1", 25 * HOUR, 0),
-                OneDeed("purchase", "p2", "u1", SECOND, 0), OneDeed("purchase", "p2", "a1", SECOND, 0),
-            ],
-            [1],
-        ),
-        lambda story: len({one.person for one in story.told if one.kind == "purchase"}) > 1,
-    ),
 )  # fmt: skip
 
 OF_KNOWLEDGE: Final = (

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from retarget.journeys import wire
@@ -29,6 +29,7 @@ from tests.core.shop import ALL, Shop, a_policy, shipped
 from tests.factories import NOON, Event, a_purchase, an_add, an_event, an_item
 
 RULES: Final = tuple(rule for rule in shipped() if rule.name not in TOLD_ELSEWHERE)
+REFILL: Final = shipped(frozenset({"refill"}))
 FEELINGS: Final = {"happy": "positive", "cross": "negative"}
 LATENESS: Final = 10 * MINUTE
 LATEST: Final = NOON + 100 * DAY
@@ -231,6 +232,37 @@ def test_after_the_merges_the_sends_are_those_of_one_lane(story: Tale) -> None:
     """With the sends from before as they were given, the identity known: the same is sent, when it is due."""
     left_out = {one.rule for one in OF_RULES if one.holds(story)}
     merged, alone = sent_after(story, tuple(rule for rule in RULES if rule.name not in left_out))
+    assert merged == alone
+
+
+def orders() -> st.SearchStrategy[Tale]:
+    """Of two products, again and again, by several people who turn out to be one."""
+    deed = st.builds(
+        OneDeed,
+        kind=st.sampled_from(("purchase", "purchase", "purchase", "view")),
+        product=st.sampled_from(("p1", "p2")),
+        person=st.sampled_from(("u1", "a1", "a2")),
+        after=st.sampled_from((SECOND, HOUR, 25 * HOUR, 70 * HOUR)),
+        crosses=st.integers(0, 2),
+    )
+    says = st.lists(st.integers(0, 13), min_size=1, max_size=2)
+    return st.builds(Tale, told=st.lists(deed, min_size=4, max_size=14), says=says)
+
+
+@settings(max_examples=100, deadline=None)
+@given(orders())
+@example(
+    Tale(
+        [
+            OneDeed("purchase", "p2", "u1", SECOND, 0), OneDeed("view", "p1", "u1", 25 * HOUR, 0),
+            OneDeed("purchase", "p2", "u1", SECOND, 0), OneDeed("purchase", "p2", "a1", SECOND, 0),
+        ],
+        [1],
+    )
+)  # fmt: skip
+def test_what_both_sides_have_bought_is_expected_again_when_one_lane_would(story: Tale) -> None:
+    """Three orders of one person, of which neither side alone knew more than two."""
+    merged, alone = sent_after(story, REFILL)
     assert merged == alone
 
 
