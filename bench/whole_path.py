@@ -71,7 +71,7 @@ def _replay(peers: Peers, copies: int, live: float, runs: int) -> Line:
 async def _all(
     peers: Peers, copies: int, runs: int, rivals: Mapping[Rival, Program], services: Services
 ) -> dict[str, list[Figures]]:
-    sizes = {one.name: min(copies, one.copies) for one in rivals}
+    sizes = {one.name: min(copies, one.copies) * (2 if one.warm else 1) for one in rivals}
     halves = {one.name: sizes[one.name] // 2 for one in rivals if one.warm}
     jobs = {
         size: await _job(peers, services, size) for size in {0, copies, *sizes.values(), *halves.values()}

@@ -49,3 +49,14 @@ async def test_what_is_left_goes_once_it_is_asked_for_and_each_time() -> None:
             await until(_gone(left), "it is swept up")
     finally:
         task.cancel()
+
+
+async def test_what_lies_about_goes_though_nobody_asks() -> None:
+    """Where little happens Python itself would come by hours later."""
+    task = asyncio.create_task(Sweeping(every=0.01).run())
+    try:
+        left = weakref.ref(Left())
+        assert left() is not None
+        await until(_gone(left), "it is found")
+    finally:
+        task.cancel()
