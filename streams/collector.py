@@ -7,8 +7,8 @@ import gc
 from typing import Final
 
 # Journeys and all in them are structs out of the collector's sight (`gc=False`), and a batch makes no cycles:
-# its garbage is freed by counts. At Python's own thresholds the walks took 2 of the 22 us of an event; at 50,000
-# they took 11 of 77 where each event is of somebody else, whose journey is loaded with all its lists.
+# its garbage is freed by counts. At Python's own thresholds the walks took 2 of the 22 us of an event; at
+# 50,000 they took 11 of 77 where each event is of somebody else, whose journey is loaded with all its lists.
 _YOUNG: Final = 250_000
 _MIDDLE: Final = 20
 _OLD: Final = 1_000
@@ -32,11 +32,11 @@ class Sweeping:
     A batch makes no cycles, a failed call does: the clients of broker and store keep an error in the frame
     that raised it, and behind it stand the frames that asked, with their batch, or with a lane that was and
     all journeys it kept. At the thresholds above nobody would look there for hours, and the replay that often
-    follows would need its memory on top. Besides, what was made since the last look is looked at now and then.
+    follows would need its memory on top. Besides, it looks now and then at what was made since it last did.
     """
 
     def __init__(self, after: float = _SWEPT_AFTER_S, every: float = _LOOKED_EVERY_S) -> None:
-        """`after`: seconds in which whatever else ends is swept up with it; `every`: seconds between looks."""
+        """`after`: seconds in which whatever else ends is swept up too; `every`: seconds between looks."""
         self._after, self._every, self._asked = after, every, asyncio.Event()
 
     def ask(self) -> None:

@@ -28,8 +28,8 @@ class Rival(NamedTuple):
     """Another program on the job.
 
     `times`: how many times our CPU it must use. `copies`: the most of the data set it is given, for the slow
-    ones. `warm`: it is given twice as many, and its start is a run over half of them, so that the figure is that of
-    a warm JVM: what it takes to get warm varies by what half a million events cost.
+    ones. `warm`: it is given twice as many, and its start is a run over half of them, so that the figure is
+    that of a warm JVM: what it takes to get warm varies by what half a million events cost.
     """
 
     name: str

@@ -41,8 +41,8 @@ from tests.factories import NOON
 PLAIN: Final = "view.person"
 VALUED: Final = "view.person:product"
 SUMMED: Final = "view.person:value"
-WHOLE: Final = "view.person:dwell"
-NAMES: Final = (PLAIN, VALUED, SUMMED, WHOLE)
+FINE: Final = "view.person:dwell"
+NAMES: Final = (PLAIN, VALUED, SUMMED, FINE)
 LIMITS: Final = (-2, -0.5, 0, 1, 2.5, 3, 31, 100)
 WINDOWS: Final = (HOUR, DAY, 5 * DAY)
 KEEP: Final = 5 * DAY
@@ -118,15 +118,14 @@ class Person:
         for item in range(1 + self.number % 3):
             value = self.number * 7919 % (3 if self.number % 200 < 100 else 400) + item
             tallies.add(journey, VALUED, "u", event, f"p{value}", KEEP)
-        tallies.add(journey, SUMMED, "u", event, (value - 50) / 100 or 0.3, KEEP)
-        tallies.add(
-            journey, WHOLE, "u", event, float(value - 50 or 7) + (0.1 if self.number % 97 == 0 else 0.0), KEEP
-        )
+        price = (value - 50) / 100 or 0.3
+        tallies.add(journey, SUMMED, "u", event, price, KEEP)
+        tallies.add(journey, FINE, "u", event, 1e-9 if self.number % 97 == 0 else price, KEEP)
 
 
 def answers(journey: Journey, at: int) -> list[Any]:
     """What is asked of each tally, for every window."""
-    asked = ((COUNT, PLAIN), (DAYS_WITH, PLAIN), (DISTINCT, VALUED), (SUM, SUMMED), (SUM, WHOLE))
+    asked = ((COUNT, PLAIN), (DAYS_WITH, PLAIN), (DISTINCT, VALUED), (SUM, SUMMED), (SUM, FINE))
     compared = [one for _, ones in sorted(comparisons(journey, at).items()) for one in ones]
     return [look_at(look, within, journey, name, at) for look, name in asked for within in WINDOWS] + compared
 
@@ -163,7 +162,7 @@ def plain_answers(journey: Journey, at: int) -> list[Any]:
         (PLAIN, lambda events: len({time // DAY for _, time in events})),
         (VALUED, lambda events: len({value for value, _ in events})),
         (SUMMED, lambda events: _exactly(value for value, _ in events)),
-        (WHOLE, lambda events: _exactly(value for value, _ in events)),
+        (FINE, lambda events: _exactly(value for value, _ in events)),
     ]
     for name, count in counts:
         tally, wide = journey.tallies.get(name, {}).get("u", []), tallies.width(name)
