@@ -6,13 +6,17 @@ What `sum` adds up hangs on the order, and on the version of Python.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 # Amounts from a hundred millionth up are whole numbers of these, whatever their binary fraction.
 _PARTS: Final = 2**80
 _FINE: Final = float(_PARTS)
-_LARGEST: Final = 2.0**100
+
+_LARGEST: Final = 2.0**1000
+
+#: The number nearest to so many parts.
+of_parts: Final[Callable[[int], float]] = _PARTS.__rtruediv__
 
 
 def total(numbers: Sequence[float]) -> float:
@@ -23,15 +27,16 @@ def total(numbers: Sequence[float]) -> float:
         return sum(numbers, 0.0)
 
 
-def parts(number: float) -> int | None:
-    """A number in parts that can be added and taken away without rounding; None if it has smaller ones."""
-    if not -_LARGEST < number < _LARGEST:
-        return None
+def part(number: float) -> int | None:
+    """A number in parts, which are added and taken away without rounding; None if it has smaller ones."""
     fine = number * _FINE
+    if not -_LARGEST < fine < _LARGEST:
+        return None
     found = int(fine)
     return found if found == fine else None
 
 
-def of_parts(found: int) -> float:
-    """The number nearest to so many parts."""
-    return found / _PARTS
+def parts(numbers: Sequence[float]) -> list[int] | None:
+    """Several numbers in parts; None if one cannot be told in them."""
+    found = [one for one in map(part, numbers) if one is not None]
+    return found if len(found) == len(numbers) else None

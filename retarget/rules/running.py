@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from itertools import accumulate
 from typing import Any
 
-from retarget.sums import of_parts, parts, total
+from retarget.sums import of_parts, part, parts, total
 from retarget.times import DAY
 
 
@@ -107,18 +107,15 @@ class Sums(Long):
     def begin(self) -> None:
         """Make the figures; there are none where a number is finer than parts."""
         super().begin()
-        found = [parts(number) for number in self[::3]]
-        exact = [one for one in found if one is not None]
-        self._sums: list[int] | None = (
-            list(accumulate(exact, initial=0)) if len(exact) == len(found) else None
-        )
+        found = parts(self[::3])
+        self._sums = None if found is None else list(accumulate(found, initial=0))
 
     def take(self, event: list[Any]) -> None:
         """Move them on over the event that has come last."""
         self.times.append(event[2])
         if self._sums is None:
             return
-        found = parts(event[0])
+        found = part(event[0])
         if found is None:
             self._sums = None
         else:

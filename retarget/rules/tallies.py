@@ -10,7 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from retarget.journeys.model import Journey, Tally
 from retarget.rules import customs, subjects, telling
-from retarget.rules.expressions.nearness import snapped
+from retarget.rules.expressions.nearness import slack
 from retarget.rules.model import Count, Shown, Succession
 from retarget.rules.running import Days, Long, Sums, Values
 from retarget.rules.scene import Scene
@@ -278,12 +278,15 @@ def distinct_beside(limit: float) -> Look:
 
 def sum_beside(limit: float) -> Look:
     """A number that compares with the limit as the sum does."""
+    gap = slack(limit)
 
     def plain(tally: Tally, within: int, at: int) -> float:
-        return snapped(_total(tally, within, at), limit)
+        found = _total(tally, within, at)
+        return limit if abs(found - limit) <= gap else found
 
     def between(tally: Sums, start: int, end: int) -> float:
-        return snapped(tally.total(start, end), limit)
+        found = tally.total(start, end)
+        return limit if abs(found - limit) <= gap else found
 
     return SUM._replace(plain=plain, between=between)
 

@@ -26,16 +26,16 @@ def test_a_total_is_the_nearest_number_in_any_order(numbers: list[float], order:
 @given(st.lists(PRICES), st.lists(PRICES))
 def test_parts_are_added_and_taken_away_without_a_trace(some: list[float], others: list[float]) -> None:
     """What is left is the total of what is left."""
-    found = [sums.parts(number) for number in (*some, *others)]
-    assert None not in found
-    left = sum(part or 0 for part in found) - sum(sums.parts(number) or 0 for number in some)
-    assert sums.of_parts(left) == sums.total(others)
+    all_of_them, gone = sums.parts([*some, *others]), sums.parts(some)
+    assert all_of_them is not None
+    assert gone is not None
+    assert sums.of_parts(sum(all_of_them) - sum(gone)) == sums.total(others)
 
 
-@pytest.mark.parametrize("odd", [1e-40, 2.0**100, -math.inf, math.nan, 5e-324])
+@pytest.mark.parametrize("odd", [1e-40, 1e300, -math.inf, math.nan, 5e-324])
 def test_what_is_finer_or_larger_is_no_number_of_parts(odd: float) -> None:
     """Nor is what is no number."""
-    assert sums.parts(odd) is None
+    assert sums.parts([9.99, odd]) is None
 
 
 def test_what_no_number_can_tell_is_infinite_or_none() -> None:
