@@ -91,7 +91,7 @@ def lanes_8_and_64(peers: Peers, runs: int) -> Line:
 
 
 def bytes_per_journey(peers: Peers) -> list[Line]:
-    """What the store keeps of the median person, with ids as producers make them; plain and compressed."""
+    """What the store keeps of the median person, with ids as producers make them; in each of its forms."""
     lanes = [
         [
             (key, value.replace(value[: value.index(b",")], b'{"id":"%s"' % str(_uuid(n, at)).encode(), 1))
@@ -101,8 +101,12 @@ def bytes_per_journey(peers: Peers) -> list[Line]:
     ]
     _, journeys = work(lanes, shipped_bundle())
     what = "bytes in the store per journey, median person, all shipped rules, UUID ids"
-    small = [Packing(compress=True).pack(one) for one in journeys]
-    return [_sizes(what, journeys), _sizes(f"{what}, `store.compress`", small)]
+    found = [_sizes(what, journeys)]
+    for how in ("zstd", "columns"):
+        packing = Packing(how)
+        stored = [packing.pack([one])[0] for one in journeys]
+        found.append(_sizes(f"{what}, `store.compress = {how}`", stored))
+    return found
 
 
 def _sizes(what: str, journeys: Sequence[bytes]) -> Line:

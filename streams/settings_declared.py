@@ -100,10 +100,10 @@ class Store:
         "Address of the store: `redis://`, `rediss://`, or `redis+sentinel://HOST:PORT,HOST:PORT/NAME`.",
         mask=masked_url,
     )
-    compress: bool = setting(
-        default=False,
-        sentence="Whether journeys are compressed in the store (zstd). Both forms are read.",
-        because="it saves some 60 % of the store's memory, and costs some 60 us of CPU to write 18 KB",
+    compress: Literal["none", "zstd", "columns"] = setting(
+        "none",
+        "How journeys are compressed in the store; `columns`: laid out before. All forms are read.",
+        because="18 KB become 7 for 45 us of CPU to write and read them, and 3 for 1,300 as columns",
     )
 
 

@@ -107,6 +107,12 @@ def remembered(journey: Journey) -> list[tuple[str, int]]:
     return [(event_id, int(time)) for event_id, _, time in pairs]
 
 
+def marks_of(recent: list[str]) -> str:
+    """The checksums of the ids in these texts."""
+    entries = (entry for text in recent for entry in text.split(_END) if entry)
+    return "".join(_mark(entry.partition(_TIME)[0]) for entry in entries)
+
+
 def unite(journey: Journey, other: Journey, window: int) -> None:
     """Know the ids of both: the last ones whatever their age, the others as long as the window may reach."""
     pairs = [*journey.earlier.items(), *remembered(journey), *other.earlier.items(), *remembered(other)]

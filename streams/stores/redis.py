@@ -27,7 +27,7 @@ from streams.stores.keys import (
     revoked_key,
 )
 from streams.stores.link import SETTING, Argument, Link
-from streams.stores.packing import Packing
+from streams.stores.packing import Compression, Packing
 from streams.stores.portions import PORTION
 from streams.stores.routes import Routes
 
@@ -48,10 +48,10 @@ class RedisStore:
         self._pauses = pauses_key(app_id)
 
     @classmethod
-    async def connect(cls, url: str, app_id: str, lanes: int, *, compress: bool = False) -> Self:
+    async def connect(cls, url: str, app_id: str, lanes: int, *, compress: Compression = "none") -> Self:
         """The store at `url` for an app of `lanes` lanes; both are part of its keys.
 
-        `compress`: journeys are written so; both forms are read either way.
+        `compress`: journeys are written so; all forms are read either way.
         Raises BadInput for a bad URL or app id, or a server that may evict journeys;
         Unreachable when it does not answer or does not let us in.
         """
@@ -60,7 +60,7 @@ class RedisStore:
         except ValueError as error:
             raise BadInput([f"app.id: {error}"]) from error
         routes = Routes.to(url)
-        store = cls(routes, app_id, lanes, Packing(compress=compress))
+        store = cls(routes, app_id, lanes, Packing(compress))
         try:
             if await _require_fit(routes.home):
                 await store._require_others_fit()
@@ -259,7 +259,7 @@ def _checkpoint_keys(keys: LaneKeys, checkpoint: Checkpoint) -> list[bytes]:
 def _checkpoint_arguments(checkpoint: Checkpoint, packing: Packing) -> list[Argument]:
     journeys, waits = checkpoint.journeys, checkpoint.waits
     expected = checkpoint.expected
-    written = [packing.pack(value) for _, value in journeys]
+    written = packing.pack([value for _, value in journeys])
     written += [value for _, value in checkpoint.listings]
     arguments: list[Argument] = [expected, checkpoint.after, checkpoint.meta, len(written), len(waits)]
     arguments += (len(checkpoint.unwaited), len(checkpoint.following))

@@ -1,5 +1,7 @@
 """What only the store on a real server can do wrong: its keys, its scripts, its errors, its address."""
 
+import base64
+import json
 import os
 import random
 import signal
@@ -30,9 +32,11 @@ from streams.ports import Checkpoint, LaneImage, UnknownOutcome
 from streams.stores import RedisStore, open_store
 from streams.stores.keys import SLOTS, lane_keys, person_bytes, slot
 from streams.stores.link import Link
-from streams.stores.packing import FRAME
+from streams.stores.packing import FRAME, Compression
 
 pytestmark = pytest.mark.embedded
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures"
 
 FIRST = Checkpoint(expected=0, meta=b"m", journeys=[("ann", b"a")], waits=[("ann", 5)])
 
@@ -62,9 +66,9 @@ async def connected(url: str) -> AsyncIterator[RedisStore]:
 
 
 @asynccontextmanager
-async def compressing(url: str) -> AsyncIterator[RedisStore]:
+async def compressing(url: str, how: Compression = "zstd") -> AsyncIterator[RedisStore]:
     """The same, one that compresses journeys."""
-    store = await RedisStore.connect(url, "retarget", 8, compress=True)
+    store = await RedisStore.connect(url, "retarget", 8, compress=how)
     try:
         yield store
     finally:
@@ -374,6 +378,27 @@ async def test_compressed_journeys_are_read_by_every_store() -> None:
                 assert await store.journey(3, "ann") == journey
                 found = [pair async for portion in store.portions(3) for pair in portion.journeys]
                 assert dict(found) == {"ann": journey, "bob": journey}
+
+
+async def test_how_journeys_are_compressed_can_be_changed_at_any_time() -> None:
+    """Each way goes on from what others wrote, and the same journeys are loaded, looked at and scanned."""
+    lines = (FIXTURES / "columns-1.jsonl").read_text(encoding="utf-8").splitlines()
+    journeys = [base64.b64decode(json.loads(line)["journey"]) for line in lines]
+    ways: tuple[Compression, ...] = ("none", "zstd", "columns", "zstd", "columns", "none")
+    expected, sizes = dict[str, bytes](), dict[str, int]()
+    with EmbeddedStore() as server, redis.Redis.from_url(server.url) as plain:
+        for at, way in enumerate(ways):
+            async with compressing(server.url, way) as store:
+                changed = {f"u{at}": journeys[0], "ann": journeys[at % 2]}
+                written = Checkpoint(expected=at, meta=b"m", journeys=list(changed.items()))
+                assert await store.checkpoint(3, written) == at + 1
+                expected |= changed
+                sizes[way] = plain.strlen(lane_keys("retarget", 8, 3).journey + person_bytes(f"u{at}"))
+                assert await store.load(3, [*expected]) == (at + 1, [*expected.values()])
+                assert await store.journey(3, "u0") == journeys[0]
+                found = [pair async for portion in store.portions(3) for pair in portion.journeys]
+                assert dict(found) == expected
+    assert sizes["columns"] < sizes["zstd"] < sizes["none"] == len(journeys[0])
 
 
 @pytest.mark.parametrize(

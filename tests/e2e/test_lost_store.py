@@ -195,7 +195,7 @@ async def test_snapshots_one_after_the_other_beside_lanes_at_work(
         f"snapshot.folder={tmp_path}",
         "snapshot.every=200ms",
         "snapshot.keep=2",
-        "store.compress=true",
+        "store.compress=zstd",
     )
     stage = staged(own_broker.bootstrap, "idempotent", *settings)
     copies = Folder(tmp_path, stage.app_id, stage.partitions)

@@ -34,7 +34,7 @@ SETTINGS = (
     "consent.assume=granted",
     "quiet_hours.enabled=false",
     "clock.idle_after=200ms",
-    "store.compress=true",
+    "store.compress=columns",
 )
 
 

@@ -149,7 +149,7 @@ class ModelStore(RedisStore):
     """The real store above the modelled cluster; what it says of a checkpoint must be so."""
 
     def __init__(self, cluster: Cluster, lanes: int = 1) -> None:
-        super().__init__(Routes(ModelLink(cluster)), _APP, lanes, Packing(compress=False))
+        super().__init__(Routes(ModelLink(cluster)), _APP, lanes, Packing())
         self._lanes_stored = cluster.lanes
 
     async def checkpoint(self, lane: int, checkpoint: Checkpoint) -> int:
