@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from fractions import Fraction
 from statistics import median
 from typing import Any, Final
 
@@ -125,7 +126,7 @@ def plain_answers(journey: Journey, at: int) -> list[Any]:
 
 def _worth(lines: Sequence[tuple[str, CartLine]]) -> float | None:
     prices = [line.price * line.quantity for _, line in lines if line.price is not None]
-    return sum(prices) if prices else None
+    return float(sum(map(Fraction, prices))) if prices else None
 
 
 def _view(name: str, price: float, at: int) -> Touchpoint:
