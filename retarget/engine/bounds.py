@@ -203,10 +203,7 @@ def _audiences(journey: Journey, matcher: Matcher, at: int, moment: Moment) -> i
     """Whoever is in too many leaves them in form: the channel must hear of it."""
     over = len(journey.audiences) - AUDIENCES_KEPT
     for membership in journey.audiences[:over]:
-        if membership.rule in matcher.rules:
-            recalls.leave(journey, membership, Undoing(matcher.rules[membership.rule].rule, at, ""), moment)
-        else:
-            journey.audiences.remove(membership)
+        recalls.leave(journey, membership, Undoing(recalls.rule_of(matcher, membership), at, ""), moment)
     return over
 
 

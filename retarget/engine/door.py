@@ -149,9 +149,8 @@ class Engine:
                 moment.fail(deferred.rule, error)
 
     def _leave_audiences(self, journey: Journey, at: int, event_id: str, moment: Moment) -> None:
-        rules = self.matcher.rules
-        for membership in [m for m in journey.audiences if m.rule in rules]:
-            undoing = Undoing(rules[membership.rule].rule, at, event_id)
+        for membership in list(journey.audiences):
+            undoing = Undoing(recalls.rule_of(self.matcher, membership), at, event_id)
             try:
                 recalls.leave(journey, membership, undoing, moment)
             except Exception as error:  # noqa: BLE001 - the other rules go on

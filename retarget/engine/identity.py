@@ -75,9 +75,9 @@ def hand_over(
 
 
 def _call_back_pushes(journey: Journey, at: int, matcher: Matcher, moment: Moment) -> None:
-    for send in recalls.open_sends(journey, matcher, max(at, moment.clock)):
+    for send in recalls.open_sends(journey, max(at, moment.clock)):
         if send.channel == PUSH:
-            recalls.recall(journey, send, Undoing(matcher.rules[send.rule].rule, at, ""), moment)
+            recalls.recall(journey, send, Undoing(recalls.rule_of(matcher, send), at, ""), moment)
 
 
 def is_past(journey: Journey, event: Touchpoint) -> bool:

@@ -9,7 +9,7 @@ from retarget.engine.moment import Moment
 from retarget.journeys.model import Journey, Membership, Send
 from retarget.messages import Decision, GateRecord, Message, Operation, Subject, stable_id
 from retarget.rules.matcher import Matcher
-from retarget.rules.model import Rule
+from retarget.rules.model import Event, Rule
 from retarget.times import format_time
 
 # A push that was shown is found by its device; elsewhere a recall needs its message's id alone.
@@ -28,9 +28,20 @@ class Undoing:
         self.rule, self.due, self.event_id, self.bare = rule, due, event_id, bare
 
 
-def open_sends(journey: Journey, matcher: Matcher, at: int) -> list[Send]:
-    """What was sent by a rule that is known, and can still be called back."""
-    return [send for send in journey.sends if send.rule in matcher.rules and at < send.until]
+def rule_of(matcher: Matcher, undone: Send | Membership) -> Rule:
+    """The rule that did it; of one that is gone what is needed to take it back in its name."""
+    if undone.rule in matcher.rules:
+        return matcher.rules[undone.rule].rule
+    purpose: Any = undone.purpose if isinstance(undone, Send) else "marketing"
+    return Rule(
+        name=undone.rule, version="", description="its rule is gone", subject="person", trigger=Event(of=()),
+        steps=(), purpose=purpose,
+    )  # fmt: skip
+
+
+def open_sends(journey: Journey, at: int) -> list[Send]:
+    """What was sent, and can still be called back."""
+    return [send for send in journey.sends if at < send.until]
 
 
 def recall(journey: Journey, send: Send, undoing: Undoing, moment: Moment) -> None:
@@ -63,7 +74,9 @@ def _undo(
     regretted: bool | None = None,
     key: str = "",
 ) -> None:
-    rule, subject = undoing.rule, Subject(undoing.rule.subject, undone.subject)
+    rule = undoing.rule
+    # Of what kind the subject was is not known of a rule that is gone, which has no steps.
+    subject = Subject(rule.subject, undone.subject if rule.steps else journey.person)
     operation: Operation = "recall" if isinstance(undone, Send) else "remove"
     step, channel = (undone.step, undone.channel) if isinstance(undone, Send) else (1, "ads")
     decision_id = stable_id("decision", undone.message_id, operation, undoing.event_id)

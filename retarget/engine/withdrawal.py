@@ -19,23 +19,23 @@ def take_back(journey: Journey, matcher: Matcher, at: int, event_id: str, moment
 
     `at`: when that was said, epoch ms.
     """
-    known, clock = matcher.rules, max(at, moment.clock)
+    clock = max(at, moment.clock)
     # Who has left by themselves is not taken out.
-    for membership in [one for one in journey.audiences if one.rule in known and one.lasts(clock)]:
-        rule = known[membership.rule].rule
+    for membership in [one for one in journey.audiences if one.lasts(clock)]:
+        rule = recalls.rule_of(matcher, membership)
         if not reach.may_address(journey, rule.purpose, ADS, moment.policy):
             recalls.leave(journey, membership, Undoing(rule, at, event_id), moment)
-    for send in recalls.open_sends(journey, matcher, clock):
-        rule = known[send.rule].rule
+    for send in recalls.open_sends(journey, clock):
+        rule = recalls.rule_of(matcher, send)
         if not reach.may_address(journey, rule.purpose, send.channel, moment.policy):
             recalls.recall(journey, send, Undoing(rule, at, event_id), moment)
 
 
 def call_back_all(journey: Journey, matcher: Matcher, at: int, event_id: str, moment: Moment) -> None:
     """Call back what was sent to a person who is about to be forgotten, and may still wait somewhere."""
-    for send in recalls.open_sends(journey, matcher, max(at, moment.clock)):
+    for send in recalls.open_sends(journey, max(at, moment.clock)):
         try:
-            undoing = Undoing(matcher.rules[send.rule].rule, at, event_id, bare=True)
+            undoing = Undoing(recalls.rule_of(matcher, send), at, event_id, bare=True)
             recalls.recall(journey, send, undoing, moment)
         except Exception as error:  # noqa: BLE001 - the other rules go on
             moment.fail(send.rule, error)

@@ -49,6 +49,21 @@ def test_audiences_are_left_at_the_word(channel: str | None) -> None:
     assert len(shop.sent(operation="add")) == 1
 
 
+@pytest.mark.parametrize("word", ["consent", "erase"])
+def test_what_a_rule_did_that_is_gone_is_taken_back_too(word: str) -> None:
+    """Audiences and messages outlive their rule; nobody stays there who has withdrawn, or is forgotten."""
+    shop = Shop([EVERY_VIEW, *shipped(CART)]).read(a_profile(email="u@example.org"), an_add(at=NOON))
+    shop.read(a_view(at=NOON + 1)).until(NOON + HOUR)
+    later = shop.under([SERVICE])
+    event = said(NOON + 2 * HOUR, "revoked") if word == "consent" else an_event(word, at=NOON + 2 * HOUR)
+    later.read(event).until(NOON + DAY)
+    mails = [("recall", send["rule"]) for send in shop.sent()]
+    assert {("recall", "every_view"), ("recall", "abandoned_cart")} >= {*mails} >= {("recall", "every_view")}
+    assert sorted(undone(later)) == sorted([*mails, ("remove", "cart-left")])
+    assert {m["to"]["email"] for m in later.sent(operation="remove")} == {"u@example.org"}
+    assert {m["subject"]["kind"] for m in later.messages} == {"person"}
+
+
 @pytest.mark.parametrize("kind", ["unsubscribe", "email_spam", "consent"])
 def test_what_may_not_have_been_handed_over_is_called_back(kind: str) -> None:
     """On that channel only, and only what needed the consent; once."""
