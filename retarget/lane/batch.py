@@ -23,6 +23,7 @@ class Batch:
         "following",
         "forgotten",
         "frontier",
+        "keyless",
         "lateness",
         "listed",
         "results",
@@ -35,6 +36,7 @@ class Batch:
         self.changed: dict[str, Journey] = {}
         self.waits: dict[str, int | None] = {}
         self.forgotten: list[str] = []
+        self.keyless: list[str] = []  # who stays, and has no key any more
         self.counts: Mapping[tuple[str, ...], int] = {}
         self.consumed = 0
         self.worked = 0

@@ -10,11 +10,12 @@ from __future__ import annotations
 from bisect import insort
 from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from itertools import pairwise
 from typing import Final, Protocol
 
 from retarget.engine import identity
 from retarget.engine.door import Engine
-from retarget.engine.moment import Met, Moment
+from retarget.engine.moment import Met, Moment, Parted
 from retarget.journeys import tokens
 from retarget.journeys.model import Journey
 from retarget.lane.batch import Batch
@@ -60,13 +61,38 @@ class Handing:
             self._batch.changed[redirect.person] = redirect
         return redirect.owner(time)
 
-    def follow(self, redirect: Journey, event: Touchpoint) -> None:
-        """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would."""
+    def follow(self, redirect: Journey, event: Touchpoint) -> bool:
+        """Make it an event of whom the redirect leads to. It does not say who is whom, as two ids would.
+
+        False: it is of a time before the id was erased, whoever has it since, and so nothing.
+        """
+        if redirect.was_erased(event.time):
+            self._batch.worked += 1
+            self._moment.counts["ignored", "erased"] += 1
+            return False
         if event.traits:
             self.learn(redirect, tokens.told(event.traits))
         event.user_id = self.owner(redirect, event.time)
         if event.anonymous_id == redirect.person:
             event.anonymous_id = None
+        return True
+
+    def part(self, redirect: Journey, parted: Parted) -> None:
+        """Let it lead no more to who is erased; to nobody, where they had the device last.
+
+        Who had it before them has not got it back. What is of a time before it went on is nothing any more.
+        """
+        owners, person = redirect.moved, parted.person
+        went_on = [since for (_, to), (since, _) in pairwise(owners) if to == person]
+        redirect.moved = [one for one in owners if one[1] != person] if owners[-1][1] != person else []
+        redirect.traits.clear()
+        self._batch.changed[redirect.person] = redirect
+        if went_on:
+            redirect.erased, redirect.erased_at = True, max(redirect.erased_at, went_on[-1] - 1)
+        if redirect.moved and redirect.key and owners[0][1] == person:
+            # By it is sealed what was told to the id before anybody had it: to the first of them.
+            redirect.key = b""
+            self._batch.keyless.append(redirect.person)
 
     def hand_on(self, redirect: Journey, met: Met) -> None:
         """A device in other hands: what was done with it stays with whom it went to."""
@@ -107,6 +133,22 @@ class Handing:
             self.lose(Leaves(0, 0, person, redirect.person, at, told))
         else:
             self._send(Leaves(*self._numbered(), person, redirect.person, at, told))
+
+
+def redirect_of(met: Met, journey: Journey | None) -> Journey:
+    """From an anonymous id to a known person; `journey`: what the id had.
+
+    The key stays: what was sealed by it is still to be read. So does that the id was erased before.
+    """
+    redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)])
+    if journey is not None:
+        redirect.key, redirect.erased, redirect.erased_at = journey.key, journey.erased, journey.erased_at
+    return redirect
+
+
+def mark_of(redirect: Journey) -> Journey:
+    """What stays of one that is over, where its id has been erased."""
+    return Journey(person=redirect.person, erased=True, erased_at=redirect.erased_at)
 
 
 def led_by(redirects: Mapping[str, Journey], persons: AbstractSet[str]) -> set[str]:

@@ -35,7 +35,7 @@ from retarget.lane.crossing import (
     pack,
 )
 from retarget.lane.fitting import fit
-from retarget.lane.handing import NOTED_EVERY, Handing
+from retarget.lane.handing import NOTED_EVERY, Handing, mark_of, redirect_of
 from retarget.lane.hold import CATALOGUE, PEOPLE, WORDS, Held, Hold
 from retarget.lane.intake import Arrival, failed_wait, of_nobody
 from retarget.touchpoints import Touchpoint
@@ -126,12 +126,14 @@ class Joining:
         if self._lane.home is not None:
             self._lead(event, redirect, (arrival.topic, self._lane.partition, arrival.offset))
             return None
-        self._hands.follow(redirect, event)
+        if not self._hands.follow(redirect, event):
+            return None
         arrival.person = event.person
         return event
 
     def _lead(self, event: Touchpoint, redirect: Journey, place: Place) -> None:
-        self._hands.follow(redirect, event)
+        if not self._hands.follow(redirect, event):
+            return
         if self._lane.home is None:
             self._apply(event, place[0], place[2])
         else:
@@ -227,8 +229,8 @@ class Joining:
         event, person = strayed.event, strayed.person
         redirect = self._lane.redirects.get(person)
         if redirect is not None and strayed.hops < MOST_HOPS:
-            self._hands.follow(redirect, event)
-            self._stray(event.person, event, "redirect", strayed.hops + 1, person)
+            if self._hands.follow(redirect, event):
+                self._stray(event.person, event, "redirect", strayed.hops + 1, person)
         elif strayed.led and self._is_forgotten(person, event.time):
             self._batch.worked += 1
         else:
@@ -258,12 +260,10 @@ class Joining:
         self._lead_held(person)
 
     def _redirect(self, met: Met, journey: Journey | None) -> None:
-        """The key stays: what was sealed by it is still to be read, under the anonymous id."""
-        key, told = (b"", []) if journey is None else (journey.key, tokens.told(journey.traits))
         lane, moment = self._lane, self._moment
-        redirect = Journey(person=met.anonymous, last=met.at, moved=[(met.at, met.person)], key=key)
+        redirect = redirect_of(met, journey)
         lane.redirects[met.anonymous] = self._batch.changed[met.anonymous] = redirect
-        self._hands.learn(redirect, [*told, *met.tokens])
+        self._hands.learn(redirect, [*tokens.told(journey.traits if journey else None), *met.tokens])
         moment.arm(redirect, max(met.at, lane.clock) + moment.policy.kept)
         self._arm()
 
@@ -333,12 +333,9 @@ class Joining:
         redirect = self._lane.redirects.get(parted.anonymous)
         if redirect is None:
             return
-        redirect.moved = [(since, to) for since, to in redirect.moved if to != parted.person]
-        redirect.traits.clear()
-        self._batch.changed[parted.anonymous] = redirect
+        self._hands.part(redirect, parted)
         if not redirect.moved:
             self._drop(redirect)
-            self._moment.counts["dropped", "redirect"] += 1
             self._awake(parted.anonymous)
 
     def lapse(self, person: str) -> None:
@@ -353,12 +350,15 @@ class Joining:
             self._arm()
             return
         self._drop(redirect)
-        self._moment.counts["dropped", "redirect"] += 1
 
     def _drop(self, redirect: Journey) -> None:
-        del self._lane.redirects[redirect.person]
-        self._batch.changed.pop(redirect.person, None)
-        self._batch.forgotten.append(redirect.person)
+        name = redirect.person
+        del self._lane.redirects[name]
+        self._batch.changed.pop(name, None)
+        self._batch.forgotten.append(name)
+        self._moment.counts["dropped", "redirect"] += 1
+        if redirect.erased:
+            self._lane.journeys[name] = self._batch.changed[name] = mark_of(redirect)
 
 
 def held_of(arrival: Arrival) -> Held | None:

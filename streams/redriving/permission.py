@@ -73,7 +73,7 @@ class Permission:
         for _ in range(MOST_HOPS):
             _, [data] = await self._store.load(lane_of(person, self._lanes), [person])
             journey = None if data is None else wire.decode(data)
-            if journey is None or not journey.moved:
+            if journey is None or not journey.moved or journey.was_erased(due):
                 return journey
             person = journey.owner(due)
         return None

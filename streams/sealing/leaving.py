@@ -37,6 +37,7 @@ class _Batch(Protocol):
     results: list[Result]
     changed: dict[str, Journey]
     forgotten: list[str]
+    keyless: list[str]
 
 
 class _Operation(msgspec.Struct):
@@ -158,6 +159,7 @@ def _lives(journey: Journey) -> bool:
 def _gone(batch: _Batch) -> Iterator[str]:
     """Whose keys are thrown away, if they had any."""
     yield from batch.forgotten
+    yield from batch.keyless
     for person, journey in batch.changed.items():
         if not (journey.key or _lives(journey)):
             yield person

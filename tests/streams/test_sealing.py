@@ -284,6 +284,31 @@ async def test_a_key_stays_with_its_id_when_somebody_is_known() -> None:
     assert {one.key for one in log.told(KEYS)} == {b"a1", b"u1"}
 
 
+async def test_a_device_that_went_on_keeps_no_key_of_the_erased() -> None:
+    """What the id was told before anybody had it was told to its first owner: it does not open any more."""
+    handed_on = did("identify", 3_002, "u2", anonymous_id="a1")
+    joined = did("identify", 3_000, "u1", anonymous_id="a1")
+    life = Life(*cart("a1"), joined, handed_on, did("erase", 3_010), did("view", 3_011, "u2"))
+    log = await life.live()
+    redirect = await life.journey("a1")
+    assert ([to for _, to in redirect.moved], redirect.key) == (["u2"], b"")
+    told = [one for one in log.told(*TOLD) if one.key == b"a1" and b'"operation":"remove"' not in one.value]
+    assert told
+    assert {*await Opening(life.store, 1, SECRETS)(values(told))} == {Unopened.GONE}
+    assert [one.value for one in log.told(KEYS) if one.key == b"a1"][1:] == [b""]
+
+
+async def test_a_device_that_went_on_keeps_the_key_of_who_stays() -> None:
+    """The erased had it later."""
+    joined = did("identify", 3_000, "u1", anonymous_id="a1")
+    others = [did("identify", 3_002 + n, f"u{n}", anonymous_id="a1") for n in (2, 3)]
+    life = Life(*cart("a1"), joined, *others, did("erase", 3_010, "u2"), did("view", 3_011))
+    log = await life.live()
+    assert (await life.journey("a1")).key
+    told = values([one for one in log.told(*TOLD) if one.key == b"a1"])
+    assert not any(isinstance(one, Unopened) for one in await Opening(life.store, 1, SECRETS)(told))
+
+
 async def test_the_store_is_waited_for() -> None:
     """It may not have come to the record's batch; behind that a key that is missing is gone."""
     life = Life(*cart())
@@ -326,7 +351,7 @@ async def test_a_dead_letter_about_somebody_is_sealed_by_their_key() -> None:
     known = Journey(person="ann", recent_marks="5")
     lane = SimpleNamespace(journeys={"ann": known}, redirects={}, partition=LANE)
     results = [letter("ann", 7), letter("touchpoints-8", 8)]
-    batch = SimpleNamespace(results=results, changed={}, forgotten=[])
+    batch = SimpleNamespace(results=results, changed={}, forgotten=[], keyless=[])
     found = [Output(DEAD, one.person.encode(), one.value) for one in results]
     sealing = Sealing(Wrapping(SECRETS), _no_keys)
     sealed, as_it_was, key = sealing.leaving(lane, batch, found, 1)

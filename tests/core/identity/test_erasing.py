@@ -127,6 +127,52 @@ def test_a_device_that_went_to_somebody_else_stays_theirs() -> None:
     assert set(lanes.lanes[1].journeys["u2"].products) == {"p9"}
 
 
+def test_who_had_the_device_before_the_erased_has_not_got_it_back() -> None:
+    """Whoever is there now is nobody known: what they look at is not put down to a former owner."""
+    lanes = Lanes(shipped(CART)).read(an_identify(NOON)).cross()
+    lanes.read(an_identify(NOON + HOUR, user="u2")).cross()
+    lanes.read(an_erase(NOON + 2 * HOUR, person="u2")).cross().stored()
+    lanes.read(an_add("p9", person="a1", at=NOON + 3 * HOUR)).cross()
+    assert not lanes.lanes[0].redirects
+    assert set(lanes.lanes[0].journeys["a1"].products) == {"p9"}
+    assert not lanes.lanes[1].journeys["u1"].products
+    assert lanes.until(NOON + 10 * DAY).sent("abandoned_cart") == []
+
+
+def test_an_old_topic_is_skipped_by_whoever_has_the_id_now() -> None:
+    """An id that was erased has somebody else signed in: what it did before is not told as theirs."""
+    old, new = an_add("p1", person="a1", at=NOON), an_add("p2", person="a1", at=NOON + 4 * HOUR)
+    lanes = Lanes(shipped(CART)).read(old, an_event("erase", person="a1", at=NOON + HOUR))
+    lanes.read(an_identify(NOON + 2 * HOUR, user="u2")).cross().stored()
+    lanes.read(old | {"id": "again"}, new).cross()
+    assert set(lanes.lanes[1].journeys["u2"].products) == {"p2"}
+    assert lanes.counts["ignored", "erased"] == 1
+    lanes.read(an_erase(NOON + 5 * HOUR, "u2")).cross().stored()
+    lanes.read(old | {"id": "once more"}).cross()
+    left = lanes.lanes[0].journeys["a1"]
+    assert left == Journey(person="a1", erased=True, erased_at=left.erased_at)
+
+
+def test_what_the_erased_did_with_a_device_is_not_told_as_the_next_ones() -> None:
+    """Of an old topic all is skipped up to when the device went on; what has been done since is theirs."""
+    old, theirs = a_view("p1", person="a1", at=NOON), a_view("p2", person="a1", at=NOON + 3 * HOUR)
+    lanes = Lanes(shipped(CART)).read(old, an_identify(NOON + HOUR)).cross()
+    lanes.read(an_identify(NOON + 2 * HOUR, user="u2")).cross()
+    lanes.read(theirs, an_erase(NOON + 4 * HOUR)).cross().stored()
+    lanes.read(old | {"id": "again"}, a_view("p3", person="a1", at=NOON + 2 * HOUR, id="late")).cross()
+    assert set(lanes.lanes[1].journeys["u2"].products) == {"p2", "p3"}
+    assert not lanes.lanes[1].journeys["u1"].products
+
+
+def test_a_replay_skips_an_old_topic_too() -> None:
+    """In one lane, on the spot."""
+    old = an_add("p1", person="a1", at=NOON)
+    shop = Shop(shipped(CART)).read(old, an_event("erase", person="a1", at=NOON + HOUR))
+    shop.read(an_identify(NOON + 2 * HOUR, user="u2"), old | {"id": "again"}).until(NOON + DAY)
+    assert not shop.lane.journeys["u2"].products
+    assert not shop.sent()
+
+
 def test_the_word_counts_once_and_the_id_may_be_used_again() -> None:
     """Written twice without transactions: a redirect that has been made since stays."""
     lanes = Lanes(shipped(CART)).read(an_identify(NOON)).cross().read(an_erase(NOON + HOUR))

@@ -281,13 +281,14 @@ async def test_erasing_a_person_takes_their_links_back() -> None:
         Journey(person="device", moved=[(NOW, "here")]),
         Journey(person="phone", moved=[(NOW, "erased")]),
         Journey(person="handed on", first=NOW + DAY),
+        Journey(person="went on", moved=[(NOW + 2, "here")], erased=True, erased_at=NOW + 1),
         Journey(person="circle", moved=[(NOW, "circle")]),
     )
     asked = ByStore(store, 8)
     found = {person: await asked(link(person)) for person in (*store.kept, "nobody")}
     assert found == {
         "here": False, "erased": True, "again": False, "device": False, "phone": True, "handed on": True,
-        "circle": True, "nobody": True,
+        "went on": True, "circle": True, "nobody": True,
     }  # fmt: skip
     for person in ("down", "not let in"):
         with pytest.raises(Untold):
