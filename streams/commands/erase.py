@@ -8,8 +8,9 @@ from collections.abc import Iterator, Sequence, Sized
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from retarget.errors import LaneRefused
+from retarget.errors import LaneRefused, WrongUsage
 from retarget.times import parse_duration
+from streams.commands.ids import person_id
 from streams.settings import Settings
 from streams.topics import MERGE
 
@@ -24,7 +25,7 @@ _WITHIN: Final = "60s"
 def add(parser: argparse.ArgumentParser) -> None:
     """Who, and how long is waited."""
     parser.add_argument(
-        "persons", metavar="PERSON", nargs="+",
+        "persons", type=person_id, metavar="PERSON", nargs="+",
         help="any id of theirs: user_id or anonymous_id; what follows are more ids of the same person",
     )  # fmt: skip
     parser.add_argument(
@@ -67,6 +68,7 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
 
     Raises BadInput, Unreachable, UnknownOutcome; that also when lanes take too long.
     """
+    _require(args)
     if args.scan:
         from streams.commands.scan import scan
 
@@ -76,8 +78,23 @@ def run(settings: Settings, args: argparse.Namespace) -> int:
     print(*_told(erasure), sep="\n")
     if erasure.whole:
         former = _with_snapshots(settings, erasure, renew=args.snapshots)
-        print(*left_behind(settings, erasure.before.ids, former), sep="\n")
+        print(*left_behind(settings, erasure.looked_for, former), sep="\n")
     return 0
+
+
+def _require(args: argparse.Namespace) -> None:
+    """Raises WrongUsage for options that do not go together: who means to look erases nobody by that."""
+    problems: list[str] = []
+    if args.scan:
+        given = {"--snapshots": args.snapshots, "--no-wait": args.no_wait}
+        said = "--scan erases nothing; leave one of them out"
+        problems += [f"{name}: {said}" for name, is_given in given.items() if is_given]
+    elif args.no_topics:
+        problems.append("--no-topics: is for --scan, without which the person would be erased; add it")
+    elif args.no_wait and args.snapshots:
+        problems.append("--snapshots: is done when all lanes have applied it; leave out --no-wait")
+    if problems:
+        raise WrongUsage(problems)
 
 
 def left_behind(settings: Settings, ids: Sequence[str], former: int | None) -> Iterator[str]:
@@ -136,8 +153,10 @@ def _told(erasure: Erasure) -> Iterator[str]:
     if not erasure.sent:
         yield f"{person.name}: nothing was stored but that they had been erased"
         return
-    yield f"{person.name}: erased under {len(person.ids)} ids"
+    yield f"{person.name}: erased under {len(erasure.gone)} ids"
     yield from _gone(person)
+    for name in (one for one in person.ids if one not in erasure.gone):
+        yield f"  {name} is somebody else's by now, and stays theirs"
 
 
 def _gone(person: Person) -> Iterator[str]:
@@ -167,22 +186,21 @@ def _with_snapshots(settings: Settings, erasure: Erasure, *, renew: bool) -> int
     if folder is None:
         return None
     oldest = erasure.known - settings.snapshot.erased_kept
-    folder.erased().add(erasure.before.ids, Entry(erasure.asked, erasure.known), oldest)
+    folder.erased().add(erasure.gone, Entry(erasure.asked, erasure.known), oldest)
     if renew:
-        _renew(settings, folder, erasure.before.ids)
+        _renew(settings, folder, erasure.looked_for)
         return 0
     return len(folder.all())
 
 
-def _renew(settings: Settings, folder: Folder, ids: list[str]) -> None:
+def _renew(settings: Settings, folder: Folder, ids: Sequence[str]) -> None:
     """Make a snapshot; when it holds nothing of these ids, remove those from before. Raises LaneRefused."""
     from streams.commands.snapshot import by_journal, cut_merge
-    from streams.privacy.scanning import Scanner
+    from streams.privacy.scanning import Scanner, left_of
 
     made: Path = asyncio.run(by_journal(settings, folder))
     print(f"made {made}")
-    left = [one for one in Scanner(ids).snapshot(made) if not one.is_mark]
-    if left:
+    if left := left_of([*Scanner(ids).snapshot(made)]):
         raise LaneRefused(
             f"{made} holds {left[0].name} still ({left[0].what}); nothing is removed: once more"
         )

@@ -8,6 +8,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from retarget.errors import BadInput
+from streams.commands.ids import person_id
 from streams.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 def add(parser: argparse.ArgumentParser) -> None:
     """Who, how much of it, in which form."""
-    parser.add_argument("person", metavar="PERSON", help="any id of theirs: user_id or anonymous_id")
+    parser.add_argument(
+        "person", type=person_id, metavar="PERSON", help="any id of theirs: user_id or anonymous_id"
+    )
     parser.add_argument(
         "--topics",
         action="store_true",

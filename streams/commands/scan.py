@@ -70,9 +70,13 @@ def _not_whole(where: str) -> bool:
 
 def _left(found: Sequence[Find], where: str) -> bool:
     """Say what was found in one place, or that nothing was; whether it was nothing."""
-    marks = [one for one in found if one.is_mark]
-    rest = [one for one in found if not one.is_mark]
-    stays = f"; of {len({one.name for one in marks})} ids that they were erased" if marks else ""
+    from streams.privacy.scanning import left_of
+
+    marks = {one.name for one in found if one.is_mark}
+    rest = left_of(found)
+    others = {one.name for one in found if one.leads_on and one not in rest}
+    stays = f"; of {len(marks)} ids that they were erased" if marks else ""
+    stays += f"; {len(others)} ids are somebody else's device by now" if others else ""
     print(f"{where}: {f'{len(rest)} finds' if rest else 'nothing'}{stays}")
     print("".join(f"  {one.place}: {one.name}: {one.what}\n" for one in rest), end="")
     return not rest

@@ -34,16 +34,22 @@ _LONG_AGO: Final = 1_000
 
 
 class Erasure(NamedTuple):
-    """Who was erased, with what was stored of them before.
+    """Who was erased, with what was stored of them before; `gone` are the ids that are nobody's any more.
 
     Epoch ms: `asked`, the earliest time of the events; `known`, when all had been applied.
     """
 
     before: Person
+    gone: Sequence[str]
     asked: int
     known: int
     sent: int
     whole: bool  # whether it was waited for
+
+    @property
+    def looked_for(self) -> Sequence[str]:
+        """The ids under which something of them may be left: a device that went on was theirs before."""
+        return [one for one in self.before.ids if one not in self.before.others]
 
 
 class Eraser:
@@ -60,22 +66,31 @@ class Eraser:
     async def erase(self, name: str, more: Sequence[str] = ()) -> Erasure:
         """Have a person erased, under whichever id; `more` were theirs as well, whatever is stored there.
 
-        Raises BadInput when nothing is known of them, UnknownOutcome when the lanes do not apply it in time,
-        Unreachable.
+        Raises BadInput when nothing is known of them, or one of `more` is somebody else, UnknownOutcome when
+        the lanes do not apply it in time, Unreachable.
         """
         before = await find(self._store, self._lanes, name, more)
         if not (before.kept or more):
             raise BadInput([f"nothing is stored of {name!r}; ids are compared exactly"])
-        self._ids = " ".join(before.ids)
-        deadline = monotonic_ms() + self._within
-        sent = await self._send_and_wait([before.name], before, deadline)
+        await self._require_nobody_else(before, more)
+        self._ids = " ".join(one for one in before.ids if one not in before.others)
+        gone, deadline = [before.name], monotonic_ms() + self._within
+        sent = await self._send_and_wait(gone, before, deadline)
         if self._within:
             await self._until(
                 lambda: self._is_let_go(before), f"let go of all ids of {before.name}", deadline
             )
             others = [one for one in before.ids[1:] if await self._is_nobodys(one)]
             sent += await self._send_and_wait(others, before, deadline)
-        return Erasure(before, self._asked, now_ms(), sent, bool(self._within))
+            gone += others
+        return Erasure(before, gone, self._asked, now_ms(), sent, bool(self._within))
+
+    async def _require_nobody_else(self, person: Person, more: Sequence[str]) -> None:
+        """Raises BadInput for an id of a known person of whom nothing shows that they are this one."""
+        for other in person.others.intersection(more):
+            if any(one.journey.user_id for one in await under(self._store, self._lanes, other)):
+                said = f"{other!r} is a person of their own, and nothing leads from there to {person.name!r}"
+                raise BadInput([f"{said}: nothing was sent; if both are one: retarget erase {other}, too"])
 
     async def settle(self) -> None:
         """Have every lane write one more record, without which a snapshot may leave out the last one.

@@ -92,7 +92,8 @@ async def judge(
     if clear:
         last = max(seen.timestamp for seen in clear)
         until = None if limit.most is None else last + limit.most
-        wrong = [*_judged(clear, limit, broker, now)]
+        # Keys go by compaction, whatever the broker says of their age.
+        wrong = [*_judged(clear, limit, None if topic == KEYS else broker, now)]
         if topic == KEYS and (found[-1].value or b""):
             wrong.append("the last of them is a key that has not been thrown away: `retarget erase` does")
     times = [seen.timestamp for seen in found]

@@ -37,12 +37,26 @@ _letter: Final = msgspec.json.Decoder(_Letter).decode
 
 
 class Find(NamedTuple):
-    """Something of a person; `is_mark`: only that they were erased, which stays."""
+    """Something of a person; `is_mark`: only that they were erased, which stays.
+
+    `leads_on`: an id that is the device of somebody else, who is not looked for; `beside`: what such a device
+    has beside that, a wait and its place in the journey of that other one.
+    """
 
     place: str
     name: str
     what: str
     is_mark: bool = False
+    leads_on: bool = False
+    beside: bool = False
+
+
+def left_of(found: Sequence[Find]) -> list[Find]:
+    """What of it should not be there: of the erased, a device that somebody else has by now may be."""
+    gone_on = {one.name for one in found if one.leads_on} if any(one.is_mark for one in found) else set()
+    may_be = (one for one in found if one.name in gone_on and (one.leads_on or one.beside))
+    stays = {*may_be, *(one for one in found if one.is_mark)}
+    return [one for one in found if one not in stays]
 
 
 class Scanner:
@@ -100,18 +114,25 @@ class Scanner:
                 yield from self._journey(person, wire.decode(data), place)
         for person, _ in portion.waits:
             if person in names:
-                yield Find(place, person, "a wait")
+                yield Find(place, person, "a wait", beside=True)
         for product, person in portion.following:
             if person in names:
                 yield Find(place, person, f"follows product {product}")
 
     def _journey(self, person: str, journey: Journey, place: str) -> Iterator[Find]:
         if person in self._names:
-            is_mark = Kept(0, journey, None).is_mark
-            yield Find(place, person, "that they were erased" if is_mark else "a journey", is_mark)
+            yield self._under(person, journey, place)
             return
         for name in sorted(self._names & {*_people_in(journey)}):
-            yield Find(place, name, f"named in the journey of {person}")
+            yield Find(place, name, f"named in the journey of {person}", beside=True)
+
+    def _under(self, person: str, journey: Journey, place: str) -> Find:
+        if Kept(0, journey, None).is_mark:
+            return Find(place, person, "that they were erased", is_mark=True)
+        owners = {to for _, to in journey.moved}
+        if owners and owners.isdisjoint(self._names):
+            return Find(place, person, "leads to somebody who was not named", leads_on=True)
+        return Find(place, person, "a journey")
 
     def _positions(self, meta: bytes, place: str) -> Iterator[Find]:
         for spread in positions.decode(meta).spreads:

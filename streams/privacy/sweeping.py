@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -31,6 +32,9 @@ _POLL_MS: Final = 200
 _AT_ONCE: Final = 5_000
 _PATIENCE_S: Final = 5.0
 _RETENTION: Final = "retention.ms"
+_POLICY: Final = "cleanup.policy"
+_FOREVER: Final = -1
+_INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)")
 
 
 class Swept(NamedTuple):
@@ -78,16 +82,28 @@ class _Wanted:
     """Whether a record is of the person: by its key, or by an id as JSON has it in a dead letter."""
 
     def __init__(self, keys: Collection[bytes]) -> None:
-        self._keys, self._quoted = keys, [json.dumps(key.decode()).encode() for key in keys]
-        self._quoted += [json.dumps(key.decode(), ensure_ascii=False).encode() for key in keys]
+        self._keys = keys
+        self._written = re.compile(b"|".join(_as_json(key.decode()) for key in sorted(keys)))
 
     def __call__(self, topic: str, key: bytes | None, value: bytes | None) -> bool:
         if key in self._keys:
             return True
         if topic != DEAD or not value:
             return False
-        within = inside(value)
-        return any(one in within for one in self._quoted)
+        return self._written.search(inside(value)) is not None
+
+
+def _as_json(name: str) -> bytes:
+    """Whatever writes this id as a text of JSON, or as a number: of one a decoder makes the same text."""
+    text = b'"%b"' % b"".join(map(_character, name))
+    return rb"%b|[:\[,]\s*%b(?:\.0+)?\s*[],}]" % (text, name.encode()) if _INTEGER.fullmatch(name) else text
+
+
+def _character(one: str) -> bytes:
+    units = one.encode("utf-16-be").hex()
+    ways = [re.escape(json.dumps(one, ensure_ascii=False)[1:-1].encode())]
+    ways.append(b"".join(rb"\\u(?i:%b)" % units[at : at + 4].encode() for at in range(0, len(units), 4)))
+    return b"(?:%b)" % b"|".join([*ways, rb"\\/"] if one == "/" else ways)
 
 
 async def _measure(address: KafkaAddress, left: dict[TopicPartition, Span | None]) -> None:
@@ -145,7 +161,14 @@ async def _retention(address: KafkaAddress, topics: Sequence[str]) -> dict[str, 
     if hidden := [topic for topic, told in said.items() if not told]:
         refused = (TopicAuthorizationFailedError(topic) for topic in hidden)
         raise BadInput([refusal(error, "DescribeConfigs") for error in refused])
-    return {topic: int(told[_RETENTION]) for topic, told in said.items() if told.get(_RETENTION)}
+    return {topic: kept for topic, told in said.items() if (kept := _kept(told)) is not None}
+
+
+def _kept(told: Mapping[str, str]) -> int | None:
+    """How long by these settings; a topic that is compacted alone drops nothing by its age."""
+    if "delete" not in told.get(_POLICY, "delete"):
+        return _FOREVER
+    return int(told[_RETENTION]) if told.get(_RETENTION) else None
 
 
 @asynccontextmanager

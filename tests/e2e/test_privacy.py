@@ -210,6 +210,35 @@ async def test_a_snapshot_from_before_brings_nobody_back(
         assert len(Folder(tmp_path / "snapshots", stage.app_id, LANES).all()) == 1
 
 
+async def test_a_device_that_went_on_is_no_part_of_who_had_it_before(
+    own_broker: EmbeddedBroker, store: EmbeddedStore, tmp_path: Path, unique_name: Callable[[str], str]
+) -> None:
+    """It is told without who has it now, stays theirs, and keeps nobody from being erased, and proved so."""
+    kept = f"snapshot.folder={tmp_path / 'snapshots'}"
+    async with at_work(own_broker, store, tmp_path, unique_name("engine"), kept) as stage:
+        signed_in = did("identify", NOW - 4 * MINUTE, "u2", anonymous_id="a11") | {"id": "handed on"}
+        await stage.produce(file_events([signed_in]), end=False)
+
+        async def handed_on() -> bool:
+            told = exported(stage, "u2")
+            return "a11" in told["ids"] and any(one["person"] == "a11" for one in told["stored"])
+
+        await until(handed_on, "a11 is u2's device by now", stage.logs)
+        assert "u2" not in json.dumps(exported(stage, "u1", "--topics"))
+        assert "'u2' is a person of their own" in command(stage, "erase", "u1", "u2", code=1)
+        before = await everything(stage)
+        told = command(stage, "erase", "u1", "--snapshots")
+        assert "u1: erased under 2 ids" in told
+        assert "a11 is somebody else's by now, and stays theirs" in told
+        scanned = command(stage, "erase", "--scan", "u1", "a11", "a12")
+        assert "of 2 ids that they were erased; 1 ids are somebody else's device by now" in scanned
+        after = await everything(stage)
+        assert after["journeys"]["u2"] == before["journeys"]["u2"]
+        assert [to for _, to in wire.decode(after["journeys"]["a11"]).moved] == ["u2"]
+        listed = Folder(tmp_path / "snapshots", stage.app_id, LANES).erased()
+        assert [name for name in ("u1", "u2", "a11", "a12") if listed.of(name)] == ["u1", "a12"]
+
+
 GONE = ("u1", "a11", "a12")
 SEALED = "privacy.keys=a secret that is long enough"
 

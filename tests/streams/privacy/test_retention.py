@@ -85,6 +85,8 @@ async def test_a_key_is_to_be_thrown_away_and_then_compacted() -> None:
     """The last word must be that it is gone, and a day later nothing else may be there."""
     key, thrown = seen(topics.KEYS, 2 * HOUR, b"key"), seen(topics.KEYS, HOUR, b"")
     assert not await wrong(topics.KEYS, key, thrown)
+    for broker in (-1, 7 * DAY):  # what brokers say of a topic that is compacted
+        assert not await wrong(topics.KEYS, key, thrown, broker=broker)
     assert not await wrong(topics.KEYS, thrown)
     (line,) = await wrong(topics.KEYS, key)
     assert "not been thrown away" in line
@@ -240,6 +242,21 @@ async def test_what_a_transaction_took_back_lies_there_too(
     assert not swept.unread
 
 
+async def test_a_topic_that_is_compacted_is_kept_for_ever(
+    real_kafka: RealKafka, unique_name: Callable[[str], str]
+) -> None:
+    """The latest of each key goes by no age; with both policies the age counts."""
+    address, ages = KafkaAddress(bootstrap=real_kafka.bootstrap), {"retention.ms": str(7 * DAY)}
+    made = {policy: unique_name("kept") for policy in ("compact", "delete", "compact,delete")}
+    for policy, name in made.items():
+        await create_topic(real_kafka.bootstrap, name, 1, ages | {"cleanup.policy": policy})
+    there = [TopicSpec(name, 1, exact=True, keep="broker") for name in made.values()]
+    await create_or_check(address, there)  # waits until the broker knows them
+    swept = await sweep(address, [*made.values()], ["ann"], time.monotonic() + 30)
+    found = {policy: swept.retention[name] for policy, name in made.items()}
+    assert found == {"compact": -1, "delete": 7 * DAY, "compact,delete": 7 * DAY}
+
+
 async def test_a_dead_letter_that_names_them_is_found(own_broker: EmbeddedBroker) -> None:
     """That of a record which could not be read is under no id of anybody: what is in it is looked at."""
     address = await planted(own_broker)
@@ -247,6 +264,11 @@ async def test_a_dead_letter_that_names_them_is_found(own_broker: EmbeddedBroker
         b'{"user_id": "ann", "time": "never"}',
         b'{"user_id": "anne"}',
         b'{"user_id": "bob", "q": "ann lee"}',
+        b'{"user_id": 417, "time": "never"}',
+        b'{"user_id": 4170, "time": 417.5, "q": "x417"}',
+        b'{"user_id":417.0,"time":"never"}',
+        b'{"user_id": "\\u0061n\\u006E", "time": "never"}',
+        b'{"user_id": "a\\/\\u00DF", "time": "never"}',
     ]
     async with producing(address) as producer:
         for number, raw in enumerate(raws):
@@ -254,6 +276,7 @@ async def test_a_dead_letter_that_names_them_is_found(own_broker: EmbeddedBroker
             place = f"touchpoints-{number}".encode()
             value = json.dumps(letter).encode()
             await send(producer, [Outgoing(topics.DEAD, partition_of(place, LANES), place, value)])
-    swept = await sweep(address, [topics.DEAD], ["ann"], time.monotonic() + 30)
-    assert [one.key for one in swept.found[topics.DEAD]] == [b"touchpoints-0"]
+    swept = await sweep(address, [topics.DEAD], ["ann", "417", "a/ß"], time.monotonic() + 30)
+    found = {one.key for one in swept.found[topics.DEAD]}
+    assert found == {b"touchpoints-0", b"touchpoints-3", b"touchpoints-5", b"touchpoints-6", b"touchpoints-7"}
     assert not swept.unread

@@ -7,12 +7,12 @@ import pytest
 
 from retarget.journeys import wire
 from retarget.journeys.model import Deferred, Journey, Product
-from retarget.times import format_time
+from retarget.times import DAY, format_time
 from streams.embedded import EmbeddedStore
 from streams.images import Folder
 from streams.lanes.positions import Positions, encode
 from streams.ports import Checkpoint
-from streams.privacy.scanning import Find, Scanner
+from streams.privacy.scanning import Find, Scanner, left_of
 from streams.settings import load_settings
 from streams.snapshotting import snapshot_of_store
 from streams.stores import MemoryStore, open_store
@@ -49,7 +49,8 @@ async def test_it_looks_at_everybody_in_every_lane(journey: Journey, what: str) 
     for lane in range(LANES):
         store = MemoryStore()
         await put(store, lane, Journey(person="ann2"), journey)
-        assert await Scanner(["ann"]).store(store, LANES) == [Find(f"lane {lane}", "ann", what)]
+        (found,) = await Scanner(["ann"]).store(store, LANES)
+        assert found == Find(f"lane {lane}", "ann", what, beside=what.startswith("named"))
 
 
 async def test_waits_and_who_follows_a_product_count() -> None:
@@ -66,6 +67,23 @@ async def test_a_mark_is_no_find_and_a_product_of_the_same_name_neither() -> Non
     await put(store, 0, MARK, Journey(person="bob", products={"ann": Product(seen=5)}))
     found = await Scanner(["ann"]).store(store, LANES)
     assert [(one.name, one.is_mark) for one in found] == [("ann", True)]
+
+
+async def test_a_device_that_somebody_else_has_by_now_may_stay() -> None:
+    """Where the person was erased; as long as it leads to them, or nobody was erased, it is a find."""
+    bob = Journey(person="bob", user_id="bob", joined={"a1": NOON})
+    for owners, others, left in (
+        (["bob"], [MARK, bob], []),
+        (["bob"], [MARK, Journey(person="bob", joined={"ann": 5})], ["named in the journey of bob"]),
+        (["bob"], [], ["leads to somebody who was not named"]),
+        (["ann", "bob"], [MARK], ["a journey"]),
+        (["bob"], [Journey(person="ann")], ["a journey", "leads to somebody who was not named"]),
+    ):
+        store = MemoryStore()
+        device = Journey(person="a1", moved=[(NOON + at, to) for at, to in enumerate(owners)])
+        waits: list[tuple[str, object]] = [("a1", NOON + DAY)] if len(others) == 2 else []
+        await put(store, 0, *others, device, waits=waits)
+        assert [one.what for one in left_of(await Scanner(["ann", "a1"]).store(store, LANES))] == left
 
 
 async def test_what_has_come_since_the_erasure_is_a_find() -> None:
