@@ -64,6 +64,8 @@ THOUSANDTHS: Final[Mapping[type, frozenset[str]]] = {
 MOMENTS_BY_NAME: Final = frozenset({"ended", "pauses", "joined", "used_codes"})
 _WORDS: Final = {"moved": "is_since", "alarm": "looked_at_again", "tidied": "tidied_at"}
 _INSIDE: Final = frozenset({"recent", "recent_marks", "earlier", "tallies", "marks", "moved", "stage", "key"})
+# Of a device that several had: what tells when others signed in there, and were erased.
+_OF_OTHERS: Final = ("last", "erased", "erased_at", "waits_until", "looked_at_again")
 Plain = dict[str, Any]
 
 
@@ -74,8 +76,19 @@ def person_as_plain(person: Person, at: int, app: str) -> Plain:
         "ids": person.ids,
         "engine": app,
         "at": format_time(at),
-        "stored": [kept_as_plain(one) for one in person.kept],
+        "stored": [_of(person.name, kept_as_plain(one)) for one in person.kept],
     }
+
+
+def _of(person: str, told: Plain) -> Plain:
+    """Of a device that was somebody else's too, only when it was this person's; where it is, its tokens."""
+    owners = told.get("is_since", [])
+    if not owners:
+        return told
+    theirs = [one for one in owners if one["person"] == person]
+    left_out = set(_OF_OTHERS) if theirs != owners or "erased" in told else set[str]()
+    left_out |= {"traits"} if owners[-1]["person"] != person else set()
+    return {name: one for name, one in told.items() if name not in left_out} | {"is_since": theirs}
 
 
 def kept_as_plain(kept: Kept) -> Plain:
@@ -92,7 +105,7 @@ def journey_as_plain(journey: Journey) -> Plain:
         if name not in _INSIDE
     }
     said["stage"] = stages.STAGES[journey.stage] if journey.stage >= 0 else None
-    said["is_since"] = [{"person": to, "since": format_time(since)} for since, to in journey.moved]
+    said["is_since"] = _owners(journey.moved)
     said["events"] = [{"id": event, "time": format_time(time)} for event, time in _events(journey)]
     said["decided_last"] = {
         rule: {subject: _time(time) for subject, time in by_subject.items()}
@@ -103,6 +116,13 @@ def journey_as_plain(journey: Journey) -> Plain:
         for name, by_subject in journey.tallies.items()
     }
     return {name: value for name, value in said.items() if value not in (None, "", [], {}, False)}
+
+
+def _owners(moved: Sequence[tuple[int, str]]) -> list[Plain]:
+    """Whose it is, since when, and until when where it went on."""
+    ends = [{"until": format_time(since)} for since, _ in moved[1:]]
+    told = [{"person": to, "since": format_time(since)} for since, to in moved]
+    return [one | end for one, end in zip(told, [*ends, {}], strict=True)] if told else []
 
 
 def _events(journey: Journey) -> list[tuple[str, int]]:

@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import msgspec
 
+from retarget.decode import read_time
 from retarget.errors import Damaged, LaneRefused, Rejected
 from retarget.journeys import wire
-from retarget.lane.crossing import History, Joins, Parts, Strayed, unpack
+from retarget.lane.crossing import History, Joins, Leaves, Parts, Strayed, unpack
 from streams.kafka.address import address_of
 from streams.kafka.looking import Seen
 from streams.privacy.people import Person
@@ -50,16 +51,28 @@ def _is_theirs(seen: Seen, person: Person, settings: Settings) -> bool:
     if seen.topic == MERGE:
         return _is_told_of(seen, person)
     if seen.topic not in settings.kafka.input_topics:
-        said = _read(inside(seen.value or b"null"))
-        whose = said.get("person") if isinstance(said, dict) else None
-        return whose is None or whose in person.ids
+        return _is_about(seen, person)
     time = seen.timestamp
     with suppress(Rejected):
         event = decoder_of(settings, seen.topic)(seen.value or b"")
         if event.user_id is not None:
             return event.user_id in person.ids
         time = event.time if event.time >= 0 else time
-    return _owner((seen.key or b"").decode(errors="replace"), time, person) == person.name
+    return _owner(_key(seen), time, person) == person.name
+
+
+def _is_about(seen: Seen, person: Person) -> bool:
+    """Whether something that left was about them: under an id of a device, about who had that by then."""
+    said = _read(inside(seen.value or b"null"))
+    told = said if isinstance(said, dict) else {}
+    whose, time = told.get("person") or _key(seen), 0
+    with suppress(Rejected):
+        time = read_time(told.get("due") or told.get("time"))
+    return whose in person.ids and _owner(whose, time, person) == person.name
+
+
+def _key(seen: Seen) -> str:
+    return (seen.key or b"").decode(errors="replace")
 
 
 def _is_told_of(seen: Seen, person: Person) -> bool:
@@ -76,11 +89,13 @@ def _is_told_of(seen: Seen, person: Person) -> bool:
 
 
 def _owner(name: str, time: int, person: Person) -> str:
-    """Whose an id was at a time, epoch ms, as the lane of that id has it; empty for somebody else."""
+    """Whose an id was at a time, epoch ms, as its lane has it; empty for somebody else, or who was erased."""
     if name in person.others:
         return ""
     led = next((one.journey for one in person.kept if one.name == name and one.journey.moved), None)
-    return person.name if led is None else led.owner(time)
+    if led is None:
+        return person.name
+    return "" if led.was_erased(time) else led.owner(time)
 
 
 def _plain(seen: Seen, value: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
@@ -107,6 +122,8 @@ def _read(value: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
 def _crossing(value: bytes) -> Any:  # noqa: ANN401 - whatever JSON has
     crossing = unpack(value)
     said = {name: getattr(crossing, name) for name in crossing.__struct_fields__}
+    if isinstance(crossing, Leaves):
+        del said["tokens"]  # by these the device is found, which is somebody else's
     if isinstance(crossing, History):
         try:
             said["journey"] = journey_as_plain(wire.decode(crossing.journey))

@@ -20,8 +20,15 @@ from retarget.journeys.model import (
 )
 from retarget.journeys.repeats import admit
 from retarget.times import DAY, HOUR, format_time
-from streams.privacy.people import Kept
-from streams.privacy.readable import MOMENTS_BY_NAME, NUMBERS, THOUSANDTHS, TIMES, kept_as_plain
+from streams.privacy.people import Kept, Person
+from streams.privacy.readable import (
+    MOMENTS_BY_NAME,
+    NUMBERS,
+    THOUSANDTHS,
+    TIMES,
+    kept_as_plain,
+    person_as_plain,
+)
 from tests.factories import NOON
 
 
@@ -62,6 +69,25 @@ def test_every_part_of_a_journey_is_told_by_its_name() -> None:
     assert (told["decided_last"], told["joined"]) == ({"abandoned_cart": {"": noon}}, {"a7": noon})
     assert told["ended"] == {"purchase": noon}
     assert (told["paid"]["o1"]["gross"], told["spent"]) == (12.5, {"EUR": 990.0})
+
+
+def test_of_a_device_that_went_on_nothing_is_told_of_who_else_had_it() -> None:
+    """Neither their names, nor how the device is pushed to: whoever asks hears when it was theirs."""
+    tokens = {"push_tokens": ["of the device"]}
+    device = Journey(person="a1", last=NOON + 5, moved=[(NOON, "ann"), (NOON + HOUR, "bob")], traits=tokens)
+    left = Journey(person="a1", last=NOON, moved=[(NOON + HOUR, "bob")], erased=True, erased_at=NOON + 9)
+    kept = [Kept(0, Journey(person=name, user_id=name), None) for name in ("ann", "bob")]
+    since, until = format_time(NOON), format_time(NOON + HOUR)
+    for one, mine, has_it in (
+        (kept[0], {"person": "ann", "since": since, "until": until}, False),
+        (kept[1], {"person": "bob", "since": until}, True),
+    ):
+        person = Person(one.name, [one.name, "a1"], [one, Kept(0, device, NOON + DAY)])
+        _, told = person_as_plain(person, NOON, "shop")["stored"]
+        assert told["is_since"] == [mine]
+        assert told.keys() == {"lane", "person", "is_since", "session"} | ({"traits"} if has_it else set())
+    (told,) = person_as_plain(Person("bob", ["bob", "a1"], [Kept(0, left, NOON)]), NOON, "shop")["stored"]
+    assert told.keys() == {"lane", "person", "is_since", "session"}
 
 
 @pytest.mark.parametrize("kind", TIMES, ids=lambda kind: kind.__name__)

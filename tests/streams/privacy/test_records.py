@@ -12,7 +12,8 @@ import pytest
 from retarget.decode import encode_touchpoint
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
-from retarget.lane.crossing import Crossing, History, Joins, Strayed, pack
+from retarget.lane.crossing import Crossing, History, Joins, Leaves, Strayed, pack
+from retarget.times import format_time
 from retarget.touchpoints import Touchpoint
 from streams import topics
 from streams.embedded import EmbeddedBroker
@@ -43,6 +44,7 @@ CROSSED: list[Crossing] = [
     History(0, 3, "u1", wire.encode(Journey(person="a1", traits={"size": "M"})), at=NOON),
     Strayed(0, 4, "u1", viewed("strayed", NOON + 1, "u1")),
     Strayed(0, 5, "a1", viewed("of another", NOON + 101)),
+    Leaves(0, 6, "u1", "a1", NOON + 100, ["token of another"]),
 ]
 RECORDS: list[tuple[str, str, bytes]] = [
     ("touchpoints", "u1", b'{"id":"own","type":"view","user_id":"u1"}'),
@@ -54,6 +56,8 @@ RECORDS: list[tuple[str, str, bytes]] = [
     ("touchpoints", "a2", encode_touchpoint(viewed("lost", NOON))),
     ("retarget.email", "a1", b'{"message_id":"m1","person":"a1"}'),
     ("retarget.email", "a1", b'{"message_id":"of another","person":"u2"}'),
+    ("retarget.decisions", "a1", json.dumps({"person": "a1", "due": format_time(NOON - 9)}).encode()),
+    (topics.DEAD, "a1", json.dumps({"raw": raw({"id": "failed before", "time": NOON - 9})}).encode()),
     (topics.DEAD, "u1", json.dumps({"reason": "rule_failed", "raw": raw({"id": "failed"})}).encode()),
     ("retarget.dead.email", "u1", json.dumps({"reason": "gave_up", "raw": raw({"id": "m2"})}).encode()),
     ("retarget.dead.email", "u1", b'{"message_id":"m3","person":"u1"}'),
@@ -64,11 +68,16 @@ RECORDS: list[tuple[str, str, bytes]] = [
 @pytest.fixture
 def told(own_broker: EmbeddedBroker) -> dict[str, list[Any]]:
     """What is told of u1, whose device a1 was u2's after that; and a2, which is somebody else's by now."""
-    address = KafkaAddress(bootstrap=own_broker.bootstrap)
-    given = [f"kafka.bootstrap={own_broker.bootstrap}", f"kafka.partitions={LANES}"]
     device = Journey(person="a1", moved=[(NOON, "u1"), (NOON + 100, "u2")])
-    kept = [Kept(0, Journey(person="u1", user_id="u1"), None), Kept(0, device, None)]
-    person = Person("u1", ["u1", "a1", "a2"], kept, frozenset({"a2"}))
+    return told_of(own_broker, "u1", device)
+
+
+def told_of(broker: EmbeddedBroker, name: str, device: Journey) -> dict[str, list[Any]]:
+    """What is told of one of both who have had the device."""
+    address = KafkaAddress(bootstrap=broker.bootstrap)
+    given = [f"kafka.bootstrap={broker.bootstrap}", f"kafka.partitions={LANES}"]
+    kept = [Kept(0, Journey(person=name, user_id=name), None), Kept(0, device, None)]
+    person = Person(name, [name, "a1", "a2"], kept, frozenset({"a2"}))
 
     async def read() -> dict[str, list[Any]]:
         await create_or_check(address, topics.topic_specs(["touchpoints"], LANES))
@@ -83,15 +92,31 @@ def told(own_broker: EmbeddedBroker) -> dict[str, list[Any]]:
 
 def test_all_of_a_person_and_nothing_of_others(told: dict[str, list[Any]]) -> None:
     """Touchpoints as they came, of a device as long as it was theirs; letters with what is in them."""
-    assert set(told) == {"touchpoints", "retarget.email", topics.DEAD, "retarget.dead.email", topics.MERGE}
+    assert set(told) == {
+        "touchpoints", "retarget.email", topics.DECISIONS, topics.DEAD, "retarget.dead.email", topics.MERGE,
+    }  # fmt: skip
     events = told["touchpoints"]
     assert {one["id"] for one in events if "id" in one} == {"own", "before"}
     assert {"base64": raw(b"\xff no text")} in events
     assert [one["message_id"] for one in told["retarget.email"]] == ["m1"]
-    assert told[topics.DEAD] == [{"reason": "rule_failed", "raw": {"id": "failed"}}]
+    assert {one["raw"]["id"] for one in told[topics.DEAD]} == {"failed", "failed before"}
     assert {"reason": "gave_up", "raw": {"id": "m2"}} in told["retarget.dead.email"]
     assert {"message_id": "m3", "person": "u1"} in told["retarget.dead.email"]
     assert "of another" not in json.dumps(told)
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_whoever_has_a_device_now_is_told_nothing_of_who_had_it(
+    own_broker: EmbeddedBroker, *, is_erased: bool
+) -> None:
+    """Neither what was done with it then, nor what was decided; also when only they are left."""
+    device = Journey(person="a1", moved=[(NOON, "u1"), (NOON + 100, "u2")])
+    if is_erased:
+        device = Journey(person="a1", moved=[(NOON + 100, "u2")], erased=True, erased_at=NOON + 99)
+    told = told_of(own_broker, "u2", device)
+    assert {one["id"] for one in told["touchpoints"]} == {"of another", "handed on", "signed in"}
+    assert [one["message_id"] for one in told["retarget.email"]] == ["of another"]
+    assert told.keys() == {"touchpoints", "retarget.email", topics.MERGE}
 
 
 def test_what_lanes_told_each_other(told: dict[str, list[Any]]) -> None:
@@ -100,4 +125,5 @@ def test_what_lanes_told_each_other(told: dict[str, list[Any]]) -> None:
     assert (by_kind["joins"]["person"], by_kind["joins"]["to"]) == ("a1", "u1")
     assert by_kind["history"]["journey"]["traits"] == {"size": "M"}
     assert by_kind["strayed"]["event"]["id"] == "strayed"
-    assert len(told[topics.MERGE]) == 3
+    assert by_kind["leaves"]["anonymous"] == "a1"
+    assert len(told[topics.MERGE]) == 4
