@@ -204,5 +204,6 @@ def _renew(settings: Settings, folder: Folder, ids: Sequence[str]) -> None:
         raise LaneRefused(
             f"{made} holds {left[0].name} still ({left[0].what}); nothing is removed: once more"
         )
-    print(*(f"removed {each}" for each in folder.tidy(1)), sep="\n")
+    for each in folder.tidy(1):
+        print(f"removed {each}")
     asyncio.run(cut_merge(settings, folder))
