@@ -1,4 +1,4 @@
-"""The words of the templates that ship, in each language, and how numbers are written there.
+"""The words of the templates that ship, in each language, and its amounts and days.
 
 The words are gettext's: what stands in a template is English, and a catalogue for each other language says
 the same. Which language a message has is said by its greeting, so that both are in the same.
@@ -6,13 +6,17 @@ the same. Which language a message has is said by its greeting, so that both are
 
 from __future__ import annotations
 
-from functools import cache, partial
-from typing import Final
+from collections.abc import Callable
+from functools import cache
+from typing import Any, Final
 
+from babel import Locale
 from babel.messages.pofile import read_po
-from babel.numbers import format_decimal
+from jinja2 import pass_context
+from jinja2.runtime import Context
 from jinja2.sandbox import SandboxedEnvironment
 
+from streams.channels import regions
 from streams.resources import config_dir
 
 #: Whoever is greeted in none of these, or in no language at all.
@@ -46,7 +50,7 @@ def words(language: str) -> dict[str, str]:
 
 
 def speak(environment: SandboxedEnvironment, language: str) -> None:
-    """Have templates of this environment say `_("...")` in a language, and write amounts as it does."""
+    """Have templates of this environment say `_("...")` in a language, and write figures as it does."""
     known = words(language)
 
     def said(text: str) -> str:
@@ -56,17 +60,29 @@ def speak(environment: SandboxedEnvironment, language: str) -> None:
     environment.install_gettext_callables(said, lambda one, _many, _count: said(one), newstyle=True)  # type: ignore[attr-defined]
     # Not marked as safe, as `_` does: what comes from a message is escaped.
     environment.filters["said"] = said
-    environment.filters["price"] = partial(_price, language)
-    environment.filters["number"] = partial(_number, language)
+    environment.filters |= _figures(language)
 
 
-def _price(language: str, amount: float | None, currency: str | None = None) -> str:
-    """An amount with two digits, and its currency when that is known."""
-    if amount is None:
-        return ""
-    text = format_decimal(amount, "#,##0.00", language)
-    return text + (f" {currency}" if currency else "")
+def _figures(language: str) -> dict[str, Callable[..., str]]:
+    """Filters that write as people do where the message goes, in the language of the template."""
 
+    def of(context: Context) -> Locale:
+        return regions.locale_of(language, context.get("locale"))
 
-def _number(language: str, amount: float) -> str:
-    return format_decimal(amount, "0.####", language)
+    @pass_context
+    def price(context: Context, amount: float | None, currency: str | None = None) -> str:
+        return regions.price(amount, currency, of(context))
+
+    @pass_context
+    def number(context: Context, amount: float) -> str:
+        return regions.number(amount, of(context))
+
+    @pass_context
+    def day(context: Context, told: Any) -> str:  # noqa: ANN401 - as told
+        return regions.day(str(told), of(context), context.get("timezone"))
+
+    @pass_context
+    def moment(context: Context, told: Any) -> str:  # noqa: ANN401 - as told
+        return regions.moment(str(told), of(context), context.get("timezone"))
+
+    return {"price": price, "number": number, "day": day, "moment": moment}

@@ -39,6 +39,8 @@ def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
         "purpose": message.purpose,
         "ordinal": context.get("purchase_ordinal", 0),
         "language": spoken(message),
+        "locale": message.locale,
+        "timezone": message.timezone,
     }
 
 
