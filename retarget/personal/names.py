@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple, TypeGuard
 
 _LONGEST: Final = 40
@@ -19,6 +19,13 @@ _SAME: Final = str.maketrans(
 _ABBREVIATED: Final = 3
 _INITIALS: Final = 2
 _PARTICLES: Final = frozenset({"von", "vom", "van", "der", "den", "zu", "zur", "zum", "ter", "ten", "und"})
+# Beside these, by language, what is written small in names that stand in capitals throughout.
+SMALL: Final[Mapping[str, frozenset[str]]] = {
+    "nl": frozenset({"de", "het", "in", "op", "aan", "te"}),
+    "es": frozenset({"de", "del", "la", "las", "los", "y"}),
+}
+# And what stands in them for a word of which only the end is left, as in 't Hart and 's-Gravesande.
+_CUT_OFF: Final = re.compile(rf"{_APOSTROPHE}[st](?!\w)")
 _BEHIND: Final = frozenset({"jr", "sr", "ii", "iii", "iv"})
 SEVERAL: Final = frozenset({"und", "and", "et", "y", "e", "en"})
 _FAMILIES: Final = frozenset({"familie", "family", "famille", "familia", "famiglia", "eheleute", "fam"})
@@ -44,6 +51,7 @@ _DEPARTMENTS: Final = frozenset(
      "boekhouding", "administratie", "klantenservice", "secretariaat", "afdeling",
      "contabilità", "amministrazione", "segreteria", "ufficio"}
 )  # fmt: skip
+_JOINING: Final = _PARTICLES | SEVERAL
 _SEVERAL_OR_NOBODY: Final = _FAMILIES | _COMPANIES | _DEPARTMENTS
 _ODD: Final = _NOBODY | _SEVERAL_OR_NOBODY
 # Where a word's capital stands. In Dutch IJ is one letter; before a vowel it is two, as in Ijeoma and Ijaz.
@@ -77,15 +85,35 @@ def first(told: object) -> Name:
     return NONE if initial or consonants else found
 
 
-def last(told: object) -> Name:
+def last(told: object, small: frozenset[str] = frozenset()) -> Name:
     """The last name that a trait tells; `y` and `e` join the two of one person in it."""
     if _is_plain(told):
         return Name(told)
-    found = _read(told)
+    found = _read(told, small)
     words = found.text.casefold().split()
     if {"und", "and"} & set(words[1:-1]):
         return Name(several=True)
     return NONE if len(found.text) == 1 and _is_cased(found.text) else found
+
+
+def apart(first: Name, last: Name) -> tuple[Name, Name]:
+    """Each without the other, where somebody has typed the whole name into its field."""
+    front, back = first.text.split(), last.text.split()
+    if back and len(front) > len(back) and _same(front[-len(back) :], back):
+        return Name(" ".join(front[: -len(back)])), last
+    rest = back[len(front) :]
+    if front and rest and _same(back[: len(front)], front) and _is_family(front[0], rest):
+        return first, Name(" ".join(rest))
+    return first, last
+
+
+def _is_family(front: str, rest: list[str]) -> bool:
+    """Whether it is a last name of its own: Ortega may be an Ortega y Gasset, and Van a Van Dyke."""
+    return len(rest[-1].strip(".")) > 1 and not {rest[0], front.lower()} & _JOINING
+
+
+def _same(some: list[str], others: list[str]) -> bool:
+    return [word.casefold() for word in some] == [word.casefold() for word in others]
 
 
 def _is_plain(told: object) -> TypeGuard[str]:
@@ -111,7 +139,7 @@ def _is_cased(text: str) -> bool:
     return text.lower() != text.upper()
 
 
-def _read(told: object) -> Name:
+def _read(told: object, small: frozenset[str] = frozenset()) -> Name:
     if not isinstance(told, str):
         return NONE
     text = unicodedata.normalize("NFC", told.translate(_SAME))
@@ -125,7 +153,7 @@ def _read(told: object) -> Name:
         return NONE
     if any(word.casefold().strip(".") in _NOBODY for word in words) or _THRICE.search(text.casefold()):
         return NONE
-    return Name(_cased(text))
+    return Name(_cased(text, small))
 
 
 def _parts(words: list[str]) -> Iterator[str]:
@@ -159,19 +187,29 @@ def _is_letters(part: str) -> bool:
     return True
 
 
-def _cased(text: str) -> str:
+def _cased(text: str, small: frozenset[str]) -> str:
     """As it was typed, unless that was in capitals or in small letters throughout."""
-    if not _is_cased(text) or (text != text.upper() and text != text.lower()):
+    # Capitals have no ß in most fonts.
+    bare = text.replace("ß", "")
+    if not _is_cased(text) or (bare != bare.upper() and bare != bare.lower()):
         return text
-    return " ".join(_written(text.lower().split()))
+    cased = " ".join(_written(text.lower().split(), _PARTICLES | small))
+    # The small one of a Turkish İ keeps its dot apart, which nobody writes above an i.
+    return unicodedata.normalize("NFC", cased).replace("i\u0307", "i")
 
 
-def _written(words: list[str]) -> Iterator[str]:
+def _written(words: list[str], small: frozenset[str]) -> Iterator[str]:
     for place, word in enumerate(words):
-        if word in _PARTICLES and place < len(words) - 1:
+        if word in small and place < len(words) - 1:
             yield word
+        elif _CUT_OFF.match(word):
+            yield word[:2] + _capital(word[2:])
         else:
-            yield _FIRST.sub(lambda found: found[1] + found[2].upper(), _mac(word))
+            yield _capital(_mac(word))
+
+
+def _capital(word: str) -> str:
+    return _FIRST.sub(lambda found: found[1] + found[2].upper(), word)
 
 
 def _mac(word: str) -> str:

@@ -74,12 +74,15 @@ def salutation(traits: Mapping[str, Any], language: str = "", *, formal: bool = 
     if _TOLD.isdisjoint(traits):
         return _of_nobody(language, formal)
     found, region = _language(traits.get("locale"), language)
-    prefix, last = _split(traits.get("last_name"), found)
+    # In Belgium names are written as they were registered, which capitals do not tell.
+    small = names.SMALL.get(found, frozenset()) if region != "BE" else frozenset[str]()
+    prefix, last = _split(traits.get("last_name"), found, small)
     before, first = _first(traits.get("first_name"), found)
     title = _title(traits.get("title"), before + prefix, found)
     gender = _gender(traits.get("gender"), title, found)
     if first.several or last.several or (first.text and first.text.casefold() == last.text.casefold()):
         gender, first, last = "", names.NONE, names.NONE
+    first, last = names.apart(first, last)
     if gender and _noble(last.text) not in ("", gender):
         gender = ""
     formal = _formal(traits.get(WISH), formal)
@@ -119,14 +122,16 @@ def _language(told: object, language: str) -> tuple[str, str]:
     return parts[1].lower(), (parts[2] or "").upper()
 
 
-def _split(told: object, language: str) -> tuple[list[str], Name]:
+def _split(told: object, language: str, small: frozenset[str]) -> tuple[list[str], Name]:
     """The words of a title that stand before a last name or instead of it, and the name."""
     if isinstance(told, str) and told.isalpha() and not _is_title(told, language):
         return [], names.last(told)
     words, prefix = told.split() if isinstance(told, str) and len(told) <= 2 * _LONGEST else [], []
     while words and _is_title(words[0], language):
         prefix.append(words.pop(0))
-    return prefix, names.Name(several=True) if _goes_on(prefix, words) else names.last(" ".join(words))
+    if _goes_on(prefix, words):
+        return prefix, names.Name(several=True)
+    return prefix, names.last(" ".join(words), small)
 
 
 def _first(told: object, language: str) -> tuple[list[str], Name]:
@@ -252,8 +257,8 @@ def _full(first: str, last: str) -> str:
 
 
 def _behind_a_title(last: str, language: str, region: str) -> str:
-    """In the Netherlands a name that begins with `van` has a capital when no other name stands before it."""
-    return last[0].upper() + last[1:] if language == "nl" and region != "BE" else last
+    """Dutch and Spanish `van` and `de` have a capital when no other name is before them; not in Belgium."""
+    return last[0].upper() + last[1:] if language in names.SMALL and region != "BE" else last
 
 
 def _degree(wording: Wording | None, gender: str, degree: str) -> str | None:

@@ -144,10 +144,11 @@ TITLES: Final[Mapping[str, str]] = dict.fromkeys(
 ) | dict.fromkeys(
     ("herr", "herrn", "mister", "monsieur", "señor", "senor", "heer", "dhr", "signor", "signore"), MALE,
 )  # fmt: skip
-# Mr. is a lawyer of either gender in Dutch; Sr. is senior in English; Fr. is a father there.
+# Mr. is a lawyer of either gender in Dutch; Sr. is senior in English; Fr. is a father there, and a Sir may be
+# a knight, who is no Mr.
 LOCAL_TITLES: Final[Mapping[str, Mapping[str, str]]] = {
     "de": {"mr": MALE, "hr": MALE, "fr": FEMALE},
-    "en": {"mr": MALE, "sir": MALE, "madam": FEMALE},
+    "en": {"mr": MALE, "sir": "", "madam": FEMALE},
     "fr": {"mr": MALE, "m": MALE},
     "es": {"mr": MALE, "sr": MALE, "don": MALE, "doña": FEMALE, "dña": FEMALE},
     "nl": {},

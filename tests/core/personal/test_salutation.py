@@ -62,6 +62,15 @@ def test_only_a_stated_gender_is_said() -> None:
         assert found.neutral != any(word in found.line for word in GENDERED), found.line
 
 
+@pytest.mark.parametrize(
+    ("first", "last"), [("Anna Muster", "Muster"), ("Anna", "Anna Muster"), ("anna", "ANNA MUSTER")]
+)
+def test_no_name_is_said_twice(first: str, last: str) -> None:
+    """An envelope and the line `To` of a mail have both names, one after the other."""
+    found = salutation({"locale": "de", "gender": "w", "first_name": first, "last_name": last})
+    assert (found.first_name, found.last_name) == ("Anna", "Muster")
+
+
 WORDS: Final = st.one_of(
     st.sampled_from(["Anna", "Max", "Müller", "van den Berg", "<b>Anna</b>", "{{name}}", "Herr", "Frau",
                      "Dr.", "m", "f", "Mr", "Sig.ra", "http://x.de", "ANNA", "a@b.de", "O'Brien", "Firma"]),
