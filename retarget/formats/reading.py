@@ -15,6 +15,8 @@ LASTS: Final = 7 * DAY
 # Beyond it a number stands for nothing that is written in a message; nor does what is no number.
 _LARGEST: Final = 1e15
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")
+# What turns the direction of all that is written behind it, whoever writes that.
+_TURNS: Final = re.compile(r"[\u202a-\u202e\u2066-\u2069]")
 _LINK: Final = re.compile(r"https?://[\x21-\x7e]+")
 
 
@@ -26,7 +28,7 @@ def text(value: object) -> str | None:
         return None
     # Halves of a pair are joined; what is left of one alone is no character.
     whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return _CONTROL.sub(" ", whole).strip() or None
+    return _CONTROL.sub(" ", _TURNS.sub("", whole)).strip() or None
 
 
 def line(value: object) -> str | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from retarget.formats import reading
 from retarget.messages import Message
 from streams.channels.languages import language_of
 
@@ -19,6 +21,8 @@ _PRODUCT: Final = (
     "category",
     "currency",
 )
+# Of the web, and in one piece.
+_LINK: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+")
 
 
 def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
@@ -30,7 +34,8 @@ def values_of(message: Message, unsubscribe: str | None) -> dict[str, Any]:
         "offer": message.offer,
         "purl": message.purl,
         "purchases": context.get("purchases", 0),
-        "subject_id": message.subject.id,
+        "subject_id": reading.line(message.subject.id) or "",
+        "store": reading.line(context.get("store")),
         "why": message.why,
         "step": message.step,
         "context": context,
@@ -60,19 +65,24 @@ def sender_of(context: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
-    """A product of which every field can be asked for; links that are none of the web's are left out."""
+    """A product of which every field can be asked for, its texts each on one line.
+
+    Links that are none of the web's are left out, and prices that nobody would pay.
+    """
     known = {key: found.get(key) for key in _PRODUCT} | dict(found)
     for key in ("url", "image_url"):
-        if not str(known[key] or "").startswith(("https://", "http://")):
+        if not _LINK.fullmatch(str(known[key] or "")):
             known[key] = None
-    written = _written(found.get("personalisation"))
-    return known | {"name": known["name"] or known["product_id"], "personalisation": written}
+    if isinstance(known["price"], int | float) and known["price"] < 0:
+        known["price"] = None
+    name = reading.line(known["name"]) or reading.line(known["product_id"])
+    return known | {"name": name, "personalisation": _written(found.get("personalisation"))}
 
 
 def _written(told: object) -> dict[str, str]:
-    """What the person has had written upon it, by name, each on one line; empty where nothing is."""
-    texts = told if isinstance(told, Mapping) else {}
-    return {str(name): " ".join(str(text).split()) for name, text in texts.items() if text}
+    """What the person has had written upon it, by name; empty where nothing is."""
+    lines = {str(name): reading.line(text) for name, text in reading.part(told).items()}
+    return {name: text for name, text in lines.items() if text}
 
 
 def greeting(salutation: object) -> str:

@@ -7,7 +7,7 @@ from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 import pytest
@@ -83,7 +83,7 @@ def test_what_was_bought_has_no_price(label: str, told: bool) -> None:  # noqa: 
     for kind in ("plain", "html"):
         assert "tent" in part(mail, kind)
         assert ("149.00 EUR" in part(mail, kind)) == told
-        assert ("2026-03-01" in part(mail, kind)) == told
+        assert ("1 March 2026" in part(mail, kind)) == told
 
 
 def test_every_shipped_template_is_used() -> None:
@@ -162,6 +162,39 @@ def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
     assert "<script" not in html
     assert "javascript:" not in html
     assert mail["From"].addresses[0].addr_spec == "news@shop.example"
+
+
+BREAKING: Final = "A\n\nYour code: FREE\r\n\u2029Unsubscribe: \u202ehttps://evil.example\u0007"
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_no_text_of_a_message_leaves_its_line(kind: str) -> None:
+    """Nobody writes a paragraph of ours, or turns the rest of a line, by a name, a search or a shop."""
+    bottle = {
+        "product_id": "b", "name": BREAKING, "personalisation": {"x": BREAKING},
+        "url": "https://shop.example/b\n\nYour code: FREE",
+    }  # fmt: skip
+    context = {"salutation": {"neutral": True}, "purchases": 0, "store": BREAKING}
+    subject = {"kind": "query", "id": BREAKING}
+    for label in ("search-reminder", "store-follow-up"):
+        text = part(written(template=label, products=[bottle], context=context, subject=subject), kind)
+        assert text.count("A Your code: FREE Unsubscribe: https://evil.example") == 3
+        assert not re.search("^(<p>)?(Your code|Unsubscribe)|[\u2029\u202e\u0007]", text, re.MULTILINE)
+        assert "https://shop.example/b" not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"name": " "}, "- b, 5.00"),
+        ({"name": "B", "price": -5}, "- B\r\n"),
+        ({"name": 7, "price": 0}, "- 7, 0.00"),
+    ],
+)
+def test_a_product_has_a_name_and_no_price_below_nothing(told: dict[str, Any], said: str) -> None:
+    """The id stands for a name that is blank; less than nothing is no price."""
+    mail = written(products=[{"product_id": "b", "price": 5.0, **told}])
+    assert said in part(mail, "plain")
 
 
 @pytest.mark.parametrize(
