@@ -21,6 +21,7 @@ _OF_PRODUCT: Final = (
 )
 _OF_NAMES: Final = ("title", "first_name", "last_name")
 _CENTS: Final = "{:.2f}"
+_NONE: Final[Mapping[str, str]] = {}
 
 
 def variables_of(message: Message) -> dict[str, str]:
@@ -43,9 +44,13 @@ def variables_of(message: Message) -> dict[str, str]:
     return _texts(found)
 
 
-def chosen(message: Message, names: Iterable[str]) -> dict[str, str]:
-    """Those that a template asks for, in its order. Raises Unsendable with the first that is missing."""
+def chosen(message: Message, names: Iterable[str], said: Mapping[str, str] = _NONE) -> dict[str, str]:
+    """Those that a template asks for, in its order; in the words of `said`, where that has them.
+
+    Raises Unsendable with the first that is missing.
+    """
     known = variables_of(message)
+    known |= {name: said[name] for name in known.keys() & said.keys()}
     found = {}
     for name in names:
         if name not in known:

@@ -18,6 +18,7 @@ from retarget.messages import Message
 MOST_CHARACTERS: Final = 1024  # of the body's variables together
 _NAME: Final = re.compile(r"[a-z0-9_]{1,512}")
 _LANGUAGE: Final = re.compile(r"([A-Za-z]{2,3})(?:[-_]([A-Za-z]{2}))?.*")
+_NONE: Final[Mapping[str, str]] = {}
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,8 +29,14 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
     variables: tuple[str, ...] = ()
 
 
-def request_of(message: Message, to: Mapping[str, object], template: Template, *, sender: str) -> Request:
-    """`POST /SENDER/messages`, where `sender` is the id of the shop's number. Raises Unsendable."""
+def request_of(
+    message: Message, to: Mapping[str, object], template: Template, *, sender: str,
+    said: Mapping[str, str] = _NONE,
+) -> Request:  # fmt: skip
+    """`POST /SENDER/messages`, where `sender` is the id of the shop's number. Raises Unsendable.
+
+    `said` are variables as the person writes them, such as amounts and times.
+    """
     reading.only(message, "send")
     if not _NAME.fullmatch(template.name) or not template.languages:
         raise Unsendable(
@@ -43,7 +50,7 @@ def request_of(message: Message, to: Mapping[str, object], template: Template, *
         "template": {
             "name": template.name,
             "language": {"policy": "deterministic", "code": language_of(message, template)},
-            "components": _components(message, template),
+            "components": _components(message, template, said),
         },
         "biz_opaque_callback_data": message.message_id,
     }
@@ -64,8 +71,8 @@ def language_of(message: Message, template: Template) -> str:
     return template.languages[0]
 
 
-def _components(message: Message, template: Template) -> list[dict[str, object]]:
-    found = chosen(message, template.variables)
+def _components(message: Message, template: Template, said: Mapping[str, str]) -> list[dict[str, object]]:
+    found = chosen(message, template.variables, said)
     if sum(map(len, found.values())) > MOST_CHARACTERS:
         raise Unsendable("too_large", f"the variables have more than {MOST_CHARACTERS} characters together")
     if not found:

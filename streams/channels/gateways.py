@@ -24,7 +24,7 @@ from streams.channels.addresses import Addresses
 from streams.channels.outcomes import Leave, Outcome, dead, freely
 from streams.channels.posting import Post, headers, require_url
 from streams.channels.templates import NotWritten, Templates
-from streams.channels.values import values_of
+from streams.channels.values import figures_of, in_their_words, values_of
 from streams.clocks import now_ms
 from streams.settings import Settings
 
@@ -69,7 +69,7 @@ class Gateway(ABC):
         if isinstance(to, Outcome):
             return to
         try:
-            request = self._request(message, to)
+            request = self._request(in_their_words(message), to)
         except (Unsendable, NotWritten) as unwritten:
             return dead(unwritten.reason, unwritten.detail)
         known = {**request.headers, **headers(self._token, message.message_id)}
@@ -121,7 +121,7 @@ class WhatsappChannel(Gateway):
         template = self._approved.get(message.template or "")
         if template is None:
             raise NotWritten("no_template", f"whatsapp.templates has no {(message.template or '')[:64]!r}")
-        return whatsapp.request_of(message, to, template, sender=self._sender)
+        return whatsapp.request_of(message, to, template, sender=self._sender, said=figures_of(message))
 
 
 class OnsiteChannel(Gateway):

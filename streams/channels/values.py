@@ -6,9 +6,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+import msgspec
+
 from retarget.formats import reading
-from retarget.messages import Message
-from streams.channels.languages import language_of
+from retarget.messages import Message, Offer
+from streams.channels import regions
+from streams.channels.languages import language_of, words
 
 _PRODUCT: Final = (
     "product_id",
@@ -54,6 +57,37 @@ def spoken(message: Message) -> str:
     salutation = message.context.get("salutation")
     said = salutation.get("language") if isinstance(salutation, Mapping) else None
     return language_of(said or message.locale)
+
+
+def in_their_words(message: Message) -> Message:
+    """The message with its reason in the language of its greeting, where there are words for it."""
+    why = words(spoken(message)).get(message.why, message.why)
+    return msgspec.structs.replace(message, why=why)
+
+
+def figures_of(message: Message) -> dict[str, str]:
+    """Variables that are amounts or times, as they are written where the message goes."""
+    locale = regions.locale_of(spoken(message), message.locale)
+
+    def price(amount: object) -> str:
+        return regions.price(amount, None, locale) if isinstance(amount, int | float) else ""
+
+    def moment(told: object) -> str:
+        return regions.moment(told, locale, message.timezone) if isinstance(told, str) else ""
+
+    offer = message.offer or Offer(kind="percent", code="", expires_at="")
+    found = {
+        "expires_at": moment(message.expires_at),
+        "code_expires_at": moment(offer.expires_at),
+        "percent": "" if offer.percent is None else regions.number(offer.percent, locale),
+        "amount": price(offer.amount),
+        "minimum_basket": price(offer.minimum_basket),
+    }
+    for place, product in enumerate(message.products, 1):
+        since = product.get("price_as_of")
+        day = regions.day(since, locale, message.timezone) if isinstance(since, str) else ""
+        found |= {f"product_{place}_price": price(product.get("price")), f"product_{place}_price_as_of": day}
+    return {name: text for name, text in found.items() if text}
 
 
 def sender_of(context: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ from retarget.messages import Message, stable_id
 from streams.channels.addresses import Addresses
 from streams.channels.batches.files import folder_of, write_once
 from streams.channels.outcomes import HANDED, NOT_YET, Leave, Outcome, dead, freely, later
+from streams.channels.values import in_their_words
 from streams.clocks import now_ms
 from streams.settings import Settings
 
@@ -31,6 +32,8 @@ COLUMNS: Final = (
 )  # fmt: skip
 # A table program would take what begins like this for a formula.
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# Latin-1, and the quotes, dashes and euros of Windows.
+_FONTS: Final = "windows-1252"
 
 
 class Letter(NamedTuple):
@@ -66,8 +69,9 @@ class LetterChannel:
 
     async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        rows = await asyncio.gather(*map(self._row, messages))
-        found = await asyncio.to_thread(lambda: [*map(_letter, messages, rows)])
+        told = [*map(in_their_words, messages)]
+        rows = await asyncio.gather(*map(self._row, told))
+        found = await asyncio.to_thread(lambda: [*map(_letter, told, rows)])
         good = [one for one in found if not isinstance(one, Outcome)]
         key = stable_id("letters", *(one.message_id for one in messages))
         outcome = HANDED
@@ -131,6 +135,7 @@ def listed(rows: Sequence[Mapping[str, str]]) -> bytes:
 def proof(message: Message, row: Mapping[str, str]) -> bytes:
     """One page: the address, what is said, and the link as a QR code. The same bytes each time."""
     page = FPDF(format="A4")
+    page.core_fonts_encoding = _FONTS
     # Not the present: the proof of a letter in doubt is the one that is there.
     page.set_creation_date(datetime.fromtimestamp(read_time(message.decided_at) / 1_000, UTC))
     page.add_page()
@@ -138,22 +143,22 @@ def proof(message: Message, row: Mapping[str, str]) -> bytes:
     page.set_xy(20, 45)
     town = f"{row['postal_code']} {row['city']}"
     lines = [row["name"], row["street"], row.get("street_2", ""), town, row.get("country", "")]
-    page.multi_cell(85, 6, _latin("\n".join(filter(None, lines))))
+    page.multi_cell(85, 6, _printable("\n".join(filter(None, lines))))
     page.set_xy(20, 100)
     products = [told for name, told in row.items() if name.startswith("product_") and name.endswith("_name")]
     code = f"Code: {row['code']}" if row.get("code") else ""
     said = [row.get("salutation", ""), f"[{row['template']}]", ", ".join(products), code, message.why]
-    page.multi_cell(170, 7, _latin("\n\n".join(filter(None, said))))
+    page.multi_cell(170, 7, _printable("\n\n".join(filter(None, said))))
     if purl := row.get("purl"):
         picture = io.BytesIO()
         segno.make(purl, error="m", micro=False).save(picture, kind="png", scale=8)
         picture.seek(0)
         page.image(picture, x=20, y=230, w=35)
         page.set_xy(60, 243)
-        page.multi_cell(130, 6, _latin(purl))
+        page.multi_cell(130, 6, _printable(purl))
     return bytes(page.output())
 
 
-def _latin(text: str) -> str:
+def _printable(text: str) -> str:
     """What the fonts that every PDF reader has can show; the list has the text itself."""
-    return text.encode("latin-1", "replace").decode("latin-1")
+    return text.encode(_FONTS, "replace").decode(_FONTS)

@@ -21,7 +21,7 @@ from streams.channels.bearers import Bearer, NotIssued
 from streams.channels.outcomes import HANDED, Leave, Outcome, dead, freely, later
 from streams.channels.posting import Post
 from streams.channels.templates import NotWritten, Templates
-from streams.channels.values import values_of
+from streams.channels.values import in_their_words, values_of
 from streams.clocks import now_ms
 from streams.settings import Settings
 
@@ -92,7 +92,7 @@ class PushChannel:
 
     async def hand_over(self, messages: Sequence[Message], leave: Leave = freely) -> Sequence[Outcome]:
         """See Channel."""
-        return await asyncio.gather(*(self._hand_over(one, _Once(leave)) for one in messages))
+        return await asyncio.gather(*(self._hand_over(in_their_words(one), _Once(leave)) for one in messages))
 
     async def _hand_over(self, message: Message, leave: Leave) -> Outcome:
         found = await self._addresses.of(message, ("push_tokens", "push_token"))
