@@ -26,8 +26,10 @@ def text(value: object) -> str | None:
         return None
     if not isinstance(value, str) and not -_LARGEST < value < _LARGEST:
         return None
+    # Two pieces are told as 2.0.
+    said = int(value) if isinstance(value, float) and value.is_integer() else value
     # Halves of a pair are joined; what is left of one alone is no character.
-    whole = str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    whole = str(said).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return _CONTROL.sub(" ", _TURNS.sub("", whole)).strip() or None
 
 

@@ -109,6 +109,8 @@ def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
             known[key] = None
     if isinstance(known["price"], int | float) and known["price"] < 0:
         known["price"] = None
+    if isinstance(known["quantity"], float) and known["quantity"].is_integer():
+        known["quantity"] = int(known["quantity"])
     name = reading.line(known["name"]) or reading.line(known["product_id"])
     return known | {"name": name, "personalisation": _written(found.get("personalisation"))}
 

@@ -110,6 +110,13 @@ def test_the_name_on_the_bottle_is_a_variable() -> None:
     assert "Products: Bottle, with “Zoë, 7”; g." in handed["summary"]
 
 
+@pytest.mark.parametrize(("told", "said"), [(2.0, "2"), (0.5, "0.5"), (3, "3")])
+def test_pieces_are_counted_as_people_count(told: float, said: str) -> None:
+    """The engine tells all numbers with a point; on paper there are 2 bottles, not 2.0."""
+    message = a_message("letters", products=[{"product_id": "p", "quantity": told}])
+    assert variables_of(message)["product_1_quantity"] == said
+
+
 def test_variables_are_on_one_line() -> None:
     """WhatsApp refuses line breaks, tabs and rows of spaces in them."""
     product = {"product_id": "p1", "name": "Tele\nvision\t  55"}

@@ -226,6 +226,15 @@ def test_a_template_runs_nothing(text: str, tmp_path: Path) -> None:
         writer.write(msgspec.convert(message(1, template="own"), Message), "a@b.example", NOW)
 
 
+@pytest.mark.parametrize(("told", "said"), [(2.0, "2"), (0.5, "0.5"), (3, "3")])
+def test_pieces_are_counted_as_people_count(told: float, said: str, tmp_path: Path) -> None:
+    """The engine tells all numbers with a point; a template that says how many says 2, not 2.0."""
+    (tmp_path / "email").mkdir()
+    (tmp_path / "email" / "own.j2").write_text(OWN.replace("BODY", "<{{ products[0].quantity }}>"))
+    made = msgspec.convert(message(1, products=[{"product_id": "p", "quantity": told}]), Message)
+    assert f"<{said}>" in Templates("email", str(tmp_path)).text("own", values_of(made, None))
+
+
 def test_the_language_of_the_person_goes_first(tmp_path: Path) -> None:
     """`LABEL.de.j2` for German, else `LABEL.j2`."""
     (tmp_path / "email").mkdir()
