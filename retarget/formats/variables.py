@@ -19,7 +19,7 @@ _OF_PRODUCT: Final = (
     "url",
     "image_url",
 )
-_OF_NAMES: Final = ("title", "first_name", "last_name")
+_OF_NAMES: Final = ("courtesy", "title", "first_name", "last_name")
 _CENTS: Final = "{:.2f}"
 _NONE: Final[Mapping[str, str]] = {}
 

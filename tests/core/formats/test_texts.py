@@ -96,6 +96,15 @@ def test_a_variable_that_is_missing_is_named() -> None:
         whatsapp.request_of(a_message("whatsapp"), PHONE, template, sender="1")
 
 
+def test_an_envelope_can_have_the_word_before_the_name() -> None:
+    """`Frau`, where a gender is sure; the greeting alone would leave it to the printer to guess."""
+    told = {"line": "Sehr geehrte Frau Sommer,", "courtesy": "Frau", "last_name": "Sommer"}
+    assert variables_of(a_message("letters", context={"salutation": told}))["courtesy"] == "Frau"
+    assert "courtesy" not in variables_of(
+        a_message("letters", context={"salutation": {"line": "Guten Tag,"}})
+    )
+
+
 def test_the_name_on_the_bottle_is_a_variable() -> None:
     """For WhatsApp, printers, the site and the chat; a product without one has no such variable."""
     bottle = {"product_id": "b", "name": "Bottle", "personalisation": {"engraving": "Zoë\n", "n": 7, "x": ""}}
