@@ -34,6 +34,10 @@ COLUMNS: Final = (
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 # Latin-1, and the quotes, dashes and euros of Windows.
 _FONTS: Final = "windows-1252"
+# So much of each text is shown, so that a proof stays one page and nothing lies upon something else.
+_SHOWN: Final = 60
+_REASON: Final = 180
+_LINK: Final = 300
 
 
 class Letter(NamedTuple):
@@ -143,22 +147,24 @@ def proof(message: Message, row: Mapping[str, str]) -> bytes:
     page.set_xy(20, 45)
     town = f"{row['postal_code']} {row['city']}"
     lines = [row["name"], row["street"], row.get("street_2", ""), town, row.get("country", "")]
-    page.multi_cell(85, 6, _printable("\n".join(filter(None, lines))))
+    page.multi_cell(85, 6, "\n".join(map(_printable, filter(None, lines))), align="L")
     page.set_xy(20, 100)
-    products = [told for name, told in row.items() if name.startswith("product_") and name.endswith("_name")]
+    names = [told for name, told in row.items() if name.startswith("product_") and name.endswith("_name")]
     code = f"Code: {row['code']}" if row.get("code") else ""
-    said = [row.get("salutation", ""), f"[{row['template']}]", ", ".join(products), code, message.why]
-    page.multi_cell(170, 7, _printable("\n\n".join(filter(None, said))))
+    opening = [_printable(row.get("salutation", ""), _REASON), _printable(f"[{row['template']}]")]
+    said = [*opening, ", ".join(map(_printable, names)), _printable(code), _printable(message.why, _REASON)]
+    page.multi_cell(170, 7, "\n\n".join(filter(None, said)), align="L")
     if purl := row.get("purl"):
         picture = io.BytesIO()
         segno.make(purl, error="m", micro=False).save(picture, kind="png", scale=8)
         picture.seek(0)
         page.image(picture, x=20, y=230, w=35)
         page.set_xy(60, 243)
-        page.multi_cell(130, 6, _printable(purl))
+        page.multi_cell(130, 6, _printable(purl, _LINK))
     return bytes(page.output())
 
 
-def _printable(text: str) -> str:
-    """What the fonts that every PDF reader has can show; the list has the text itself."""
+def _printable(text: str, most: int = _SHOWN) -> str:
+    """What fonts that every PDF reader has can show, not too much of it; the list has the text itself."""
+    text = text if len(text) <= most else f"{text[: most - 1]}…"
     return text.encode(_FONTS, "replace").decode(_FONTS)

@@ -244,6 +244,21 @@ def test_the_qr_code_of_a_proof_leads_where_the_message_does(length: int) -> Non
     assert [code.text for code in zxingcpp.read_barcodes(picture)] == [purl]
 
 
+def test_a_proof_is_one_page_whatever_stands_in_it() -> None:
+    """Long names, streets and reasons are cut; the list has them whole."""
+    why, purl = "because " * 200, "https://shop.example/p/" + "x" * 2_000
+    letter = msgspec.convert(message(1, channel="direct_mail", purl=purl, why=why), Message)
+    row = {"name": "N" * 300, "street": "S" * 300, "postal_code": "1", "city": "C" * 300, "template": "x"}
+    products = {f"product_{number}_name": "Name " * 200 for number in range(1, 11)}
+    [page] = pypdfium2.PdfDocument(proof(letter, row | products | {"purl": purl}))
+    shown = page.get_textpage()
+    text = shown.get_text_range()
+    assert text.count("…") == 15
+    _, bottom_of_the_address, _, _ = shown.get_charbox(text.rindex("C"))
+    _, _, _, top_of_the_letter = shown.get_charbox(text.index("[x]"))
+    assert bottom_of_the_address > top_of_the_letter
+
+
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
     """What a crash has left half way is written over; what is there stays as it is."""
     (tmp_path / ".a.json.part").write_bytes(b"half")
