@@ -5,16 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final, get_args
 
 import aiohttp
 import msgspec
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from prometheus_client import CollectorRegistry
 
 from retarget.messages import Message
 from streams.channels.email.links import Seal
-from streams.channels.languages import words
+from streams.channels.languages import LANGUAGES, words
 from streams.channels.pages import Pages
+from streams.channels.unsubscribing import State, shown
 from streams.collect.delivery import Delivery
 from streams.kafka.sending import producing
 from streams.metrics_services import ChannelMetrics
@@ -22,6 +25,8 @@ from tests.streams.channels.conftest import Engine, message
 
 SEAL = Seal("a secret of this test", "http://nowhere.example")
 NOWHERE = "There is no such page"
+DONE = "No more mails of this kind will come from us."
+STATES: Final[tuple[State, ...]] = get_args(State)
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
 
 
@@ -98,6 +103,16 @@ async def test_the_page_is_in_the_readers_language(
         assert f"<h1>{says}" in text
         async with web.get(f"{place}/unsubscribe/x", headers=asking) as answer:
             assert f"<h1>{words(language).get(NOWHERE, NOWHERE)}</h1>" in await answer.text()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_nothing_is_said_to_be_done_before_it_is(language: str) -> None:
+    """Whoever reads that no more mails will come, above a button, leaves without pressing it."""
+    request = make_mocked_request("GET", "/", headers={"Accept-Language": language})
+    said = {state: shown(request, state).text or "" for state in STATES}
+    done = words(language).get(DONE, DONE)
+    assert [state for state in STATES if done in said[state]] == ["done"]
+    assert said["ask"].count("<p>") == 1
 
 
 async def test_a_link_that_is_not_ours_is_not_there(topics: Engine) -> None:
