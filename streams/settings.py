@@ -284,12 +284,12 @@ def _contradictions(settings: Settings) -> list[str]:
         "snapshot.merge_kept": (0 < settings.snapshot.merge_kept < HOUR, "expected 0, or at least an hour"),
         "purl.base": (
             bool(purl.base) and not _is_address(purl.base, end="/"),
-            "found another form of address, expected https://… with a / at its end",
+            "found another form of address, expected https://… in ASCII with a / at its end",
         ),
         "purl.lasts": (not MINUTE <= purl.lasts <= _LONGEST_LINK, "expected a minute to 400 days"),
         "collect.purl_target": (
             bool(settings.collect.purl_target) and not _is_address(settings.collect.purl_target),
-            "found another form of address, expected https://… without #",
+            "found another form of address, expected https://… in ASCII without #",
         ),
         "store.url": (
             settings.store.url.partition("://")[0] not in STORE_SCHEMES,
@@ -316,14 +316,14 @@ def _unknown(settings: Settings) -> Iterator[str]:
 
 
 def _is_address(text: str, end: str = "") -> bool:
-    """Whether it is that of a web page; without TLS only on this machine."""
+    """Whether it is that of a web page as links and headers have it; without TLS only on this machine."""
     try:
         parts = urlsplit(text)
     except ValueError:
         return False
     plain = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost")
     fits = (parts.scheme == "https" or plain) and bool(parts.hostname) and not parts.fragment
-    return fits and text.isprintable() and " " not in text and text.endswith(end)
+    return fits and text.isascii() and text.isprintable() and " " not in text and text.endswith(end)
 
 
 def _not_a_dialect(name: str) -> bool:

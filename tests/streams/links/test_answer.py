@@ -12,7 +12,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from retarget.errors import Unreachable
+from retarget.errors import BadInput, Unreachable
 from retarget.journeys import wire
 from retarget.journeys.model import Journey
 from retarget.personal.links import Link, encode, link_of
@@ -293,3 +293,13 @@ async def test_erasing_a_person_takes_their_links_back() -> None:
     for person in ("down", "not let in"):
         with pytest.raises(Untold):
             await asked(link(person))
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["purl.base=https://g\u00f6.example/p/", "collect.purl_target=https://shop.example/f\u00fcr-dich"],
+)
+def test_an_address_that_no_header_and_no_push_can_say_is_refused(given: str) -> None:
+    """Pushes and letters would go without a link, and where a browser is led would be a guess."""
+    with pytest.raises(BadInput, match=r"expected https://… in ASCII"):
+        load_settings(overrides=[given, f"purl.keys={KEY}"])
