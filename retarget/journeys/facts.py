@@ -96,9 +96,10 @@ def _look(product: Product, item: Item, time: int, currency: str | None) -> None
     if item.category is not None and item.category != product.category:
         product.category = _one(item.category)
     if item.price is not None:
-        product.price, product.priced = item.price, 0
-        if currency != product.currency:
+        # The same price told once more, without its currency, is still in that.
+        if currency != product.currency and (currency or item.price != product.price or product.priced):
             product.currency = currency and _one(currency)
+        product.price, product.priced = item.price, 0
     elif product.offer is not None and product.offer.price is not None:
         product.price, product.priced = product.offer.price, BY_CATALOGUE
     elif not product.priced and product.price is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import pytest
+
 from retarget.engine.policy import QuietHours
 from retarget.times import HOUR, format_time
 from tests.core.shop import Shop, a_policy, a_rule
@@ -50,6 +52,16 @@ def test_the_time_is_that_of_the_price() -> None:
     assert (silent["price"], silent["currency"], silent["price_as_of"]) == (5.0, "EUR", format_time(NOON))
     [told] = blocks(add, a_view(at=NOON + 60_000, items=[an_item("p1", price=6.0)], currency="USD"))
     assert (told["price"], told["currency"], told["price_as_of"]) == (6.0, "USD", format_time(NOON + 60_000))
+
+
+@pytest.mark.parametrize(
+    ("told", "currency"), [({"price": 5.0}, "EUR"), ({"price": 6.0}, None), ({"price": None}, "EUR")]
+)
+def test_the_same_price_once_more_is_in_its_currency(told: dict[str, Any], currency: str | None) -> None:
+    """Shops say it where something goes into a cart, and not at each look; of another price nobody knows."""
+    add = an_add(items=[an_item("p1", price=5.0)], currency="EUR")
+    [block] = blocks(add, a_view(at=NOON + 60_000, items=[an_item("p1", **told)]))
+    assert block.get("currency") == currency
 
 
 def test_a_deferred_message_shows_the_price_of_the_morning() -> None:
