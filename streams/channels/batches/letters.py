@@ -30,8 +30,8 @@ COLUMNS: Final = (
     "message_id", "operation", "campaign", "template", "print_by", "name", "street", "postal_code", "city",
     "country",
 )  # fmt: skip
-# A table program would take what begins like this for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+# A table program would take what begins like this for a formula, some of them the wide signs, too.
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 # Latin-1, and the quotes, dashes and euros of Windows.
 _FONTS: Final = "windows-1252"
 # So much of each text is shown, so that a proof stays one page and nothing lies upon something else.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator, Sequence
 from hashlib import sha256
@@ -20,7 +21,7 @@ from retarget.rules.vocabulary import VOCABULARY
 from retarget.times import HOUR
 from streams.channels.batches.ads import AdsChannel
 from streams.channels.batches.files import write_once
-from streams.channels.batches.letters import LetterChannel, proof
+from streams.channels.batches.letters import LetterChannel, listed, proof
 from streams.channels.outcomes import Leave, Outcome, freely
 from streams.channels.queue import Queue
 from streams.channels.state import State
@@ -257,6 +258,16 @@ def test_a_proof_is_one_page_whatever_stands_in_it() -> None:
     _, bottom_of_the_address, _, _ = shown.get_charbox(text.rindex("C"))
     _, _, _, top_of_the_letter = shown.get_charbox(text.index("[x]"))
     assert bottom_of_the_address > top_of_the_letter
+
+
+@pytest.mark.parametrize(
+    "sign", ["=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20"]
+)
+def test_a_list_has_no_formula(sign: str) -> None:
+    """Whatever a table program takes for one, at the beginning of a cell; within one it is text."""
+    raw = listed([{"message_id": "m1", "name": f"{sign}1+1", "street": f"x{sign}1"}]).decode()
+    [row] = csv.DictReader(io.StringIO(raw, newline=""))
+    assert (row["name"], row["street"]) == (f"'{sign}1+1", f"x{sign}1")
 
 
 def test_a_file_is_whole_or_not_there(tmp_path: Path) -> None:
