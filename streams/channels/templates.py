@@ -117,6 +117,7 @@ def _environment(loader: FileSystemLoader, language: str, *, html: bool) -> Sand
         loader=loader, autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     speak(environment, language)
+    environment.globals["tongue"] = language
     environment.filters["paragraphs"] = _paragraphs
     environment.filters["listed"] = _listed
     environment.filters["money"] = _money

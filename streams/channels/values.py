@@ -24,6 +24,8 @@ _PRODUCT: Final = (
     "category",
     "currency",
 )
+# A name that is longer would be all that anybody sees of a subject.
+_LONGEST: Final = 200
 # Of the web, and in one piece.
 _LINK: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+")
 
@@ -111,8 +113,13 @@ def product_of(found: Mapping[str, Any]) -> dict[str, Any]:
         known["price"] = None
     if isinstance(known["quantity"], float) and known["quantity"].is_integer():
         known["quantity"] = int(known["quantity"])
-    name = reading.line(known["name"]) or reading.line(known["product_id"])
-    return known | {"name": name, "personalisation": _written(found.get("personalisation"))}
+    name = reading.line(known["name"]) or reading.line(known["product_id"]) or ""
+    written = _written(found.get("personalisation"))
+    return known | {"name": _cut(name), "personalisation": written}
+
+
+def _cut(name: str) -> str:
+    return name if len(name) <= _LONGEST else f"{name[: _LONGEST - 1].rstrip()}…"
 
 
 def _written(told: object) -> dict[str, str]:

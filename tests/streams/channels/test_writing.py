@@ -164,6 +164,26 @@ def test_what_comes_from_outside_is_escaped_and_stays_in_its_place() -> None:
     assert mail["From"].addresses[0].addr_spec == "news@shop.example"
 
 
+def test_a_long_name_is_cut_and_any_name_keeps_its_direction() -> None:
+    """Hebrew stands from right to left without turning the price behind it; nobody scrolls sideways."""
+    mail = written(template="back-in-stock", products=[{"product_id": "b", "name": "ש" * 999}])
+    assert mail["Subject"] == "ש" * 199 + "… is back"
+    assert '<strong dir="auto">' + "ש" * 199 in part(mail, "html")
+    assert "overflow-wrap:anywhere" in part(mail, "html")
+
+
+@pytest.mark.parametrize(("language", "own"), [("de", False), ("en", False), ("de", True)])
+def test_a_mail_says_in_which_language_it_is(language: str, own: bool, tmp_path: Path) -> None:  # noqa: FBT001
+    """That of its words, for whoever has it read aloud: a template of a shop's own is in its own."""
+    (tmp_path / "email").mkdir()
+    if own:
+        (tmp_path / "email" / "cart-reminder-1.j2").write_text(OWN)
+    context = {"salutation": {"line": "X,", "language": language}, "purchases": 0}
+    made = msgspec.convert(message(1, context=context), Message)
+    html = Templates("email", str(tmp_path)).html("cart-reminder-1", values_of(made, None))
+    assert f'<html lang="{"en" if own else language}">' in html
+
+
 BREAKING: Final = "A\n\nYour code: FREE\r\n\u2029Unsubscribe: \u202ehttps://evil.example\u0007"
 
 
