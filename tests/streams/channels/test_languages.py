@@ -56,6 +56,12 @@ def test_every_text_is_there_in_every_language(language: str) -> None:
         assert not re.search(rf"(?<!\w)(?:{YOU[language]})(?!\w)", text), text
 
 
+@pytest.mark.parametrize("language", sorted({*LANGUAGES} - {ENGLISH}))
+def test_no_sign_stands_alone_at_the_beginning_of_a_line(language: str) -> None:
+    """A space before a sign, as the French have it, or within quotes, is one at which no line ends."""
+    assert not [text for text in words(language).values() if re.search(r" ([:;?!»]|%%)|« ", text)]
+
+
 def test_no_text_outside_of_the_catalogues() -> None:
     """A template that is written as words has no other language."""
     for path in SHIPPED:
