@@ -67,7 +67,8 @@ async def told(bootstrap: str, lanes: str, *words: str) -> list[bytes]:
     wanted = await spans(address, TOPIC, range(int(lanes)))
     async with looking(address, "read_committed") as consumer:
         values = [seen.value or b"" async for seen in records(consumer, TOPIC, wanted)]
-    return [value for value in values if all(word.encode() in value for word in words)]
+    # Of several partitions now one is read first, now another.
+    return sorted(value for value in values if all(word.encode() in value for word in words))
 
 
 async def any_mail(web: aiohttp.ClientSession, mailbox: str) -> bytes:
