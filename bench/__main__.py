@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from bench import crowd, in_memory, latency, sheet, waits, whole_path
 from bench.common_job.peers import Peers, PeersMissing
 from bench.common_job.rivals import RIVALS
-from bench.lines import Line, Unusable
+from bench.lines import Line, Unusable, listed
 from tests.support.kafka.jars import KafkaMissing
 
 _FIRST, *_ = [one.name for one in RIVALS]
@@ -61,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Unusable as wrong:
         print(f"no figures, as the messages are not the expected ones: {wrong}")
         return 2
-    print(table(lines))
+    print(listed(lines))
     sheet.keep(sheet.of(name, data, lines))
     return 1 if any(one.kept is False for one in lines) else 0
 
@@ -71,16 +71,6 @@ def _answers(asked: Mapping[str, Callable[[], list[Line]]]) -> Iterator[Line]:
     for name, answer in asked.items():
         yield from answer()
         print(f"{time.monotonic() - started:5.0f} s  {name}", file=sys.stderr, flush=True)
-
-
-def table(lines: list[Line]) -> str:
-    """Markdown."""
-    rows = [f"| {one.what} | {one.figure} | {one.bound} | {_verdict(one)} | {one.note} |" for one in lines]
-    return "\n".join(["| what | figure | bound | kept | note |", "|---|---|---|---|---|", *rows])
-
-
-def _verdict(line: Line) -> str:
-    return {True: "yes", False: "**no**", None: "-"}[line.kept]
 
 
 if __name__ == "__main__":

@@ -63,3 +63,13 @@ def cpu_of(work: Callable[[], _T]) -> tuple[float, _T]:
     started = time.process_time()
     done = work()
     return time.process_time() - started, done
+
+
+def listed(lines: Sequence[Line]) -> str:
+    """The lines as a table of Markdown."""
+    rows = [f"| {one.what} | {one.figure} | {one.bound} | {_verdict(one)} | {one.note} |" for one in lines]
+    return "\n".join(["| what | figure | bound | kept | note |", "|---|---|---|---|---|", *rows])
+
+
+def _verdict(line: Line) -> str:
+    return {True: "yes", False: "**no**", None: "-"}[line.kept]

@@ -1,4 +1,4 @@
-"""The measured part of docs/performance.md, made anew from bench/results: `python -m bench.report`."""
+"""The measured parts of docs/performance.md, made anew from bench/results: `python -m bench.report`."""
 
 from __future__ import annotations
 
@@ -13,25 +13,37 @@ from bench.common_job.measure import Figures
 from bench.common_job.peers import ROOT
 from bench.common_job.run import QUESTION
 from bench.common_job.table import table
+from bench.lines import Line, listed
 
 PAGE: Final = ROOT / "docs" / "performance.md"
-BEGIN: Final = "<!-- measured: python -m bench.report -->"
-END: Final = "<!-- end of the measured part -->"
+BOARD: Final = "board"
+BEGIN: Final = "<!-- {}: python -m bench.report -->"
+END: Final = "<!-- end of {} -->"
 
 
 def main() -> int:
     """Put the latest figures between the markers."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    if not after:
-        print(f"{PAGE} has no lines {BEGIN} and {END}", file=sys.stderr)
-        return 1
-    PAGE.write_text(f"{before}{BEGIN}\n\n{measured()}\n\n{END}{after}", encoding="utf-8")
+    page = PAGE.read_text(encoding="utf-8")
+    for name, text in (("measured", measured()), (BOARD, board())):
+        begin, end = BEGIN.format(name), END.format(name)
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(end)
+        if not after:
+            print(f"{PAGE} has no lines {begin} and {end}", file=sys.stderr)
+            return 1
+        page = f"{before}{begin}\n\n{text}\n\n{end}{after}"
+    PAGE.write_text(page, encoding="utf-8")
     return 0
 
 
+def board() -> str:
+    """Every line of the last `make bench`."""
+    told = sheet.read(BOARD)
+    return f"{sheet.told(told)}\n\n{listed(msgspec.convert(told.figures, list[Line]))}"
+
+
 def measured() -> str:
-    """The text between the markers."""
+    """The common job, and the stages of one run."""
     job, split = sheet.read(QUESTION), sheet.read(stages.QUESTION)
     runs = msgspec.convert(job.figures, list[Figures])
     result = msgspec.convert(split.figures, stages.Stages)
